@@ -1,0 +1,1 @@
+"""batchwork: batch processing declared in YAML; the public API."""

@@ -1,0 +1,50 @@
+"""The only importer of time and randomness; everything else takes a Clock as an argument."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Time, randomness and ids, so that tests can hold them still."""
+
+    def now(self) -> float:
+        """Seconds on a clock that never jumps (CLOCK_MONOTONIC); for durations, timeouts and delays."""
+        ...
+
+    def wall_ms(self) -> int:
+        """Milliseconds since 1970 UTC; for people only, nothing is decided by it."""
+        ...
+
+    def random(self) -> float:
+        """Uniform in [0, 1)."""
+        ...
+
+    def run_id(self) -> str:
+        """A new run id: sorts by time, unique, `[0-9a-z-]`."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock and its randomness."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def wall_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def random(self) -> float:
+        return random.random()  # jitter, not secrecy
+
+    def run_id(self) -> str:
+        return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def iso(wall_ms: int) -> str:
+    """The wall clock in ISO 8601, UTC, milliseconds: `2026-11-24T03:42:38.123+00:00`."""
+    return datetime.fromtimestamp(wall_ms / 1000, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,119 @@
+"""The error tree: every failure has a name, a place and a hint. Failures of items are values (`model.Failure`), not here.
+
+    BatchworkError                a person can do something about it; never shown with a traceback
+    ├── UsageError                exit 2  the command line is wrong
+    ├── WorkflowError             exit 2  the workflow is wrong; carries every Problem found
+    ├── StoreError                exit 4  the store is damaged, full, not writable, of another version
+    │   ├── StoreFull             exit 4  no space left (also: file too large)
+    │   └── StoreVersionError     exit 4  written by a newer batchwork
+    ├── RunRefused                exit 4  the run is missing, or its workflow changed
+    │   └── RunLocked             exit 4  another process works on the run
+    ├── SourceError               exit 1  the items of a step cannot be read to their end (the step fails)
+    ├── WorkerError               exit 1  workers of a step cannot be started or prepared (the step fails)
+    └── RenderError               a template failed on the values of one unit (that unit fails)
+        └── BindError             a value cannot be carried by the channel (NUL in a command, lone surrogate in HTTP)
+
+Anything else that escapes is a bug and shows its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something was written. Lines and columns count from 1; 0 means the place is not known."""
+
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        if not self.line:
+            return self.file
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+NOWHERE = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong (or, as a warning, risky) in what a person wrote."""
+
+    place: Place
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        head = f"{self.place}: {self.message}" if str(self.place) else self.message
+        return f"{head}\n    {self.hint}" if self.hint else head
+
+
+class BatchworkError(Exception):
+    """Something that a person can mend. `hint` says how."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(BatchworkError):
+    """The command line is wrong; nothing ran."""
+
+    exit_code = 2
+
+
+class WorkflowError(BatchworkError):
+    """The workflow is wrong; nothing ran. `problems` holds all that were found, in the order of the file."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=lambda problem: problem.place))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class StoreError(BatchworkError):
+    """The store cannot be used."""
+
+    exit_code = 4
+
+
+class StoreFull(StoreError):
+    """There is no space left for the store."""
+
+
+class StoreVersionError(StoreError):
+    """The store was written by a newer batchwork."""
+
+
+class RunRefused(BatchworkError):
+    """The run cannot be continued as asked."""
+
+    exit_code = 4
+
+
+class RunLocked(RunRefused):
+    """Another process works on the run."""
+
+
+class SourceError(BatchworkError):
+    """The items of a step cannot be read to their end."""
+
+
+class WorkerError(BatchworkError):
+    """The workers of a step cannot be started or prepared."""
+
+
+class RenderError(BatchworkError):
+    """A template failed on the values of one unit."""
+
+
+class BindError(RenderError):
+    """A value cannot be carried to where it is needed."""

@@ -1,0 +1,351 @@
+"""The words of batchwork as values: units, calls, outcomes, claims, checkpoints, counts, records. No behaviour but their rules.
+
+Units travel in columns, not as objects: a million of them must cost C loops, not Python ones. A *unit* is what is run,
+succeeds, fails and is retried: an item, or the batch with `each: batch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from batchwork.jsontext import Json
+
+
+class UnitStatus(StrEnum):
+    """State of one unit as stored. A claimed unit has no state of its own: it stands in a Claim."""
+
+    PENDING = "pending"
+    INTERRUPTED = "interrupted"  # stopped by the second Ctrl-C; counts as pending
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"  # duplicate with `on_duplicate: skip`, or gone from the source
+
+
+FINAL = frozenset({UnitStatus.SUCCEEDED, UnitStatus.FAILED, UnitStatus.SKIPPED})
+
+
+class StepStatus(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class RunStatus(StrEnum):
+    RUNNING = "running"  # "crashed" when it has no living owner
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"  # finished, with failures that the workflow tolerates
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Some units, column by column; all columns have the same length.
+
+    `seqs` are the store's immutable numbers within the step (from 0), `indexes` the positions in the latest reading
+    (from 0). With `each: batch` a value is the list of the members' values and `members` holds their keys.
+    `batches`, one for each unit, is there only where the task uses `batch`.
+    """
+
+    seqs: Sequence[int]
+    indexes: Sequence[int]
+    keys: Sequence[str]
+    values: Sequence[Json]
+    members: Sequence[Sequence[str]] | None = None
+    batches: Sequence[BatchView] | None = None
+
+    def __len__(self) -> int:
+        return len(self.seqs)
+
+    def cut(self, start: int, stop: int) -> Units:
+        """The units from `start` up to `stop`."""
+        part = slice(start, stop)
+        return Units(
+            self.seqs[part],
+            self.indexes[part],
+            self.keys[part],
+            self.values[part],
+            self.members[part] if self.members is not None else None,
+            self.batches[part] if self.batches is not None else None,
+        )
+
+    def pick(self, offsets: Sequence[int]) -> Units:
+        """The units at `offsets`."""
+        return Units(
+            [self.seqs[i] for i in offsets],
+            [self.indexes[i] for i in offsets],
+            [self.keys[i] for i in offsets],
+            [self.values[i] for i in offsets],
+            [self.members[i] for i in offsets] if self.members is not None else None,
+            [self.batches[i] for i in offsets] if self.batches is not None else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    """What `batch` is in templates and code. `total` is the number of items, None while it is unknown."""
+
+    index: int
+    items: Sequence[Json]
+    total: int | None
+
+    @property
+    def size(self) -> int:
+        return len(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An order to a worker: run these units, this attempt, with these bound values (JSON data, one for each unit).
+
+    `id` is unique within a process's execution of a step and is the number of the claim that covers the call.
+    """
+
+    id: int
+    attempt: int
+    units: Units
+    payloads: Sequence[Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed. `type` is an exception's name, or one of the words below.
+
+    exit · signal · timeout · worker died · poison · in doubt · template · refused · result · http · connect · spawn · source
+    """
+
+    type: str
+    message: str
+    traceback: str = ""
+    exit_code: int | None = None
+    status_code: int | None = None
+    retry_after_s: float | None = None
+    retryable: bool = True  # False: not retried unless `retry.on` names its type or code
+    result: str | None = None  # JSON text of what there was of a result (a failed command's output)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a worker did with (a part of) one call; offsets are positions in the call, each reported exactly once.
+
+    `results` are JSON texts and `durations_us` microseconds, one for each of `done`. `failures` come with their
+    duration. `cancelled` were interrupted and used no attempt; `returned` never started; `lost` may or may not have
+    run, through no fault of theirs (their reactor died). `logs` is text printed, by offset.
+    """
+
+    call: int
+    done: Sequence[int] = ()
+    results: Sequence[str] = ()
+    durations_us: Sequence[int] = ()
+    failures: Sequence[tuple[int, Failure, int]] = ()
+    cancelled: Sequence[int] = ()
+    returned: Sequence[int] = ()
+    lost: Sequence[int] = ()
+    logs: Mapping[int, str] = field(default_factory=dict)
+    worker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Settlement: the unit succeeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Settlement: the unit gets another attempt `delay_s` seconds from now."""
+
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """Settlement: the unit has failed for good."""
+
+
+Settlement: TypeAlias = Done | Again | GivenUp
+
+
+# ---------------------------------------------------------------- what is written
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Units that are about to be started: one row for a call. `attempt` is the number of the attempt, from 1."""
+
+    id: int
+    attempt: int
+    seqs: Sequence[int]
+    keys: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Successes:
+    """Units that succeeded in one call, column by column. `values` is JSON text, or None where the key is the value."""
+
+    attempt: int
+    started_ms: int
+    worker: str
+    seqs: Sequence[int]
+    indexes: Sequence[int]
+    keys: Sequence[str]
+    values: Sequence[str | None]
+    results: Sequence[str]
+    durations_us: Sequence[int]
+    members: Sequence[str | None] | None = None  # JSON lists of the members' keys, with `each: batch`
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRecord:
+    """One unit as the store keeps it, for whatever is not a success on a busy path. None means "leave as it is"."""
+
+    seq: int
+    index: int | None
+    key: str
+    status: UnitStatus
+    attempts: int
+    value: str | None = None
+    members: str | None = None
+    result: str | None = None
+    failure: Failure | None = None
+    duration_us: int = 0
+    started_ms: int = 0
+    worker: str = ""
+    base: int = 0  # attempts made before the unit was last given fresh ones
+    doubts: int = 0  # times that it was claimed when a process died
+    note: str = ""  # "gone", "duplicate"
+    handled: bool = True  # False: failed, and `on_item_error` has not run for it yet
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One failed attempt."""
+
+    seq: int
+    attempt: int
+    failure: Failure
+    started_ms: int
+    duration_us: int
+    worker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """`on_item_error` ran for a failed unit; `failure` is its own failure, if it had one."""
+
+    seq: int
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """What one attempt printed, already masked and cut to size."""
+
+    seq: int
+    attempt: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many units of a step are in which state. `total` is None until the source has been read to its end.
+
+    `in_doubt` and `pending` are disjoint; claimed and interrupted units count as pending while their process lives.
+    """
+
+    total: int | None = None
+    succeeded: int = 0
+    failed: int = 0
+    skipped: int = 0
+    in_doubt: int = 0
+
+    @property
+    def finished(self) -> int:
+        return self.succeeded + self.failed + self.skipped
+
+    @property
+    def pending(self) -> int | None:
+        """What is left, or None while the total is unknown."""
+        return None if self.total is None else self.total - self.finished - self.in_doubt
+
+    def add(self, succeeded: int = 0, failed: int = 0, skipped: int = 0) -> Counts:
+        return Counts(
+            self.total, self.succeeded + succeeded, self.failed + failed, self.skipped + skipped, self.in_doubt
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What one step commits in one transaction. Order of execution: claims, rows, attempts, logs, handled, ended, moves, counts.
+
+    `ended` are claims all of whose units are settled or given back. `moves` are (seq, index) of known units whose
+    position changed. `counts` replaces the step's counters, so a checkpoint executed twice counts once.
+    """
+
+    step: int
+    claims: Sequence[Claim] = ()
+    successes: Sequence[Successes] = ()
+    records: Sequence[UnitRecord] = ()
+    attempts: Sequence[AttemptRecord] = ()
+    logs: Sequence[LogRecord] = ()
+    handled: Sequence[Handled] = ()
+    ended: Sequence[int] = ()
+    moves: Sequence[tuple[int, int]] = ()
+    counts: Counts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run as the store keeps it. `params` is JSON text with secrets masked; `workflow` the text as it was read."""
+
+    id: str
+    name: str
+    file: str
+    workflow: str
+    params: str
+    fingerprint: str  # JSON text: {step: what is done}, for the difference that a refused resume shows
+    status: RunStatus
+    created_ms: int
+    ended_ms: int | None = None
+    durability: str = "full"
+    window: str = ""  # the redo window as `status` prints it
+    options: str = "{}"  # JSON text of what the command line changed (max_parallel …)
+    living: bool = False  # whether a process works on it; read, never written
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """A step as the store keeps it. `number` is the store's number for it, unique in the store."""
+
+    number: int
+    run: str
+    name: str
+    order: int
+    status: StepStatus
+    counts: Counts
+    batch: bool = False  # whether it has items
+    result: str | None = None  # JSON text, of a step without items
+    failure: Failure | None = None
+    started_ms: int | None = None
+    duration_ms: int = 0
+    stale: bool = False  # an earlier step was retried after this one finished
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample of a run's use of the machine, its children included, and its speed since the last sample."""
+
+    at_ms: int
+    cpu_percent: float
+    rss_bytes: int
+    descriptors: int
+    processes: int
+    units_per_s: float
+    p50_us: int
+    p95_us: int
+    p99_us: int

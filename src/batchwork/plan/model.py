@@ -1,0 +1,135 @@
+"""The plan as values: the spec checked and resolved, immutable. No checking here (see resolve.py, references.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from batchwork.errors import Place, Problem
+from batchwork.jsontext import Json
+from batchwork.ports import Task
+from batchwork.retry import RetryPolicy
+from batchwork.template import Template, Value
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlan:
+    """A task with its fields as written; templates in them are rendered for each unit."""
+
+    type: str
+    task: Task
+    fields: Mapping[str, Value]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsPlan:
+    """Where items come from. `kind` says which of the others is there.
+
+    literal: `value`, a list that may contain templates · template: `value`, gives a list or a sequence of results ·
+    command: `value`, a text, run by /bin/sh, its lines · from: `source` is range, lines, jsonl or command, `options` its
+    fields (rendered once, when the step starts).
+    """
+
+    kind: Literal["literal", "template", "command", "from"]
+    value: Value | None = None
+    source: str = ""
+    options: Mapping[str, Value] = field(default_factory=dict)
+    place: Place = field(default_factory=Place)
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """`max_failures`: a count, or a share of the finished units (0 to 1, from 20 finished on)."""
+
+    count: int | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`rate_limit`: at most `count` attempts in `per_s` seconds, evenly spread."""
+
+    count: int
+    per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """What makes a step a batch step. `slots` is the number of attempts at once, already decided."""
+
+    items: ItemsPlan
+    key: Template | str | None
+    on_duplicate: Literal["keep", "skip", "error"]
+    batch_size: int
+    each: Literal["item", "batch"]
+    each_inferred: bool
+    parallel: bool
+    slots: int
+    rate: Rate | None
+    continue_on_error: bool
+    max_failures: Threshold | None
+    on_item_error: TaskPlan | None
+    on_in_doubt: Literal["retry", "fail", "stop"]
+    queue_size: int | None
+    item_name: str | None  # `arg_name`: a further name for `item`
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """One step. Without `batch` it has one unit, with no item."""
+
+    name: str
+    task: TaskPlan
+    batch: BatchPlan | None
+    depends_on: tuple[str, ...]
+    references: frozenset[str]  # steps whose result, status or error it uses: skipped with them
+    when: Template | bool | None
+    outputs: str | None
+    on_error: Literal["continue"] | TaskPlan | None
+    retry: RetryPolicy
+    timeout_s: float | None
+    finalizer: bool  # stands under `finally:`
+    place: Place
+
+
+NotifyOn: TypeAlias = Literal["failed", "threshold", "stalled", "finished"]
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyPlan:
+    """One entry of `notify:`: a command, or a URL that gets the summary as JSON.
+
+    `threshold`: a share of failed units (0 to 1); `stalled_s`: seconds in which nothing finished.
+    """
+
+    on: tuple[NotifyOn, ...]
+    command: Value | None
+    url: Value | None
+    threshold: float
+    stalled_s: float
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole workflow, checked. `fingerprint` maps each step to what is done in it; equal ones may be resumed."""
+
+    name: str
+    description: str
+    file: str  # as given on the command line
+    folder: str  # absolute; where Python tasks find modules first
+    text: str
+    params: Mapping[str, Json]
+    env: Mapping[str, Value]
+    secrets: tuple[str, ...]
+    steps: tuple[StepPlan, ...]  # in the order written; finalizers last
+    notify: tuple[NotifyPlan, ...]
+    fingerprint: Mapping[str, Json]
+    warnings: tuple[Problem, ...] = ()
+    decisions: tuple[Problem, ...] = ()  # what was decided for the author (`each`), with its place
+
+    def step(self, name: str) -> StepPlan:
+        """The step of that name. Raises KeyError."""
+        return next(step for step in self.steps if step.name == name)

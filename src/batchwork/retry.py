@@ -1,0 +1,54 @@
+"""Whether and when a failed unit gets another attempt: one policy, one pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from batchwork.model import Failure
+
+NEVER_AGAIN_EXITS = frozenset({126, 127})
+AGAIN_STATUSES = frozenset({408, 425, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """`max_attempts` counts the first one; delays are seconds. `on` limits retries to failure types, exit codes, statuses."""
+
+    max_attempts: int = 1
+    delay_s: float = 0.0
+    backoff: float = 1.0
+    max_delay_s: float = 3600.0
+    jitter: bool = False
+    on: tuple[str | int, ...] = ()
+
+
+def next_delay(policy: RetryPolicy, attempt: int, failure: Failure, random: Callable[[], float]) -> float | None:
+    """Seconds to wait before attempt `attempt + 1`, or None when the unit is given up.
+
+    Exponential, `min(max_delay, delay * backoff ** (attempt - 1))`; with jitter uniform between 0 and that (M. Brooker,
+    "Exponential Backoff and Jitter", 2015). A server's `Retry-After` is a lower bound, capped by `max_delay`. Attempts
+    count from 1; `random` gives a number in [0, 1).
+    """
+    if attempt >= policy.max_attempts or not may_retry(policy, failure):
+        return None
+    try:
+        delay = min(policy.max_delay_s, policy.delay_s * policy.backoff ** (attempt - 1))
+    except OverflowError:
+        delay = policy.max_delay_s
+    if policy.jitter:
+        delay *= random()
+    if failure.retry_after_s is not None:
+        delay = max(delay, min(failure.retry_after_s, policy.max_delay_s))
+    return delay
+
+
+def may_retry(policy: RetryPolicy, failure: Failure) -> bool:
+    """Whether a failure of this kind is worth another attempt. What `on` names always is; else what can change is."""
+    named = {failure.type, failure.exit_code, failure.status_code} - {None}
+    if policy.on:
+        return bool(named & set(policy.on))
+    if not failure.retryable or failure.exit_code in NEVER_AGAIN_EXITS:
+        return False
+    status = failure.status_code
+    return status is None or not 400 <= status < 500 or status in AGAIN_STATUSES
