@@ -1,0 +1,95 @@
+"""Values in words for people: control characters made visible, numbers, shares, durations, rates, sizes. Pure; nothing is printed here."""
+
+from __future__ import annotations
+
+import re
+
+_UNSEEN = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
+"""Control characters, what turns the direction of writing, and what cannot be written as UTF-8."""
+
+_unseen = re.compile(f"[{_UNSEEN}]")
+_unseen_in_block = re.compile(f"(?![\n\t])[{_UNSEEN}]")
+
+
+def _shown(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def visible(text: str) -> str:
+    """`text` as one line that is safe on a terminal: line ends as `\\n`, other control characters as `\\x1b`."""
+    if text.isprintable():
+        return text
+    return _unseen.sub(
+        _shown, text.replace("\r\n", "\n").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    )
+
+
+def visible_block(text: str) -> str:
+    """`text` safe on a terminal, its lines kept as lines."""
+    return _unseen_in_block.sub(_shown, text.replace("\r\n", "\n"))
+
+
+def visible_json(text: str) -> str:
+    """A JSON text that is safe on a terminal and means the same: what is unseen becomes `\\u001b`."""
+    return _unseen.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def short(text: str, width: int) -> str:
+    """`text` cut to `width` characters, the cut shown by an ellipsis."""
+    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
+def number(value: int) -> str:
+    """`1,234,567`."""
+    return f"{value:,}"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 item`, `12,000 items`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def share(part: int, whole: int) -> str:
+    """`12 %`; 100 % only when all is there, 0 % only when nothing is."""
+    if part >= whole:
+        return "100 %"
+    percent = int(100 * part / whole)
+    return "<1 %" if percent == 0 and part else f"{percent} %"
+
+
+def duration(seconds: float) -> str:
+    """`12 ms`, `3.2 s`, `42 s`, `3 min 04 s`, `2 h 05 min`, `3 d 04 h`."""
+    seconds = max(seconds, 0.0)
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    minutes = whole // 60
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60:02} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60:02} h"
+
+
+def rate(per_s: float) -> str:
+    """`1,234/s`, `4.2/s`; slow ones `12/min`, `3.1/h`."""
+    for factor, unit in ((1, "s"), (60, "min")):
+        scaled = per_s * factor
+        if scaled >= 1:
+            return f"{scaled:,.0f}/{unit}" if scaled >= 99.5 else f"{scaled:.3g}/{unit}"
+    return f"{per_s * 3600:.3g}/h"
+
+
+def size(count: int) -> str:
+    """`312 B`, `1.5 KiB`, `64 MiB`."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024 or unit == "GiB":
+            break
+        amount /= 1024
+    return f"{amount:.0f} {unit}" if amount >= 99.5 or unit == "B" else f"{amount:.3g} {unit}"
