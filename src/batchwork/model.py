@@ -170,9 +170,6 @@ class GivenUp:
 Settlement: TypeAlias = Done | Again | GivenUp
 
 
-# ---------------------------------------------------------------- what is written
-
-
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Units that are about to be started: one row for a call. `attempt` is the number of the attempt, from 1."""

@@ -1,0 +1,55 @@
+# One word for each thing a developer does. `make check` is the gate, `make test` is everything.
+# On a fresh machine each word first makes .venv (Python 3.11, pip, a C compiler are enough) and is quick afterwards.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+STAMP := .venv/.installed
+TESTS_AT_ONCE ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check format lint types layers budget unit test demo bench pins clean
+
+help:            ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+
+setup: $(STAMP)  ## make .venv with the pinned packages and batchwork itself, editable
+
+$(STAMP): requirements/dev.txt requirements/build.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/build.txt -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+check: lint types layers budget unit  ## the gate: format, lint, types, layers, budget, unit tests (under 30 s)
+
+format: $(STAMP) ## format the code and mend what ruff can mend
+	$(BIN)/ruff format --quiet .
+	$(BIN)/ruff check --quiet --fix .
+
+lint: $(STAMP)   ## ruff, changes nothing
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/ruff check --quiet .
+
+types: $(STAMP)  ## mypy --strict on src
+	$(BIN)/mypy --no-error-summary
+
+layers: $(STAMP) ## imports go one way
+	$(BIN)/lint-imports --no-logo
+
+budget: $(STAMP) ## no file over 350 lines, no function over 60
+	$(BIN)/python tools/size_budget.py src
+
+unit: $(STAMP)   ## unit tests only
+	$(BIN)/pytest -n $(TESTS_AT_ONCE) tests/unit
+
+test: check      ## everything
+	$(BIN)/pytest -n $(TESTS_AT_ONCE) --ignore=tests/unit tests
+
+demo: $(STAMP)   ## some thousand files, a few failures, the report, the retry
+	@$(BIN)/python examples/demo/demo.py
+
+pins: $(STAMP)   ## write requirements/dev.txt from what is installed
+	$(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable > requirements/dev.txt
+
+clean:           ## everything that can be made again
+	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,43 @@
+"""Every seam on one screen: Task, Program, ItemSource, Executor, Store, EventSink. Each is defined in the file of its name.
+
+    Task        a task type: its fields, their check, a Program for a step           batchwork.tasks
+    Program     a task made ready: a part for each worker, a payload for each unit   batchwork.tasks
+    ItemSource  a stream of items that says where it is                              batchwork.items
+    Executor    workers of one step                                                  batchwork.executors
+    Store       runs, steps, units, attempts, claims, logs, samples                  batchwork.store
+    EventSink   takes the facts that are on disk                                     batchwork.view
+
+Each has a contract test in `batchwork.testing`, published for third parties.
+"""
+
+from __future__ import annotations
+
+from batchwork.ports.executors import Executor, ExecutorFactory, PageQuery, Staffing
+from batchwork.ports.items import ItemSource, Reading
+from batchwork.ports.sinks import EventSink, Fanout
+from batchwork.ports.store import Committed, Lease, Store, UnitPage, UnitView
+from batchwork.ports.tasks import Fields, Program, Scope, Setting, Task, Value, WorkerKind, Written
+
+__all__ = [
+    "Committed",
+    "EventSink",
+    "Executor",
+    "ExecutorFactory",
+    "Fanout",
+    "Fields",
+    "ItemSource",
+    "Lease",
+    "PageQuery",
+    "Program",
+    "Reading",
+    "Scope",
+    "Setting",
+    "Staffing",
+    "Store",
+    "Task",
+    "UnitPage",
+    "UnitView",
+    "Value",
+    "WorkerKind",
+    "Written",
+]

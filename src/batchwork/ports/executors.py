@@ -1,0 +1,94 @@
+"""The seam of executors: what they are told, and Executor. No executor is here, see batchwork.executors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from batchwork.model import Call, Report
+from batchwork.ports.tasks import Program
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """A worker's request for a page of an earlier step's results. `what`: results, failed, succeeded."""
+
+    step: str
+    what: str
+    start: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Staffing:
+    """What an executor needs to know of a step. `slots` is the number of attempts at once, never exceeded.
+
+    `strict`: a call ends at its first failure (the rest is returned), because failures stop the step or order counts.
+    `cookie` marks every process that is started (environment variable BATCHWORK_COOKIE).
+    """
+
+    slots: int
+    timeout_s: float | None
+    strict: bool
+    cookie: str
+    environ: Mapping[str, str]
+    cwd: str
+    grace_s: float = 5.0
+    pages: Callable[[PageQuery], str] | None = None
+    clean: Callable[[str], str] | None = None  # masks secrets
+
+
+class Executor(Protocol):
+    """Workers of one step. Every method but `wake` is called by the coordinator's thread only.
+
+    Each submitted unit is reported exactly once, as done, failed, cancelled, returned or lost.
+    """
+
+    lanes: int
+    """Workers: each lane works through its own calls in turn."""
+    width: int
+    """Attempts at once in one lane: 1 for a Python worker, all slots for a reactor."""
+
+    def start(self, program: Program, staffing: Staffing) -> None:
+        """Start the workers (as late as possible). Raises WorkerError."""
+        ...
+
+    def load(self) -> Sequence[int]:
+        """Units submitted and not yet reported, for each lane."""
+        ...
+
+    def submit(self, lane: int, call: Call) -> None:
+        """Hand a call to a lane; never blocks."""
+        ...
+
+    def poll(self, timeout_s: float | None) -> list[Report]:
+        """Reports that have come, waiting up to `timeout_s` (None: without limit) for the first, or for `wake`.
+
+        Raises WorkerError where workers cannot be started or prepared at all.
+        """
+        ...
+
+    def wake(self) -> None:
+        """Make `poll` return; from any thread, also from a signal handler."""
+        ...
+
+    def recall(self) -> None:
+        """Ask for what has not started; it comes back as `returned`."""
+        ...
+
+    def cancel(self) -> None:
+        """End what runs: SIGTERM to every process of it, SIGKILL after the grace; comes back as `cancelled`."""
+        ...
+
+    def kill(self) -> None:
+        """End what runs at once; comes back as `cancelled`."""
+        ...
+
+    def close(self) -> None:
+        """Stop the workers; afterwards no process that they started is left."""
+        ...
+
+
+ExecutorFactory: TypeAlias = Callable[[Program, Staffing], Executor]
+"""Makes and starts the right executor for a program."""

@@ -1,0 +1,168 @@
+"""The seam of the store: what it reads and writes, and Store. No store is here, see batchwork.store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from batchwork.model import (
+    AttemptRecord,
+    Checkpoint,
+    Claim,
+    Counts,
+    LogRecord,
+    RunRecord,
+    RunStatus,
+    Sample,
+    StepRecord,
+    StepStatus,
+    UnitRecord,
+    UnitStatus,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPage:
+    """Units as stored, in columns, ordered by seq."""
+
+    seqs: Sequence[int]
+    keys: Sequence[str]
+    indexes: Sequence[int | None]
+    statuses: Sequence[str]
+    attempts: Sequence[int]
+    bases: Sequence[int]
+    doubts: Sequence[int]
+    all_final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnitView:
+    """One unit with all that is known of it, as `items`, `errors` and `.failed` show it. `status` may be `in_doubt`."""
+
+    step: str
+    record: UnitRecord
+    status: str
+    handler_failure: object | None = None
+
+
+Committed: TypeAlias = Callable[[Exception | None], None]
+"""Called once, on the writer's thread: with None when the checkpoint is on disk, else with the StoreError."""
+
+
+class Lease(Protocol):
+    """Ownership of a run; gone when its process is."""
+
+    def release(self) -> None: ...
+
+
+class Store(Protocol):
+    """Runs, steps, units, attempts, claims, logs, samples. Writing is by one thread; reading from any. Raises StoreError."""
+
+    def close(self) -> None: ...
+
+    def describe(self) -> str:
+        """Where it is, for people; passwords masked."""
+        ...
+
+    # runs
+    def lease(self, run: str) -> Lease:
+        """Own a run. Raises RunLocked naming the owner."""
+        ...
+
+    def create_run(self, run: RunRecord, steps: Sequence[tuple[str, bool]]) -> None:
+        """Record a new run with its steps' (name, has items), in order. Raises RunRefused if the id is taken."""
+        ...
+
+    def update_run(self, run: str, **changes: object) -> None:
+        """Change fields of a RunRecord: status, ended_ms, window, fingerprint, workflow, options, params."""
+        ...
+
+    def run(self, run: str) -> RunRecord | None: ...
+
+    def runs(self) -> list[RunRecord]:
+        """Newest first."""
+        ...
+
+    # steps
+    def steps(self, run: str) -> list[StepRecord]: ...
+
+    def add_steps(self, run: str, steps: Sequence[tuple[str, bool]]) -> None:
+        """Set the run's steps' order anew, adding those that are missing (`resume --accept-changes`)."""
+        ...
+
+    def update_step(self, step: int, **changes: object) -> None:
+        """Change fields of a StepRecord: status, counts, result, failure, started_ms, duration_ms, stale, note."""
+        ...
+
+    # units: writing
+    def submit(self, checkpoint: Checkpoint, committed: Committed) -> None:
+        """Queue a checkpoint for the writer's thread; blocks only while its bounded queue is full.
+
+        Checkpoints are executed in order; several may share a transaction.
+        """
+        ...
+
+    # units: resuming
+    def claims(self, step: int) -> list[Claim]:
+        """Claims on disk, each with only those of its units that are neither final nor have a failed attempt of its number."""
+        ...
+
+    def page(self, step: int, after_seq: int, limit: int) -> UnitPage:
+        """Stored units with seq > `after_seq`, in order of seq."""
+        ...
+
+    def match(self, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:
+        """Stored units by key (indexing keys when first asked). Values and results are not read."""
+        ...
+
+    def next_seq(self, step: int) -> int: ...
+
+    def reading(self, step: int) -> int:
+        """Begin a new reading of the step's source; units recorded or moved from now on carry its number, which is returned."""
+        ...
+
+    def sweep(self, step: int, seen_below: int) -> int:
+        """Mark as gone what the current reading did not have: units with seq >= `seen_below` that do not carry its number.
+
+        A gone unit is `skipped` with note `gone:` and its former status, and has no position; a later move brings
+        the former status back. Returns how many there were.
+        """
+        ...
+
+    def reopen(self, step: int, seqs: Sequence[int] | None) -> int:
+        """Give failed units (all, or these) fresh attempts: pending, `base` set to their attempts. How many there were."""
+        ...
+
+    # units: looking
+    def count(self, step: int) -> Counts:
+        """Counted from the rows, for the check of the sum."""
+        ...
+
+    def units(
+        self,
+        step: int,
+        status: UnitStatus | Literal["in_doubt"] | None = None,
+        start: int = 0,
+        limit: int = 1000,
+        key: str | None = None,
+    ) -> list[UnitView]:
+        """Units in the order of their positions, from the `start`-th of those that match on; recorded and in doubt ones."""
+        ...
+
+    def results(self, step: int, start: int, limit: int) -> list[str | None]:
+        """JSON texts of results in the order of positions, None where there is none, from position `start` on."""
+        ...
+
+    def attempts(self, step: int, seq: int) -> list[AttemptRecord]: ...
+
+    def logs(self, step: int, seq: int) -> list[LogRecord]: ...
+
+    # watching
+    def add_sample(self, run: str, sample: Sample) -> None: ...
+
+    def samples(self, run: str) -> list[Sample]: ...
+
+    def status_of(self, run: str) -> RunStatus | None: ...
+
+    def step_status(self, step: int) -> StepStatus: ...

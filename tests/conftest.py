@@ -1,0 +1,88 @@
+"""What all tests share: where the founding documents are, a folder to work in, the command, waiting for a fact."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+# No deadline: two cores are shared, and a slow example is not a wrong one.
+settings.register_profile("batchwork", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", parent=settings.get_profile("batchwork"), max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "batchwork"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of the founding documents, which stands beside the project on developers' machines and in CI."""
+    folder = ROOT.parent / "shared"
+    if not (folder / "faultkit").is_dir():
+        pytest.skip("the founding documents (../shared) are not here")
+    return folder
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that is the working directory during the test."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def environ() -> dict[str, str]:
+    """This process's environment with the `batchwork` of this Python first on PATH, and nothing that changes what it prints."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BATCHWORK_", "PYTEST_"))}
+    return {**kept, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "100", "NO_COLOR": "1"}
+
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def batchwork(work: Path, environ: Mapping[str, str]) -> Command:
+    """Runs the real command in the test's folder: `batchwork("run", "w.yaml", expect=3, env={…}, cwd=…)`."""
+
+    def command(
+        *args: str,
+        expect: int | None = 0,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        stdin: str = "",
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [str(BIN / "batchwork"), *args],
+            cwd=cwd or work,
+            env={**environ, **(env or {})},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        if expect is not None:
+            assert done.returncode == expect, f"exit {done.returncode}, expected {expect}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return command
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[..., None]:
+    """Waits until `fact()` is true; fails, naming it, when it has not become so in `within_s` seconds."""
+
+    def wait(fact: Callable[[], object], what: str = "", within_s: float = 30.0) -> None:
+        deadline = time.monotonic() + within_s
+        while not fact():
+            assert time.monotonic() < deadline, f"waited {within_s} s in vain for {what or fact}"
+            time.sleep(0.01)
+
+    return wait
