@@ -134,6 +134,13 @@ class Store(Protocol):
         """Give failed units (all, or these) fresh attempts: pending, `base` set to their attempts. How many there were."""
         ...
 
+    def clear(self, step: int) -> None:
+        """Forget all units, claims, attempts and logs of a step, its counts, result and failure: it is pending again.
+
+        For what runs anew: cleanup steps on a resume, later steps with `retry --downstream`.
+        """
+        ...
+
     # units: looking
     def count(self, step: int) -> Counts:
         """Counted from the rows, for the check of the sum."""
