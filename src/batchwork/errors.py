@@ -41,15 +41,20 @@ NOWHERE = Place()
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong (or, as a warning, risky) in what a person wrote."""
+    """One thing that is wrong (or, as a warning, risky) in what a person wrote. `excerpt` is the line that it is about."""
 
     place: Place
     message: str
     hint: str = ""
+    excerpt: str = ""
 
     def __str__(self) -> str:
-        head = f"{self.place}: {self.message}" if str(self.place) else self.message
-        return f"{head}\n    {self.hint}" if self.hint else head
+        lines = [f"{self.place}: {self.message}" if str(self.place) else self.message]
+        if self.place.line:
+            lines.append(f"line {self.place.line}" + (f" | {self.excerpt}" if self.excerpt else ""))
+        if self.hint:
+            lines.append(self.hint)
+        return "\n    ".join(lines)
 
 
 class BatchworkError(Exception):
