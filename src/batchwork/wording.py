@@ -17,7 +17,7 @@ def _shown(match: re.Match[str]) -> str:
 
 
 def visible(text: str) -> str:
-    """`text` as one line that is safe on a terminal: line ends as `\\n`, other control characters as `\\x1b`."""
+    r"""`text` as one line that is safe on a terminal: line ends as `\n`, other control characters as `\x1b`."""
     if text.isprintable():
         return text
     return _unseen.sub(
@@ -31,7 +31,7 @@ def visible_block(text: str) -> str:
 
 
 def visible_json(text: str) -> str:
-    """A JSON text that is safe on a terminal and means the same: what is unseen becomes `\\u001b`."""
+    r"""A JSON text that is safe on a terminal and means the same: what is unseen becomes `\u001b`."""
     return _unseen.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 

@@ -1,0 +1,97 @@
+"""One step's line in the bars view, fitted to the terminal's width. Pure text with no colours; drawing is bars.py's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from batchwork.model import Counts
+from batchwork.wording import duration, number, rate, share, short, visible
+
+NAME_MAX = 24
+BAR_MIN, BAR_MAX, BAR_RANK = 8, 40, 2
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All that a line says about a running step. `left_s` is None while nobody can tell; `elapsed_s` since its start."""
+
+    step: str
+    batch: bool
+    counts: Counts
+    running: int
+    retrying: int
+    per_s: float
+    left_s: float | None
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a line. Pieces of the highest `rank` are left out first where the terminal is narrow."""
+
+    text: str
+    rank: int
+    style: str = ""
+
+
+def lines(standings: Sequence[Standing], width: int, tick: int) -> list[list[Part]]:
+    """The pieces of each line, with bars of one length among them; a line's texts joined by spaces fit `width` columns."""
+    name_width = max((min(len(standing.step), NAME_MAX, max(width // 4, 4)) for standing in standings), default=0)
+    rows = [_fitted(standing, width, name_width, tick) for standing in standings]
+    rooms = [width - _length(row) - 1 for row, standing in zip(rows, standings, strict=True) if standing.counts.total]
+    length = min([room for room in rooms if room >= BAR_MIN], default=0)
+    for row, standing in zip(rows, standings, strict=True):
+        total = standing.counts.total
+        if standing.batch and total and width - _length(row) - 1 >= length >= BAR_MIN:
+            full, empty = bar(standing.counts.finished, total, min(length, BAR_MAX))
+            row[1:1] = [Part(full, 0, "full"), Part(empty, 0, "empty")]
+    return rows
+
+
+def _fitted(standing: Standing, width: int, name_width: int, tick: int) -> list[Part]:
+    """The pieces of the line without its bar, which is left out where there is room only for what matters more."""
+    parts = [Part(short(visible(standing.step), name_width).ljust(name_width), 0)]
+    if not standing.batch:
+        return [*parts, Part(f"{SPINNER[tick % len(SPINNER)]} running {duration(standing.elapsed_s)}", 0)]
+    parts += _facts(standing, tick)
+    bar_room = BAR_MIN + 1 if standing.counts.total else 0
+    while _length(parts) + bar_room > width:
+        least = max(parts, key=lambda part: part.rank)
+        if bar_room and least.rank <= BAR_RANK:
+            bar_room = 0
+        elif least.rank:
+            parts.remove(least)
+        else:
+            break
+    return parts
+
+
+def _facts(standing: Standing, tick: int) -> list[Part]:
+    counts = standing.counts
+    if counts.total is None:
+        parts = [Part(f"{SPINNER[tick % len(SPINNER)]} {number(counts.finished)} done", 0)]
+    else:
+        parts = [
+            Part(f"{share(counts.finished, counts.total):>5}", 1),
+            Part(f"{number(counts.finished)}/{number(counts.total)}", 0),
+        ]
+    parts.append(Part(rate(standing.per_s), 3))
+    if counts.failed:
+        parts.append(Part(f"{number(counts.failed)} failed", 0, "bad"))
+    if standing.retrying:
+        parts.append(Part(f"{number(standing.retrying)} to retry", 4, "warn"))
+    if standing.left_s is not None:
+        parts.append(Part(f"{duration(max(standing.left_s, 1))} left", 2))
+    return parts
+
+
+def bar(done: int, total: int, width: int) -> tuple[str, str]:
+    """The done and the open part of a bar of `width` columns; full only when all is done."""
+    full = width if done >= total else min(int(width * done / total), width - 1)
+    return "━" * full, "─" * (width - full)
+
+
+def _length(parts: list[Part]) -> int:
+    return sum(len(part.text) + 1 for part in parts) - 1

@@ -1,0 +1,73 @@
+"""What each event says to a person, as one line of text. Shared by all views, so that no two of them disagree; prints nothing."""
+
+from __future__ import annotations
+
+from batchwork.events import RunStarted, StepFinished, StepStarted, Stopping, Warned
+from batchwork.model import Counts, StepStatus
+from batchwork.wording import duration, number, plural, rate, share, visible
+
+
+def run_started(event: RunStarted) -> str:
+    verb = "resuming run" if event.resumed else "run"
+    return f"{verb} {visible(event.run)}: {visible(event.workflow)}"
+
+
+def step_started(event: StepStarted) -> str:
+    name, counts = visible(event.step), event.counts
+    if not event.batch:
+        return f"{name}: started"
+    total = "" if counts.total is None else f", {plural(counts.total, 'item')}"
+    before = f", {number(counts.finished)} done before" if counts.finished else ""
+    return f"{name}: started{total}{before}"
+
+
+def tallies(counts: Counts) -> str:
+    """`990 succeeded, 10 failed`; zeros are left out, but `succeeded` is always there."""
+    parts = [f"{number(counts.succeeded)} succeeded"]
+    for count, word in ((counts.failed, "failed"), (counts.skipped, "skipped"), (counts.in_doubt, "in doubt")):
+        if count:
+            parts.append(f"{number(count)} {word}")
+    if counts.pending:
+        parts.append(f"{number(counts.pending)} pending")
+    return ", ".join(parts)
+
+
+def step_finished(event: StepFinished) -> str:
+    took = duration(event.duration_s)
+    error = f": {visible(event.error)}" if event.error else ""
+    if event.status is StepStatus.SKIPPED:
+        return f"{visible(event.step)}: skipped{error}"
+    if not event.batch:
+        return f"{visible(event.step)}: {event.status} in {took}{error}"
+    counts = event.counts
+    if counts.total == 0:
+        return f"{visible(event.step)}: {event.status}, 0 items"
+    return f"{visible(event.step)}: {event.status} in {took}: {tallies(counts)}{error}"
+
+
+def warned(event: Warned) -> str:
+    where = f"{visible(event.step)}: " if event.step else ""
+    return f"warning: {where}{visible(event.text)}"
+
+
+def stopping(event: Stopping) -> str:
+    """What happens now, and what the next Ctrl-C would do."""
+    if event.level >= 3:
+        return f"{event.reason}: killing what still runs"
+    running = plural(event.running, "running item")
+    if event.level == 2:
+        return f"{event.reason}: stopping {running} (SIGTERM, in 5 s SIGKILL); Ctrl-C again kills at once"
+    if not event.running:
+        return f"{event.reason}: finishing …"
+    return f"{event.reason}: finishing {running} … press Ctrl-C again to stop {'it' if event.running == 1 else 'them'}"
+
+
+def progress(step: str, counts: Counts, per_s: float, retrying: int) -> str:
+    """`enrich: 450/1,000 (45 %), 3 failed, 82/s, 2 waiting to retry`."""
+    name, done = visible(step), number(counts.finished)
+    head = f"{done} done" if counts.total is None else f"{done}/{number(counts.total)}"
+    if counts.total:
+        head += f" ({share(counts.finished, counts.total)})"
+    failed = f", {number(counts.failed)} failed" if counts.failed else ""
+    waiting = f", {number(retrying)} waiting to retry" if retrying else ""
+    return f"{name}: {head}{failed}, {rate(per_s)}{waiting}"
