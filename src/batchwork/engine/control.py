@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -18,16 +19,19 @@ Wake = Callable[[], None]
 class Control:
     """How urgently to stop: 0 run on, 1 start nothing new, 2 terminate what runs, 3 kill it. It only ever rises.
 
-    Used from threads and from signal handlers, so it has no lock: every change is one assignment, and the callbacks
-    (which must be as careful) are kept in a tuple that is replaced and never changed.
+    Raising is for signal handlers too, so it takes no lock: every change is one assignment, and the callbacks (which
+    must be as careful) are kept in a tuple that is replaced and never changed.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._level: int = GO
         self._wakes: tuple[Wake, ...] = ()
+        self._registering = threading.Lock()
         self._until: float | None = None
         self.reason = ""
+        self.signal: int | None = None
+        """The first signal that asked for a stop, for the exit code."""
 
     @property
     def level(self) -> int:
@@ -35,10 +39,12 @@ class Control:
 
     def register(self, wake: Wake) -> None:
         """Call `wake` at every rise from now on."""
-        self._wakes = (*self._wakes, wake)
+        with self._registering:
+            self._wakes = (*self._wakes, wake)
 
     def unregister(self, wake: Wake) -> None:
-        self._wakes = tuple(known for known in self._wakes if known != wake)
+        with self._registering:
+            self._wakes = tuple(known for known in self._wakes if known != wake)
 
     def raise_to(self, level: int, reason: str = "", limit_s: float | None = None) -> None:
         """Stop at least this urgently. With `limit_s`, what still runs after so many seconds is terminated (see `due_in`)."""

@@ -1,0 +1,274 @@
+"""A run in figures: step records → Summary → a table for people, the JSON object, the exit code. Pure; printing is elsewhere.
+
+How alike failures are grouped is in alike.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypedDict
+
+from batchwork.model import Counts, Failure, RunRecord, RunStatus, Sample, StepRecord, StepStatus
+from batchwork.wording import duration, number, plural, share, short, size, visible
+
+CRASHED: Final = "crashed"
+"""How a run is shown that is running without a living owner."""
+
+TOLERATED: Final = 3
+_ERROR_WIDTH: Final = 100
+
+
+class CountsJson(TypedDict):
+    total: int | None
+    succeeded: int
+    failed: int
+    skipped: int
+    in_doubt: int
+    pending: int | None
+
+
+class ErrorJson(TypedDict, total=False):
+    type: str
+    message: str
+    exit_code: int
+    status_code: int
+
+
+class StepJson(TypedDict):
+    status: str
+    counts: CountsJson
+    duration: float
+    error: ErrorJson | None
+
+
+class RunJson(TypedDict):
+    run: str
+    workflow: str
+    status: str
+    steps: dict[str, StepJson]
+
+
+@dataclass(frozen=True, slots=True)
+class StepSummary:
+    """One step in figures. `batch`: it has items. `stale`: an earlier step was retried after this one had finished."""
+
+    name: str
+    status: StepStatus
+    counts: Counts
+    duration_s: float
+    failure: Failure | None
+    batch: bool
+    stale: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the run used of the machine, over its samples."""
+
+    cpu_percent: float
+    rss_peak: int
+    descriptors_peak: int
+    processes_peak: int
+    units_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A run in figures. `status` is a RunStatus, or CRASHED."""
+
+    run: str
+    workflow: str
+    status: str
+    steps: tuple[StepSummary, ...]
+    duration_s: float
+    usage: Usage | None = None
+    window: str = ""
+
+    def total(self) -> Counts:
+        """All steps with items together; the total is None where one is not known."""
+        counts = [step.counts for step in self.steps if step.batch]
+        totals = [count.total for count in counts if count.total is not None]
+        return Counts(
+            sum(totals) if len(totals) == len(counts) else None,
+            sum(count.succeeded for count in counts),
+            sum(count.failed for count in counts),
+            sum(count.skipped for count in counts),
+            sum(count.in_doubt for count in counts),
+        )
+
+
+def summarize(
+    run: RunRecord, steps: Sequence[StepRecord], samples: Sequence[Sample] = (), now_ms: int | None = None
+) -> Summary:
+    """The summary of a run as it stands in the store. `now_ms` is the wall clock, for how long a living run has been going."""
+    status: str = CRASHED if run.status is RunStatus.RUNNING and not run.living else run.status
+    ended = run.ended_ms if run.ended_ms is not None else (now_ms if run.living else None)
+    ordered = sorted(steps, key=lambda step: step.order)
+    worked = sum(step.duration_ms for step in steps) / 1000
+    return Summary(
+        run.id,
+        run.name,
+        status,
+        tuple(_step(step, run.living) for step in ordered),
+        max(0, ended - run.created_ms) / 1000 if ended is not None else worked,
+        usage(samples),
+        run.window,
+    )
+
+
+def _step(record: StepRecord, living: bool) -> StepSummary:
+    counts = record.counts
+    if living and counts.in_doubt:
+        counts = replace(counts, in_doubt=0)  # their process lives: they are being worked on
+    return StepSummary(
+        record.name,
+        record.status,
+        counts,
+        record.duration_ms / 1000,
+        record.failure,
+        record.batch,
+        record.stale,
+        record.note,
+    )
+
+
+def usage(samples: Sequence[Sample]) -> Usage | None:
+    """Means and peaks of the samples; None without any."""
+    if not samples:
+        return None
+    return Usage(
+        sum(sample.cpu_percent for sample in samples) / len(samples),
+        max(sample.rss_bytes for sample in samples),
+        max(sample.descriptors for sample in samples),
+        max(sample.processes for sample in samples),
+        sum(sample.units_per_s for sample in samples) / len(samples),
+    )
+
+
+# ---------------------------------------------------------------- JSON
+
+
+def counts_json(counts: Counts) -> CountsJson:
+    """The counts as everything that speaks JSON shows them; they add up to the total."""
+    return {
+        "total": counts.total,
+        "succeeded": counts.succeeded,
+        "failed": counts.failed,
+        "skipped": counts.skipped,
+        "in_doubt": counts.in_doubt,
+        "pending": counts.pending,
+    }
+
+
+def error_json(failure: Failure | None) -> ErrorJson | None:
+    """A failure without its traceback; codes only where there are some."""
+    if failure is None:
+        return None
+    error: ErrorJson = {"type": failure.type, "message": failure.message}
+    if failure.exit_code is not None:
+        error["exit_code"] = failure.exit_code
+    if failure.status_code is not None:
+        error["status_code"] = failure.status_code
+    return error
+
+
+def summary_json(summary: Summary) -> RunJson:
+    """The object of `run --json` and `status --json`."""
+    return {
+        "run": summary.run,
+        "workflow": summary.workflow,
+        "status": summary.status,
+        "steps": {
+            step.name: {
+                "status": step.status,
+                "counts": counts_json(step.counts),
+                "duration": round(step.duration_s, 3),
+                "error": error_json(step.failure),
+            }
+            for step in summary.steps
+        },
+    }
+
+
+# ---------------------------------------------------------------- exit code
+
+
+def exit_code(status: RunStatus | str, interrupted: int = 130, allow_failures: bool = False) -> int:
+    """The exit code that says how a run ended. `interrupted` is 130 or 143, by the signal."""
+    match status:
+        case RunStatus.SUCCEEDED:
+            return 0
+        case RunStatus.PARTIAL:
+            return 0 if allow_failures else TOLERATED
+        case RunStatus.INTERRUPTED:
+            return interrupted
+        case _:
+            return 1
+
+
+# ---------------------------------------------------------------- text
+
+
+def summary_text(summary: Summary) -> str:
+    """The table for people, lines without a last line feed. Control characters are made visible."""
+    took = f" in {duration(summary.duration_s)}" if summary.duration_s else ""
+    lines = [f"{visible(summary.workflow)} (run {visible(summary.run)}): {summary.status}{took}"]
+    rows = [("step", "status", "done", "failed", "duration", "")]
+    rows += [_row(step) for step in summary.steps]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    for row in rows:
+        cells = (
+            row[0].ljust(widths[0]),
+            row[1].ljust(widths[1]),
+            row[2].rjust(widths[2]),
+            row[3].rjust(widths[3]),
+            row[4].rjust(widths[4]),
+            row[5],
+        )
+        lines.append(f"  {'  '.join(cells)}".rstrip())
+    if summary.usage is not None:
+        lines.append(f"  {usage_text(summary.usage)}")
+    return "\n".join(lines)
+
+
+def usage_text(used: Usage) -> str:
+    """`CPU 180 %, memory up to 310 MiB, up to 9 processes`."""
+    processes = "process" if used.processes_peak == 1 else "processes"
+    return (
+        f"CPU {used.cpu_percent:.0f} %, memory up to {size(used.rss_peak)}, "
+        f"up to {number(used.processes_peak)} {processes}"
+    )
+
+
+def _row(step: StepSummary) -> tuple[str, str, str, str, str, str]:
+    counts = step.counts
+    waiting = step.status in (StepStatus.PENDING, StepStatus.SKIPPED)
+    done = _done(counts) if step.batch and not (waiting and not counts.finished) else ""
+    failed = number(counts.failed) if step.batch and counts.failed else ""
+    took = "" if waiting and not step.duration_s else duration(step.duration_s)
+    return visible(step.name), step.status, done, failed, took, _remark(step)
+
+
+def _done(counts: Counts) -> str:
+    if counts.total is None:
+        return f"{number(counts.finished)}"
+    if counts.finished == counts.total:
+        return number(counts.total)
+    return f"{number(counts.finished)} of {number(counts.total)} ({share(counts.finished, counts.total)})"
+
+
+def _remark(step: StepSummary) -> str:
+    remarks = []
+    if step.counts.skipped:
+        remarks.append(f"{number(step.counts.skipped)} skipped")
+    if step.counts.in_doubt:
+        remarks.append(f"{plural(step.counts.in_doubt, 'item')} in doubt")
+    if step.stale:
+        remarks.append("stale: an earlier step was retried")
+    if step.failure is not None:
+        remarks.append(short(visible(f"{step.failure.type}: {step.failure.message}"), _ERROR_WIDTH))
+    elif step.status is StepStatus.SKIPPED and step.note:
+        remarks.append(short(visible(step.note), _ERROR_WIDTH))
+    return ", ".join(remarks)
