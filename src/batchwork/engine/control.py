@@ -19,8 +19,8 @@ Wake = Callable[[], None]
 class Control:
     """How urgently to stop: 0 run on, 1 start nothing new, 2 terminate what runs, 3 kill it. It only ever rises.
 
-    Raising is for signal handlers too, so it takes no lock: every change is one assignment, and the callbacks (which
-    must be as careful) are kept in a tuple that is replaced and never changed.
+    Raising is for signal handlers too: every change of the level is one assignment, the callbacks (which must be as
+    careful) are kept in a tuple that is replaced and never changed, and the lock of the bell is reentrant.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -28,6 +28,9 @@ class Control:
         self._level: int = GO
         self._wakes: tuple[Wake, ...] = ()
         self._registering = threading.Lock()
+        self._bell = threading.Condition(threading.RLock())
+        self._rings = 0
+        self._heard = threading.local()
         self._until: float | None = None
         self.reason = ""
         self.signal: int | None = None
@@ -37,14 +40,16 @@ class Control:
     def level(self) -> int:
         return self._level
 
-    def register(self, wake: Wake) -> None:
-        """Call `wake` at every rise from now on."""
+    def register(self, wake: Wake) -> Callable[[], None]:
+        """Call `wake` at every rise from now on; returns what ends that."""
         with self._registering:
             self._wakes = (*self._wakes, wake)
 
-    def unregister(self, wake: Wake) -> None:
-        with self._registering:
-            self._wakes = tuple(known for known in self._wakes if known != wake)
+        def unregister() -> None:
+            with self._registering:
+                self._wakes = tuple(known for known in self._wakes if known is not wake)
+
+        return unregister
 
     def raise_to(self, level: int, reason: str = "", limit_s: float | None = None) -> None:
         """Stop at least this urgently. With `limit_s`, what still runs after so many seconds is terminated (see `due_in`)."""
@@ -54,11 +59,29 @@ class Control:
             return
         self._level = min(level, KILL)
         self.reason = reason or self.reason
+        self.notify()
         for wake in self._wakes:
             wake()
 
+    # ------------------------------------------------------------ waiting for what has no pipe of its own
+
+    def wait(self, timeout_s: float | None) -> None:
+        """Wait until somebody calls `notify`, or has done so since this thread's last wait; at most `timeout_s` seconds."""
+        with self._bell:
+            if self._rings == getattr(self._heard, "rings", 0):
+                self._bell.wait(timeout_s)
+            self._heard.rings = self._rings
+
+    def notify(self) -> None:
+        """Wake all that wait; from any thread, also from a signal handler."""
+        with self._bell:
+            self._rings += 1
+            self._bell.notify_all()
+
+    # ------------------------------------------------------------ the time limit of draining
+
     def due_in(self) -> float | None:
-        """Seconds until the time limit of the draining, None without one. The runner's loop asks and calls `escalate`."""
+        """Seconds until the time limit of the draining, None without one. The runner's loop asks, and calls `escalate`."""
         if self._until is None or self._level >= TERMINATE:
             return None
         return max(0.0, self._until - self._clock.now())
@@ -90,11 +113,14 @@ class Shield(Control):
         level = self._above.level
         return level if level > self._ignored else GO
 
-    def register(self, wake: Wake) -> None:
-        self._above.register(wake)
-
-    def unregister(self, wake: Wake) -> None:
-        self._above.unregister(wake)
+    def register(self, wake: Wake) -> Callable[[], None]:
+        return self._above.register(wake)
 
     def raise_to(self, level: int, reason: str = "", limit_s: float | None = None) -> None:
         self._above.raise_to(level, reason, limit_s)
+
+    def wait(self, timeout_s: float | None) -> None:
+        self._above.wait(timeout_s)
+
+    def notify(self) -> None:
+        self._above.notify()
