@@ -126,28 +126,43 @@ def kill_group(group: int, number: int = signal.SIGKILL) -> None:
         return
 
 
+def strike(find: Callable[[], Iterable[int]]) -> set[int]:
+    """One round of ending what `find` finds: all are stopped, until no new one appears, then killed. Waits for nothing.
+
+    Stopped first, so that none can fork while its neighbours are being killed.
+    """
+    stopped: set[int] = set()
+    for _ in range(_ROUNDS):
+        fresh = {pid for pid in find() if pid not in stopped and look(pid) is not None}
+        fresh.discard(os.getpid())
+        if not fresh:
+            break
+        kill(fresh, signal.SIGSTOP)
+        stopped |= fresh
+    kill(stopped, signal.SIGKILL)
+    return stopped
+
+
 def kill_all(find: Callable[[], Iterable[int]], patience_s: float = 2.0) -> int:
     """End everything that `find` finds, again and again until it finds nothing; returns how many there were.
 
-    All are stopped first, until no new one appears, so that none can fork while its neighbours are being killed.
-    Children of this process are reaped. Gives up after `patience_s` (a process in the kernel's uninterruptible sleep).
+    Those that are children of this process are reaped. Gives up after `patience_s` (a process in the kernel's
+    uninterruptible sleep).
     """
     ended: set[int] = set()
-    for _turn in range(max(1, round(patience_s / _PAUSE_S))):
-        stopped: set[int] = set()
-        for _ in range(_ROUNDS):
-            fresh = {pid for pid in find() if look(pid) is not None} - stopped - {os.getpid()}
-            if not fresh:
-                break
-            kill(fresh, signal.SIGSTOP)
-            stopped |= fresh
-        if not stopped:
+    for _ in range(max(1, round(patience_s / _PAUSE_S))):
+        struck = strike(find)
+        if not struck:
             break
-        kill(stopped, signal.SIGKILL)
-        ended |= stopped
+        ended |= struck
         select.select([], [], [], _PAUSE_S)  # the kernel ends them on its own time
-        reap(stopped)
+        reap(struck)
     return len(ended)
+
+
+def kill_below(pid: int) -> int:
+    """End all that descends from `pid`, but not `pid` itself; returns how many there were."""
+    return kill_all(lambda: descendants([pid]))
 
 
 def reap(pids: Iterable[int]) -> None:
