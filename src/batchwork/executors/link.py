@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import selectors
 import signal
@@ -16,12 +17,17 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self, TypeAlias
 
+from batchwork import proctree
 from batchwork.faults import fault
 from batchwork.worker.frames import FrameReader, frame
 
 Command: TypeAlias = Callable[[int, int], Sequence[str]]
 """The argument list, made from the worker's own numbers of the pipe that it reads and the pipe that it writes."""
 
+MARK = "BATCHWORK_WORKER"
+"""The environment variable that tells the processes of one worker from those of another."""
+
+_numbers = itertools.count(1)
 _READ_SIZE = 1 << 20
 _PIPE_SIZE = 1 << 18
 
@@ -44,6 +50,7 @@ class Link:
         output: int | None = None,
     ) -> None:
         fault("spawn")
+        self._mark = f"{os.getpid()}-{next(_numbers)}"
         theirs_in, self._out_fd = os.pipe()
         self._in_fd, theirs_out = os.pipe()
         try:
@@ -53,7 +60,7 @@ class Link:
                 stdout=subprocess.DEVNULL if output is None else output,
                 stderr=subprocess.DEVNULL if output is None else output,
                 pass_fds=(theirs_in, theirs_out, *inherit),
-                env={**environ, "BATCHWORK_COOKIE": cookie},
+                env={**environ, proctree.COOKIE: cookie, MARK: self._mark},
                 cwd=cwd,
                 start_new_session=True,
             )
@@ -183,10 +190,21 @@ class Link:
         if self.status is not None or self.closed:
             return
         self.signal(signal.SIGSTOP)
-        from batchwork.proctree import kill_below
-
-        kill_below(self.pid)
+        proctree.kill_all(lambda: proctree.descendants([self.pid]))
         self.signal(signal.SIGKILL)
+
+    def sweep(self) -> int:
+        """SIGKILL to what a worker that died has left behind, found by a mark in its environment; how many there were."""
+
+        def left() -> list[int]:
+            marked = proctree.living()
+            return [pid for pid in marked if proctree.environ_value(pid, MARK) == self._mark]
+
+        return proctree.kill_all(left)
+
+    def descendants(self) -> list[int]:
+        """All living processes below the worker."""
+        return proctree.descendants([self.pid]) if self.status is None and not self.closed else []
 
     def close(self) -> None:
         """Close the pipes. A worker that still lives is killed with all below it and reaped."""
