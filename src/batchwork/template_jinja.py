@@ -1,0 +1,213 @@
+"""Expressions and statements that need Jinja2, compiled. The sandbox that they run in is template_sandbox.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from jinja2 import TemplateError, TemplateSyntaxError, Undefined, nodes
+from jinja2.exceptions import SecurityError, TemplateAssertionError, UndefinedError
+from jinja2.meta import find_undeclared_variables
+from jinja2.parser import Parser
+from jinja2.runtime import Context
+
+from batchwork.errors import BatchworkError, Place, Problem, RenderError, WorkflowError
+from batchwork.expressions import MARKS, Expression, Path, unknown_name
+from batchwork.ports import Scope
+from batchwork.spelling import suggest
+from batchwork.template_sandbox import Sandbox, environment
+from batchwork.template_text import settled
+
+_GUARDS = frozenset(("default", "d"))
+_Node = TypeVar("_Node", bound=nodes.Node)
+
+
+def compile_general(source: str, place: Place) -> Expression:
+    """Compile any expression. Raises WorkflowError."""
+    sandbox = environment()
+    try:
+        node = _parsed(sandbox, source)
+        core, mark = _unmarked(node, source, place)
+        body = [nodes.Assign(nodes.Name("result", "store"), core, lineno=1)]
+        filters = _filters(core)
+        names = {name.name for name in _all(core, nodes.Name) if name.ctx == "load"}
+        template = sandbox.from_string(nodes.Template(body, lineno=1))
+    except TemplateSyntaxError as error:
+        raise _wrong(error, place, source) from None
+    except (RecursionError, MemoryError):
+        raise WorkflowError([Problem(place, "the template is nested too deeply")]) from None
+    roots = frozenset(names - sandbox.globals.keys())
+    return Expression(
+        source=source,
+        place=place,
+        core=_core_text(source, mark),
+        mark=mark,
+        filters=(*filters, mark) if mark else filters,
+        roots=roots,
+        needs=roots - _guarded(core),
+        paths=frozenset(_paths(core)),
+        evaluate=_evaluating(template.root_render_func, template.new_context, tuple(names), roots - _guarded(core)),
+    )
+
+
+def _parsed(sandbox: Sandbox, source: str) -> nodes.Expr:
+    if not source:
+        raise TemplateSyntaxError("there is nothing between {{ and }}", 1)
+    parser = Parser(sandbox, source, state="variable")
+    node = parser.parse_expression()
+    if not parser.stream.eos:
+        token = parser.stream.current
+        raise TemplateSyntaxError(f"unexpected {token.value!r} after the expression", token.lineno)
+    node.set_environment(sandbox)
+    return node
+
+
+def _unmarked(node: nodes.Expr, source: str, place: Place) -> tuple[nodes.Expr, str]:
+    core, mark = node, ""
+    if isinstance(node, nodes.Filter) and node.name in MARKS and node.node is not None:
+        core, mark = node.node, node.name
+    for inner in _all(core, nodes.Filter):
+        if inner.name in MARKS:
+            problem = f"`| {inner.name}` must be the last filter of a template, and apply to the whole of it"
+            raise WorkflowError([Problem(place, problem, f"in `{{{{ {source} }}}}`")])
+    return core, mark
+
+
+def _core_text(source: str, mark: str) -> str:
+    return source[: source.rindex("|")].strip() if mark else source
+
+
+def _filters(node: nodes.Node) -> tuple[str, ...]:
+    names: list[str] = []
+    while isinstance(node, nodes.Filter) and node.node is not None:
+        names.append(node.name)
+        node = node.node
+    return tuple(reversed(names))
+
+
+def _all(node: nodes.Node, kind: type[_Node]) -> list[_Node]:
+    own = [node] if isinstance(node, kind) else []
+    return own + list(node.find_all(kind))
+
+
+def _guarded(node: nodes.Node) -> frozenset[str]:
+    """Names whose absence the expression provides for."""
+    guarded = {f.node.name for f in _all(node, nodes.Filter) if f.name in _GUARDS and isinstance(f.node, nodes.Name)}
+    for test in _all(node, nodes.Test):
+        if test.name in ("defined", "undefined") and isinstance(test.node, nodes.Name):
+            guarded.add(test.node.name)
+    return frozenset(guarded)
+
+
+def _paths(node: nodes.Node) -> Iterator[Path]:
+    path: list[str | int] = []
+    while not isinstance(node, nodes.Name):
+        if isinstance(node, nodes.Getattr):
+            path.append(node.attr)
+        elif (
+            isinstance(node, nodes.Getitem)
+            and isinstance(node.arg, nodes.Const)
+            and isinstance(node.arg.value, str | int)
+        ):
+            path.append(node.arg.value)
+        else:
+            for child in node.iter_child_nodes():
+                yield from _paths(child)
+            return
+        node = node.node
+    if node.ctx == "load":
+        yield (node.name, *reversed(path))
+
+
+def _evaluating(
+    render: Callable[[Context], Iterator[str]],
+    new_context: Callable[..., Context],
+    names: tuple[str, ...],
+    needs: frozenset[str],
+) -> Callable[[Scope], object]:
+    def evaluate(scope: Scope) -> object:
+        _need(needs, scope)
+        context = new_context({name: scope[name] for name in names if name in scope})
+        with _explaining():
+            for _ in render(context):
+                pass
+            value = settled(context.vars["result"])
+            _insist(value)
+            return value
+
+    return evaluate
+
+
+def _insist(value: object) -> None:
+    """Undefined, also inside of lists and mappings, is an error that says what is not there."""
+    if isinstance(value, Undefined):
+        str(value)
+    elif type(value) in (list, tuple):
+        for part in value:  # type: ignore[attr-defined]
+            _insist(part)
+    elif type(value) is dict:
+        for part in value.values():
+            _insist(part)
+
+
+def _need(needs: frozenset[str], scope: Scope) -> None:
+    for name in needs:
+        if name not in scope:
+            raise unknown_name(name, scope)
+
+
+class _explaining:  # noqa: N801  (reads as a statement)
+    """Turns whatever an author's expression raises into a RenderError."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is None or isinstance(error, BatchworkError) or not isinstance(error, Exception):
+            return
+        if isinstance(error, UndefinedError):
+            raise RenderError(error.message or "undefined") from None
+        if isinstance(error, SecurityError):
+            raise RenderError(f"not allowed in a template: {error}") from None
+        if isinstance(error, RecursionError):
+            raise RenderError("the value is nested too deeply, or the template calls itself") from None
+        said = error.message if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}"
+        raise RenderError(said or type(error).__name__) from None
+
+
+def compile_statements(
+    text: str, place: Place, place_of_line: Callable[[int], Place]
+) -> tuple[frozenset[str], frozenset[str], frozenset[Path], Callable[[Scope], str]]:
+    """Compile a text with `{% %}` in it: its names, those it needs, its paths, and how to render it. Raises WorkflowError."""
+    sandbox = environment()
+    try:
+        tree = sandbox.parse(text)
+        for kind in (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends):
+            for node in _all(tree, kind):
+                raise TemplateSyntaxError("a workflow's templates cannot load other files", node.lineno)
+        roots = frozenset(find_undeclared_variables(tree))
+        template = sandbox.from_string(tree)
+    except TemplateSyntaxError as error:
+        raise _wrong(error, place_of_line(error.lineno), text) from None
+    except (RecursionError, MemoryError):
+        raise WorkflowError([Problem(place, "the template is nested too deeply")]) from None
+    needs = roots - _guarded(tree)
+    names = tuple(roots | sandbox.globals.keys())
+    paths = frozenset(path for path in _paths(tree) if path[0] in roots)
+
+    def render(scope: Scope) -> str:
+        _need(needs, scope)
+        context = template.new_context({name: scope[name] for name in names if name in scope})
+        with _explaining():
+            return "".join(template.root_render_func(context))
+
+    return roots, needs, paths, render
+
+
+def _wrong(error: TemplateSyntaxError, place: Place, source: str) -> WorkflowError:
+    message = error.message or "unknown"
+    hint = f"in `{source}`" if source and "\n" not in source and len(source) < 200 else ""
+    if isinstance(error, TemplateAssertionError) and message.startswith("No filter named "):
+        name = message.split("'")[1]
+        near = suggest(name, [*environment().filters, *MARKS])
+        message, hint = f"there is no filter `{name}`", near or hint
+    return WorkflowError([Problem(place, f"template syntax: {message}", hint)])
