@@ -1,4 +1,4 @@
-"""Expressions and statements that need Jinja2, compiled. The sandbox that they run in is template_sandbox.py."""
+"""Expressions and statements that need Jinja2, compiled. The sandbox that they run in is sandbox.py."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from jinja2.parser import Parser
 from jinja2.runtime import Context
 
 from batchwork.errors import BatchworkError, Place, Problem, RenderError, WorkflowError
-from batchwork.expressions import MARKS, Expression, Path, unknown_name
 from batchwork.ports import Scope
 from batchwork.spelling import suggest
-from batchwork.template_sandbox import Sandbox, environment
-from batchwork.template_text import settled
+from batchwork.template.expression import MARKS, Expression, Path, unknown_name
+from batchwork.template.forms import settled
+from batchwork.template.sandbox import Sandbox, environment
 
 _GUARDS = frozenset(("default", "d"))
 _Node = TypeVar("_Node", bound=nodes.Node)

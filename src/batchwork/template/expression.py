@@ -1,4 +1,4 @@
-"""One `{{ expression }}`: its names and its value; plain paths are looked up here. Jinja2's part is in template_jinja.py."""
+"""One `{{ expression }}`: its names and its value; plain paths are looked up here. Jinja2's part is in jinja.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeAlias
 from batchwork.errors import Place, RenderError
 from batchwork.ports import Scope
 from batchwork.spelling import listing, suggest
-from batchwork.template_text import in_words
+from batchwork.template.forms import in_words
 
 Path: TypeAlias = tuple[str | int, ...]
 """A name and what is taken from it by constant keys: `("steps", "fetch", "result")`."""
@@ -80,7 +80,7 @@ def compile_expression(source: str, place: Place) -> Expression:
     source = source.strip()
     match = _plain_path.match(source)
     if match is None or match[1] in _KEYWORDS:
-        from batchwork.template_jinja import compile_general  # Jinja2 takes 80 ms to import, and most files do without
+        from batchwork.template.jinja import compile_general  # Jinja2 takes 80 ms to import, and most files do without
 
         return compile_general(source, place)
     root = match[1]

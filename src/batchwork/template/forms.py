@@ -1,4 +1,4 @@
-"""Values of templates as text and as plain JSON data. No templates here, see template.py."""
+"""Values of templates as text and as plain JSON data. No templates here, see compile.py."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from batchwork import jsontext
 from batchwork.errors import RenderError
-from batchwork.expressions import nothing_there
-from batchwork.template_text import plain, settled, text_of
+from batchwork.template.expression import nothing_there
+from batchwork.template.forms import plain, settled, text_of
 
 LENGTH_MAX = 10_000_000
 """Longest text or list, in characters or elements, that an operator, method or filter with a number may make."""
