@@ -8,6 +8,7 @@
     │   └── StoreVersionError     exit 4  written by a newer batchwork
     ├── RunRefused                exit 4  the run is missing, or its workflow changed
     │   └── RunLocked             exit 4  another process works on the run
+    ├── OutputError           exit 4  a file of results or standard output cannot be written
     ├── SourceError               exit 1  the items of a step cannot be read to their end (the step fails)
     ├── WorkerError               exit 1  workers of a step cannot be started or prepared (the step fails)
     └── RenderError               a template failed on the values of one unit (that unit fails)
@@ -106,6 +107,12 @@ class RunRefused(BatchworkError):
 
 class RunLocked(RunRefused):
     """Another process works on the run."""
+
+
+class OutputError(BatchworkError):
+    """What was asked for cannot be written where it was to go."""
+
+    exit_code = 4
 
 
 class SourceError(BatchworkError):
