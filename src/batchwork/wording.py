@@ -7,8 +7,8 @@ import re
 _UNSEEN = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
 """Control characters, what turns the direction of writing, and what cannot be written as UTF-8."""
 
-_unseen = re.compile(f"[{_UNSEEN}]")
-_unseen_in_block = re.compile(f"(?![\n\t])[{_UNSEEN}]")
+_ANY = f"[{_UNSEEN}]"  # compiled (and kept by re) when first needed: most runs print nothing of the kind
+_IN_BLOCK = f"(?![\n\t])[{_UNSEEN}]"
 
 
 def _shown(match: re.Match[str]) -> str:
@@ -20,19 +20,19 @@ def visible(text: str) -> str:
     r"""`text` as one line that is safe on a terminal: line ends as `\n`, other control characters as `\x1b`."""
     if text.isprintable():
         return text
-    return _unseen.sub(
-        _shown, text.replace("\r\n", "\n").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    return re.sub(
+        _ANY, _shown, text.replace("\r\n", "\n").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
     )
 
 
 def visible_block(text: str) -> str:
     """`text` safe on a terminal, its lines kept as lines."""
-    return _unseen_in_block.sub(_shown, text.replace("\r\n", "\n"))
+    return text if text.isprintable() else re.sub(_IN_BLOCK, _shown, text.replace("\r\n", "\n"))
 
 
 def visible_json(text: str) -> str:
     r"""A JSON text that is safe on a terminal and means the same: what is unseen becomes `\u001b`."""
-    return _unseen.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return text if text.isprintable() else re.sub(_ANY, lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def short(text: str, width: int) -> str:
@@ -93,3 +93,10 @@ def size(count: int) -> str:
             break
         amount /= 1024
     return f"{amount:.0f} {unit}" if amount >= 99.5 or unit == "B" else f"{amount:.3g} {unit}"
+
+
+def when(wall_ms: int) -> str:
+    """A moment in local time: `2026-11-24 04:12:33`."""
+    from datetime import datetime
+
+    return f"{datetime.fromtimestamp(wall_ms / 1000).astimezone():%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,131 @@
+"""Finding what a looking command was asked for in the store: the run, its steps, its units page by page. Prints nothing but warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+from batchwork.cli.output import note
+from batchwork.clock import SystemClock
+from batchwork.errors import RunRefused, UsageError
+from batchwork.jsontext import default_key, encode
+from batchwork.model import Failure, RunRecord, StepRecord, UnitStatus
+from batchwork.ports.store import Store, UnitView
+from batchwork.report import error_json
+from batchwork.spelling import suggest
+
+PAGE = 1000
+
+Wanted = UnitStatus | Literal["in_doubt"] | None
+
+
+@contextmanager
+def looking(where: str | None) -> Iterator[Store]:
+    """The store that `--store` names, for looking only; closed at the end. Raises StoreError where there is none."""
+    from batchwork.store.open import open_store
+
+    store = open_store(where, "full", lambda text: note(f"warning: {text}"), SystemClock())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def the_run(store: Store, run: str | None) -> RunRecord:
+    """The run of that id, or the latest. Raises RunRefused."""
+    if run is not None:
+        found = store.run(run)
+        if found is not None:
+            return found
+        known = [record.id for record in store.runs()]
+        hint = suggest(run, known) or "`batchwork runs` lists the runs that there are"
+        raise RunRefused(f"there is no run `{run}` in {store.describe()}", hint)
+    runs = store.runs()
+    if not runs:
+        raise RunRefused(f"there is no run in {store.describe()} yet", "`batchwork run WORKFLOW` starts one")
+    return runs[0]
+
+
+def the_steps(store: Store, run: RunRecord, step: str | None) -> list[StepRecord]:
+    """The run's steps in order, or the one of that name. Raises UsageError."""
+    steps = sorted(store.steps(run.id), key=lambda record: record.order)
+    if step is None:
+        return steps
+    found = [record for record in steps if record.name == step]
+    if not found:
+        names = [record.name for record in steps]
+        raise UsageError(
+            f"run `{run.id}` has no step `{step}`", suggest(step, names) or f"its steps are: {', '.join(names)}"
+        )
+    return found
+
+
+def units(store: Store, step: StepRecord, status: Wanted = None) -> Iterator[UnitView]:
+    """The units of a step in input order, read a page at a time."""
+    start = 0
+    while True:
+        page = store.units(step.number, status, start, PAGE)
+        yield from page
+        if len(page) < PAGE:
+            return
+        start += len(page)
+
+
+def units_of_key(store: Store, steps: Sequence[StepRecord], text: str) -> list[tuple[StepRecord, UnitView]]:
+    """The units whose key is `text`, or the key of the item that is this text."""
+    found: list[tuple[StepRecord, UnitView]] = []
+    for key in dict.fromkeys((text, default_key(text))):
+        for step in steps:
+            found += [(step, unit) for unit in store.units(step.number, key=key)]
+        if found:
+            break
+    return found
+
+
+def item_text(unit: UnitView) -> str:
+    """The item as JSON text; where it is not stored by itself, the key is it."""
+    record = unit.record
+    if record.value is not None:
+        return record.value
+    return record.key or "null"
+
+
+def unit_json(unit: UnitView) -> str:
+    """One line of `items --json`. Items and results stand as they are stored, digit by digit."""
+    record = unit.record
+    error = error_object(record.failure)
+    return (
+        f'{{"step":{encode(unit.step)},"index":{encode(record.index)},"key":{encode(record.key)},'
+        f'"status":"{unit.status}","attempts":{record.attempts},"item":{item_text(unit)},'
+        f'"result":{record.result or "null"},"error":{error},"duration":{record.duration_us / 1e6:.6f}}}'
+    )
+
+
+def error_object(failure: Failure | None) -> str:
+    """A failure as JSON text: type, message, codes, traceback and what there was of a result."""
+    if failure is None:
+        return "null"
+    text = encode(error_json(failure))
+    if failure.traceback:
+        text = f'{text[:-1]},"traceback":{encode(failure.traceback)}}}'
+    if failure.result is not None:
+        text = f'{text[:-1]},"result":{failure.result}}}'
+    return text
+
+
+def error_line(failure: Failure | None) -> str:
+    """`exit: exit code 7`; empty without a failure."""
+    return "" if failure is None else f"{failure.type}: {failure.message}"
+
+
+def failures(store: Store, steps: Iterable[StepRecord]) -> Iterator[tuple[str, str, str, str]]:
+    """(step, key, type, message) of everything that failed: units, and steps that failed by themselves."""
+    for step in steps:
+        last = None
+        for unit in units(store, step, UnitStatus.FAILED):
+            last = unit.record.failure
+            if last is not None:
+                yield step.name, unit.record.key, last.type, last.message
+        if step.failure is not None and last is None:
+            yield step.name, "", step.failure.type, step.failure.message

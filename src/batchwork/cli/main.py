@@ -1,0 +1,156 @@
+"""The command `batchwork`: its commands, loaded when used, and how errors become messages and exit codes. No command is here."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from batchwork.cli.options import Helpful
+from batchwork.cli.output import Output, ReaderGone, end_output, note, prepare_streams
+from batchwork.errors import BatchworkError, WorkflowError
+
+BUG_EXIT = 70
+"""What shows a traceback; apart from all codes that say something about the run."""
+INTERRUPTED_EXIT = 130
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("run", "Run a workflow."),
+    "resume": ("resume", "Continue a run after a crash, a Ctrl-C or a failed step."),
+    "retry": ("retry", "Run failed items again."),
+    "validate": ("validate", "Check a workflow; runs nothing."),
+    "plan": ("plan", "Show what a run would do; runs nothing."),
+    "runs": ("runs", "List the runs in the store."),
+    "status": ("status", "Show one run: steps, counts, speed."),
+    "items": ("items", "List the items of a run."),
+    "errors": ("items", "Show a run's failures, alike ones together."),
+    "logs": ("logs", "Show all that is known of one item: attempts, output."),
+    "results": ("results", "Export the results of a step."),
+    "tasks": ("tasks", "List the task types and their fields."),
+}
+"""Name → module in batchwork.cli, what it does. The module's function has the command's name and `_command` added."""
+
+LATER = ("cancel", "clean", "init", "schema", "report", "compare", "serve")
+
+
+class Commands(Helpful, click.Group):
+    """The group; imports a command's module when that command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"batchwork.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            self._refuse(ctx, args[0])
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, what) for name, (_, what) in COMMANDS.items()])
+
+    def _refuse(self, ctx: click.Context, word: str) -> NoReturn:
+        if word in LATER:
+            raise click.UsageError(f"`{word}` comes later; it is not in this version.", ctx)
+        if word.endswith((".yaml", ".yml")):
+            raise click.UsageError(f"There is no command `{word}`. Did you mean `batchwork run {word}`?", ctx)
+        from batchwork.spelling import nearest
+
+        near = nearest(word, COMMANDS)
+        raise click.UsageError(
+            f"There is no command `{word}`." + (f" Did you mean `batchwork {near}`?" if near else ""), ctx
+        )
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        Output().line(f"batchwork {version('batchwork')}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+def commands() -> None:
+    """Batch processing declared in YAML, remembered item by item.
+
+    \b
+      batchwork run enrich.yaml source=users.jsonl
+      batchwork resume     after a crash, a Ctrl-C or a failed step
+      batchwork retry      only the items that failed
+
+    State lives in .batchwork/ in the working directory; --store says otherwise.
+
+    \b
+    Exit codes: 0 all succeeded, 1 a step failed, 2 wrong workflow or command
+    line, 3 finished with failed items, 4 refused or store trouble,
+    130/143 interrupted (resumable).
+    """
+
+
+def main() -> int:
+    """Run the command line; the exit code."""
+    prepare_streams()
+    code = _outcome()
+    return end_output(code)
+
+
+def _outcome() -> int:
+    try:
+        code = commands.main(prog_name="batchwork", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except BatchworkError as error:
+        explain(error)
+        return error.exit_code
+    except click.ClickException as error:
+        _explain_usage(error)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        note("interrupted")
+        return INTERRUPTED_EXIT
+    except ReaderGone:
+        return 0
+    except Exception:  # noqa: BLE001 – a bug: everything that a person can mend is a BatchworkError
+        import traceback
+
+        note(traceback.format_exc().rstrip())
+        note("This is a bug in batchwork. What is recorded is safe; `batchwork resume` continues an unfinished run.")
+        return BUG_EXIT
+
+
+def explain(error: BatchworkError) -> None:
+    """The message of an error, and what to do about it, on standard error."""
+    if isinstance(error, WorkflowError):
+        count = len(error.problems)
+        note(str(error))
+        note(f"{count} problem{'s' if count != 1 else ''} found; nothing ran.")
+        return
+    note(f"error: {error.message}")
+    for line in error.hint.splitlines():
+        note(f"    {line}")
+
+
+def _explain_usage(error: click.ClickException) -> None:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        note(error.format_message())
+        return
+    note(f"error: {error.format_message()}")
+    if context is not None:
+        note(f"    {context.get_usage().removeprefix('Usage: ')}")
+        note(f"    `{context.command_path} --help` shows all options")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

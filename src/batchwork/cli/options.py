@@ -1,0 +1,63 @@
+"""What several commands have in common on the command line: `--store`, RUN, `--json`, help. No command is here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from batchwork.cli.output import Output
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Helpful:
+    """Mixed into commands: `--help` that also copes with a standard output that cannot be written."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        return click.Option(
+            ctx.help_option_names,
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_help,
+            help="Show this message and exit.",
+        )
+
+
+class Command(Helpful, click.Command):
+    """A command of batchwork."""
+
+
+def _show_help(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        out = Output()
+        out.line(ctx.get_help())
+        out.flush()
+        ctx.exit()
+
+
+def store_option(command: F) -> F:
+    """`--store PATH_OR_URL`."""
+    return click.option(
+        "--store",
+        metavar="PATH_OR_URL",
+        envvar="BATCHWORK_STORE",
+        help="Where state is kept: a folder, or a postgresql:// URL. Default: $BATCHWORK_STORE, else .batchwork",
+    )(command)
+
+
+def run_argument(command: F) -> F:
+    """RUN, the latest run by default."""
+    return click.argument("run", required=False, metavar="[RUN]")(command)
+
+
+def json_option(help_text: str) -> Callable[[F], F]:
+    """`--json`."""
+    return click.option("--json", "as_json", is_flag=True, help=help_text)
+
+
+def step_option(help_text: str) -> Callable[[F], F]:
+    """`--step S`."""
+    return click.option("--step", "step", metavar="STEP", help=help_text)

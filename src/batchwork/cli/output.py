@@ -1,0 +1,146 @@
+"""Standard output and standard error: written so that a closed pipe or a full disk behind them harms nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from batchwork.errors import OutputError
+from batchwork.wording import short, visible, visible_block, visible_json
+
+
+class ReaderGone(Exception):
+    """Whoever read standard output has had enough (`batchwork items | head`); not an error."""
+
+
+def prepare_streams() -> None:
+    """Make the streams safe for any text, also where one of them is closed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def end_output(code: int) -> int:
+    """Flush, and keep Python from complaining at its end about a stream that is gone. The exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            _detach(stream)
+    return code
+
+
+def _detach(stream: TextIO) -> None:
+    """Point the stream's file descriptor at nothing: what it still holds cannot be written anywhere."""
+    try:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
+    except (OSError, ValueError):
+        pass
+
+
+def note(text: str) -> None:
+    """A message on standard error, safe on a terminal."""
+    try:
+        sys.stderr.write(visible_block(text) + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):  # nobody to tell
+        pass
+
+
+def width() -> int:
+    """Columns of the terminal (or what COLUMNS says); 80 where there is none."""
+    said = os.environ.get("COLUMNS", "")
+    try:
+        columns = int(said) if said.isdigit() else os.get_terminal_size(sys.stdout.fileno()).columns
+    except (ValueError, OSError):
+        columns = 80
+    return max(columns, 40)
+
+
+class Output:
+    """Standard output. Raises ReaderGone or OutputError; a `lenient` one warns once and goes on, saying nothing more."""
+
+    def __init__(self, lenient: bool = False) -> None:
+        self._stream: TextIO = sys.stdout
+        self._lenient = lenient
+        self._broken = False
+
+    @property
+    def terminal(self) -> bool:
+        try:
+            return self._stream.isatty()
+        except ValueError:
+            return False
+
+    def line(self, text: str = "") -> None:
+        """A line for people; its control characters are shown, not sent."""
+        self._write(visible_block(text) + "\n")
+
+    def json(self, text: str) -> None:
+        """A JSON text on a line of its own."""
+        self._write(visible_json(text) + "\n")
+
+    def say(self, text: str) -> None:
+        """What a task says: as it is, unless it goes to a terminal. At once."""
+        self._write((visible_block(text) if self.terminal else text) + "\n")
+        self.flush()
+
+    def table(self, head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
+        """A small table: columns as wide as they need, the last one cut to the terminal. `right` are numbers' columns."""
+        lines = [list(head), *([visible(cell) for cell in row] for row in rows)]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+        self._rows(lines, widths, right)
+
+    def stream_table(
+        self, head: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]], right: Sequence[int] = ()
+    ) -> None:
+        """A table of any length: columns of given widths, cells cut to them; the last one gets the rest of the line."""
+        self._rows([head], widths, right)
+        self._rows(([visible(cell) for cell in row] for row in rows), widths, right)
+
+    def _rows(self, rows: Iterable[Sequence[str]], widths: Sequence[int], right: Sequence[int]) -> None:
+        room = width()
+        for row in rows:
+            cells = []
+            for column, cell in enumerate(row[:-1]):
+                text = short(cell, widths[column])
+                cells.append(text.rjust(widths[column]) if column in right else text.ljust(widths[column]))
+            head = "  ".join(cells)
+            last = short(row[-1], max(room - len(head) - 2, 12))
+            if len(row) - 1 in right:
+                last = last.rjust(widths[len(row) - 1])
+            self._write(f"{head}  {last}".rstrip() + "\n")
+
+    def flush(self) -> None:
+        try:
+            if not self._broken:
+                self._stream.flush()
+        except (OSError, ValueError) as error:
+            self._failed(error)
+
+    def _write(self, text: str) -> None:
+        if self._broken:
+            return
+        try:
+            self._stream.write(text)
+        except (OSError, ValueError) as error:
+            self._failed(error)
+
+    def _failed(self, error: OSError | ValueError) -> None:
+        self._broken = True
+        _detach(self._stream)
+        reason = error.strerror if isinstance(error, OSError) else "it is closed"
+        if self._lenient:
+            note(f"warning: cannot write to standard output: {reason}; the run is not affected")
+        elif isinstance(error, OSError) and error.errno == errno.EPIPE:
+            raise ReaderGone
+        else:
+            raise OutputError(f"cannot write to standard output: {reason}")

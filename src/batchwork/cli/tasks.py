@@ -1,0 +1,7 @@
+import click
+from batchwork.cli.options import Command
+
+
+@click.command("tasks", cls=Command)
+def tasks_command() -> None:
+    """x"""
