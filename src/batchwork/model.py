@@ -215,6 +215,7 @@ class UnitRecord:
     base: int = 0  # attempts made before the unit was last given fresh ones
     doubts: int = 0  # times that it was claimed when a process died
     note: str = ""  # "gone", "duplicate"
+    reading: int = 0  # the reading of the source that had it last (see Store.reading); read by `match`, never written
     handled: bool = True  # False: failed, and `on_item_error` has not run for it yet
 
 

@@ -116,6 +116,10 @@ class Store(Protocol):
         """Stored units by key (indexing keys when first asked). Values and results are not read."""
         ...
 
+    def values(self, step: int, seqs: Sequence[int]) -> list[str]:
+        """JSON texts of the values of stored units, in the order of `seqs`; the key's text where the key is the value."""
+        ...
+
     def next_seq(self, step: int) -> int: ...
 
     def reading(self, step: int) -> int:

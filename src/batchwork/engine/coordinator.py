@@ -1,0 +1,332 @@
+"""One step, from its first unit to its last, as five verbs: refill, wait, settle, commit, emit. It alone decides what is written.
+
+Steps that run at the same time have a coordinator each, in a thread of its own; the store's writer executes their
+checkpoints. Nothing starts before its claim is on disk, nothing is shown before it is on disk.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from batchwork.clock import Clock
+from batchwork.engine.control import Control
+from batchwork.engine.dispatch import Dispatch
+from batchwork.engine.draft import Draft
+from batchwork.engine.feed import Feed, open_feed
+from batchwork.engine.hook import Hook
+from batchwork.engine.limits import exceeded
+from batchwork.engine.order import StepEnd, StepOrder
+from batchwork.engine.settling import Settler
+from batchwork.engine.speed import Speed
+from batchwork.engine.units import Binding
+from batchwork.engine.window import Piece, Window
+from batchwork.errors import SourceError, StoreError
+from batchwork.events import Progressed, Said, StepStarted
+from batchwork.jsontext import decode
+from batchwork.model import Counts, Failure, Report, StepStatus
+from batchwork.ports import EventSink, Executor, ExecutorFactory, Staffing, Store
+
+COMMIT_AFTER_S = 0.05
+COMMIT_ROWS = 4_000
+CHECKPOINTS_MOST = 4
+"""Checkpoints under way at once: the disk is waited for in the background, but not without end."""
+PROGRESS_EVERY_S = 0.1
+
+
+class Coordinator:
+    """Runs one step; see the module. `run` is called once, by the thread that is the step's own."""
+
+    def __init__(
+        self,
+        order: StepOrder,
+        store: Store,
+        executors: ExecutorFactory,
+        sink: EventSink,
+        clock: Clock,
+        control: Control,
+    ) -> None:
+        self._order, self._store, self._executors = order, store, executors
+        self._sink, self._clock, self._control = sink, clock, control
+        self._batch = order.plan.batch
+        self._in_order = self._batch is None or not self._batch.parallel
+        self._window = Window(strict=self._in_order)
+        self._speed = Speed()
+        self._draft = Draft(order.number)
+        self._committed: deque[tuple[Draft, Counts, Exception | None]] = deque()  # filled by the writer's thread
+        self._under_way = 0
+        self._failure: Failure | None = None
+        self._stop_level = 0
+        self._shown: Counts | None = None
+        self._shown_at = -1.0
+
+    # ------------------------------------------------------------ the step as a whole
+
+    def run(self) -> StepEnd:
+        """The step, until it has ended or was stopped. Raises StoreError, SourceError, WorkerError, RenderError."""
+        order = self._order
+        program = order.plan.task.task.program(order.plan.task.fields, order.setting)
+        binding = Binding(order, program)
+        self._says = program.says
+        self._executor: Executor = self._executors(program, self._staffing())
+        self._hook = Hook(order, self._executors, self._clock, self._executor.wake)
+        self._feed: Feed | None = None
+        unregister = self._control.register(self._executor.wake)
+        try:
+            self._feed = open_feed(order, self._store, binding.uses_batch, self._executor.wake, self._hook.exists)
+            self._dispatch = Dispatch(order, self._window, self._executor, binding, self._clock)
+            self._open(self._feed)
+            self._loop(self._feed)
+        finally:
+            unregister()
+            self._hook.close()
+            self._executor.close()
+            if self._feed is not None:
+                self._feed.close()
+        return self._end(self._feed)
+
+    def speed(self) -> tuple[float, int, int, int]:
+        """Units a second and the 50th, 95th, 99th percentile of their durations (µs) since the last call; for sampling."""
+        return self._speed.since_last(self._clock.now())
+
+    def _staffing(self) -> Staffing:
+        order, batch = self._order, self._batch
+        return Staffing(
+            slots=batch.slots if batch is not None else 1,
+            timeout_s=order.plan.timeout_s,
+            strict=batch is None or not batch.parallel or not batch.continue_on_error,
+            cookie=order.cookie,
+            environ=order.setting.environ,
+            cwd=order.setting.cwd,
+            pages=order.pages,
+            clean=order.clean,
+        )
+
+    def _open(self, feed: Feed) -> None:
+        opening = feed.opening
+        self._counts = opening.counts
+        self._settler = Settler(
+            self._order,
+            self._window,
+            self._clock,
+            self._hook.exists,
+            doubts=opening.doubts,
+            started_ms=self._dispatch.started_ms,
+        )
+        if opening.refused:
+            shown = ", ".join(opening.refused[:10])
+            more = f" and {len(opening.refused) - 10} more" if len(opening.refused) > 10 else ""
+            message = f"{len(opening.refused)} in doubt after a crash, and `on_in_doubt: stop`: {shown}{more}"
+            self._fail(Failure("in doubt", message, retryable=False))
+            return
+        for record in opening.unhandled:
+            self._hook.add(record)
+        self._sink.emit(StepStarted(self._order.plan.name, self._counts, self._batch is not None))
+        for record in opening.failed:
+            self._settler.given_up.append(record)
+        if opening.failed:
+            self._decided(0)
+
+    def _loop(self, feed: Feed) -> None:
+        while True:
+            self._obey()
+            self._refill(feed)
+            if not self._window.stopped:
+                self._dispatch.hand_out()
+            self._commit()
+            if not self._has_work(feed):
+                return
+            for report in self._executor.poll(self._wait_s()):
+                self._settle(report)
+            self._take_commits(feed)
+            self._take_reactions()
+
+    def _has_work(self, feed: Feed) -> bool:
+        if not self._draft.empty or self._under_way or self._committed:
+            return True
+        if self._stop_level < 2 and self._hook.active:
+            return True
+        return self._window.has_work(feed.exhausted)
+
+    def _end(self, feed: Feed) -> StepEnd:
+        self._counts = feed.final(self._counts)
+        failure = self._failure
+        if failure is None and self._window.stopped:
+            return StepEnd(StepStatus.RUNNING, self._counts, None, None)
+        if failure is None and self._batch is None and self._settler.given_up:
+            failure = self._settler.first_failure()
+        if failure is not None:
+            return StepEnd(StepStatus.FAILED, self._counts, failure, None)
+        result = self._settler.last_result if self._batch is None else None
+        return StepEnd(StepStatus.SUCCEEDED, self._counts, None, result)
+
+    # ------------------------------------------------------------ stopping
+
+    def _obey(self) -> None:
+        """What was asked for with Ctrl-C and the like since the last look."""
+        while self._stop_level < self._control.level:
+            self._stop_level += 1
+            self._stop()
+            if self._stop_level == 2:
+                self._executor.cancel()
+                self._hook.stop()
+            elif self._stop_level == 3:
+                self._executor.kill()
+
+    def _stop(self) -> None:
+        """Nothing starts any more; what runs finishes."""
+        if not self._window.stopped:
+            self._window.stopped = True
+            self._dispatch.withdraw(self._draft, self._clock.now())
+            self._executor.recall()
+
+    def _fail(self, failure: Failure) -> None:
+        if self._failure is None:
+            self._failure = failure
+        self._stop()
+
+    # ------------------------------------------------------------ refill
+
+    def _refill(self, feed: Feed) -> None:
+        """Make calls while slots are free and the rate allows; their claims go into the draft."""
+        now = self._clock.now()
+        self._window.wake(now)
+        if self._under_way >= CHECKPOINTS_MOST or (self._in_order and self._hook.active):
+            return
+        for size in self._dispatch.sizes(0 if self._in_order else self._hook.active):
+            if not self._window.may_start():
+                return
+            piece = self._window.next_piece(size) or self._fresh(feed, size)
+            if piece is None:
+                return
+            for offset, failure in self._dispatch.make(self._draft, piece, now):
+                self._decided(self._settler.refuse(self._draft, piece, offset, failure, now))
+
+    def _fresh(self, feed: Feed, most: int) -> Piece | None:
+        if not self._window.may_take_fresh() or feed.ended():
+            return None
+        try:
+            piece = feed.take(most)
+        except SourceError as error:
+            feed.exhausted = True
+            message = f"{error.message} ({error.hint})" if error.hint else error.message
+            self._fail(Failure("source", message, retryable=False))
+            return None
+        skipped = feed.deliver(self._draft, self._clock.now())
+        self._counts = self._counts.add(skipped=skipped)
+        if feed.ended():
+            self._counts = feed.with_total(self._counts)
+            self._draft.touch(self._clock.now(), 0)
+        return piece
+
+    # ------------------------------------------------------------ wait
+
+    def _wait_s(self) -> float | None:
+        """How long nothing needs to be done: until the next retry, the next permitted start, the next commit."""
+        if self._committed:
+            return 0.0
+        now = self._clock.now()
+        times: list[float] = []
+        if not self._window.stopped:
+            if (due := self._window.next_due()) is not None:
+                times.append(due - now)
+            if (start := self._dispatch.next_in()) is not None and self._window.may_start():
+                times.append(start)
+        if self._draft.since is not None and self._under_way < CHECKPOINTS_MOST:
+            times.append(self._draft.since + COMMIT_AFTER_S - now)
+        return max(0.0, min(times)) if times else None
+
+    # ------------------------------------------------------------ settle
+
+    def _settle(self, report: Report) -> None:
+        out = self._window.out.get(report.call)
+        if out is None:
+            return
+        now = self._clock.now()
+        failed = self._settler.settle(self._draft, out, report, now)
+        if report.done:
+            self._counts = self._counts.add(succeeded=len(report.done))
+            self._dispatch.pace.saw(len(report.done), sum(report.durations_us))
+            self._speed.saw(report.durations_us)
+            if self._says:
+                self._draft.said.extend(report.results)
+        if report.failures:
+            self._dispatch.pace.saw(len(report.failures), sum(failure[2] for failure in report.failures))
+        settled = len(report.done) + len(report.failures) + len(report.cancelled)
+        if self._window.reported(report.call, settled + len(report.returned) + len(report.lost)):
+            self._draft.ended.append(report.call)
+            self._draft.touch(now, 1)
+            self._dispatch.over(out)
+        if self._in_order and report.failures:
+            self._dispatch.withdraw(self._draft, now)  # a retry comes before what was claimed ahead
+        self._decided(failed)
+
+    def _decided(self, failed: int) -> None:
+        """`failed` more units have used up their attempts: does that end the step?"""
+        self._counts = self._counts.add(failed=failed)
+        if self._batch is None or not self._settler.given_up:
+            return
+        if not self._batch.continue_on_error:
+            self._fail(self._settler.first_failure())
+        elif exceeded(self._batch.max_failures, self._counts):
+            self._fail(self._settler.too_many(self._counts))
+
+    # ------------------------------------------------------------ commit and emit
+
+    def _commit(self) -> None:
+        """Hand the draft to the writer, if it is time: claims wait for it, or rows have waited long enough."""
+        draft = self._draft
+        if draft.since is None or self._under_way >= CHECKPOINTS_MOST:
+            return
+        due = self._clock.now() - draft.since >= COMMIT_AFTER_S
+        if not (draft.claims or due or draft.rows >= COMMIT_ROWS or not self._window.busy):
+            return
+        self._draft = Draft(self._order.number)
+        self._under_way += 1
+        counts = self._counts
+
+        def committed(error: Exception | None) -> None:
+            self._committed.append((draft, counts, error))
+            self._executor.wake()
+
+        self._store.submit(draft.checkpoint(counts), committed)
+
+    def _take_commits(self, feed: Feed) -> None:
+        while self._committed:
+            draft, counts, error = self._committed.popleft()
+            self._under_way -= 1
+            if error is not None:
+                raise self._unrecorded(draft, error)
+            for call in draft.calls:
+                if self._window.stopped:
+                    self._dispatch.give_back(call, self._draft, self._clock.now())
+                else:
+                    self._dispatch.clear(call)
+            feed.recorded(draft)
+            for record in draft.failed:
+                self._hook.add(record)
+            for text in draft.said:
+                self._sink.emit(Said(self._order.plan.name, str(decode(text))))
+            self._show(counts, feed)
+
+    def _unrecorded(self, draft: Draft, error: Exception) -> Exception:
+        if not isinstance(error, StoreError):
+            return error
+        drafts = [draft, self._draft, *(waiting for waiting, _, _ in self._committed)]
+        lost = sum(len(rows.seqs) for one in drafts for rows in one.successes)
+        note = f" ({lost} finished since the last commit are not recorded and will run again)" if lost else ""
+        return type(error)(error.message + note, error.hint)
+
+    def _take_reactions(self) -> None:
+        for reaction in self._hook.taken():
+            self._draft.handled.append(reaction.handled)
+            self._draft.said.extend(reaction.said)
+            self._draft.touch(self._clock.now(), 1)
+
+    def _show(self, counts: Counts, feed: Feed) -> None:
+        now = self._clock.now()
+        last = feed.exhausted and not self._window.busy
+        if counts != self._shown and (last or now - self._shown_at >= PROGRESS_EVERY_S):
+            self._shown, self._shown_at = counts, now
+            slots = self._batch.slots if self._batch is not None else 1
+            running = min(slots, self._window.units_out)
+            self._sink.emit(Progressed(self._order.plan.name, counts, running, len(self._window.waiting)))

@@ -1,0 +1,98 @@
+"""Making calls and handing them to lanes: how many, how large, when. What becomes of them is in settling.py."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from batchwork.clock import Clock
+from batchwork.engine.draft import Draft
+from batchwork.engine.limits import Throttle
+from batchwork.engine.order import StepOrder
+from batchwork.engine.pace import Pace, Standing, wanted
+from batchwork.engine.units import Binding
+from batchwork.engine.window import Out, Piece, Window
+from batchwork.model import Call, Failure
+from batchwork.ports import Executor
+
+
+class Dispatch:
+    """The calls of one step between the window and the executor: made, claimed (`clear`), handed out, over."""
+
+    def __init__(self, order: StepOrder, window: Window, executor: Executor, binding: Binding, clock: Clock) -> None:
+        batch = order.plan.batch
+        self.pace = Pace()
+        self.started_ms: dict[int, int] = {}
+        self._window, self._executor, self._binding, self._clock = window, executor, binding, clock
+        self._throttle = Throttle(batch.rate) if batch is not None and batch.rate is not None else None
+        self._strict = batch is None or not batch.parallel or not batch.continue_on_error
+        self._cleared: deque[Call] = deque()
+        self._lane_calls = [0] * executor.lanes
+
+    @property
+    def depth(self) -> int:
+        """Calls that a lane takes. One that waits inside a worker would start in spite of a failure before it."""
+        return 2 if self.pace.short and not self._strict and self._throttle is None else 1
+
+    def sizes(self, busy: int) -> list[int]:
+        """Sizes of the calls to be made now; `busy` slots are taken by `on_item_error`."""
+        standing = Standing(len(self._window.out), self._window.units_out)
+        sizes = wanted(self.pace, standing, self._executor.lanes, self._executor.width, self.depth, busy)
+        if self._throttle is None:
+            return sizes
+        allowed = self._throttle.allows(self._clock.now())
+        return [size for size in (min(sum(sizes), allowed),) if size > 0]
+
+    def make(self, draft: Draft, piece: Piece, now: float) -> Sequence[tuple[int, Failure]]:
+        """Bind a piece and put its claim into the draft. Returns what could not be bound, by offset in the piece."""
+        if self._throttle is not None:
+            self._throttle.spend(len(piece.units))
+        bound = self._binding.bind(piece)
+        if len(bound.units):
+            call = Call(self._window.number(), piece.attempt, bound.units, bound.payloads)
+            self._window.claim(call, piece.base)
+            draft.claim(call, now)
+        return bound.refused
+
+    def clear(self, call: Call) -> None:
+        """The call's claim is on disk: it may start."""
+        self._cleared.append(call)
+
+    def hand_out(self) -> None:
+        """Cleared calls go to lanes, the emptiest first, as far as these take them."""
+        if self._executor.width > 1:
+            while self._cleared:
+                self._hand(0)
+            return
+        while self._cleared and min(self._lane_calls) < self.depth:
+            self._hand(self._lane_calls.index(min(self._lane_calls)))
+
+    def over(self, out: Out) -> None:
+        """The last unit of a call is reported."""
+        self.started_ms.pop(out.call.id, None)
+        if out.lane is not None:
+            self._lane_calls[out.lane] -= 1
+
+    def withdraw(self, draft: Draft, now: float) -> None:
+        """What is claimed and not handed out goes back into the window; the claims end."""
+        while self._cleared:
+            self.give_back(self._cleared.pop(), draft, now)
+
+    def give_back(self, call: Call, draft: Draft, now: float) -> None:
+        """A claimed call that will not be handed out."""
+        out = self._window.out[call.id]
+        self._window.give_back(Piece(call.attempt, out.base, call.units))
+        self._window.reported(call.id, len(call.units))
+        draft.ended.append(call.id)
+        draft.touch(now, 1)
+
+    def next_in(self) -> float | None:
+        """Seconds until the rate permits another start; None where no rate holds anything up."""
+        return self._throttle.next_in() if self._throttle is not None else None
+
+    def _hand(self, lane: int) -> None:
+        call = self._cleared.popleft()
+        self._window.out[call.id].lane = lane
+        self._lane_calls[lane] += 1
+        self.started_ms[call.id] = self._clock.wall_ms()
+        self._executor.submit(lane, call)

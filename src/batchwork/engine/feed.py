@@ -1,0 +1,149 @@
+"""Where the units of a step come from: its source, its source laid over the store (resume), or the store alone (retry)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from batchwork.engine.draft import Draft
+from batchwork.engine.merging import Merge
+from batchwork.engine.opening import Opening, commit, opening
+from batchwork.engine.order import StepOrder
+from batchwork.engine.stream import Stream, open_stream
+from batchwork.engine.window import Piece
+from batchwork.jsontext import decode
+from batchwork.model import FINAL, Checkpoint, Counts, Units, UnitStatus
+from batchwork.ports import Store
+
+MOVES_MOST = 2_000
+STORE_PAGE = 1_000
+END: Final = object()
+
+
+class Feed:
+    """Units for one coordinator, in order. `exhausted` is set with the last one, or when reading failed."""
+
+    def __init__(
+        self, order: StepOrder, store: Store, start: Opening, stream: Stream | None, merge: Merge | None
+    ) -> None:
+        self.opening = start
+        self.exhausted = False
+        self._order, self._store = order, store
+        self._stream, self._merge = stream, merge
+        self._pieces = self._all()
+        self._rest: Piece | None = None
+        self._total = 0
+
+    def ended(self) -> bool:
+        """Whether there will be no more units."""
+        return self.exhausted
+
+    def take(self, most: int) -> Piece | None:
+        """At most `most` units, or None: there is nothing for now, or no more. Raises SourceError, StoreError."""
+        piece = self._rest
+        if piece is None:
+            found = next(self._pieces, END)
+            if found is END:
+                self._finish()
+            if not isinstance(found, Piece):
+                return None
+            piece = found
+            self._total += len(piece.units)
+        if len(piece.units) > most:
+            self._rest = Piece(piece.attempt, piece.base, piece.units.cut(most, len(piece.units)))
+            return Piece(piece.attempt, piece.base, piece.units.cut(0, most))
+        self._rest = None
+        return piece
+
+    def deliver(self, draft: Draft, now: float) -> int:
+        """Put the duplicates that reading skipped into the draft; how many there were that no earlier reading had."""
+        skipped = self._stream.skipped() if self._stream is not None else []
+        if self._merge is not None:
+            skipped = self._merge.new_only(skipped)
+        self._total += len(skipped)
+        if skipped:
+            draft.records.extend(skipped)
+            draft.touch(now, len(skipped))
+        return len(skipped)
+
+    def recorded(self, draft: Draft) -> None:
+        """What a draft holds is on disk now: duplicates of these units are found there."""
+        if self._stream is None:
+            return
+        for rows in draft.successes:
+            self._stream.release(rows.keys)
+        if draft.records:
+            self._stream.release([record.key for record in draft.records])
+
+    def with_total(self, counts: Counts) -> Counts:
+        """The counters once the source has been read to its end."""
+        return Counts(self._total, counts.succeeded, counts.failed, counts.skipped, counts.in_doubt)
+
+    def final(self, counts: Counts) -> Counts:
+        """The counters at the end of the step: counted anew where units are gone, which no coordinator has settled."""
+        if self._merge is None or not self._merge.gone:
+            return counts
+        stored = self._store.count(self._order.number)
+        return Counts(counts.total, stored.succeeded, stored.failed, stored.skipped, 0)
+
+    def close(self) -> None:
+        """End the source."""
+        if self._stream is not None:
+            self._stream.close()
+
+    def _all(self) -> Iterator[Piece | None]:
+        if self.opening.refused:
+            return
+        if self._stream is None:
+            self._total = self.opening.counts.finished
+            yield from _reopened(self._order, self._store)
+        elif self._merge is None:
+            for units in self._stream.units():
+                yield Piece(1, 0, units) if units is not None else None
+        else:
+            for piece in self._merge.pieces():
+                self._write_moves(MOVES_MOST)
+                yield piece
+
+    def _finish(self) -> None:
+        self.exhausted = True
+        if self._merge is not None:
+            self._write_moves(1)
+            self._merge.finish()
+            self._total = self._merge.total
+
+    def _write_moves(self, least: int) -> None:
+        merge = self._merge
+        if merge is not None and len(merge.moves) >= least:
+            commit(self._store, Checkpoint(self._order.number, moves=merge.moves))
+            if self._stream is not None:
+                self._stream.release(merge.moved_keys)
+            merge.moves, merge.moved_keys = [], []
+
+
+def open_feed(order: StepOrder, store: Store, uses_batch: bool, wake: Callable[[], None], handles: bool) -> Feed:
+    """The feed of a step. Raises SourceError, RenderError, StoreError."""
+    start = opening(order, store, handles)
+    if start.refused or order.reopened:
+        return Feed(order, store, start, None, None)
+    stream = open_stream(order, uses_batch, wake)
+    if not order.resumed:
+        stream.known = lambda keys: store.match(order.number, keys).keys()
+        return Feed(order, store, start, stream, None)
+    merge = Merge(store, order.number, stream, start.doubts)
+    stream.known = merge.known
+    return Feed(order, store, start, stream, merge)
+
+
+def _reopened(order: StepOrder, store: Store) -> Iterator[Piece | None]:
+    """Stored units that are not finished, in the order of their numbers, with the values that were stored."""
+    after = -1
+    while (page := store.page(order.number, after, STORE_PAGE)).seqs:
+        after = page.seqs[-1]
+        if page.all_final:
+            continue
+        rows = zip(page.seqs, page.keys, page.indexes, page.statuses, page.attempts, page.bases, strict=True)
+        open_rows = [row for row in rows if UnitStatus(row[3]) not in FINAL]
+        values = store.values(order.number, [row[0] for row in open_rows])
+        for (seq, key, index, _, attempts, base), value in zip(open_rows, values, strict=True):
+            yield Piece(attempts + 1, base, Units([seq], [index or 0], [key], [decode(value)], None, None))

@@ -1,0 +1,189 @@
+"""`on_item_error`: one task for each unit that has failed for good, once its failure is on disk. In a thread of its own.
+
+It runs at least once: units whose failure is recorded and whose hook is not are given to it again by a resume. Its own
+failure is recorded beside the unit and changes nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event, Thread
+
+from batchwork.clock import Clock
+from batchwork.engine.order import StepOrder
+from batchwork.engine.units import Binding
+from batchwork.engine.window import Piece
+from batchwork.errors import BatchworkError
+from batchwork.jsontext import decode
+from batchwork.model import Call, Failure, Handled, Report, UnitRecord, Units
+from batchwork.ports import Executor, ExecutorFactory, Program, Staffing
+
+SLOTS_MOST = 8
+
+
+class ErrorText(str):
+    """What `error` is in templates: as text its message, and the parts of the failure as attributes."""
+
+    __slots__ = ("attempts", "exit_code", "message", "status_code", "type")
+
+    type: str
+    message: str
+    attempts: int
+    exit_code: int | None
+    status_code: int | None
+
+    @classmethod
+    def of(cls, failure: Failure, attempts: int) -> ErrorText:
+        text = cls(failure.message)
+        text.type, text.message, text.attempts = failure.type, failure.message, attempts
+        text.exit_code, text.status_code = failure.exit_code, failure.status_code
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What came of the hook for one unit. `said` are JSON texts to be printed."""
+
+    handled: Handled
+    said: tuple[str, ...] = ()
+
+
+class Hook:
+    """Takes failed units (`add`), gives back what came of them (`taken`); `wake` is called when there is something."""
+
+    def __init__(self, order: StepOrder, executors: ExecutorFactory, clock: Clock, wake: Callable[[], None]) -> None:
+        self._order, self._executors, self._clock, self._wake = order, executors, clock, wake
+        batch = order.plan.batch
+        self._task = batch.on_item_error if batch is not None else None
+        self._slots = min(SLOTS_MOST, batch.slots) if batch is not None else 1
+        self._inbox: deque[UnitRecord] = deque()
+        self._outbox: deque[Reaction] = deque()
+        self._added = Event()
+        self._thread: Thread | None = None
+        self._executor: Executor | None = None
+        self._stopping = False
+        self._added_count = self._taken_count = 0
+        self._error: BatchworkError | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the step has an `on_item_error`."""
+        return self._task is not None
+
+    @property
+    def active(self) -> int:
+        """Units for which it has not run to its end yet."""
+        return self._added_count - self._taken_count
+
+    def add(self, record: UnitRecord) -> None:
+        """A failed unit whose failure is on disk."""
+        if self._task is None or self._stopping:
+            return
+        self._added_count += 1
+        self._inbox.append(record)
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name=f"{self._order.plan.name}: on_item_error", daemon=True)
+            self._thread.start()
+        self._added.set()
+        if self._executor is not None:
+            self._executor.wake()
+
+    def taken(self) -> list[Reaction]:
+        """What came of units since the last call. Raises what kept the hook from running at all."""
+        if self._error is not None:
+            raise self._error
+        reactions = []
+        while self._outbox:
+            reactions.append(self._outbox.popleft())
+        self._taken_count += len(reactions)
+        return reactions
+
+    def stop(self) -> None:
+        """Start nothing more, end what runs; a resume goes on with what is left."""
+        self._stopping = True
+        self._added.set()
+        if self._executor is not None:
+            self._executor.wake()
+
+    def close(self) -> None:
+        """Stop, and wait for the thread."""
+        self.stop()
+        if self._thread is not None:
+            self._thread.join()
+
+    # ------------------------------------------------------------ the thread
+
+    def _run(self) -> None:
+        try:
+            self._serve()
+        except BatchworkError as error:
+            self._error = error
+        finally:
+            if self._executor is not None:
+                self._executor.close()
+            self._wake()
+
+    def _serve(self) -> None:
+        assert self._task is not None
+        program = self._task.task.program(self._task.fields, self._order.setting)
+        binding = Binding(self._order, program)
+        out: dict[int, tuple[Call, UnitRecord]] = {}
+        self._executor = executor = self._executors(program, self._staffing())
+        number = 0
+        while not self._stopping:
+            while self._inbox and sum(executor.load()) < self._slots and not self._stopping:
+                record, number = self._inbox.popleft(), number + 1
+                if (call := self._call(number, record, binding)) is not None:
+                    out[call.id] = (call, record)
+                    load = executor.load()
+                    executor.submit(load.index(min(load)), call)
+            if out:
+                for report in executor.poll(None):
+                    self._react(report, out, program)
+            else:
+                self._added.wait()
+            self._added.clear()
+            if self._inbox:
+                self._added.set()
+
+    def _call(self, number: int, record: UnitRecord, binding: Binding) -> Call | None:
+        assert record.failure is not None
+        units = Units([record.seq], [record.index or 0], [record.key], [decode(record.value or record.key)], None, None)
+        binding.constant("error", ErrorText.of(record.failure, record.attempts))
+        bound = binding.bind(Piece(max(1, record.attempts), 0, units))
+        if bound.refused:
+            self._give(Reaction(Handled(record.seq, bound.refused[0][1])))
+            return None
+        return Call(number, 1, bound.units, bound.payloads)
+
+    def _react(self, report: Report, out: dict[int, tuple[Call, UnitRecord]], program: Program) -> None:
+        call, record = out[report.call]
+        if report.returned or report.lost:
+            load = self._executor.load() if self._executor is not None else [0]
+            if self._executor is not None and not self._stopping:
+                self._executor.submit(load.index(min(load)), call)
+            return
+        del out[report.call]
+        if report.done:
+            self._give(Reaction(Handled(record.seq), tuple(report.results) if program.says else ()))
+        elif report.failures:
+            self._give(Reaction(Handled(record.seq, report.failures[0][1])))
+
+    def _give(self, reaction: Reaction) -> None:
+        self._outbox.append(reaction)
+        self._wake()
+
+    def _staffing(self) -> Staffing:
+        order = self._order
+        return Staffing(
+            slots=self._slots,
+            timeout_s=order.plan.timeout_s,
+            strict=False,
+            cookie=order.cookie,
+            environ=order.setting.environ,
+            cwd=order.setting.cwd,
+            pages=order.pages,
+            clean=order.clean,
+        )

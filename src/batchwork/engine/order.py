@@ -1,0 +1,41 @@
+"""What one coordinator is told of its step: a value. How steps follow each other is in scheduling.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from batchwork.model import Counts, Failure, StepStatus
+from batchwork.plan.model import StepPlan
+from batchwork.ports import PageQuery, Setting
+
+
+@dataclass(frozen=True, slots=True)
+class StepOrder:
+    """Everything that a coordinator needs for one step.
+
+    `scope` holds the names that are the same for every unit. `resumed`: there may be stored units and claims.
+    `reopened`: pending units are read from the store and not from the source (`batchwork retry` on a finished step).
+    """
+
+    plan: StepPlan
+    number: int
+    run: str
+    resumed: bool
+    reopened: bool
+    scope: Mapping[str, object]
+    setting: Setting
+    pages: Callable[[PageQuery], str]
+    cookie: str
+    clean: Callable[[str], str] | None
+    cpus: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnd:
+    """How a step ended. RUNNING: it was stopped and is to be resumed. `result` is the JSON text of a step without items."""
+
+    status: StepStatus
+    counts: Counts
+    failure: Failure | None
+    result: str | None

@@ -1,0 +1,126 @@
+"""The window of one step: which units wait, are claimed, run. Pure: no clock, no store, no worker; what is due comes as an argument.
+
+A unit enters in a Piece (from the feed, a retry, or given back by a worker) and leaves when it is settled. The window
+never holds more than the calls that are out and the retries that wait, whatever the number of items.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass, field
+
+from batchwork.model import Call, Units
+
+WAITING_MOST = 10_000
+"""Retries that wait at once; while there are more, no fresh units are taken (memory stays flat when everything fails)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Units whose next attempt has the same number. `base` is the number of attempts before they were given fresh ones."""
+
+    attempt: int
+    base: int
+    units: Units
+
+
+@dataclass(slots=True)
+class Out:
+    """A call that is out: claimed (or being claimed), then running. `left` counts its units that are not reported."""
+
+    call: Call
+    base: int
+    left: int
+    lane: int | None = None
+
+
+@dataclass(slots=True)
+class Window:
+    """Where the units are. `strict`: one after another, in order; a retry that waits holds everything behind it."""
+
+    strict: bool = False
+    stopped: bool = False
+    out: dict[int, Out] = field(default_factory=dict)
+    ready: deque[Piece] = field(default_factory=deque)
+    waiting: list[tuple[float, int, Piece]] = field(default_factory=list)
+    calls_made: int = 0
+    units_out: int = 0
+
+    # ------------------------------------------------------------ in
+
+    def give_back(self, piece: Piece) -> None:
+        """Units that did not start: next in turn again. Pieces stand in the order of their first unit."""
+        first = piece.units.indexes[0]
+        at = 0
+        while at < len(self.ready) and self.ready[at].units.indexes[0] < first:
+            at += 1
+        self.ready.insert(at, piece)
+
+    def wait(self, piece: Piece, due: float) -> None:
+        """A unit that gets its next attempt at `due`."""
+        heapq.heappush(self.waiting, (due, piece.units.seqs[0], piece))
+
+    def wake(self, now: float) -> None:
+        """Retries that are due become ready, ahead of what has not started at all."""
+        while self.waiting and self.waiting[0][0] <= now:
+            self.give_back(heapq.heappop(self.waiting)[2])
+
+    # ------------------------------------------------------------ out
+
+    def may_start(self) -> bool:
+        """Whether anything at all may be handed out now."""
+        return not self.stopped and not (self.strict and (self.waiting or self._retrying()))
+
+    def may_take_fresh(self) -> bool:
+        """Whether units may be taken from the feed: not before what is ready, nor while too many retries wait."""
+        return self.may_start() and not self.ready and len(self.waiting) < WAITING_MOST
+
+    def next_piece(self, most: int) -> Piece | None:
+        """At most `most` ready units of one attempt, or None."""
+        if not self.ready:
+            return None
+        piece = self.ready.popleft()
+        if len(piece.units) > most:
+            self.ready.appendleft(Piece(piece.attempt, piece.base, piece.units.cut(most, len(piece.units))))
+            piece = Piece(piece.attempt, piece.base, piece.units.cut(0, most))
+        return piece
+
+    def number(self) -> int:
+        """The number of the next call."""
+        self.calls_made += 1
+        return self.calls_made
+
+    def claim(self, call: Call, base: int) -> None:
+        """A call is about to be claimed."""
+        self.out[call.id] = Out(call, base, len(call.units))
+        self.units_out += len(call.units)
+
+    def reported(self, call: int, count: int) -> bool:
+        """`count` units of a call are settled or given back; True when they were the last and the claim ends."""
+        out = self.out[call]
+        out.left -= count
+        self.units_out -= count
+        if out.left:
+            return False
+        del self.out[call]
+        return True
+
+    # ------------------------------------------------------------ asked
+
+    @property
+    def busy(self) -> bool:
+        """Whether any call is out."""
+        return bool(self.out)
+
+    def has_work(self, exhausted: bool) -> bool:
+        """Whether there is anything left to do; `exhausted`: the feed is at its end."""
+        return self.busy or (not self.stopped and bool(self.ready or self.waiting or not exhausted))
+
+    def next_due(self) -> float | None:
+        """When the next retry is due."""
+        return self.waiting[0][0] if self.waiting else None
+
+    def _retrying(self) -> bool:
+        # In strict order a retry runs alone: what follows it may start only when it is settled.
+        return any(out.call.attempt - out.base > 1 for out in self.out.values())
