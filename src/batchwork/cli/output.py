@@ -88,6 +88,10 @@ class Output:
         """A JSON text on a line of its own."""
         self._write(visible_json(text) + "\n")
 
+    def clear(self) -> None:
+        """Empty the terminal."""
+        self._write("\x1b[H\x1b[2J\x1b[3J")
+
     def say(self, text: str) -> None:
         """What a task says: as it is, unless it goes to a terminal. At once."""
         self._write((visible_block(text) if self.terminal else text) + "\n")
