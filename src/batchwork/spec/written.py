@@ -1,0 +1,143 @@
+"""The Spec: what the author wrote, typed, with places; the result of parse.py. Nothing is resolved: no types, no references."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeAlias, TypeVar
+
+from batchwork.errors import NOWHERE, Place, Problem
+from batchwork.spec.nodes import Entry, Node, ScalarNode
+
+T = TypeVar("T")
+Reader: TypeAlias = Callable[[Node, list[Problem]], T | None]
+"""Makes a value of a node, or adds a problem and gives None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred(Generic[T]):
+    """A setting written as a template: rendered and then read like any other when the parameters are known."""
+
+    node: ScalarNode
+    read: Reader[T]
+
+
+Setting: TypeAlias = T | Deferred[T] | None
+"""A value, a template that will give one, or nothing where nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    count: int
+    per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`max_failures` as written: a count or a share (0 to 1)."""
+
+    count: int | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetrySpec:
+    place: Place
+    max_attempts: Setting[int] = None
+    delay_s: Setting[float] = None
+    backoff: Setting[float] = None
+    max_delay_s: Setting[float] = None
+    jitter: Setting[bool] = None
+    on: tuple[str | int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """A task and its fields, wherever they stood. `retry` and `timeout_s` were written beside or among them."""
+
+    type: str
+    type_place: Place
+    place: Place
+    fields: Mapping[str, Entry]
+    retry: RetrySpec | None = None
+    timeout_s: Setting[float] = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSpec:
+    """The inputs of a batch step, or `for_each` and what stands beside it (`shorthand`)."""
+
+    items: Node | None
+    place: Place
+    shorthand: bool = False
+    key: ScalarNode | None = None
+    on_duplicate: Setting[Literal["keep", "skip", "error"]] = None
+    batch_size: Setting[int] = None
+    each: Setting[Literal["item", "batch"]] = None
+    parallel: Setting[bool] = None
+    max_parallel: Setting[int] = None
+    rate_limit: Setting[Rate] = None
+    retry: RetrySpec | None = None
+    timeout_s: Setting[float] = None
+    continue_on_error: Setting[bool] = None
+    max_failures: Setting[Limit] = None
+    on_item_error: TaskSpec | None = None
+    on_in_doubt: Setting[Literal["retry", "fail", "stop"]] = None
+    queue_size: Setting[int] = None
+    arg_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepSpec:
+    """One step. `task` is the nested one where there is a `batch`, and None where it is missing or unreadable."""
+
+    name: str
+    place: Place
+    task: TaskSpec | None
+    batch: BatchSpec | None = None
+    retry: RetrySpec | None = None
+    timeout_s: Setting[float] = None
+    when: ScalarNode | None = None
+    depends_on: tuple[ScalarNode, ...] | None = None
+    on_error: Literal["continue"] | TaskSpec | None = None
+    outputs: ScalarNode | None = None
+    finalizer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ParamSpec:
+    name: str
+    place: Place
+    type: str | None = None
+    default: Node | None = None
+    required: bool = False
+    choices: tuple[Node, ...] | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotifySpec:
+    place: Place
+    on: tuple[str, ...]
+    command: ScalarNode | None
+    url: ScalarNode | None
+    threshold: Setting[float] = None
+    stalled_s: Setting[float] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A whole workflow as written. `params` is None where there is no `params:` block: then every name is accepted."""
+
+    name: str | None = None
+    description: str = ""
+    version: str = ""
+    params: Mapping[str, ParamSpec] | None = None
+    env: Mapping[str, Entry] = field(default_factory=dict)
+    secrets: tuple[ScalarNode, ...] = ()
+    retry: RetrySpec | None = None
+    timeout_s: Setting[float] = None
+    max_parallel: Setting[int] = None
+    steps: tuple[StepSpec, ...] = ()
+    notify: tuple[NotifySpec, ...] = ()
+    place: Place = NOWHERE
