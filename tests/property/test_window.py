@@ -1,0 +1,112 @@
+"""The window neither loses a unit nor runs one twice, whatever happens to its calls."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from batchwork.engine.window import Piece, Window
+from batchwork.model import Call, Units
+
+TOTAL = 40
+
+
+def units(first: int, count: int) -> Units:
+    numbers = list(range(first, first + count))
+    return Units(numbers, numbers, [str(n) for n in numbers], numbers)
+
+
+class Calls(RuleBasedStateMachine):
+    """A feed of TOTAL units, calls of any size, and every way in which a unit can come back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.window = Window()
+        self.fed = 0
+        self.now = 0.0
+        self.settled: list[int] = []
+
+    @rule(most=st.integers(1, 7))
+    def claim(self, most: int) -> None:
+        self.window.wake(self.now)
+        piece = self.window.next_piece(most)
+        if piece is None and self.window.may_take_fresh() and self.fed < TOTAL:
+            count = min(most, TOTAL - self.fed)
+            piece = Piece(1, 0, units(self.fed, count))
+            self.fed += count
+        if piece is not None:
+            self.window.claim(Call(self.window.number(), piece.attempt, piece.units, piece.units.values), piece.base)
+
+    @rule(pick=st.randoms(use_true_random=False), how=st.sampled_from(["done", "again", "returned"]))
+    def report(self, pick, how: str) -> None:
+        if not self.window.out:
+            return
+        number = pick.choice(sorted(self.window.out))
+        out = self.window.out[number]
+        call = out.call
+        start = len(call.units) - out.left
+        stop = pick.randint(start + 1, len(call.units))
+        part = call.units.cut(start, stop)
+        if how == "done":
+            self.settled += part.seqs
+        elif how == "again":
+            for offset in range(len(part)):
+                self.window.wait(Piece(call.attempt + 1, 0, part.pick([offset])), self.now + pick.random() * 3)
+        else:
+            self.window.give_back(Piece(call.attempt, 0, part))
+        self.window.reported(number, stop - start)
+
+    @rule(seconds=st.floats(0, 2))
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+
+    @invariant()
+    def every_unit_is_in_one_place(self) -> None:
+        running = []
+        for out in self.window.out.values():
+            running += out.call.units.seqs[len(out.call.units) - out.left :]
+        ready = [seq for piece in self.window.ready for seq in piece.units.seqs]
+        waiting = [seq for _, _, piece in self.window.waiting for seq in piece.units.seqs]
+        assert sorted(self.settled + list(running) + ready + waiting) == list(range(self.fed))
+        assert self.window.units_out == len(running)
+
+    @invariant()
+    def what_is_ready_stands_in_order(self) -> None:
+        firsts = [piece.units.indexes[0] for piece in self.window.ready]
+        assert firsts == sorted(firsts)
+
+
+Calls.TestCase.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+TestCalls = Calls.TestCase
+
+
+def test_in_strict_order_a_waiting_retry_holds_what_is_behind_it():
+    window = Window(strict=True)
+    window.wait(Piece(2, 0, units(0, 1)), due=5.0)
+    window.give_back(Piece(1, 0, units(1, 3)))
+    assert not window.may_start()
+    window.wake(5.0)
+    piece = window.next_piece(10)
+    assert piece is not None
+    assert piece.units.seqs == [0]
+    window.claim(Call(window.number(), 2, piece.units, [0]), 0)
+    assert not window.may_start()
+    window.reported(1, 1)
+    assert window.may_start()
+
+
+def test_a_stopped_window_has_work_only_while_calls_are_out():
+    window = Window()
+    window.claim(Call(window.number(), 1, units(0, 2), [0, 1]), 0)
+    window.give_back(Piece(1, 0, units(2, 2)))
+    window.stopped = True
+    assert window.has_work(exhausted=False)
+    window.reported(1, 2)
+    assert not window.has_work(exhausted=False)
+
+
+def test_while_too_many_retries_wait_nothing_fresh_is_taken():
+    window = Window()
+    for number in range(10_000):
+        window.wait(Piece(2, 0, units(number, 1)), due=9.0)
+    assert window.may_start()
+    assert not window.may_take_fresh()
