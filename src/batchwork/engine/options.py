@@ -1,0 +1,31 @@
+"""What a run is told beside its plan, and how it ended, as values. What the store keeps of it is in lifecycle.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from batchwork.model import RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """`max_parallel` lowers that of every step. `cookie` marks all processes of the run, `clean` masks secrets in a text."""
+
+    state_dir: str
+    """Absolute; where logs and the run's own folder are."""
+    cookie: str
+    max_parallel: int | None = None
+    allow_failures: bool = False
+    resumed: bool = False
+    clean: Callable[[str], str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How a run ended. `message` says in words what a person may do next; it may be empty."""
+
+    run: str
+    status: RunStatus
+    exit_code: int
+    message: str = ""
