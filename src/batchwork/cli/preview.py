@@ -1,0 +1,134 @@
+"""The first items of a step as a run would see them, and its task's fields rendered for them. Runs no command, imports no user code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from batchwork.errors import BatchworkError
+from batchwork.items.keys import default_keys
+from batchwork.items.opening import open_source
+from batchwork.jsontext import Json, encode
+from batchwork.model import BatchView
+from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan
+from batchwork.template import Template, Value
+from batchwork.wording import number, plural, short, visible
+
+FIRST = 3
+MASK = "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`count`: how many items there are, in words, if that is known beforehand."""
+
+    count: str
+    lines: tuple[str, ...]
+
+
+def preview(plan: Plan, step: StepPlan) -> Preview | None:
+    """The first items, or why they are not known before the run; None for a step without items."""
+    batch = step.batch
+    if batch is None:
+        return None
+    scope = _scope(plan)
+    try:
+        found, count = _first(batch.items, scope, FIRST * batch.batch_size)
+    except BatchworkError as error:
+        return Preview("", (f"   first         not known: {visible(error.message)}",))
+    if found is None:
+        return Preview("", ("   first         known when the step runs",))
+    return Preview(count, tuple(_unit_lines(step, batch, found, scope)))
+
+
+def _scope(plan: Plan) -> dict[str, object]:
+    """What is known before anything has run; secrets are masked already here."""
+    environ = {**os.environ, **{name: MASK for name in plan.secrets if name in os.environ}}
+    run = {"id": "RUN", "name": plan.name, "dir": "RUN_DIR"}
+    scope: dict[str, object] = {**plan.params, "params": plan.params, "args": plan.params, "env": environ, "run": run}
+    for name, value in plan.env.items():
+        environ[name] = value.text(scope)
+    return scope
+
+
+def _first(items: ItemsPlan, scope: Mapping[str, object], wanted: int) -> tuple[list[Json] | None, str]:
+    """The first items and how many there are in all; None where only a run can know."""
+    roots = frozenset[str]().union(
+        *(value.roots for value in (items.value, *items.options.values()) if value is not None)
+    )
+    if items.kind == "command" or items.source == "command" or not roots <= scope.keys():
+        return None, ""
+    if items.kind == "from":
+        rendered = {name: value.render(scope) for name, value in items.options.items()}
+        source = open_source(items.source, rendered, os.getcwd(), os.environ)  # type: ignore[arg-type]
+        try:
+            length = source.reading().length
+            page = list(next(iter(source.pages(0, wanted)), ()))
+            if length is None and len(page) < wanted:
+                length = len(page)
+            return page[:wanted], "" if length is None else plural(length, "item")
+        finally:
+            source.close()
+    value = items.value.render(scope) if items.value is not None else None
+    if not isinstance(value, list):
+        return None, ""
+    return value[:wanted], plural(len(value), "item") if items.kind != "literal" else ""
+
+
+def _unit_lines(step: StepPlan, batch: BatchPlan, found: list[Json], scope: Mapping[str, object]) -> Iterator[str]:
+    if not found:
+        yield "   first         there are no items"
+        return
+    size = batch.batch_size if batch.each == "batch" else 1
+    keys = default_keys(found)
+    for index in range(min(FIRST, -(-len(found) // size))):
+        members = found[index * size : (index + 1) * size]
+        item: Json = members if batch.each == "batch" else members[0]
+        group = index * size // batch.batch_size
+        view = BatchView(group, found[group * batch.batch_size : (group + 1) * batch.batch_size], None)
+        names: dict[str, object] = {
+            **scope,
+            "item": item,
+            "index": index,
+            "attempt": 1,
+            "batch": view,
+            "idempotency_key": "TOKEN",
+            "key": keys[index],
+        }
+        if batch.item_name:
+            names[batch.item_name] = item
+        if isinstance(batch.key, Template):
+            names["key"] = _shown(batch.key, names)
+        key = f"  key {short(visible(str(names['key'])), 40)}" if batch.each == "item" else ""
+        yield f"   {'first' if index == 0 else '':13} [{number(index)}] {short(visible(encode(item)), 100)}{key}"
+        yield from _field_lines(step, names)
+
+
+def _field_lines(step: StepPlan, names: Mapping[str, object]) -> Iterator[str]:
+    """The task's fields that are templates, rendered for one unit. Commands are shown by their bindings, not pasted."""
+    for name, value in step.task.fields.items():
+        if name in step.task.task.literal or not value.roots or not isinstance(value, Value):
+            continue
+        if step.task.type == "shell" and name == "command":
+            bound = [(part.source, part.value) for template in value.templates() for part in template.expressions]
+            for source, render in bound:
+                yield f"   {'':13}     {name}: {{{{ {source.strip()} }}}} = {_rendered(render, names)}"
+            continue
+        yield f"   {'':13}     {name}: {_rendered(value.render, names)}"
+
+
+def _shown(template: Template, names: Mapping[str, object]) -> str:
+    try:
+        return template.text(names)
+    except BatchworkError as error:
+        return f"({error.message})"
+
+
+def _rendered(render: Callable[[Mapping[str, object]], object], names: Mapping[str, object]) -> str:
+    try:
+        return short(visible(encode(render(names))), 200)
+    except BatchworkError as error:
+        return f"({visible(error.message)})"
+    except (TypeError, ValueError):
+        return "(known when the step runs)"
