@@ -12,7 +12,7 @@ import pytest
 from batchwork.errors import Place, RenderError, WorkflowError
 from batchwork.model import BatchView
 from batchwork.template import Template, Value, compile_template, is_template, misplaced, unknown_names
-from batchwork.template_text import plain, text_of
+from batchwork.template.forms import plain, text_of
 
 SCOPE = {
     "item": {"id": 7, "name": "Ann", "items": [1, 2], "a": {"b": [{"k": "deep"}]}, "first name": "x", "it's": 1},
