@@ -77,11 +77,11 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def remarks(plan: Plan, quiet: bool = False) -> None:
+def remarks(plan: Plan, decisions: bool = True) -> None:
     """Print what was decided for the author, and what is legal but risky."""
     for problem in plan.warnings:
         note(remark("warning", problem))
-    if not quiet:
+    if decisions:
         for problem in plan.decisions:
             note(remark("note", problem))
 
