@@ -21,7 +21,7 @@ from batchwork.engine.scope import Names, RunView, environment, lowered
 from batchwork.engine.signals import DRAIN_S, interrupted_code
 from batchwork.engine.step_run import Ended, StepRun, record_end, step_failure
 from batchwork.errors import RenderError
-from batchwork.events import Event, Progressed, RunFinished, RunStarted, StepFinished, Stopping, Warned
+from batchwork.events import Event, Progressed, RunFinished, RunStarted, StepFinished, Stopping
 from batchwork.faults import fault
 from batchwork.model import Failure, RunRecord, RunStatus, StepRecord, StepStatus
 from batchwork.plan.model import Plan, StepPlan
@@ -72,8 +72,6 @@ class Runner:
         """The run, to its end or until it is stopped. Raises StoreError, and whatever is a bug, once all steps have ended."""
         began = self._clock.now()
         self._sink.emit(RunStarted(self._run.id, self._run.name, self._options.resumed, self._store.describe()))
-        for decision in self._plan.decisions:
-            self._sink.emit(Warned(str(decision)))
         sampler = Sampler(self._run.id, self._store, self._clock, self._speeds)
         unregister = self._control.register(self._woken)
         sampler.start()
