@@ -16,13 +16,14 @@ _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=F
 
 
 class Unit:
-    """One unit of a call: what is to be run, and when it was started."""
+    """One unit of a call: what is to be run, the how manieth it is of all that came, and when it was started."""
 
-    __slots__ = ("call", "offset", "payload", "started")
+    __slots__ = ("call", "number", "offset", "payload", "started")
 
-    def __init__(self, call: int, offset: int, payload: dict[str, object]) -> None:
+    def __init__(self, call: int, offset: int, number: int, payload: dict[str, object]) -> None:
         self.call = call
         self.offset = offset
+        self.number = number
         self.payload = payload
         self.started = 0.0
 

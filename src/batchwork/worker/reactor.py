@@ -1,6 +1,9 @@
 """The reactor's program: one loop that speaks frames and runs many commands or requests at once. How they run is not here.
 
-    python -m batchwork.worker.reactor IN OUT        the numbers of two inherited pipes
+    python -m batchwork.worker.reactor IN OUT [COUNTER]
+
+IN and OUT are the numbers of two inherited pipes. COUNTER is a file of 8 bytes, shared with the owner, in which stands
+how many units have been started, in the order in which they came: should the reactor die, the rest did not run.
 
 It ends when its owner closes the pipe, and kills everything that it started; signals of the terminal are its owner's.
 """
@@ -8,8 +11,10 @@ It ends when its owner closes the pipe, and kills everything that it started; si
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import signal
+import struct
 import sys
 import traceback
 from collections import deque
@@ -26,6 +31,7 @@ _BACKLOG_MAX = 8 << 20
 """Bytes of outcomes that the owner has not read, past which nothing more is started."""
 _STARTS_MAX = 32
 """Units started before the loop turns again, so that what comes meanwhile is heard."""
+_COUNT = struct.Struct("=Q")
 
 
 class Runner(Protocol):
@@ -45,11 +51,13 @@ class Runner(Protocol):
 class Reactor:
     """Takes calls from one pipe, keeps `slots` units running, reports to the other."""
 
-    def __init__(self, read: int, write: int) -> None:
+    def __init__(self, read: int, write: int, counter: int | None = None) -> None:
         self._loop = Loop()
         self._outbox = Outbox(self._loop, write)
         self._reader = frames.FrameReader()
         self._queue: deque[Unit] = deque()
+        self._arrived = 0
+        self._counter = mmap.mmap(counter, 8) if counter is not None else bytearray(8)
         self._running = 0
         self._slots = 1
         self._strict = False
@@ -71,8 +79,10 @@ class Reactor:
         for tag, body in self._reader.feed(part):
             if tag == frames.CALL:
                 order = json.loads(body)
-                call = order["id"]
-                self._queue.extend(Unit(call, offset, payload) for offset, payload in enumerate(order["units"]))
+                call, before = order["id"], self._arrived
+                for offset, payload in enumerate(order["units"]):
+                    self._queue.append(Unit(call, offset, before + offset + 1, payload))
+                self._arrived += len(order["units"])
             elif tag == frames.RECALL:
                 self._give_back()
             elif tag == frames.CANCEL:
@@ -97,6 +107,8 @@ class Reactor:
 
     def _make_runner(self, program: Mapping[str, Any], runtime: Mapping[str, Any]) -> Runner:
         environ = {**runtime["environ"], "BATCHWORK_COOKIE": runtime["cookie"]}
+        if (mark := os.environ.get("BATCHWORK_WORKER")) is not None:
+            environ["BATCHWORK_WORKER"] = mark  # by which the owner finds what a dead reactor left
         if program["kind"] == "shell":
             from batchwork.worker.commands import Commands
 
@@ -133,8 +145,10 @@ class Reactor:
         for _ in range(_STARTS_MAX):
             if not queue or self._running >= self._slots:
                 return False
+            unit = queue.popleft()
             self._running += 1
-            runner.start(queue.popleft())
+            _COUNT.pack_into(self._counter, 0, unit.number)
+            runner.start(unit)
         return bool(queue) and self._running < self._slots
 
     def run(self) -> None:
@@ -167,8 +181,8 @@ def make_room(descriptors: int) -> None:
 
 
 def main() -> None:
-    read, write = int(sys.argv[1]), int(sys.argv[2])
-    for fd in (read, write):  # a command that held them would hide the owner's end
+    descriptors = [int(argument) for argument in sys.argv[1:]]
+    for fd in descriptors:  # a command that held them would hide the owner's end
         os.set_inheritable(fd, False)
     null = os.open(os.devnull, os.O_RDONLY)
     if null != 0:
@@ -176,7 +190,7 @@ def main() -> None:
         os.close(null)
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"):
         signal.signal(getattr(signal, name), lambda *_: None)  # not ignored: that would be inherited
-    Reactor(read, write).run()
+    Reactor(*descriptors).run()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from batchwork.jsontext import encode
 from batchwork.worker.outbox import Failed
@@ -106,18 +106,28 @@ def masks(payload: Mapping[str, object]) -> tuple[str, ...]:
     if isinstance(headers, list):
         found = [str(value) for name, value in headers if str(name).lower() in _SECRET_HEADERS]
     user, password = ("", "") if not isinstance(auth, list) else map(str, auth)
-    inside = (urlsplit(str(url)).password or "") if "@" in str(url) else ""
-    return _forms(tuple(found), user, password, inside) if found or password or inside else ()
+    inside_user, inside = _of_url(str(url)) if "@" in str(url) else ("", "")
+    return _forms(tuple(found), user, password, inside_user, inside) if found or password or inside else ()
+
+
+def _of_url(url: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # what is no URL is not sent either; what looks like a password is masked all the same
+        user, _, password = url.rpartition("@")[0].rpartition("/")[2].partition(":")
+        return user, password
+    return unquote(parts.username or ""), unquote(parts.password or "")
 
 
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization"})
 
 
 @lru_cache(maxsize=64)
-def _forms(values: tuple[str, ...], user: str, password: str, inside: str) -> tuple[str, ...]:
+def _forms(values: tuple[str, ...], user: str, password: str, inside_user: str, inside: str) -> tuple[str, ...]:
     plain = set(values) | {value.partition(" ")[2].strip() for value in values} | {password, inside}
-    if password:
-        plain.add(base64.b64encode(f"{user}:{password}".encode()).decode())
+    for name, word in ((user, password), (inside_user, inside)):
+        if word:
+            plain.add(base64.b64encode(f"{name}:{word}".encode()).decode())
     forms = set()
     for value in plain:
         if len(value) >= _MASK_MIN:

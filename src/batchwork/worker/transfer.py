@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
@@ -24,9 +25,12 @@ _CA_FILES = (
 )
 _URL_MARKS = "%/:?#[]@!$&'()*+,;=~"
 _ONLY_HTTP = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
+_TOO_LARGE = 100
+"""CURLE_TOO_LARGE, which pycurl does not name."""
+_DURATION = re.compile(r" after \d+ ms")
+"""Would make each message different from the next."""
 _NEVER_RETRIED = frozenset({
-    pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_TOO_MANY_REDIRECTS, pycurl.E_URL_MALFORMAT,
-    pycurl.E_FILESIZE_EXCEEDED, pycurl.E_UNSUPPORTED_PROTOCOL,
+    pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_TOO_MANY_REDIRECTS, pycurl.E_FILESIZE_EXCEEDED, _TOO_LARGE,
 })  # fmt: skip
 _CONNECT = frozenset({
     pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY, pycurl.E_COULDNT_CONNECT, pycurl.E_SSL_CONNECT_ERROR,
@@ -140,7 +144,7 @@ class Transfer:
 
     def failure(self, code: int, said: str) -> Failed:
         """Why curl gave up: its error code and what it says to it."""
-        said = masked(said, self.masks)
+        said = _DURATION.sub("", masked(said, self.masks))
         timed_out = code == pycurl.E_OPERATION_TIMEDOUT
         if self._too_large or code == pycurl.E_FILESIZE_EXCEEDED:
             kind, message = "http", f"body larger than {_size(self._manner.max_body)}"
@@ -148,15 +152,16 @@ class Transfer:
             kind, message = "timeout", f"timed out after {self._manner.timeout_s or 0:g} s"
         elif code == pycurl.E_TOO_MANY_REDIRECTS:
             kind, message = "http", f"more than {self._manner.follow} redirects"
-        elif code == pycurl.E_UNSUPPORTED_PROTOCOL and "HTTP/0.9" not in said:
+        elif code == _TOO_LARGE:
+            kind, message = "http", said or "response headers are too large"
+        elif code == pycurl.E_UNSUPPORTED_PROTOCOL and said.startswith("Protocol "):
             kind, message = "refused", f"redirected to what is neither http nor https: {said}"
         elif code == pycurl.E_URL_MALFORMAT:
             kind, message = "refused", f"not a URL: {said}"
         else:
             kind, message = "connect" if code in _CONNECT else "http", said or f"curl error {code}"
-        final = self._too_large or (code in _NEVER_RETRIED and "HTTP/0.9" not in said)
         failed: Failed = {"type": kind, "message": message}
-        if final:
+        if self._too_large or kind == "refused" or code in _NEVER_RETRIED:
             failed["retryable"] = False
         return self.guarded(failed, sent=self.handle.getinfo(pycurl.REQUEST_SIZE) > 0)
 
