@@ -37,6 +37,7 @@ def parse(root: Node | None, file: str, problems: list[Problem]) -> Spec:
         BATCH_SYNONYMS,
     )
     env = _env(fields.mapping("env"), problems)
+    steps = _all_steps(fields, problems)
     return Spec(
         name=fields.take("name", readers.written("name")),
         description=fields.take("description", readers.written("description")) or "",
@@ -47,8 +48,9 @@ def parse(root: Node | None, file: str, problems: list[Problem]) -> Spec:
         retry=parse_retry(defaults, problems),
         timeout_s=defaults.setting("timeout", readers.duration("timeout"), nullable=True),
         max_parallel=defaults.setting("max_parallel", MAX_PARALLEL),
-        steps=_all_steps(fields, problems),
+        steps=steps,
         notify=_notify(fields.node("notify"), problems),
+        whole=len(steps) == sum(_count(fields.node(name)) for name in ("steps", "finally")),
         place=root.place,
     )
 
@@ -69,6 +71,13 @@ def _all_steps(fields: Fields, problems: list[Problem]) -> tuple[StepSpec, ...]:
         steps += parse_steps(last, "finally", problems, finalizer=True)
     _check_names(steps, problems)
     return steps
+
+
+def _count(node: Node | None) -> int:
+    """How many steps are written."""
+    if isinstance(node, ListNode):
+        return len(node.items)
+    return len(node.entries) if isinstance(node, MapNode) else 0
 
 
 def _is_empty(node: Node) -> bool:

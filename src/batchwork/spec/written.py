@@ -127,7 +127,10 @@ class NotifySpec:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A whole workflow as written. `params` is None where there is no `params:` block: then every name is accepted."""
+    """A whole workflow as written. `params` is None where there is no `params:` block: then every name is accepted.
+
+    `whole` is False where a step could not be read, so that its name may be missing.
+    """
 
     name: str | None = None
     description: str = ""
@@ -140,4 +143,5 @@ class Spec:
     max_parallel: Setting[int] = None
     steps: tuple[StepSpec, ...] = ()
     notify: tuple[NotifySpec, ...] = ()
+    whole: bool = True
     place: Place = NOWHERE

@@ -1,0 +1,51 @@
+"""What a Python task gets as `item` where `each` is not written: told from its code, which is parsed and never run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator
+
+_PASS_ON = frozenset({"enumerate", "zip", "reversed", "sorted", "iter", "list", "tuple", "map", "filter", "tqdm"})
+"""Calls that iterate over their arguments, when they themselves are iterated over."""
+
+
+def takes_batch(code: str, names: Collection[str]) -> int | None:
+    """The line (from 1) at which the code iterates over one of `names`, or takes its length; None if nowhere, or no Python.
+
+    A name that the code itself binds is not the one that is meant.
+    """
+    if not any(name in code for name in names):
+        return None
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    meant = frozenset(names) - set(_bound(tree))
+    lines = [line for node in ast.walk(tree) if (line := _line(node, meant)) is not None]
+    return min(lines, default=None)
+
+
+def _bound(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+
+
+def _line(node: ast.AST, meant: Collection[str]) -> int | None:
+    if isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
+        return node.iter.lineno if _is_iterated(node.iter, meant) else None
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len":
+        found = len(node.args) == 1 and isinstance(node.args[0], ast.Name) and node.args[0].id in meant
+        return node.lineno if found else None
+    return None
+
+
+def _is_iterated(node: ast.expr, meant: Collection[str]) -> bool:
+    """Whether iterating over `node` iterates over a name that is meant."""
+    if isinstance(node, ast.Name):
+        return node.id in meant
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _PASS_ON:
+        return any(_is_iterated(argument, meant) for argument in node.args)
+    return False

@@ -1,0 +1,125 @@
+"""What is known while a plan is made: parameters, environment, names; and what was found wrong so far. Decides nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from batchwork.errors import Problem, RenderError, WorkflowError
+from batchwork.jsontext import Json
+from batchwork.spec.mapping import is_template
+from batchwork.spec.nodes import ListNode, Node, ScalarNode, json_of, node_of, place_in, text_place
+from batchwork.spec.written import Deferred, Setting, Spec
+from batchwork.template import Template, Value, compile_template, misplaced, unknown_names
+
+T = TypeVar("T")
+
+CONSTANT_NAMES: Final = frozenset({"params", "args", "env", "steps", "run"})
+"""Names that are the same for every unit."""
+UNIT_NAMES: Final = frozenset({"key", "index", "attempt", "idempotency_key"})
+ITEM_NAMES: Final = UNIT_NAMES | {"item", "batch"}
+RESERVED: Final = CONSTANT_NAMES | ITEM_NAMES | {"error"}
+"""What outputs may not be called."""
+
+
+@dataclass(slots=True)
+class Knowns:
+    """`missing` are parameters that have no value, as `validate` allows. `names` are all constant names."""
+
+    spec: Spec
+    environ: Mapping[str, str]
+    params: Mapping[str, Json]
+    missing: frozenset[str]
+    lenient: bool
+    cpus: int
+    most_parallel: int | None
+    outputs: Mapping[str, str] = field(default_factory=dict)  # name to step
+    env: dict[str, Value] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    decisions: list[Problem] = field(default_factory=list)
+
+    @property
+    def plain_names(self) -> frozenset[str]:
+        """What may be used before anything has run."""
+        return frozenset({*self.params, *self.missing, "params", "args", "env"})
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.plain_names | CONSTANT_NAMES | self.outputs.keys()
+
+    # ------------------------------------------------------------ values
+
+    def value(self, node: Node, names: Iterable[str], check_marks: bool = True) -> Value | None:
+        """The node as a value whose templates are compiled and use known names only; None where they do not compile."""
+        json = json_of(node)
+        if not _has_template(node):
+            return Value.constant(json, text_place(node))
+        try:
+            value = Value.of(json, place_in(node))
+        except WorkflowError as error:
+            self.problems.extend(error.problems)
+            return None
+        self.problems.extend(unknown_names(value, names))
+        if check_marks:
+            self.problems.extend(misplaced(value))
+        return value
+
+    def template(self, node: ScalarNode, names: Iterable[str]) -> Template | None:
+        """The node's text as a template that uses known names only; None where it does not compile."""
+        try:
+            template = compile_template(node.text, text_place(node))
+        except WorkflowError as error:
+            self.problems.extend(error.problems)
+            return None
+        self.problems.extend(unknown_names(template, names))
+        return template
+
+    # ------------------------------------------------------------ settings
+
+    def setting(self, setting: Setting[T], default: T) -> T:
+        """The value of a setting; a template over parameters and the environment is rendered."""
+        found = self.optional(setting)
+        return default if found is None else found
+
+    def optional(self, setting: Setting[T]) -> T | None:
+        """The same, None where nothing was written (or what was written is wrong)."""
+        if not isinstance(setting, Deferred):
+            return setting
+        template = self.template(setting.node, self.plain_names)
+        if template is None or not template.needs <= self.plain_names:
+            return None
+        if self.missing and template.roots & {*self.missing, "params", "args"}:
+            return None
+        try:
+            value = template.render(self.scope())
+        except RenderError as error:
+            self.problems.append(Problem(setting.node.place, error.message, error.hint))
+            return None
+        return setting.read(node_of(value, setting.node.place), self.problems)
+
+    def scope(self) -> dict[str, object]:
+        """The values of `plain_names`."""
+        scope: dict[str, object] = {**self.params, "params": self.params, "args": self.params, "env": self.environ}
+        if not self.env:
+            return scope
+        rendered = dict(self.environ)
+        for name, value in self.env.items():
+            if "run" in value.roots:  # there is no run yet
+                continue
+            try:
+                rendered[name] = value.text(scope)
+            except RenderError as error:
+                if not self.lenient:
+                    self.problems.append(Problem(value.place, f"env `{name}`: {error.message}", error.hint))
+        return {**scope, "env": rendered}
+
+
+def _has_template(node: Node) -> bool:
+    """Whether any text in it has a template (keys too)."""
+    if isinstance(node, ScalarNode):
+        return is_template(node)
+    if isinstance(node, ListNode):
+        return any(map(_has_template, node.items))
+    return any("{{" in key or "{%" in key or _has_template(entry.node) for key, entry in node.entries.items())

@@ -1,0 +1,158 @@
+"""Parameters: from NAME=VALUE, the parameters file and the defaults to values that fit what `params:` declares."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from batchwork.errors import NOWHERE, Place, Problem
+from batchwork.jsontext import Json
+from batchwork.spec.loader import load
+from batchwork.spec.mapping import is_template
+from batchwork.spec.nodes import describe, json_of, node_of
+from batchwork.spec.readers import identifier
+from batchwork.spec.written import ParamSpec
+from batchwork.spelling import listing, suggest
+
+_ARTICLE: Final = {
+    "string": "text",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "list": "a list",
+    "mapping": "a mapping",
+}
+
+
+def parameter_values(
+    declared: Mapping[str, ParamSpec] | None,
+    given: Sequence[str] | Mapping[str, str],
+    from_file: Mapping[str, Json],
+    problems: list[Problem],
+) -> tuple[dict[str, Json], frozenset[str]]:
+    """The values by name, and the required ones that have none. Without `declared` every name is accepted."""
+    words = _pairs(given, problems)
+    accepted = {name for name in {**from_file, **words} if _accepted(name, declared, problems)}
+    values = {name: value for name, value in from_file.items() if name in accepted}
+    values |= {
+        name: read_value(text, declared.get(name) if declared else None)
+        for name, text in words.items()
+        if name in accepted
+    }
+    missing = set()
+    for name, spec in (declared or {}).items():
+        if name in values:
+            _check(spec, values[name], NOWHERE, problems)
+        elif spec.default is not None and not spec.required:
+            values[name] = json_of(spec.default)
+            _check(spec, values[name], spec.default.place, problems)
+        elif spec.required:
+            missing.add(name)
+        else:
+            values[name] = None
+    return values, frozenset(missing)
+
+
+def read_value(text: str, spec: ParamSpec | None) -> Json:
+    """VALUE of NAME=VALUE: YAML; text where the parameter is one, or where it is no YAML."""
+    if spec is not None and spec.type == "string":
+        return text
+    if text[:1] in "[{" and text:
+        try:  # the same meaning, and much faster for long lists
+            value: Json = json.loads(text, parse_constant=_refuse)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return value
+    problems: list[Problem] = []
+    node = load("", text, problems)
+    if problems or (node is None and text.strip()):
+        return text
+    return json_of(node) if node is not None else None
+
+
+def unusual_defaults(declared: Mapping[str, ParamSpec] | None) -> list[Problem]:
+    """Warnings: defaults that look like templates, which they are not."""
+    return [
+        Problem(
+            spec.default.place,
+            f"the default of parameter `{name}` looks like a template, but values of parameters are never rendered",
+            "use the template where the parameter is used",
+        )
+        for name, spec in (declared or {}).items()
+        if spec.default is not None and is_template(spec.default)
+    ]
+
+
+def _refuse(word: str) -> Json:
+    raise ValueError(word)
+
+
+def _pairs(given: Sequence[str] | Mapping[str, str], problems: list[Problem]) -> Mapping[str, str]:
+    if isinstance(given, Mapping):
+        return given
+    found: dict[str, str] = {}
+    for word in given:
+        name, sign, text = word.partition("=")
+        if not sign or not name:
+            hint = "parameters are given as NAME=VALUE, for example limit=50"
+            problems.append(Problem(NOWHERE, f"`{word}` is not a parameter", hint))
+        else:
+            found[name] = text
+    return found
+
+
+def _accepted(name: str, declared: Mapping[str, ParamSpec] | None, problems: list[Problem]) -> bool:
+    if declared is not None:
+        if name in declared:
+            return True
+        hint = suggest(name, declared) or f"declared under `params:`: {listing(declared)}"
+        problems.append(Problem(NOWHERE, f"parameter `{name}` is not declared under `params:`", hint))
+        return False
+    wrong: list[Problem] = []
+    accepted = identifier("the name of a parameter")(node_of(name, NOWHERE), wrong)
+    problems.extend(wrong)
+    return accepted is not None
+
+
+def _check(spec: ParamSpec, value: Json, place: Place, problems: list[Problem]) -> None:
+    """Add a problem where a value is of another type or not one of the choices. Where it was given has no place; its default has."""
+    shown = describe(node_of(value, place))
+    at = place if place.line else NOWHERE
+    if spec.type is not None and not _fits(value, spec.type):
+        if value is None and not spec.required:
+            return
+        hint = "put the default into quotes" if place.line and spec.type == "string" else ""
+        message = f"parameter `{spec.name}` must be {_ARTICLE[spec.type]}, but it is {shown}"
+        problems.append(Problem(at, message, hint))
+    elif spec.choices is not None:
+        choices = [json_of(choice) for choice in spec.choices]
+        if not any(type(choice) is type(value) and choice == value for choice in choices):
+            near = (
+                suggest(value, [choice for choice in choices if isinstance(choice, str)])
+                if isinstance(value, str)
+                else ""
+            )
+            message = f"parameter `{spec.name}` must be one of {listing(map(_plain, choices))}, but it is {shown}"
+            problems.append(Problem(at, message, near))
+
+
+def _plain(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _fits(value: Json, kind: str) -> bool:
+    match kind:
+        case "string":
+            return isinstance(value, str)
+        case "integer":
+            return type(value) is int
+        case "number":
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case "boolean":
+            return isinstance(value, bool)
+        case "list":
+            return isinstance(value, list)
+        case _:
+            return isinstance(value, dict)

@@ -1,0 +1,194 @@
+"""From the text of a workflow to its Plan, or to all that is wrong with it. Each part is resolved in a module of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+from batchwork.errors import Place, Problem, UsageError, WorkflowError
+from batchwork.jsontext import Json
+from batchwork.plan.fingerprint import fingerprint
+from batchwork.plan.knowns import CONSTANT_NAMES, RESERVED, Knowns
+from batchwork.plan.model import NotifyOn, NotifyPlan, Plan, StepPlan
+from batchwork.plan.params import parameter_values, unusual_defaults
+from batchwork.plan.references import with_dependencies
+from batchwork.plan.steps import plan_step
+from batchwork.spec.loader import load
+from batchwork.spec.nodes import MapNode, ScalarNode, excerpted, json_of
+from batchwork.spec.parse import parse
+from batchwork.spec.written import NotifySpec
+
+SHORTEST_SECRET: Final = 4
+STALLED_S: Final = 600.0
+THRESHOLD: Final = 0.05
+
+
+def load_plan(
+    file: str,
+    text: str,
+    given: Sequence[str] | Mapping[str, str],
+    params_file: Mapping[str, Json] | str | None,
+    environ: Mapping[str, str],
+    max_parallel: int | None,
+    cpus: int,
+    lenient: bool = False,
+) -> Plan:
+    """The plan of a workflow's text. Raises WorkflowError with every problem found, UsageError for the parameters' file.
+
+    `given` are NAME=VALUE words, or values by name; `params_file` a path or what such a file holds. `lenient`: required
+    parameters and secrets need no value. Executes nothing and imports no module that the workflow names.
+    """
+    problems: list[Problem] = []
+    lines = text.split("\n")
+    root = load(file, text, problems)
+    if root is None and problems:
+        raise _error(problems, file, lines)
+    spec = parse(root, file, problems)
+    from_file = read_params(params_file) if isinstance(params_file, str) else params_file or {}
+    params, missing = parameter_values(spec.params, given, from_file, problems)
+    knowns = Knowns(spec, environ, params, missing, lenient, cpus, max_parallel, problems=problems)
+    _check_parameters(knowns)
+    knowns.outputs = _outputs(knowns)
+    _read_env(knowns)
+    _check_secrets(knowns)
+    planned = [step for step in (plan_step(step, knowns) for step in spec.steps) if step is not None]
+    specs = {step.name: step for step in reversed(spec.steps)}
+    planned = [step for number, step in enumerate(planned) if step.name not in {s.name for s in planned[:number]}]
+    steps = tuple(with_dependencies(planned, specs, knowns))
+    notify = tuple(_notification(entry, knowns) for entry in spec.notify)
+    if problems:
+        raise _error(problems, file, lines)
+    return _plan(file, text, knowns, steps, notify, lines)
+
+
+def _plan(
+    file: str, text: str, knowns: Knowns, steps: tuple[StepPlan, ...], notify: tuple[NotifyPlan, ...], lines: list[str]
+) -> Plan:
+    spec = knowns.spec
+    stem = os.path.splitext(os.path.basename(file))[0]
+    return Plan(
+        name=spec.name or stem or "workflow",
+        description=spec.description,
+        file=file,
+        folder=os.path.dirname(os.path.abspath(file)),
+        text=text,
+        params=knowns.params,
+        env=knowns.env,
+        secrets=tuple(node.text for node in spec.secrets),
+        steps=steps,
+        notify=notify,
+        fingerprint=fingerprint(steps, {name: value.json for name, value in knowns.env.items()}),
+        warnings=tuple(_tidy(knowns.warnings, file, lines)),
+        decisions=tuple(_tidy(knowns.decisions, file, lines)),
+    )
+
+
+def read_params(path: str) -> Mapping[str, Json]:
+    """What a parameters file (YAML or JSON) holds. Raises UsageError, WorkflowError."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", "--params-file needs a YAML or JSON file") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8: {error.reason}", "--params-file needs a YAML or JSON file") from error
+    problems: list[Problem] = []
+    node = load(path, text, problems)
+    if not problems and not isinstance(node, MapNode):
+        problems.append(Problem(Place(path, 1, 1), "a parameters file must be a mapping from names to values"))
+    if problems or not isinstance(node, MapNode):
+        raise _error(problems, path, text.split("\n"))
+    return {name: json_of(entry.node) for name, entry in node.entries.items()}
+
+
+# ---------------------------------------------------------------- names
+
+
+def _check_parameters(knowns: Knowns) -> None:
+    declared = knowns.spec.params or {}
+    for name in sorted(knowns.missing):
+        if not knowns.lenient:
+            hint = declared[name].description or f"give it as {name}=VALUE"
+            knowns.problems.append(Problem(declared[name].place, f"parameter `{name}` is required", hint))
+    knowns.warnings.extend(unusual_defaults(declared))
+    for name in {*knowns.params, *knowns.missing} & RESERVED:
+        place = declared[name].place if name in declared else Place()
+        message = f"parameter `{name}` has the name of something else; its value is `params.{name}`"
+        knowns.warnings.append(Problem(place, message, f"as a bare name, `{name}` is what batchwork calls so"))
+
+
+def _outputs(knowns: Knowns) -> dict[str, str]:
+    """The names that steps give their results, by what they may not be called checked."""
+    found: dict[str, str] = {}
+    for step in knowns.spec.steps:
+        node = step.outputs
+        if node is None:
+            continue
+        name = node.text
+        if name in RESERVED:
+            knowns.problems.append(Problem(node.place, f"`outputs` may not be `{name}`: that name is batchwork's own"))
+        elif name in knowns.params or name in knowns.missing:
+            knowns.problems.append(Problem(node.place, f"`outputs` may not be `{name}`: a parameter is called so"))
+        elif name in found:
+            message = f"`outputs` may not be `{name}`: the outputs of step `{found[name]}` are called so"
+            knowns.problems.append(Problem(node.place, message))
+        else:
+            found[name] = step.name
+    return found
+
+
+def _read_env(knowns: Knowns) -> None:
+    for name, entry in knowns.spec.env.items():
+        node = entry.node
+        if isinstance(node, ScalarNode) and not isinstance(node.value, str):
+            node = ScalarNode(node.place, node.text, node.text, "quoted")  # the text as written: 1.10 stays 1.10
+        value = knowns.value(node, knowns.plain_names | {"run"})
+        if value is not None:
+            knowns.env[name] = value
+
+
+def _check_secrets(knowns: Knowns) -> None:
+    for node in knowns.spec.secrets:
+        value = knowns.environ.get(node.text)
+        if not value:
+            if not knowns.lenient:
+                message = f"the secret `{node.text}` is not set"
+                knowns.problems.append(Problem(node.place, message, f"set the environment variable {node.text}"))
+        elif len(value) < SHORTEST_SECRET:
+            message = (
+                f"the secret `{node.text}` is too short to be masked: it has fewer than {SHORTEST_SECRET} characters"
+            )
+            knowns.warnings.append(Problem(node.place, message))
+
+
+def _notification(spec: NotifySpec, knowns: Knowns) -> NotifyPlan:
+    names = knowns.plain_names | CONSTANT_NAMES
+    return NotifyPlan(
+        on=_known_words(spec.on),
+        command=knowns.value(spec.command, names) if spec.command is not None else None,
+        url=knowns.value(spec.url, names) if spec.url is not None else None,
+        threshold=knowns.setting(spec.threshold, THRESHOLD),
+        stalled_s=knowns.setting(spec.stalled_s, STALLED_S),
+        place=spec.place,
+    )
+
+
+def _known_words(words: Iterable[str]) -> tuple[NotifyOn, ...]:
+    known: tuple[NotifyOn, ...] = ("failed", "threshold", "stalled", "finished")
+    return tuple(word for word in known if word in words)
+
+
+# ---------------------------------------------------------------- problems
+
+
+def _tidy(problems: Iterable[Problem], file: str, lines: Sequence[str]) -> list[Problem]:
+    """Each problem once, in the order of the file, with its line."""
+    show: Callable[[Problem], Problem] = lambda problem: (  # noqa: E731
+        excerpted(problem, lines) if problem.place.file == file else problem
+    )
+    return sorted({show(problem): None for problem in problems}, key=lambda problem: problem.place)
+
+
+def _error(problems: Iterable[Problem], file: str, lines: Sequence[str]) -> WorkflowError:
+    return WorkflowError(_tidy(problems, file, lines))
