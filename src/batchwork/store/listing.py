@@ -1,0 +1,191 @@
+"""Pages of units and results in the order of positions. What is in doubt is mixed in here; nothing is written.
+
+A page begins where the last one of the same listing ended, without counting from the start again, so that a million
+units are read in one pass.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from heapq import merge
+from itertools import islice
+from typing import TypeAlias
+
+import apsw
+
+from batchwork import jsontext
+from batchwork.model import Claim, UnitRecord, UnitStatus
+from batchwork.ports import UnitView
+from batchwork.store.rows import CODES, Row, failure_of, first_id, integer, text_or_none, unit_record
+from batchwork.store.statements import FILTERS, KEY_FILTER, statement
+
+IN_DOUBT = "in_doubt"
+BOOKMARKS = 32
+LONGEST_PAGE = 5000
+
+Spot: TypeAlias = tuple[bool, int, int]
+"""Where a unit stands in a listing: (has no position, position or 0, seq)."""
+START: Spot = (False, -1, -1)
+
+Listing: TypeAlias = tuple[int, str | None, str | None]
+"""Which listing: step, status, key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """How far a listing has been read: `start` units, the last of them at `spot`; and what was in doubt then.
+
+    `doubtful` are those that the listing shows; rows of `hidden` seqs are not shown, because they are in doubt.
+    """
+
+    start: int = 0
+    spot: Spot = START
+    doubtful: Sequence[tuple[Spot, UnitView]] = ()
+    hidden: frozenset[int] = frozenset()
+
+
+class Bookmarks:
+    """The last place of each of the latest listings."""
+
+    def __init__(self) -> None:
+        self._marks: OrderedDict[Listing, Bookmark] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def find(self, listing: Listing, start: int) -> Bookmark | None:
+        """The bookmark from which to go on to `start`, if it does not lie after it."""
+        with self._guard:
+            mark = self._marks.get(listing)
+        return mark if mark is not None and 0 < mark.start <= start else None
+
+    def put(self, listing: Listing, mark: Bookmark) -> None:
+        with self._guard:
+            self._marks[listing] = mark
+            self._marks.move_to_end(listing)
+            while len(self._marks) > BOOKMARKS:
+                self._marks.popitem(last=False)
+
+
+def spot_of(record: UnitRecord) -> Spot:
+    return (record.index is None, record.index or 0, record.seq)
+
+
+def begin(listing: Listing, in_doubt: Sequence[UnitView]) -> Bookmark:
+    """The bookmark at the start of a listing, given what is in doubt in its step."""
+    _, status, key = listing
+    shown = [
+        (spot_of(view.record), view)
+        for view in in_doubt
+        if status in (None, IN_DOUBT) and key in (None, view.record.key)
+    ]
+    return Bookmark(0, START, sorted(shown, key=_spot), frozenset(view.record.seq for view in in_doubt))
+
+
+def page(
+    connection: apsw.Connection, listing: Listing, ordered: bool, mark: Bookmark, start: int, limit: int
+) -> tuple[list[UnitView], Bookmark]:
+    """The units `start` to `start + limit` of a listing, reading on from `mark`, and the bookmark after them.
+
+    `ordered` says that every position is the unit's seq.
+    """
+    waiting = mark.doubtful[bisect_right(mark.doubtful, mark.spot, key=_spot) :]
+    size = min(start - mark.start + limit, LONGEST_PAGE)
+    both = merge(_stored(connection, listing, ordered, mark, size), waiting, key=_spot)
+    for _ in islice(both, start - mark.start):
+        pass
+    found = list(islice(both, limit))
+    if not found:
+        return [], mark
+    return [view for _, view in found], Bookmark(start + len(found), found[-1][0], mark.doubtful, mark.hidden)
+
+
+def _spot(entry: tuple[Spot, UnitView]) -> Spot:
+    return entry[0]
+
+
+def _stored(
+    connection: apsw.Connection, listing: Listing, ordered: bool, mark: Bookmark, size: int
+) -> Iterator[tuple[Spot, UnitView]]:
+    """Rows of a listing after a bookmark, read `size` at a time, in order of spots."""
+    step, status, _ = listing
+    if status == IN_DOUBT or size <= 0:
+        return
+    first, name = first_id(step), connection.execute(statement("step_name"), (step,)).get
+    after = mark.spot
+    while True:
+        rows = _rows(connection, listing, ordered, after, size)
+        for row in rows:
+            record = unit_record(first, row)
+            after = spot_of(record)
+            if record.seq not in mark.hidden:
+                yield after, UnitView(name, record, str(record.status), failure_of(row[17]))
+        if len(rows) < size:
+            if after[0]:
+                return
+            after = (True, 0, -1)  # those without a position come last
+
+
+def _rows(connection: apsw.Connection, listing: Listing, ordered: bool, after: Spot, size: int) -> list[Row]:
+    step, status, key = listing
+    chosen, code = "all", None
+    if status is not None:
+        code = CODES[UnitStatus(status)]
+        chosen = "succeeded" if status == UnitStatus.SUCCEEDED else "other"
+    placeless, place, seq = after
+    name = "units_placeless" if placeless else "units_by_seq" if ordered else "units_by_place"
+    text = statement(
+        name,
+        first=first_id(step),
+        last=first_id(step + 1),
+        filter=FILTERS[chosen] + (KEY_FILTER if key is not None else ""),
+    )
+    cells = {"after": first_id(step) + seq, "place": place, "size": size, "code": code, "key": key}
+    return connection.execute(text, cells).fetchall()
+
+
+def in_doubt(
+    connection: apsw.Connection, step: int, name: str, claims: Sequence[Claim], ordered: bool
+) -> list[UnitView]:
+    """The claimed and unsettled units of a step whose process died, as they are shown.
+
+    One that has no row yet has no value here, and the note `claimed`.
+    """
+    first = first_id(step)
+    claimed = {
+        seq: UnitRecord(
+            seq, seq if ordered else None, key, UnitStatus.PENDING, attempts=claim.attempt - 1, note="claimed"
+        )
+        for claim in claims
+        for seq, key in zip(claim.seqs, claim.keys, strict=True)
+    }
+    rows = connection.execute(statement("units_some"), (first, jsontext.encode(list(claimed)))).fetchall()
+    for row in rows:
+        record = unit_record(first, row)
+        claimed[record.seq] = record
+    return [UnitView(name, record, IN_DOUBT) for record in claimed.values()]
+
+
+def results(connection: apsw.Connection, step: int, ordered: bool, start: int, limit: int) -> list[str | None]:
+    """Results by position, None where there is none, for each position that is recorded or known to come."""
+    first, last = first_id(step), first_id(step + 1)
+    total = connection.execute(statement("step_total"), (step,)).get
+    gone = connection.execute(statement("unit_gone"), (first, last)).get
+    known = 0 if total is None else total - gone  # gone units count in the total, but have no position
+    end = min(start + limit, max(known, _places(connection, first, last, ordered)))
+    found: list[str | None] = [None] * max(0, end - start)
+    if ordered:
+        rows = connection.execute(statement("results_by_seq"), (first, start, end)).fetchall()
+    else:
+        rows = connection.execute(statement("results_by_place", first=first, last=last), (start, end)).fetchall()
+    for place, result in rows:
+        found[integer(place) - start] = text_or_none(result)
+    return found
+
+
+def _places(connection: apsw.Connection, first: int, last: int, ordered: bool) -> int:
+    name = "place_last_by_seq" if ordered else "place_last_by_place"
+    highest = connection.execute(statement(name, first=first, last=last)).get
+    return 0 if highest is None else int(highest) + 1

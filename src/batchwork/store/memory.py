@@ -1,0 +1,328 @@
+"""The store in dicts, for tests and for third parties: what ports.Store promises in its simplest form. Nothing outlives it.
+
+A checkpoint is executed, and its `committed` called, before `submit` returns, on the caller's thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Literal
+
+from batchwork.clock import Clock, iso
+from batchwork.errors import RunLocked, RunRefused, StoreError
+from batchwork.model import (
+    FINAL,
+    AttemptRecord,
+    Checkpoint,
+    Claim,
+    Counts,
+    LogRecord,
+    RunRecord,
+    RunStatus,
+    Sample,
+    StepRecord,
+    StepStatus,
+    UnitRecord,
+    UnitStatus,
+)
+from batchwork.ports import Committed, UnitPage, UnitView
+from batchwork.store.memory_step import MemoryStep, claimed, counted, record, unsettled
+from batchwork.store.rows import GONE, RUN_COLUMNS, STEP_COLUMNS, checked_run_id
+
+IN_DOUBT = "in_doubt"
+
+
+class MemoryLease:
+    """Ownership of a run among the threads that share this store."""
+
+    def __init__(self, forget: Callable[[], None]) -> None:
+        self._forget = forget
+
+    def release(self) -> None:
+        self._forget()
+
+
+class MemoryStore:
+    """Implements ports.Store."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._runs: dict[str, RunRecord] = {}
+        self._steps: list[MemoryStep] = []
+        self._samples: dict[str, dict[int, Sample]] = {}
+        self._leases: dict[str, str] = {}
+        self._closed = False
+        self._guard = threading.RLock()
+
+    def close(self) -> None:
+        with self._guard:
+            self._closed = True
+            self._leases.clear()
+
+    def describe(self) -> str:
+        return "memory:"
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        with self._guard:
+            if self._closed:
+                raise StoreError("the store memory: is closed")
+            yield
+
+    def _step(self, number: int) -> MemoryStep:
+        if not 0 < number <= len(self._steps):
+            raise StoreError(f"the store memory: has no step of number {number}")
+        return self._steps[number - 1]
+
+    # ------------------------------------------------------------ runs
+
+    def lease(self, run: str) -> MemoryLease:
+        checked_run_id(run)
+        with self._open():
+            if run in self._leases:
+                raise RunLocked(f"run {run} is being worked on by this process since {self._leases[run]}")
+            self._leases[run] = iso(self._clock.wall_ms())
+        return MemoryLease(lambda: self._release(run))
+
+    def _release(self, run: str) -> None:
+        with self._guard:
+            self._leases.pop(run, None)
+
+    def create_run(self, run: RunRecord, steps: Sequence[tuple[str, bool]]) -> None:
+        checked_run_id(run.id)
+        with self._open():
+            if run.id in self._runs:
+                raise RunRefused(f"there is already a run {run.id} in memory:", "choose another run id")
+            self._runs[run.id] = replace(run, living=False)
+            self._add_steps(run.id, steps)
+
+    def update_run(self, run: str, **changes: object) -> None:
+        _check_names(changes, RUN_COLUMNS)
+        with self._open():
+            if run in self._runs:
+                self._runs[run] = replace(self._runs[run], **changes)  # type: ignore[arg-type]
+
+    def run(self, run: str) -> RunRecord | None:
+        with self._open():
+            found = self._runs.get(run)
+            return None if found is None else replace(found, living=run in self._leases)
+
+    def runs(self) -> list[RunRecord]:
+        with self._open():
+            latest = reversed(self._runs.values())
+            records = [replace(run, living=run.id in self._leases) for run in latest]
+            return sorted(records, key=lambda run: -run.created_ms)
+
+    def status_of(self, run: str) -> RunStatus | None:
+        with self._open():
+            return self._runs[run].status if run in self._runs else None
+
+    # ------------------------------------------------------------ steps
+
+    def steps(self, run: str) -> list[StepRecord]:
+        with self._open():
+            return [
+                replace(step.record, counts=self._with_doubts(step, step.record.counts)) for step in self._steps_of(run)
+            ]
+
+    def _steps_of(self, run: str) -> list[MemoryStep]:
+        found = [step for step in self._steps if step.record.run == run]
+        return sorted(found, key=lambda step: (step.record.order, step.record.number))
+
+    def add_steps(self, run: str, steps: Sequence[tuple[str, bool]]) -> None:
+        with self._open():
+            for step in self._steps_of(run):
+                step.record = replace(step.record, order=step.record.order + len(steps))
+            self._add_steps(run, steps)
+
+    def _add_steps(self, run: str, steps: Sequence[tuple[str, bool]]) -> None:
+        known = {step.record.name: step for step in self._steps_of(run)}
+        for order, (name, batch) in enumerate(steps):
+            if name in known:
+                known[name].record = replace(known[name].record, order=order, batch=batch)
+            else:
+                number = len(self._steps) + 1
+                self._steps.append(
+                    MemoryStep(StepRecord(number, run, name, order, StepStatus.PENDING, Counts(), batch))
+                )
+
+    def update_step(self, step: int, **changes: object) -> None:
+        _check_names(changes, STEP_COLUMNS | {"counts"})
+        with self._open():
+            found = self._step(step)
+            found.record = replace(found.record, **changes)  # type: ignore[arg-type]
+            found.record = replace(found.record, counts=replace(found.record.counts, in_doubt=0))
+
+    def step_status(self, step: int) -> StepStatus:
+        with self._open():
+            return self._step(step).record.status
+
+    # ------------------------------------------------------------ units: writing
+
+    def submit(self, checkpoint: Checkpoint, committed: Committed) -> None:
+        with self._open():
+            try:
+                step = self._step(checkpoint.step)
+            except StoreError as error:
+                committed(error)
+                return
+            record(step, checkpoint)
+        committed(None)
+
+    def reading(self, step: int) -> int:
+        with self._open():
+            found = self._step(step)
+            found.reading += 1
+            return found.reading
+
+    def sweep(self, step: int, seen_below: int) -> int:
+        with self._open():
+            found = self._step(step)
+            count = 0
+            for seq, unit in found.units.items():
+                if seq >= seen_below and unit.reading != found.reading and not unit.note.startswith(GONE):
+                    note = f"{GONE}{unit.status}"
+                    found.units[seq] = replace(unit, status=UnitStatus.SKIPPED, note=note, index=None)
+                count += seq >= seen_below and found.units[seq].note.startswith(GONE)
+            found.record = replace(found.record, counts=counted(found))
+            return count
+
+    def reopen(self, step: int, seqs: Sequence[int] | None) -> int:
+        with self._open():
+            found = self._step(step)
+            wanted = {seq for seq, unit in found.units.items() if unit.status == UnitStatus.FAILED}
+            if seqs is not None:
+                wanted &= set(seqs)
+            for seq in wanted:
+                unit = found.units[seq]
+                status = UnitStatus.PENDING
+                found.units[seq] = replace(unit, status=status, base=unit.attempts, doubts=0, handled=True)
+                found.handler_failures.pop(seq, None)
+            found.record = replace(found.record, counts=counted(found))
+            return len(wanted)
+
+    def clear(self, step: int) -> None:
+        with self._open():
+            old = self._step(step).record
+            anew = StepRecord(step, old.run, old.name, old.order, StepStatus.PENDING, Counts(), old.batch)
+            self._steps[step - 1] = MemoryStep(anew)
+
+    # ------------------------------------------------------------ units: resuming
+
+    def claims(self, step: int) -> list[Claim]:
+        with self._open():
+            return unsettled(self._step(step))
+
+    def page(self, step: int, after_seq: int, limit: int) -> UnitPage:
+        with self._open():
+            units = self._step(step).units
+            page = [units[seq] for seq in sorted(seq for seq in units if seq > after_seq)[:limit]]
+        return UnitPage(
+            seqs=[unit.seq for unit in page],
+            keys=[unit.key for unit in page],
+            indexes=[unit.index for unit in page],
+            statuses=[unit.status for unit in page],
+            attempts=[unit.attempts for unit in page],
+            bases=[unit.base for unit in page],
+            doubts=[unit.doubts for unit in page],
+            all_final=all(unit.status in FINAL for unit in page),
+        )
+
+    def match(self, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:
+        with self._open():
+            units = sorted(self._step(step).units.values(), key=lambda unit: -unit.seq)
+        wanted = set(keys)
+        bare = {"value": None, "members": None, "result": None, "failure": None}
+        return {unit.key: replace(unit, **bare) for unit in units if unit.key in wanted}  # type: ignore[arg-type]
+
+    def values(self, step: int, seqs: Sequence[int]) -> list[str]:
+        with self._open():
+            units = self._step(step).units
+            if not units.keys() >= set(seqs):
+                raise StoreError("the store memory: lacks units that it should have")
+            return [units[seq].key if (value := units[seq].value) is None else value for seq in seqs]
+
+    def next_seq(self, step: int) -> int:
+        with self._open():
+            found = self._step(step)
+            claimed = [seq for claim in found.claims.values() for seq in claim.seqs]
+            return max((*found.units, *claimed), default=-1) + 1
+
+    # ------------------------------------------------------------ units: looking
+
+    def count(self, step: int) -> Counts:
+        with self._open():
+            found = self._step(step)
+            return self._with_doubts(found, counted(found))
+
+    def units(
+        self,
+        step: int,
+        status: UnitStatus | Literal["in_doubt"] | None = None,
+        start: int = 0,
+        limit: int = 1000,
+        key: str | None = None,
+    ) -> list[UnitView]:
+        with self._open():
+            found = self._step(step)
+            name = found.record.name
+            views = {
+                seq: UnitView(name, unit, str(unit.status), found.handler_failures.get(seq))
+                for seq, unit in found.units.items()
+            }
+            for claim in self._doubted(found):
+                for seq, its_key in zip(claim.seqs, claim.keys, strict=True):
+                    unit = found.units.get(seq) or claimed(found, claim, seq, its_key)
+                    views[seq] = UnitView(name, unit, IN_DOUBT)
+        chosen = [view for view in views.values() if status in (None, view.status) and key in (None, view.record.key)]
+        chosen.sort(key=lambda view: (view.record.index is None, view.record.index or 0, view.record.seq))
+        return chosen[start : start + limit]
+
+    def results(self, step: int, start: int, limit: int) -> list[str | None]:
+        with self._open():
+            found = self._step(step)
+            placed = {unit.index: unit.result for unit in found.units.values() if unit.index is not None}
+            gone = sum(unit.note.startswith(GONE) for unit in found.units.values())
+            total = found.record.counts.total
+        end = max(0 if total is None else total - gone, max(placed, default=-1) + 1)
+        return [placed.get(place) for place in range(start, min(start + limit, end))]
+
+    def attempts(self, step: int, seq: int) -> list[AttemptRecord]:
+        with self._open():
+            found = self._step(step).attempts
+            return [found[number] for number in sorted(found) if number[0] == seq]
+
+    def logs(self, step: int, seq: int) -> list[LogRecord]:
+        with self._open():
+            found = self._step(step).logs
+            return [found[number] for number in sorted(found) if number[0] == seq]
+
+    # ------------------------------------------------------------ watching
+
+    def add_sample(self, run: str, sample: Sample) -> None:
+        with self._open():
+            self._samples.setdefault(run, {})[sample.at_ms] = sample
+
+    def samples(self, run: str) -> list[Sample]:
+        with self._open():
+            return [sample for _, sample in sorted(self._samples.get(run, {}).items())]
+
+    # ------------------------------------------------------------ what is in doubt
+
+    def _doubted(self, step: MemoryStep) -> list[Claim]:
+        """The unsettled claims of a step whose run is running without an owner."""
+        run = step.record.run
+        crashed = self._runs[run].status == RunStatus.RUNNING and run not in self._leases
+        return unsettled(step) if crashed else []
+
+    def _with_doubts(self, step: MemoryStep, counts: Counts) -> Counts:
+        return replace(counts, in_doubt=len({seq for claim in self._doubted(step) for seq in claim.seqs}))
+
+
+def _check_names(changes: dict[str, object], known: frozenset[str] | dict[str, str]) -> None:
+    for name in changes:
+        if name not in known:
+            raise TypeError(f"{name} is not a field that can be changed")

@@ -1,0 +1,1 @@
+insert or replace into claim (step, id, attempt, units) values (?, ?, ?, ?)

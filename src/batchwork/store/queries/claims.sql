@@ -1,0 +1,1 @@
+select id, attempt, units from claim where step = ? order by id

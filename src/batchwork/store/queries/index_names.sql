@@ -1,0 +1,1 @@
+select name from sqlite_schema where type = 'index' and name glob ? order by rowid

@@ -1,0 +1,1 @@
+insert or replace into log (unit, attempt, text) values (?, ?, ?)

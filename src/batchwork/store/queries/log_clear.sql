@@ -1,0 +1,1 @@
+delete from log where unit >= ? and unit < ?

@@ -1,0 +1,1 @@
+select attempt, text from log where unit = ? order by attempt

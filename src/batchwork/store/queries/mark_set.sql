@@ -1,0 +1,1 @@
+update mark set commits = commits + 1, token = ?

@@ -1,0 +1,1 @@
+select max(pos) from unit where pos is not null and id >= {first} and id < {last}

@@ -1,0 +1,1 @@
+update run set {column} = ? where id = ?

@@ -1,0 +1,1 @@
+update step set {column} = ? where number = ?

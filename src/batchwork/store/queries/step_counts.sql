@@ -1,0 +1,1 @@
+update step set total = ?, succeeded = ?, failed = ?, skipped = ? where number = ?

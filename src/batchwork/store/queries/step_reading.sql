@@ -1,0 +1,1 @@
+select reading, reordered from step where number = ?

@@ -1,0 +1,1 @@
+delete from unit where id >= ? and id < ?

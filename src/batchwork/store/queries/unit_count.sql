@@ -1,0 +1,1 @@
+select status, count(*) from unit where id >= ? and id < ? group by status

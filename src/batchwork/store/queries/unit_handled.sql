@@ -1,0 +1,1 @@
+update unit set handled = 1, handler_failure = ? where id = ?

@@ -1,0 +1,39 @@
+"""Loads the SQL statements of queries/, one file each. Nothing is executed here."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+FILTERS = {
+    "all": "true",
+    "succeeded": "status = 2",
+    "other": "status <> 2 and status = :code",  # spelt so that the index unit_open is used
+}
+KEY_FILTER = " and key = :key"
+"""What may stand for `{filter}` in a query for a page of units."""
+
+
+def statement(name: str, **parts: int | str) -> str:
+    """The text of queries/NAME.sql with `{part}` replaced.
+
+    Parts are numbers and words of this package (columns, FILTERS), never values from outside.
+    """
+    text = _text(name)
+    return text.format(**parts) if parts else text
+
+
+@cache
+def _text(name: str) -> str:
+    text = files("batchwork.store").joinpath("queries", f"{name}.sql").read_text(encoding="utf-8")
+    return "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+
+
+@cache
+def rows_statement(rows: int) -> str:
+    """unit_success.sql for that many units: parameters 1 to 4 are shared, then seven for each unit."""
+    groups = []
+    for row in range(rows):
+        a, b, c, d, e, f, g = (f"?{5 + 7 * row + column}" for column in range(7))
+        groups.append(f"({a},{b},{c},{d},{e},{f},{g},2,?1,?2,?3,?4)")
+    return statement("unit_success", rows=",".join(groups))  # apsw keeps no statement of more than 16,384 characters
