@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from batchwork.jsontext import canonical, encode
+from batchwork.jsontext import encode
 from batchwork.model import (
     AttemptRecord,
     Call,
@@ -81,11 +81,10 @@ def value_texts(units: Units, written_key: bool, clean: Callable[[str], str] | N
     if written_key or units.members is not None or clean is not None:
         texts = map(encode, units.values)
         return [clean(text) for text in texts] if clean is not None else list(texts)
-    if type(units.values[0]) is int and all(map(str.isdigit, units.keys)):
+    if all(map(str.isdigit, units.keys)):
         return [None] * len(units)
     return [
-        None if key_is_value(key) and canonical(value) == key else encode(value)
-        for key, value in zip(units.keys, units.values, strict=True)
+        None if key_is_value(key) else encode(value) for key, value in zip(units.keys, units.values, strict=True)
     ]
 
 

@@ -12,34 +12,16 @@ from dataclasses import dataclass
 from threading import Event, Thread
 
 from batchwork.clock import Clock
+from batchwork.engine.error_view import ErrorView
 from batchwork.engine.order import StepOrder
 from batchwork.engine.units import Binding
 from batchwork.engine.window import Piece
 from batchwork.errors import BatchworkError
 from batchwork.jsontext import decode
-from batchwork.model import Call, Failure, Handled, Report, UnitRecord, Units
+from batchwork.model import Call, Handled, Report, UnitRecord, Units
 from batchwork.ports import Executor, ExecutorFactory, Program, Staffing
 
 SLOTS_MOST = 8
-
-
-class ErrorText(str):
-    """What `error` is in templates: as text its message, and the parts of the failure as attributes."""
-
-    __slots__ = ("attempts", "exit_code", "message", "status_code", "type")
-
-    type: str
-    message: str
-    attempts: int
-    exit_code: int | None
-    status_code: int | None
-
-    @classmethod
-    def of(cls, failure: Failure, attempts: int) -> ErrorText:
-        text = cls(failure.message)
-        text.type, text.message, text.attempts = failure.type, failure.message, attempts
-        text.exit_code, text.status_code = failure.exit_code, failure.status_code
-        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +133,7 @@ class Hook:
     def _call(self, number: int, record: UnitRecord, binding: Binding) -> Call | None:
         assert record.failure is not None
         units = Units([record.seq], [record.index or 0], [record.key], [decode(record.value or record.key)], None, None)
-        binding.constant("error", ErrorText.of(record.failure, record.attempts))
+        binding.constant("error", ErrorView.of(record.failure, record.attempts))
         bound = binding.bind(Piece(max(1, record.attempts), 0, units))
         if bound.refused:
             self._give(Reaction(Handled(record.seq, bound.refused[0][1])))
