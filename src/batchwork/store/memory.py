@@ -42,7 +42,12 @@ class MemoryLease:
         self._forget = forget
 
     def release(self) -> None:
+        """Give the run up. The second time does nothing."""
         self._forget()
+        self._forget = _nothing
+
+
+def _nothing() -> None: ...
 
 
 class MemoryStore:

@@ -97,8 +97,8 @@ class SqliteStore:
 
     def close(self) -> None:
         """Write what is queued, close the file, give up all leases. The second time does nothing."""
-        self._readers.close()
         self._writer.close()
+        self._readers.close()
         self._locks.release_all()
 
     def describe(self) -> str:

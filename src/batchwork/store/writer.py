@@ -105,6 +105,8 @@ class Writer:
     def close(self) -> None:
         """Write what is queued, move the log into the database, end the thread."""
         with self._changed:
+            if self._closing:
+                return
             self._closing = True
             self._changed.notify_all()
             thread = self._thread
