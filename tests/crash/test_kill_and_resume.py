@@ -1,0 +1,187 @@
+"""`kill -9` at every named point of the commit path, and at random moments: what was recorded stays, the rest is run, once."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+BATCHWORK = str(Path(sys.executable).with_name("batchwork"))
+COUNT = 60
+BODIES = {
+    "shell": """
+        type: shell
+        command: 'echo {{ item }} >> "$LEDGER"; expr {{ item }} \\* 3 || test $? = 1'""",
+    "python": """
+        type: python
+        code: |
+          import os
+          ledger = os.open(os.environ["LEDGER"], os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+          os.write(ledger, b"%d\\n" % item)
+          os.close(ledger)
+          return item * 3""",
+}
+POINTS = [
+    "claim.before_commit",
+    "claim.after_commit",
+    "state.write",
+    "state.commit",
+    "flush.before_commit",
+    "flush.commit",
+    "flush.after_commit",
+    "step.end",
+    "run.finalise",
+]
+
+
+class Bench:
+    """A workflow in an empty folder, with a ledger in which each execution of an item leaves a line."""
+
+    def __init__(self, folder: Path, body: str, count: int = COUNT, at_once: int = 4, pause: str = "") -> None:
+        self.folder, self.count = folder, count
+        self.ledger_file = folder / "ledger"
+        task = BODIES[body].replace("command: '", f"command: '{pause}")
+        (folder / "flow.yaml").write_text(
+            "steps:\n  - name: s\n    task: batch\n    inputs:\n"
+            f"      items: {list(range(count))}\n      max_parallel: {at_once}\n      task:{task}\n"
+        )
+
+    def start(self, *words: str, fault: str = "") -> subprocess.Popen[str]:
+        testing = {"BATCHWORK_TESTING": "1", "BATCHWORK_FAULT": fault} if fault else {}
+        return subprocess.Popen(
+            [BATCHWORK, *words],
+            cwd=self.folder,
+            env={**os.environ, "LEDGER": str(self.ledger_file), **testing},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *words: str, fault: str = "") -> tuple[int, str, str]:
+        process = self.start(*words, fault=fault)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+    def ledger(self) -> Counter[int]:
+        return Counter(map(int, self.ledger_file.read_text().split())) if self.ledger_file.exists() else Counter()
+
+    def items(self) -> dict[int, dict[str, object]]:
+        code, out, err = self.run("items", "r1", "--json")
+        assert code == 0, err
+        return {row["index"]: row for row in map(json.loads, out.splitlines())}
+
+    def in_doubt(self) -> set[int]:
+        return {index for index, row in self.items().items() if row["status"] == "in_doubt"}
+
+    def exists(self) -> bool:
+        return self.run("status", "r1")[0] == 0
+
+    def check_finished(self) -> None:
+        rows = self.items()
+        assert set(rows) == set(range(self.count))
+        assert {row["status"] for row in rows.values()} == {"succeeded"}
+        for index, row in rows.items():
+            result = row["result"]
+            value = result["stdout"] if isinstance(result, dict) else result
+            assert int(str(value).strip()) == index * 3
+        assert set(self.ledger()) == set(range(self.count))
+
+
+@pytest.mark.parametrize("body", ["shell", "python"])
+@pytest.mark.parametrize("hit", [1, 2])
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_at_a_point_of_the_commit_path(tmp_path: Path, point: str, hit: int, body: str):
+    bench = Bench(tmp_path, body)
+    code, _, err = bench.run("run", "flow.yaml", "--run-id", "r1", fault=f"{point}:kill9@{hit}")
+    assert code in (-signal.SIGKILL, 0), err
+    if code == 0:
+        assert hit > 1, f"{point} was never reached"
+    elif not bench.exists():
+        code, _, err = bench.run("run", "flow.yaml", "--run-id", "r1")
+        assert code == 0, err
+    else:
+        done = {index for index, row in bench.items().items() if row["status"] == "succeeded"}
+        doubtful, before = bench.in_doubt(), bench.ledger()
+        code, _, err = bench.run("resume", "r1")
+        assert code == 0, err
+        twice = {index for index, times in bench.ledger().items() if times > 1}
+        assert all(times <= 2 for times in bench.ledger().values())
+        assert twice <= doubtful, "only what was claimed may run again"
+        assert all(bench.ledger()[index] == before[index] for index in done)
+    bench.check_finished()
+
+
+@pytest.mark.parametrize("body", ["shell", "python"])
+def test_killed_again_and_again(tmp_path: Path, body: str):
+    chance = random.Random(7)
+    bench = Bench(tmp_path, body, count=400, at_once=8)
+    words = ["run", "flow.yaml", "--run-id", "r1"]
+    reported: dict[int, object] = {}
+    for _ in range(6):
+        process = bench.start(*words)
+        deadline = time.monotonic() + 30
+        goal = len(bench.ledger()) + chance.randint(10, 60)
+        while process.poll() is None and len(bench.ledger()) < goal and time.monotonic() < deadline:
+            time.sleep(0.002)
+        process.kill()
+        process.communicate()
+        if not bench.exists():
+            continue
+        words = ["resume", "r1"]
+        rows = bench.items()
+        for index, result in reported.items():
+            assert rows[index]["status"] == "succeeded"
+            assert rows[index]["result"] == result
+        reported = {index: row["result"] for index, row in rows.items() if row["status"] == "succeeded"}
+    code, _, err = bench.run(*words)
+    assert code == 0, err
+    bench.check_finished()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_graceful_stop_runs_nothing_twice(tmp_path: Path, number: signal.Signals):
+    bench = Bench(tmp_path, "shell", count=80, pause="sleep 0.05; ")
+    process = bench.start("run", "flow.yaml", "--run-id", "r1")
+    deadline = time.monotonic() + 30
+    while len(bench.ledger()) < 8 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert not bench.in_doubt()
+    code, _, err = bench.run("resume", "r1")
+    assert code == 0, err
+    bench.check_finished()
+    assert set(bench.ledger().values()) == {1}
+
+
+def test_a_unit_that_was_in_doubt_three_times_is_poison(tmp_path: Path):
+    (tmp_path / "flow.yaml").write_text(
+        "steps:\n  - name: s\n    task: batch\n    inputs:\n      items: [1]\n      continue_on_error: true\n"
+        "      task: {type: shell, command: 'touch started; sleep 60'}\n"
+    )
+    bench = Bench.__new__(Bench)
+    bench.folder, bench.ledger_file = tmp_path, tmp_path / "ledger"
+    words = ["run", "flow.yaml", "--run-id", "r1"]
+    for _ in range(3):
+        (tmp_path / "started").unlink(missing_ok=True)
+        process = bench.start(*words)
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "started").exists() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+        words = ["resume", "r1"]
+    code, _, err = bench.run("resume", "r1")
+    assert code == 3, err
+    row = bench.items()[0]
+    assert row["status"] == "failed"
+    assert row["error"]["type"] == "poison"

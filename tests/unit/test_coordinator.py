@@ -1,0 +1,323 @@
+"""One step from its first unit to its last, with a store in memory and workers that are functions."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from step_plans import batch_plan, step_plan, task_plan
+
+from batchwork.clock import SystemClock
+from batchwork.engine.control import Control
+from batchwork.engine.coordinator import Coordinator
+from batchwork.engine.opening import commit
+from batchwork.engine.order import StepEnd, StepOrder
+from batchwork.jsontext import Json, decode, encode
+from batchwork.model import (
+    Checkpoint,
+    Claim,
+    Counts,
+    Failure,
+    RunRecord,
+    RunStatus,
+    StepStatus,
+    UnitStatus,
+)
+from batchwork.plan.model import Threshold
+from batchwork.ports import Setting
+from batchwork.retry import RetryPolicy
+from batchwork.store.memory import MemoryStore
+from batchwork.template import Value
+from batchwork.testing.fakes import CallableTask, Collected, callable_executors
+
+Act = Callable[[Any], object]
+
+
+def double(payload: dict[str, Any]) -> object:
+    return payload["item"] * 2
+
+
+class Bench:
+    """A store with one step, and what it takes to run it."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore(SystemClock())
+        self.store.create_run(RunRecord("r1", "flow", "flow.yaml", "", "{}", "{}", RunStatus.RUNNING, 0), [("s", True)])
+        self.number = self.store.steps("r1")[0].number
+        self.sink = Collected()
+        self.control = Control(SystemClock())
+
+    def order(self, act: Act, items: Json, resumed: bool = False, reopened: bool = False, **changes: Any) -> StepOrder:
+        retry = changes.pop("retry", RetryPolicy())
+        hook = changes.pop("on_item_error", None)
+        if hook is not None:
+            changes["on_item_error"] = task_plan(CallableTask(hook))
+        batch = batch_plan(Value.constant(items), **changes)
+        plan = step_plan("s", task=task_plan(CallableTask(act)), batch=batch, retry=retry)
+        setting = Setting("s", {}, frozenset(), {}, "/", "/", None)
+        return StepOrder(plan, self.number, "r1", resumed, reopened, {}, setting, lambda query: "[]", "cookie", None, 2)
+
+    def run(self, act: Act, items: Json, **changes: Any) -> StepEnd:
+        order = self.order(act, items, **changes)
+        end = Coordinator(order, self.store, callable_executors, self.sink, SystemClock(), self.control).run()
+        counted = self.store.count(self.number)
+        assert (end.counts.succeeded, end.counts.failed, end.counts.skipped) == (
+            counted.succeeded,
+            counted.failed,
+            counted.skipped,
+        )
+        return end
+
+    def results(self) -> list[Json]:
+        return [None if text is None else decode(text) for text in self.store.results(self.number, 0, 10_000)]
+
+    def statuses(self) -> dict[str, str]:
+        return {view.record.key: view.status for view in self.store.units(self.number, limit=10_000)}
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def failing(*bad: object, kind: str = "ValueError") -> Act:
+    def act(payload: dict[str, Any]) -> object:
+        return Failure(kind, f"no {payload['item']}") if payload["item"] in bad else payload["item"]
+
+    return act
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 500])
+@pytest.mark.parametrize("parallel", [True, False])
+def test_every_unit_is_run_and_recorded_in_input_order(bench: Bench, count: int, parallel: bool):
+    end = bench.run(double, list(range(count)), parallel=parallel, slots=3 if parallel else 1)
+    assert end.status is StepStatus.SUCCEEDED
+    assert end.counts == Counts(total=count, succeeded=count)
+    assert bench.results() == [2 * item for item in range(count)]
+    assert bench.store.claims(bench.number) == []
+
+
+def test_in_order_units_run_one_after_another(bench: Bench):
+    seen: list[int] = []
+    bench.run(lambda payload: seen.append(payload["item"]), list(range(50)), parallel=False, slots=1)
+    assert seen == list(range(50))
+
+
+def test_the_first_failure_stops_a_step_that_does_not_go_on(bench: Bench):
+    end = bench.run(failing(3), list(range(200)), parallel=False, slots=1)
+    assert end.status is StepStatus.FAILED
+    assert end.failure is not None
+    assert "item 3 failed: no 3" in end.failure.message
+    assert end.counts.succeeded == 3
+    assert end.counts.failed == 1
+    assert bench.store.claims(bench.number) == []
+
+
+def test_with_continue_on_error_all_the_others_are_run(bench: Bench):
+    end = bench.run(failing(1, 7), list(range(40)), continue_on_error=True)
+    assert end.status is StepStatus.SUCCEEDED
+    assert end.counts == Counts(total=40, succeeded=38, failed=2)
+    assert bench.results()[7] is None
+
+
+def test_too_many_failures_stop_the_step(bench: Bench):
+    end = bench.run(
+        failing(*range(100)), list(range(100)), continue_on_error=True, max_failures=Threshold(count=4), slots=1
+    )
+    assert end.status is StepStatus.FAILED
+    assert end.failure is not None
+    assert end.failure.type == "threshold"
+    assert 5 <= end.counts.failed < 20
+
+
+def test_a_unit_is_tried_again_until_it_succeeds(bench: Bench):
+    tries: dict[int, int] = {}
+
+    def act(payload: dict[str, Any]) -> object:
+        item = payload["item"]
+        tries[item] = tries.get(item, 0) + 1
+        if item == 5 and tries[item] < 3:
+            raise ValueError("not yet")
+        return item
+
+    end = bench.run(act, list(range(10)), retry=RetryPolicy(max_attempts=4, delay_s=0.01))
+    assert end.status is StepStatus.SUCCEEDED
+    assert tries == {item: 3 if item == 5 else 1 for item in range(10)}
+    view = bench.store.units(bench.number, key="5")[0]
+    assert view.record.attempts == 3
+    assert [record.attempt for record in bench.store.attempts(bench.number, view.record.seq)] == [1, 2]
+
+
+def test_in_strict_order_a_retry_comes_before_what_follows(bench: Bench):
+    seen: list[int] = []
+
+    def act(payload: dict[str, Any]) -> object:
+        seen.append(payload["item"])
+        if seen.count(2) < 3 and payload["item"] == 2:
+            raise ValueError("not yet")
+        return None
+
+    bench.run(act, list(range(6)), parallel=False, slots=1, retry=RetryPolicy(max_attempts=3, delay_s=0.02))
+    assert seen == [0, 1, 2, 2, 2, 3, 4, 5]
+
+
+def test_attempts_are_used_up(bench: Bench):
+    end = bench.run(failing(0), [0], retry=RetryPolicy(max_attempts=3, delay_s=0.001))
+    assert end.status is StepStatus.FAILED
+    record = bench.store.units(bench.number)[0].record
+    assert (record.status, record.attempts) == (UnitStatus.FAILED, 3)
+    assert end.failure is not None
+    assert "after 3 attempts" in end.failure.message
+
+
+def test_on_item_error_runs_once_for_each_failed_unit(bench: Bench):
+    told: list[Any] = []
+    end = bench.run(
+        failing(1, 4),
+        list(range(6)),
+        continue_on_error=True,
+        on_item_error=lambda payload: told.append(payload["item"]),
+    )
+    assert end.status is StepStatus.SUCCEEDED
+    assert sorted(told) == [1, 4]
+    assert all(view.record.handled for view in bench.store.units(bench.number))
+
+
+def test_a_failure_of_on_item_error_changes_nothing_else(bench: Bench):
+    end = bench.run(failing(1), [0, 1], continue_on_error=True, on_item_error=failing(1, kind="KeyError"))
+    assert end.status is StepStatus.SUCCEEDED
+    assert end.counts == Counts(total=2, succeeded=1, failed=1)
+    view = bench.store.units(bench.number, key="1")[0]
+    assert isinstance(view.handler_failure, Failure)
+    assert view.handler_failure.type == "KeyError"
+
+
+def test_a_stop_leaves_the_rest_pending_and_a_resume_runs_just_that(bench: Bench):
+    seen: list[int] = []
+    lock = threading.Lock()
+
+    def act(payload: dict[str, Any]) -> object:
+        with lock:
+            seen.append(payload["item"])
+            if len(seen) == 20:
+                bench.control.raise_to(1, "test")
+        return payload["item"]
+
+    end = bench.run(act, list(range(300)))
+    assert end.status is StepStatus.RUNNING
+    assert 20 <= end.counts.succeeded < 300
+    bench.control = Control(SystemClock())
+    end = bench.run(act, list(range(300)), resumed=True)
+    assert end.counts == Counts(total=300, succeeded=300)
+    assert sorted(seen) == list(range(300))
+    assert bench.results() == list(range(300))
+
+
+def half_done(bench: Bench, items: list[int], stop_after: int = 20) -> set[int]:
+    """Run until some are done; which."""
+    done: list[int] = []
+
+    def act(payload: dict[str, Any]) -> object:
+        done.append(payload["item"])
+        if len(done) == stop_after:
+            bench.control.raise_to(1, "test")
+        return payload["item"]
+
+    bench.run(act, items, slots=1)
+    bench.control = Control(SystemClock())
+    return set(done)
+
+
+def test_a_changed_source_is_matched_by_key(bench: Bench):
+    before = half_done(bench, list(range(100)))
+    seen: list[int] = []
+    items = [1000, *range(3), *range(4, 50), 2000, *range(50, 100)]  # one in front, 3 gone, one in the middle
+    end = bench.run(lambda payload: seen.append(payload["item"]) or payload["item"], items, resumed=True)
+    assert end.status is StepStatus.SUCCEEDED
+    assert sorted(seen) == sorted(set(items) - before)
+    assert bench.results() == items
+    assert end.counts == Counts(total=102, succeeded=101, skipped=1)
+    assert bench.statuses()["3"] == "skipped"
+
+
+def test_what_was_gone_and_comes_back_keeps_its_outcome(bench: Bench):
+    before = half_done(bench, list(range(60)))
+    bench.control.raise_to(1, "at once")
+    bench.run(double, list(range(5, 60)), resumed=True)
+    bench.control = Control(SystemClock())
+    seen: list[int] = []
+    end = bench.run(lambda payload: seen.append(payload["item"]) or payload["item"], list(range(60)), resumed=True)
+    assert sorted(seen) == sorted(set(range(60)) - before)
+    assert end.counts == Counts(total=60, succeeded=60)
+    assert bench.results() == list(range(60))
+
+
+def test_claims_of_a_dead_process_are_in_doubt_once_more(bench: Bench):
+    half_done(bench, list(range(30)), stop_after=5)
+    next_seq = bench.store.next_seq(bench.number)
+    commit(bench.store, Checkpoint(bench.number, claims=[Claim(99, 1, [next_seq], [str(next_seq)])]))
+    end = bench.run(double, list(range(30)), resumed=True)
+    assert end.counts == Counts(total=30, succeeded=30)
+    assert bench.store.claims(bench.number) == []
+
+
+def test_in_doubt_can_be_a_failure_or_a_stop(bench: Bench):
+    half_done(bench, list(range(30)), stop_after=5)
+    seq = bench.store.next_seq(bench.number)
+    commit(bench.store, Checkpoint(bench.number, claims=[Claim(99, 1, [seq], [str(seq)])]))
+    end = bench.run(double, list(range(30)), resumed=True, on_in_doubt="stop")
+    assert end.status is StepStatus.FAILED
+    assert end.failure is not None
+    assert str(seq) in end.failure.message
+    end = bench.run(double, list(range(30)), resumed=True, on_in_doubt="fail", continue_on_error=True)
+    assert end.counts == Counts(total=30, succeeded=29, failed=1)
+
+
+def test_a_reopened_step_runs_its_failed_units_from_the_store(bench: Bench):
+    bench.run(failing(2, 5, "x" * 500), [*range(8), "x" * 500], continue_on_error=True)
+    assert bench.store.reopen(bench.number, None) == 3
+    seen: list[Any] = []
+    end = bench.run(
+        lambda payload: seen.append(payload["item"]) or payload["item"],
+        ["nothing is read again"],
+        resumed=True,
+        reopened=True,
+        continue_on_error=True,
+    )
+    assert sorted(map(str, seen)) == ["2", "5", "x" * 500]
+    assert end.counts == Counts(total=9, succeeded=9)
+    assert bench.store.units(bench.number, key="2")[0].record.attempts == 2
+
+
+@pytest.mark.parametrize(
+    ("on_duplicate", "results"), [("keep", ["a", "b", "a", "a"]), ("skip", ["a", "b", None, None])]
+)
+def test_duplicates_are_kept_or_skipped(bench: Bench, on_duplicate: str, results: list[Json]):
+    end = bench.run(lambda payload: payload["item"], ["a", "b", "a", "a"], on_duplicate=on_duplicate)
+    assert end.status is StepStatus.SUCCEEDED
+    assert bench.results() == results
+    assert set(bench.statuses()) == {'"a"', '"b"', '"a"#1', '"a"#2'}
+    again = bench.run(double, ["a", "b", "a", "a"], on_duplicate=on_duplicate, resumed=True)
+    assert again.counts == end.counts
+
+
+def test_a_duplicate_can_be_an_error(bench: Bench):
+    end = bench.run(double, [1, 2, 1], on_duplicate="error")
+    assert end.status is StepStatus.FAILED
+    assert end.failure is not None
+    assert end.failure.type == "source"
+
+
+def test_batches_are_units(bench: Bench):
+    end = bench.run(lambda payload: sum(payload["item"]), list(range(10)), each="batch", batch_size=4)
+    assert end.counts == Counts(total=3, succeeded=3)
+    assert bench.results() == [6, 22, 17]
+
+
+def test_values_that_are_not_their_keys_are_stored(bench: Bench):
+    long = "x" * 1000
+    bench.run(lambda payload: 1, [long, 7])
+    seqs = [view.record.seq for view in bench.store.units(bench.number)]
+    assert bench.store.values(bench.number, seqs) == [encode(long), "7"]
