@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from batchwork.errors import Problem, RenderError, WorkflowError
+from batchwork.errors import Place, Problem, RenderError, WorkflowError
 from batchwork.jsontext import Json
 from batchwork.spec.mapping import is_template
 from batchwork.spec.nodes import ListNode, Node, ScalarNode, json_of, node_of, place_in, text_place
@@ -25,7 +25,10 @@ RESERVED: Final = CONSTANT_NAMES | ITEM_NAMES | {"error"}
 
 @dataclass(slots=True)
 class Knowns:
-    """`missing` are parameters that have no value, as `validate` allows. `names` are all constant names."""
+    """`missing` are parameters that have no value, as `validate` allows. `names` are all constant names.
+
+    `unsound` are the places of tasks with problems, whose code is not asked for the names it uses.
+    """
 
     spec: Spec
     environ: Mapping[str, str]
@@ -36,6 +39,7 @@ class Knowns:
     most_parallel: int | None
     outputs: Mapping[str, str] = field(default_factory=dict)  # name to step
     env: dict[str, Value] = field(default_factory=dict)
+    unsound: set[Place] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     decisions: list[Problem] = field(default_factory=list)

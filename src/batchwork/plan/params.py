@@ -58,7 +58,7 @@ def read_value(text: str, spec: ParamSpec | None) -> Json:
     """VALUE of NAME=VALUE: YAML; text where the parameter is one, or where it is no YAML."""
     if spec is not None and spec.type == "string":
         return text
-    if text[:1] in "[{" and text:
+    if text.lstrip()[:1] in ("[", "{"):
         try:  # the same meaning, and much faster for long lists
             value: Json = json.loads(text, parse_constant=_refuse)
         except (ValueError, RecursionError):

@@ -61,7 +61,8 @@ def _uses(step: StepPlan, knowns: Knowns) -> _Uses:
         for path in template.paths:
             _use(path, template, uses, step, knowns)
     for task in _tasks(step):
-        _use_in_code(task, uses, knowns)
+        if task.place not in knowns.unsound:
+            _use_in_code(task, uses, knowns)
     return uses
 
 

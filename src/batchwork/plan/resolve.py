@@ -11,7 +11,7 @@ from batchwork.jsontext import Json
 from batchwork.plan.fingerprint import fingerprint
 from batchwork.plan.knowns import CONSTANT_NAMES, RESERVED, Knowns
 from batchwork.plan.model import NotifyOn, NotifyPlan, Plan, StepPlan
-from batchwork.plan.params import parameter_values, unusual_defaults
+from batchwork.plan.params import parameter_values, read_value, unusual_defaults
 from batchwork.plan.references import with_dependencies
 from batchwork.plan.steps import plan_step
 from batchwork.spec.loader import load
@@ -52,10 +52,9 @@ def load_plan(
     knowns.outputs = _outputs(knowns)
     _read_env(knowns)
     _check_secrets(knowns)
-    planned = [step for step in (plan_step(step, knowns) for step in spec.steps) if step is not None]
-    specs = {step.name: step for step in reversed(spec.steps)}
-    planned = [step for number, step in enumerate(planned) if step.name not in {s.name for s in planned[:number]}]
-    steps = tuple(with_dependencies(planned, specs, knowns))
+    specs = {step.name: step for step in spec.steps}
+    planned = {step.name: step for step in (plan_step(step, knowns) for step in spec.steps) if step is not None}
+    steps = tuple(with_dependencies(list(planned.values()), specs, knowns))
     notify = tuple(_notification(entry, knowns) for entry in spec.notify)
     if problems:
         raise _error(problems, file, lines)
@@ -93,6 +92,8 @@ def read_params(path: str) -> Mapping[str, Json]:
         raise UsageError(f"{path}: {error.strerror}", "--params-file needs a YAML or JSON file") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8: {error.reason}", "--params-file needs a YAML or JSON file") from error
+    if text.lstrip().startswith("{") and isinstance(values := read_value(text, None), dict):
+        return values
     problems: list[Problem] = []
     node = load(path, text, problems)
     if not problems and not isinstance(node, MapNode):

@@ -68,6 +68,8 @@ def plan_task(spec: TaskSpec, names: frozenset[str], knowns: Knowns, shared: boo
     if len(fields) == len(entries) and len(knowns.problems) == count:
         knowns.problems.extend(task.check(fields, names, spec.place))
         knowns.warnings.extend(task.warn(fields, names, spec.place))
+    if len(knowns.problems) > count:
+        knowns.unsound.add(spec.place)
     return TaskPlan(spec.type, task, fields, spec.place)
 
 

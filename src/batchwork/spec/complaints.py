@@ -28,6 +28,10 @@ _SAID = {
         "unknown escape after `\\` in a text in double quotes",
         "write `\\\\` for a backslash, or use single quotes",
     ),
+    "found invalid Unicode character escape code": (
+        "this escape is no character",
+        "write the character itself, or \\U0001F600 in place of a pair such as \\ud83d\\ude00",
+    ),
     "could not find expected ':'": (
         "`:` is missing after this key",
         "write `key: value`, and check that the lines are indented alike",

@@ -165,8 +165,7 @@ class _Composer:
             if any(part.anchor == name for part in self.open):
                 raise _Refused(Problem(place, f"alias `*{name}` stands inside of what it names"))
             hint = suggest(name, self.anchors) or "an anchor `&name` must stand before the alias `*name`"
-            self.problems.append(Problem(place, f"alias `*{name}` is unknown: there is no anchor `&{name}`", hint))
-            return self._place_in_parent(ScalarNode(place, None, f"*{name}"), 1, 0)
+            raise _Refused(Problem(place, f"alias `*{name}` is unknown: there is no anchor `&{name}`", hint))
         self.aliased += found.size
         if self.aliased > max(MAX_ALIASED, 10 * self.written):
             message = f"alias `*{name}` makes the file stand for more than {MAX_ALIASED:,} values; it is not expanded"
@@ -184,7 +183,7 @@ class _Composer:
             return ScalarNode(self._content_place(event), text, text, "block")
         if style in ("'", '"'):
             return ScalarNode(place, text, text, "quoted")
-        template = self.templates.get(_mark(event).index) if self.templates else None
+        template = self._template(event) if self.templates else None
         if template is not None:
             if text != stand_in(template):
                 message = "text that begins with `{{` and goes on after `}}` must be quoted"
@@ -195,6 +194,11 @@ class _Composer:
         except ScalarError as error:
             self.problems.append(Problem(place, str(error)))
             return ScalarNode(place, text, text)
+
+    def _template(self, event: yaml.ScalarEvent) -> str | None:
+        """The template that a plain scalar stands for; behind an anchor it begins later than the event."""
+        end: int = event.end_mark.index if event.end_mark is not None else 0
+        return self.templates.get(_mark(event).index) or self.templates.get(end - len(event.value))
 
     def _mapping(self, done: _Open) -> MapNode:
         entries: dict[str, Entry] = {}
