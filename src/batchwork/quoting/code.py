@@ -1,0 +1,186 @@
+"""Words of commands that are code for another interpreter (`sh -c`, `awk`, `ssh` …): what is wrong with templates in them.
+
+Builtins of the shell itself that evaluate their words are in builtins.py; nothing here depends on quoting.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from batchwork.quoting.code_words import (
+    Reading,
+    after_first,
+    after_flag,
+    before_lists,
+    every_word,
+    first_operand,
+    remote,
+    shell_code,
+    split_string,
+)
+from batchwork.quoting.words import DYNAMIC, PROCESS, Command, names
+
+SHELLS = names("sh bash dash zsh ksh mksh ash yash rbash fish csh tcsh")
+
+WRAPPERS = names(
+    """exec command builtin sudo doas nohup time nice ionice timeout stdbuf setsid env chroot unshare nsenter flock strace
+    ltrace taskset chrt setpriv runuser xargs find fd docker podman kubectl oc lxc systemd-run busybox caffeinate unbuffer
+    script srun"""
+)
+"""Commands that run a command given as words."""
+
+_SAYING = names("echo printf grep egrep fgrep rg cat ls man which type test [ [[")
+
+
+@dataclass(frozen=True, slots=True)
+class Danger:
+    """A template whose value would be run as code. Harmless where the value is a whole number (`| int`)."""
+
+    number: int
+    message: str
+    hint: str
+
+
+def dangers(command: Command) -> Iterator[Danger]:
+    """The templates of one simple command that stand in code for another interpreter."""
+    words = command.words
+    if not words:
+        return
+    first = words[0].name
+    for at, word in enumerate(words):
+        if at and first in _SAYING:
+            break
+        if word.direct or DYNAMIC in word.literal:
+            continue
+        everywhere = at == 0 or first in WRAPPERS
+        for reading in _READINGS:
+            if reading.names.fullmatch(word.name) and (everywhere or reading.by_flag):
+                for code in reading.code(word.name, words[at + 1 :]):
+                    for number in code.holes:
+                        shown = reading.shown.replace("NAME", word.name)
+                        yield Danger(number, _MESSAGE.format(shown), reading.hint.replace("NAME", word.name))
+    yield from _fed(command)
+
+
+_MESSAGE = "a value inside the code of `{}` would be run as code"
+
+
+def _fed(command: Command) -> Iterator[Danger]:
+    """Code that comes on standard input or as a file made on the spot."""
+    words = command.words
+    name = words[0].name
+    operands = [word for word in words[1:] if not word.is_option()]
+    for word in operands[:1] if name in SHELLS or name in (".", "source") else ():
+        if word.literal == PROCESS:
+            for number in word.holes:
+                yield Danger(number, _MESSAGE.format(f"{name} <(…)"), _SH_HINT.replace("NAME", "sh"))
+    if name not in SHELLS or operands:
+        return
+    hint = f'pass the value as an argument: {name} -s -- {{{{ item }}}}, and use "$1" in the code'
+    for word in command.here_strings:
+        for number in word.holes:
+            yield Danger(number, _MESSAGE.format(f"{name} <<<"), hint)
+    upstream = command.upstream
+    if upstream is not None and upstream.words and upstream.words[0].name in ("echo", "printf"):
+        for word in upstream.words[1:]:
+            for number in word.holes:
+                yield Danger(number, _MESSAGE.format(f"{upstream.words[0].name} … | {name}"), hint)
+
+
+@dataclass(frozen=True, slots=True)
+class _Interpreter:
+    """Commands by name, which of their words are code, and what to write instead. `by_flag`: only an option makes it code."""
+
+    names: re.Pattern[str]
+    shown: str
+    code: Reading
+    hint: str
+    by_flag: bool = True
+
+
+_SH_HINT = (
+    'pass it as an argument: NAME -c \'echo "$1"\' NAME {{ item }}; or by `env:`, and use "$THE_VALUE" in the code'
+)
+_ENV_HINT = "pass it by the task's `env:`, or as an argument, and read it from there in the code"
+_SSH_HINT = "send it on standard input: printf '%s' {{ item }} | ssh HOST 'cat > file'; a host from a value: ssh -- {{ item }} uptime"
+
+_READINGS = (
+    _Interpreter(re.compile("|".join(SHELLS)), "NAME -c", shell_code, _SH_HINT),
+    _Interpreter(
+        re.compile(r"python[\d.]*|pypy[\d.]*"),
+        "NAME -c",
+        after_flag("c", operand_first=False),
+        "pass it as an argument: NAME -c 'import sys; print(sys.argv[1])' {{ item }}; or use a task of type python",
+    ),
+    _Interpreter(
+        re.compile(r"perl[\d.]*"),
+        "NAME -e",
+        after_flag("eE", operand_first=False),
+        "pass it as an argument, and use $ARGV[0]",
+    ),
+    _Interpreter(
+        re.compile(r"ruby[\d.]*"),
+        "NAME -e",
+        after_flag("e", operand_first=False),
+        "pass it as an argument, and use ARGV[0]",
+    ),
+    _Interpreter(
+        re.compile(r"node|nodejs|bun|deno"),
+        "NAME -e",
+        after_flag("ep", "--eval", "--print", "eval", operand_first=False),
+        "pass it as an argument, and use process.argv[1]",
+    ),
+    _Interpreter(
+        re.compile(r"php[\d.]*|lua[\d.]*|julia|R|Rscript|osascript|groovy|scala|ghc|guile|emacs"),
+        "NAME",
+        after_flag("reE", "--eval", "--expr", operand_first=False),
+        _ENV_HINT,
+    ),
+    _Interpreter(re.compile(r"pwsh|powershell"), "NAME -Command", after_flag("cC", "-Command", "-command"), _ENV_HINT),
+    _Interpreter(
+        re.compile(r"psql"),
+        "NAME -c",
+        after_flag("c", "--command"),
+        "NAME -v v={{ item }}, and :'v' in the code on stdin",
+    ),
+    _Interpreter(re.compile(r"mysql|mariadb"), "NAME -e", after_flag("e", "--execute"), _ENV_HINT),
+    _Interpreter(re.compile(r"su|runuser|script|flock"), "NAME -c", after_flag("c", "--command"), _ENV_HINT),
+    _Interpreter(
+        re.compile(r"[gmn]?awk|original-awk|busybox-awk"),
+        "NAME",
+        first_operand("vFfiE", "e", "fE"),
+        "pass it by the task's `env:`, and use ENVIRON[\"THE_VALUE\"] in the program (or NAME -v x={{ item }} 'program')",
+        by_flag=False,
+    ),
+    _Interpreter(
+        re.compile(r"g?sed"), "NAME", first_operand("l", "e", "f"), _ENV_HINT + " (awk has ENVIRON)", by_flag=False
+    ),
+    _Interpreter(
+        re.compile(r"[jy]q|gojq|jaq"),
+        "NAME",
+        first_operand("L", "", "f"),
+        "NAME --arg x {{ item }} '… $x …'",
+        by_flag=False,
+    ),
+    _Interpreter(re.compile(r"sqlite3|duckdb"), "NAME", after_first, _ENV_HINT, by_flag=False),
+    _Interpreter(
+        re.compile(r"watch|parallel"),
+        "NAME",
+        before_lists,
+        "NAME runs its words as shell code: leave NAME away, or put values after `:::`",
+        by_flag=False,
+    ),
+    _Interpreter(re.compile(r"ssh|mosh|autossh|rsh"), "NAME", remote, _SSH_HINT, by_flag=False),
+    _Interpreter(
+        re.compile(r"env"), "NAME -S", split_string, "write NAME's words one by one, the command first", by_flag=False
+    ),
+    _Interpreter(
+        re.compile(r"eval"),
+        "NAME",
+        every_word,
+        "leave NAME away: a value is one word, whatever is in it; or paste it with `| raw`",
+        False,
+    ),
+)

@@ -1,0 +1,270 @@
+"""ShellCommand: a command whose templates are bound, not pasted. Where a template may stand is in places.py, code.py, builtins.py."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from batchwork.errors import BindError, Problem, RenderError, WorkflowError
+from batchwork.ports import Scope
+from batchwork.quoting.builtins import builtin_dangers
+from batchwork.quoting.code import Danger, dangers
+from batchwork.quoting.operands import unguarded
+from batchwork.quoting.places import REFUSED, WHOLE_NUMBERS, reference
+from batchwork.quoting.reader import Unclosed
+from batchwork.quoting.scan import Scanner
+from batchwork.quoting.words import DYNAMIC, HOLE, Where, names
+from batchwork.template import Expression, Template, text_of
+
+STRING_MAX = 131_071
+"""Longest argument or environment string (`NAME=value`) in bytes: Linux's MAX_ARG_STRLEN without the closing NUL."""
+
+_POSIX = names("sh bash dash zsh ksh ksh93 mksh pdksh ash yash posh rbash busybox")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An environment variable that carries the value of an expression. `whole`: it must be a whole number."""
+
+    name: str
+    expression: Expression
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShellCommand:
+    """A command, compiled. `pieces` are texts and what is pasted; `warnings` are what is legal but risky."""
+
+    pieces: tuple[str | Expression, ...]
+    variables: tuple[Variable, ...]
+    warnings: tuple[Problem, ...]
+
+    @property
+    def constant(self) -> str | None:
+        """The command's text, if it is the same for all units."""
+        return None if self.pasted else "".join(piece for piece in self.pieces if isinstance(piece, str))
+
+    @property
+    def pasted(self) -> tuple[Expression, ...]:
+        """The templates with `| raw` or `| args`, whose values stand in the text."""
+        return tuple(piece for piece in self.pieces if isinstance(piece, Expression))
+
+    def text(self, scope: Scope) -> str:
+        """The command's text. Raises RenderError, BindError."""
+        text = "".join(piece if isinstance(piece, str) else _pasted(piece, scope) for piece in self.pieces)
+        if len(text) * 4 > STRING_MAX and len(_bytes(text, "the command")) > STRING_MAX:
+            raise _too_long("the command", len(_bytes(text, "the command")))
+        return text
+
+    def bind(self, scope: Scope) -> dict[str, str]:
+        """The environment variables that the command refers to. Raises RenderError, BindError."""
+        bound = {}
+        for variable in self.variables:
+            value = variable.expression.value(scope)
+            if variable.whole and type(value) is not int:
+                shown = f"`{{{{ {variable.expression.source} }}}}`"
+                raise BindError(f"{shown} is not a whole number, and stands where only such a one is safe")
+            text = value if type(value) is str else text_of(value)
+            if len(text) * 4 > STRING_MAX or "\0" in text or not text.isascii():
+                carried(text, f"the value of `{{{{ {variable.expression.source} }}}}`", len(variable.name) + 1)
+            bound[variable.name] = text
+        return bound
+
+
+def carried(text: str, what: str, extra: int = 0) -> None:
+    """Insist that `text` can be an argument or, with `extra` bytes before it, an environment string. Raises BindError."""
+    if "\0" in text:
+        raise BindError(f"{what} contains a NUL; a NUL cannot be passed to a command, but `stdin:` carries it")
+    size = len(_bytes(text, what)) + extra
+    if size > STRING_MAX:
+        raise _too_long(what, size)
+
+
+def _too_long(what: str, size: int) -> BindError:
+    return BindError(
+        f"{what} takes {size:,} bytes, and a command's argument or environment string holds at most {STRING_MAX:,}; "
+        'use `stdin: "{{ item }}"` and read it from there'
+    )
+
+
+def _bytes(text: str, what: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")  # "\udcff" came from the byte 0xff, and is it again
+    except UnicodeEncodeError as error:
+        char = ascii(text[error.start])
+        raise BindError(f"{what} contains {char}, half of a character, which no bytes stand for") from None
+
+
+def _pasted(expression: Expression, scope: Scope) -> str:
+    value = expression.value(scope)
+    what = f"the value of `{{{{ {expression.source} }}}}`"
+    if expression.mark == "raw":
+        text = text_of(value)
+        carried(text, what)
+        return text
+    if isinstance(value, Mapping):
+        raise RenderError(f"{what} is a mapping; `| args` needs a list")
+    parts = (
+        [text_of(part) for part in value]
+        if isinstance(value, Sequence) and not isinstance(value, str)
+        else [text_of(value)]
+    )
+    for part in parts:
+        carried(part, f"an element of {what}")
+    return " ".join(map(shlex.quote, parts))
+
+
+# ---------------------------------------------------------------- compiling
+
+
+def compile_command(template: Template | str, shell: str = "/bin/sh") -> ShellCommand:
+    """Compile a command for `shell`. Raises WorkflowError with a problem for each template that cannot be bound."""
+    if isinstance(template, str):
+        return ShellCommand((template,), (), ())
+    problem = _refused_as_a_whole(template, shell)
+    if problem:
+        raise WorkflowError([problem])
+    bound = tuple(expression for expression in template.expressions if expression.mark != "raw")
+    if not bound:
+        return ShellCommand(template.parts, (), ())
+    scanner = Scanner("".join(_marked(part) for part in template.parts))
+    try:
+        scanner.run()
+    except Unclosed as error:
+        raise WorkflowError(
+            [Problem(template.place, f"the command cannot be read: {error.what} is not closed")]
+        ) from None
+    except RecursionError:
+        raise WorkflowError([Problem(template.place, "the command is nested too deeply to be read")]) from None
+    name = shell.rpartition("/")[2]
+    found = [
+        danger
+        for command in scanner.commands
+        for kind in (dangers(command), builtin_dangers(command, name))
+        for danger in kind
+    ]
+    problems = [*_misplaced(template, bound, scanner), *_dangerous(bound, found)]
+    if problems:
+        raise WorkflowError(list(dict.fromkeys(problems)))
+    whole = {bound[danger.number].core for danger in found}
+    whole |= {bound[number].core for number, where in scanner.places.items() if where in WHOLE_NUMBERS}
+    return _assembled(template, scanner, whole, _warnings(bound, scanner))
+
+
+def _marked(part: str | Expression) -> str:
+    if isinstance(part, str):
+        return part
+    return DYNAMIC if part.mark == "raw" else HOLE
+
+
+def _refused_as_a_whole(template: Template, shell: str) -> Problem | None:
+    name = shell.rpartition("/")[2]
+    if template.has_statements:
+        return Problem(
+            template.place,
+            "`{% %}` cannot stand in a command, whose text is the same for all items",
+            "use {{ a if x else b }}, `for x in {{ xs | args }}` of the shell itself, or a task of type python",
+        )
+    if any("\0" in part for part in template.parts if isinstance(part, str)):
+        return Problem(template.place, "the command contains a NUL; a NUL cannot be passed to a command")
+    if name not in _POSIX and any(part.mark != "raw" for part in template.expressions):
+        return Problem(
+            template.place,
+            f"values can be bound to the commands of POSIX shells only, and `{shell}` is none",
+            'use `argv: [command, "{{ item }}"]`, or the variables BATCHWORK_ITEM and BATCHWORK_KEY',
+        )
+    return None
+
+
+def is_whole_number(expression: Expression) -> bool:
+    """Whether the expression says that its value is a whole number (which is checked when it is bound)."""
+    return expression.filters[-1:] == ("int",)
+
+
+def _misplaced(template: Template, bound: Sequence[Expression], scanner: Scanner) -> Iterator[Problem]:
+    for number, expression in enumerate(bound):
+        where = scanner.places.get(number, Where.BARE)
+        if where in WHOLE_NUMBERS and is_whole_number(expression):
+            continue
+        if where in REFUSED:
+            message, hint = REFUSED[where]
+            yield Problem(expression.place, message, hint.replace("{{ item", "{{ " + expression.core))
+        elif expression.mark == "args" and where is not Where.COMMENT:
+            yield from _args_problem(template, expression, where)
+
+
+def _args_problem(template: Template, expression: Expression, where: Where) -> Iterator[Problem]:
+    at = next(number for number, part in enumerate(template.parts) if part is expression)
+    before = template.parts[at - 1] if at else " "
+    after = template.parts[at + 1] if at + 1 < len(template.parts) else " "
+    alone = (
+        isinstance(before, str) and before[-1] in " \t\n(;&|" and isinstance(after, str) and after[0] in " \t\n);&|<>"
+    )
+    if where is not Where.BARE or not alone:
+        message = f"`| args` makes separate words, and cannot stand {f'in {where}' if where is not Where.BARE else 'inside a word'}"
+        yield Problem(expression.place, message, f"put spaces around it: command {{{{ {expression.source} }}}}")
+
+
+def _dangerous(bound: Sequence[Expression], found: Sequence[Danger]) -> Iterator[Problem]:
+    for danger in found:
+        expression = bound[danger.number]
+        if not is_whole_number(expression):
+            hint = danger.hint.replace("{{ item", "{{ " + expression.core)
+            yield Problem(expression.place, danger.message, hint)
+
+
+def _warnings(bound: Sequence[Expression], scanner: Scanner) -> tuple[Problem, ...]:
+    warnings = []
+    for command in scanner.commands:
+        for number, name in unguarded(command):
+            expression = bound[number]
+            if not is_whole_number(expression):
+                message = f"`{name}` takes a value that begins with `-` for an option"
+                warnings.append(
+                    Problem(expression.place, message, f"write `--` before it: {name} -- {{{{ {expression.source} }}}}")
+                )
+    return tuple(warnings)
+
+
+def _assembled(template: Template, scanner: Scanner, whole: set[str], warnings: tuple[Problem, ...]) -> ShellCommand:
+    prefix = "BW_"
+    while any(prefix in part for part in template.parts if isinstance(part, str)):
+        prefix = "X" + prefix  # the author uses such names
+    variables: dict[str, Variable] = {}
+    pieces: list[str | Expression] = []
+    number = 0
+    for part in template.parts:
+        if isinstance(part, str):
+            pieces.append(part)
+            continue
+        if part.mark == "raw":
+            pieces.append(part)
+            continue
+        where = scanner.places.get(number, Where.BARE)
+        number += 1
+        if where is Where.COMMENT:
+            pieces.append(" ".join(part.core.split()))
+        elif part.mark == "args":
+            pieces.append(part)
+        else:
+            variable = variables.setdefault(
+                part.core, Variable(f"{prefix}{len(variables) + 1}", part, part.core in whole)
+            )
+            before = pieces[-1] if pieces else ""
+            pieces.append(reference(variable.name, where, before[-1:] if isinstance(before, str) else ""))
+    return ShellCommand(tuple(_joined(pieces)), tuple(variables.values()), warnings)
+
+
+def _joined(pieces: Sequence[str | Expression]) -> Iterator[str | Expression]:
+    text = ""
+    for piece in pieces:
+        if isinstance(piece, str):
+            text += piece
+            continue
+        if text:
+            yield text
+        text = ""
+        yield piece
+    if text:
+        yield text

@@ -1,0 +1,57 @@
+"""What may stand where: the reference that is put in a template's place, or why none can be, with the rewrite to use."""
+
+from __future__ import annotations
+
+from batchwork.quoting.words import Where
+
+REFUSED: dict[Where, tuple[str, str]] = {
+    Where.BACKTICKS: (
+        "a template cannot stand inside backticks, whose text is read twice",
+        "write $( … ) instead of the backticks",
+    ),
+    Where.BRACES: (
+        "a template cannot stand inside `${…}`",
+        'give it a name first: x={{ item }}; then use "${x%.txt}"; or use a filter of the template',
+    ),
+    Where.ANSI: (
+        "a template cannot stand inside `$'…'`",
+        "close the quotes before it: $'a\\n'{{ item }}$'\\n'",
+    ),
+    Where.HEREDOC: (
+        "a template cannot stand inside a here-document",
+        "use the task's `stdin:`, or printf '%s\\n' {{ item }} | command, or <<< {{ item }}",
+    ),
+    Where.DELIMITER: ("a template cannot be the delimiter of a here-document", "write a constant word, such as EOF"),
+    Where.BACKSLASH: (
+        "a backslash stands before the template, and would take away the meaning of what is put there",
+        "leave the backslash away (values need none); for a backslash itself write two",
+    ),
+    Where.DOLLAR: (
+        "a dollar sign stands before the template",
+        "write {{ item }} without it; for a dollar sign itself write \\${{ item }}",
+    ),
+    Where.ARITHMETIC: (
+        "arithmetic, such as `$(( ))`, evaluates what stands in it, and a value there can run commands",
+        "if it is a whole number, say so: {{ item | int }}",
+    ),
+    Where.SUBSCRIPT: (
+        "a subscript is evaluated as arithmetic, and a value there can run commands",
+        "if it is a whole number, say so: {{ item | int }}",
+    ),
+}
+
+WHOLE_NUMBERS = frozenset((Where.ARITHMETIC, Where.SUBSCRIPT))
+"""Places where a value is safe if it is a whole number."""
+
+
+def reference(variable: str, where: Where, before: str) -> str:
+    """The text that puts the variable's value where a template stands; `before` is the character before it."""
+    match where:
+        case Where.SINGLE:
+            return f"'\"${{{variable}}}\"'"
+        case Where.DOUBLE:
+            return f"${{{variable}}}"
+        case Where.ARITHMETIC | Where.SUBSCRIPT:
+            return f"(${{{variable}}})" if before in ("+", "-") else f"${{{variable}}}"  # 1 --5 is no subtraction
+        case _:
+            return f'"${{{variable}}}"'

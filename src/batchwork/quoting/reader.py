@@ -1,0 +1,266 @@
+"""Reads one word of a shell command: quotes, expansions, arithmetic. Lists of commands are read in scan.py, which builds on this."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+
+from batchwork.quoting.words import DYNAMIC, HOLE, PROCESS, Command, Where, Word
+
+META = frozenset(" \t\n;&|()<>")
+"""Characters that end a word where they are not quoted."""
+
+DESCRIPTOR = Word(DYNAMIC, quoted=True)
+"""What is read for the number in `2>file`, which is not a word."""
+
+_name = re.compile(r"[A-Za-z_]\w*|[0-9*@#?$!-]")
+
+
+class Unclosed(Exception):
+    """A quote or bracket has no end; `what` names it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+class WordReader(ABC):
+    """Reads words from `text` and notes the place of each template in them."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.places: dict[int, Where] = {}
+        self.commands: list[Command] = []
+        self._numbers = {match.start(): number for number, match in enumerate(re.finditer(HOLE, text))}
+        self._order: list[tuple[int, int]] = []  # number of the template, how deep in substitutions it stands
+        self._depth = 0
+        self._forced: Where | None = None
+
+    @abstractmethod
+    def _list(self, at: int, end: str) -> int:
+        """Read commands up to `end`; the position after it."""
+
+    # ------------------------------------------------------------ templates
+
+    def _hole(self, at: int, where: Where) -> None:
+        number = self._numbers[at]
+        self.places[number] = where if where is Where.COMMENT else self._forced or where
+        if where is not Where.COMMENT:
+            self._order.append((number, self._depth))
+
+    def _holes(self, start: int, end: int, where: Where) -> None:
+        at = self.text.find(HOLE, start, end)
+        while at >= 0:
+            self._hole(at, where)
+            at = self.text.find(HOLE, at + 1, end)
+
+    # ------------------------------------------------------------ words
+
+    def _word(self, at: int) -> tuple[Word, int]:
+        text = self.text
+        literal: list[str] = []
+        quoted = False
+        first = len(self._order)
+        start = at
+        while at < len(text):
+            char = text[at]
+            if char in META:
+                if not text.startswith(("<(", ">("), at):
+                    break
+                literal.append(PROCESS)
+                self._depth += 1
+                at = self._list(at + 2, ")")
+                self._depth -= 1
+            elif char == HOLE:
+                self._hole(at, Where.BARE)
+                literal.append(HOLE)
+                at += 1
+            elif char == "\\":
+                quoted = True
+                at = self._escaped(at, literal, "")
+            elif char == "'":
+                quoted = True
+                at = self._single(at + 1, literal)
+            elif char == '"':
+                quoted = True
+                at = self._double(at + 1, literal)
+            elif char in "$`":
+                at = self._expansion(at, literal, in_double=False)
+            else:
+                literal.append(char)
+                at += 1
+        if at < len(text) and text[at] in "<>" and text[start:at].isdecimal():
+            return DESCRIPTOR, at
+        found = self._order[first:]
+        direct = tuple(number for number, depth in found if depth == self._depth)
+        return Word("".join(literal), tuple(number for number, _ in found), direct, quoted), at
+
+    def _escaped(self, at: int, literal: list[str], only: str) -> int:
+        """A backslash and what follows; inside double quotes it means something before the characters of `only`."""
+        following = self.text[at + 1 : at + 2]
+        if following == HOLE:
+            self._hole(at + 1, Where.BACKSLASH)
+            literal.append(HOLE)
+        elif following != "\n":
+            literal.append(following if not only or following in only else "\\" + following)
+        return at + 2
+
+    def _single(self, at: int, literal: list[str]) -> int:
+        end = self.text.find("'", at)
+        if end < 0:
+            raise Unclosed("a single quote")
+        self._holes(at, end, Where.SINGLE)
+        literal.append(self.text[at:end])
+        return end + 1
+
+    def _double(self, at: int, literal: list[str]) -> int:
+        text = self.text
+        while at < len(text):
+            char = text[at]
+            if char == '"':
+                return at + 1
+            if char == HOLE:
+                self._hole(at, Where.DOUBLE)
+                literal.append(HOLE)
+                at += 1
+            elif char == "\\":
+                at = self._escaped(at, literal, '$`"\\')
+            elif char in "$`":
+                at = self._expansion(at, literal, in_double=True)
+            else:
+                literal.append(char)
+                at += 1
+        raise Unclosed("a double quote")
+
+    def _expansion(self, at: int, literal: list[str], *, in_double: bool) -> int:
+        text = self.text
+        following = text[at + 1 : at + 2]
+        if text[at] == "$":
+            if following == HOLE:
+                self._hole(at + 1, Where.DOLLAR)
+                literal.append(HOLE)
+                return at + 2
+            if following == '"' and not in_double:
+                return self._double(at + 2, literal)
+            if following == "'" and not in_double:
+                return self._ansi(at + 2, literal)
+        literal.append(DYNAMIC)
+        self._depth += 1
+        at = self._nested(at, following)
+        self._depth -= 1
+        return at
+
+    def _nested(self, at: int, following: str) -> int:
+        if self.text[at] == "`":
+            return self._until("`", at + 1, Where.BACKTICKS, "a backtick")
+        if following == "(":
+            return self._substitution(at)
+        if following == "{":
+            return self._braces(at + 2)
+        if following == "[":
+            return self._old_arithmetic(at + 2)
+        name = _name.match(self.text, at + 1)
+        return name.end() if name else at + 1
+
+    def _ansi(self, at: int, literal: list[str]) -> int:
+        start = at
+        at = self._until("'", at, Where.ANSI, "`$'`")
+        literal.append(self.text[start : at - 1])
+        return at
+
+    def _until(self, closing: str, at: int, where: Where, what: str) -> int:
+        start = at
+        while at < len(self.text) and self.text[at] != closing:
+            at += 2 if self.text[at] == "\\" else 1
+        if at >= len(self.text):
+            raise Unclosed(what)
+        self._holes(start, at, where)
+        return at + 1
+
+    def _braces(self, at: int) -> int:
+        """The rest of `${…}`: no template in it can be bound, however deep it stands."""
+        before = self._forced
+        self._forced = before or Where.BRACES
+        ignored: list[str] = []
+        while at < len(self.text):
+            char = self.text[at]
+            if char == "}":
+                self._forced = before
+                return at + 1
+            if char == HOLE:
+                self._hole(at, Where.BRACES)
+                at += 1
+            elif char == "\\":
+                at = self._escaped(at, ignored, "")
+            elif char == '"':
+                at = self._double(at + 1, ignored)
+            elif char in "$`":
+                at = self._expansion(at, ignored, in_double=True)
+            else:
+                at += 1
+        raise Unclosed("`${`")
+
+    # ------------------------------------------------------------ arithmetic
+
+    def _substitution(self, at: int) -> int:
+        """`$( … )`, or `$(( … ))`."""
+        if not self.text.startswith("((", at + 1):
+            return self._list(at + 2, ")")
+        end = self._arithmetic_end(at + 3)
+        if end is not None:
+            self._arithmetic(at + 3, end)
+            return end
+        return self._doubtful(at + 2)
+
+    def _doubtful(self, at: int) -> int:
+        """A list that some shells may read as arithmetic: no template in it is bound."""
+        before = self._forced
+        self._forced = before or Where.ARITHMETIC
+        at = self._list(at, ")")
+        self._forced = before
+        return at
+
+    def _arithmetic_end(self, at: int) -> int | None:
+        """The position after `))` that closes arithmetic begun before `at`; None where `((` seem to be two subshells."""
+        text = self.text
+        depth = 2
+        while at < len(text):
+            char = text[at]
+            if char == "\\":
+                at += 1
+            elif char in "'\"":
+                at = text.find(char, at + 1)
+                if at < 0:
+                    return None
+            elif char == "(":
+                depth += 1
+            elif char == ")":
+                depth -= 1
+                if depth == 1:
+                    return at + 2 if text.startswith("))", at) else None
+            at += 1
+        return None
+
+    def _arithmetic(self, at: int, end: int) -> None:
+        ignored: list[str] = []
+        while at < end:
+            char = self.text[at]
+            if char == HOLE:
+                self._hole(at, Where.ARITHMETIC)
+                at += 1
+            elif char in "$`":
+                at = self._expansion(at, ignored, in_double=True)
+            else:
+                at += 1
+
+    def _old_arithmetic(self, at: int) -> int:
+        """The rest of `$[ … ]`, which bash still evaluates; text like any other where it holds no template."""
+        depth = 1
+        end = at
+        while end < len(self.text) and depth:
+            depth += {"[": 1, "]": -1}.get(self.text[end], 0)
+            end += 1
+        if HOLE not in self.text[at:end]:
+            return at
+        self._holes(at, end, Where.ARITHMETIC)
+        return end

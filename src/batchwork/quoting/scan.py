@@ -1,0 +1,231 @@
+"""Reads a shell command far enough to know where each template stands. What may stand there is decided in places.py and code.py.
+
+Covers the grammar of POSIX sh and what bash, ksh and zsh add to quoting. What is put in a template's place is a reference
+to a variable in any case, so that a template taken for quoted otherwise than it is gives a wrong text, never code; code is
+what arithmetic and subscripts are, and where those are in doubt nothing is bound.
+"""
+
+from __future__ import annotations
+
+import re
+
+from batchwork.quoting.reader import DESCRIPTOR, META, Unclosed, WordReader
+from batchwork.quoting.words import HOLE, Command, Where, Word
+
+_RESERVED = frozenset(("if", "then", "else", "elif", "fi", "while", "until", "do", "done", "{", "}", "!", "time"))
+_subscripted = re.compile(r"(?:[A-Za-z_]\w*)?\[")
+_redirect = re.compile(r"<<<|<<-?|<>|<&|>>|>\||>&|&>>|&>|<|>")
+
+
+class Scanner(WordReader):
+    """Reads one command. Afterwards `places` has the place of each template in turn, `commands` all simple commands."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._heredocs: list[tuple[str, bool]] = []
+
+    def run(self) -> Scanner:
+        """Read the whole text. Raises Unclosed, RecursionError."""
+        self._list(0, "")
+        return self
+
+    # ------------------------------------------------------------ lists of commands
+
+    def _list(self, at: int, end: str) -> int:
+        """Commands up to `end`: the end of the text, `)`, or `case` for the end of a branch. The position after it."""
+        text = self.text
+        command: Command | None = None
+        while at < len(text):
+            char = text[at]
+            if char in " \t":
+                at += 1
+            elif text.startswith("\\\n", at):
+                at += 2
+            elif char == "#":
+                at = self._comment(at)
+            elif char == ")" and end == ")":
+                return at + 1
+            elif end == "case" and text.startswith((";;", ";&"), at):
+                return at
+            elif char == "(":
+                command, at = self._parenthesis(command, at)
+            elif _redirect.match(text, at) and not text.startswith(("<(", ">("), at):
+                command = command or self._begin(None)
+                at = self._redirection(command, at)
+            elif char in "\n;&|)":
+                command, at = self._separator(command, at)
+            else:
+                if command is None and end == "case" and self._keyword("esac", at):
+                    return at
+                command, at = self._next_word(command, at)
+        if end == ")":
+            raise Unclosed("`(`")
+        return at
+
+    def _begin(self, upstream: Command | None) -> Command:
+        command = Command(upstream=upstream)
+        self.commands.append(command)
+        return command
+
+    def _separator(self, command: Command | None, at: int) -> tuple[Command | None, int]:
+        text = self.text
+        if text[at] == "\n":
+            return None, self._bodies(at + 1)
+        if text.startswith(("&&", "||"), at):
+            return None, at + 2
+        if text[at] == "|":
+            return self._begin(command), at + (2 if text.startswith("|&", at) else 1)
+        return None, at + 1
+
+    def _next_word(self, command: Command | None, at: int) -> tuple[Command | None, int]:
+        word, after = self._word(at)
+        if word is DESCRIPTOR:
+            return command, after
+        if command is None or not command.words:
+            if not word.quoted and word.literal in _RESERVED:
+                return command, after
+            if word.literal == "case" and not word.quoted:
+                return None, self._case(after)
+            if word.literal == "function" and not word.quoted:
+                return None, self._word(self._blank(after))[1]
+            command = command or self._begin(None)
+            if word.literal == "[[" and not word.quoted:
+                return command, self._condition(command, after)
+            self._subscript(word)
+            if word.target:
+                command.assignments.append(word)
+            else:
+                command.words.append(word)
+        elif command.words[0].literal in ("for", "select") and len(command.words) == 2 and word.literal == "do":
+            return None, after
+        else:
+            command.words.append(word)
+        if word.target and word.target == word.literal and self.text.startswith("(", after):
+            after = self._array(after + 1)
+        return command, after
+
+    def _subscript(self, word: Word) -> None:
+        """A template inside the brackets of `name[…]=` is evaluated as arithmetic."""
+        if not _subscripted.match(word.literal):
+            return
+        before = re.split(r"\]\+?=", word.literal, maxsplit=1)[0]
+        for number in word.direct[: before.count(HOLE)]:
+            self.places[number] = self._forced or Where.SUBSCRIPT
+
+    def _array(self, at: int) -> int:
+        """The words of `name=( … )`."""
+        while at < len(self.text):
+            char = self.text[at]
+            if char == ")":
+                return at + 1
+            if char == "#":
+                at = self._comment(at)
+            elif char in META and not self.text.startswith(("<(", ">("), at):
+                at += 1
+            else:
+                word, at = self._word(at)
+                self._subscript(word)
+        raise Unclosed("`(`")
+
+    def _parenthesis(self, command: Command | None, at: int) -> tuple[Command | None, int]:
+        text = self.text
+        words = command.words if command else []
+        if text.startswith("((", at) and (not words or words[0].literal == "for"):
+            end = self._arithmetic_end(at + 2)
+            if end is None:
+                return command, self._doubtful(at + 1)
+            self._arithmetic(at + 2, end)
+            return command, end
+        if words and (closing := re.compile(r"\(\s*\)").match(text, at)):
+            return None, closing.end()  # a function's definition
+        return command, self._list(at + 1, ")")
+
+    def _case(self, at: int) -> int:
+        text = self.text
+        _, at = self._word(self._blank(at))
+        at = self._blank(at)
+        if not self._keyword("in", at):
+            return at
+        at += 2
+        while (at := self._blank(at)) < len(text):
+            if self._keyword("esac", at):
+                return at + 4
+            while at < len(text) and text[at] != ")":
+                at = at + 1 if text[at] in META else self._word(at)[1]
+            at = self._list(at + 1, "case")
+            for ending in (";;&", ";;", ";&"):
+                if text.startswith(ending, at):
+                    at += len(ending)
+                    break
+        return at
+
+    def _condition(self, command: Command, at: int) -> int:
+        """The words of `[[ … ]]`, as a command of that name."""
+        command.words.append(Word("[["))
+        while at < len(self.text):
+            if self.text[at] in META and not self.text.startswith(("<(", ">("), at):
+                at += 1
+                continue
+            word, at = self._word(at)
+            if word.literal == "]]":
+                return at
+            command.words.append(word)
+        raise Unclosed("`[[`")
+
+    def _keyword(self, keyword: str, at: int) -> bool:
+        after = at + len(keyword)
+        return self.text.startswith(keyword, at) and (after >= len(self.text) or self.text[after] in META)
+
+    def _blank(self, at: int) -> int:
+        while at < len(self.text):
+            if self.text[at] in " \t\n":
+                at += 1
+            elif self.text.startswith("\\\n", at):
+                at += 2
+            elif self.text[at] == "#":
+                at = self._comment(at)
+            else:
+                break
+        return at
+
+    def _comment(self, at: int) -> int:
+        end = self.text.find("\n", at)
+        end = len(self.text) if end < 0 else end
+        self._holes(at, end, Where.COMMENT)
+        return end
+
+    # ------------------------------------------------------------ redirections
+
+    def _redirection(self, command: Command, at: int) -> int:
+        match = _redirect.match(self.text, at)
+        sign = match[0] if match else ""
+        at += len(sign)
+        while self.text.startswith((" ", "\t"), at):
+            at += 1
+        if at >= len(self.text) or (self.text[at] in META and not self.text.startswith(("<(", ">("), at)):
+            return at
+        if sign in ("<<", "<<-"):
+            before = self._forced
+            self._forced = self._forced or Where.DELIMITER
+            word, at = self._word(at)
+            self._forced = before
+            self._heredocs.append((word.literal, sign == "<<-"))
+            return at
+        word, at = self._word(at)
+        if sign == "<<<":
+            command.here_strings.append(word)
+        return at
+
+    def _bodies(self, at: int) -> int:
+        """Here-documents begin after the line in which they are named."""
+        for delimiter, tabs in self._heredocs:
+            while at < len(self.text):
+                end = self.text.find("\n", at)
+                end = len(self.text) if end < 0 else end
+                line = self.text[at:end]
+                self._holes(at, end, Where.HEREDOC)
+                at = min(end + 1, len(self.text))
+                if (line.lstrip("\t") if tabs else line) == delimiter:
+                    break
+        self._heredocs.clear()
+        return at

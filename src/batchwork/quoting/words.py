@@ -1,0 +1,79 @@
+"""What is read of a shell command: where each template stands, and the simple commands with their words. No reading here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+HOLE = "\0"
+"""Stands in a command's text for a template whose value is bound (a command cannot contain a NUL)."""
+
+DYNAMIC = "\1"
+"""Stands in a word's literal for what the shell puts there: `$x`, `$(…)`, a pasted value."""
+
+PROCESS = "\3"
+"""Stands in a word's literal for `<(…)` or `>(…)`."""
+
+_assignment = re.compile(r"([A-Za-z_]\w*)(?:\[[^\]]*\])?\+?=")
+
+
+def names(text: str) -> frozenset[str]:
+    """The words of `text`."""
+    return frozenset(text.split())
+
+
+class Where(StrEnum):
+    """The place of a template in a command. The first three and a comment can be bound; arithmetic with `| int`."""
+
+    BARE = "bare word"
+    DOUBLE = "double quotes"
+    SINGLE = "single quotes"
+    COMMENT = "comment"
+    ARITHMETIC = "arithmetic"
+    BACKTICKS = "backticks"
+    BRACES = "${…}"
+    ANSI = "$'…'"
+    HEREDOC = "here-document"
+    DELIMITER = "here-document's delimiter"
+    BACKSLASH = "after a backslash"
+    DOLLAR = "after a dollar sign"
+    SUBSCRIPT = "subscript"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word. `literal` is its text without quotes; `holes` are the numbers of the templates in it, `direct` those not in `$( )`."""
+
+    literal: str
+    holes: tuple[int, ...] = ()
+    direct: tuple[int, ...] = ()
+    quoted: bool = False
+
+    @property
+    def name(self) -> str:
+        """The last part of a path: `/bin/sh` is `sh`."""
+        return self.literal.rpartition("/")[2]
+
+    @property
+    def target(self) -> str:
+        """`name=`, `name+=` or `name[…]=`, where the word has the form of an assignment; else nothing."""
+        match = _assignment.match(self.literal)
+        return match[0] if match else ""
+
+    def starts_with_hole(self) -> bool:
+        return self.literal.startswith(HOLE)
+
+    def is_option(self) -> bool:
+        return self.literal.startswith("-") and len(self.literal) > 1
+
+
+@dataclass(slots=True)
+class Command:
+    """One simple command: its words (redirections left out), what is assigned before it, what it gets from `<<<`."""
+
+    words: list[Word] = field(default_factory=list)
+    assignments: list[Word] = field(default_factory=list)
+    here_strings: list[Word] = field(default_factory=list)
+    upstream: Command | None = None
+    """The command whose output it reads through a pipe."""
