@@ -1,1 +1,1 @@
-"""Item sources, each a stream of JSON values read in pages, and the keys of items. Nothing here knows of stores or workers."""
+"""Items: where they come from, how they are read in pages, told apart by keys and grouped. What is done with them is the engine's."""

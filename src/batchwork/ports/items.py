@@ -11,7 +11,11 @@ from batchwork.jsontext import Json
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Where a source stands: a fingerprint that changes when its content may have, and whether keys can repeat."""
+    """Where a source stands: a fingerprint that changes when its content may have, and whether keys can repeat.
+
+    An empty fingerprint means that nothing is known beforehand (a command): it never matches, not even itself. Files are
+    looked at each time, so that asking again after the end tells whether one changed while it was read.
+    """
 
     fingerprint: str
     length: int | None
@@ -26,7 +30,10 @@ class ItemSource(Protocol):
         ...
 
     def pages(self, start: int, size: int) -> Iterator[Sequence[Json]]:
-        """The items from position `start` on, in pages of at most `size` (only the last may be shorter). Raises SourceError."""
+        """The items from position `start` on, in pages of 1 to `size` of them. Raises SourceError.
+
+        Pages may be short where items are large, or where a command has no more to give for now.
+        """
         ...
 
     def close(self) -> None:

@@ -1,0 +1,81 @@
+"""What all sources share: cutting items into pages, fault points, and operating system errors as SourceError. No source is here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+
+from batchwork.errors import SourceError
+from batchwork.faults import fault
+from batchwork.jsontext import Json
+
+PAGE_BYTES = 4 * 1024 * 1024
+"""A page ends early once its items took so many bytes in the file: memory is bounded by item size, not by page size."""
+
+Part = tuple[list[Json], int]
+"""Some items in a row, and the bytes that they took."""
+
+
+def into_pages(parts: Iterable[Part | None], start: int, size: int) -> Iterator[list[Json]]:
+    """Pages of at most `size` items, without the first `start`. None among the parts: nothing more for now, hand out what there is."""
+    page: list[Json] = []
+    taken = 0
+    for part in parts:
+        if part is None:
+            if page:
+                yield page
+                page, taken = [], 0
+            continue
+        items, length = part
+        if start:
+            dropped = min(start, len(items))
+            start -= dropped
+            items = items[dropped:]
+        at = 0
+        while len(page) + len(items) - at >= size:
+            cut = at + size - len(page)
+            page += items[at:cut]
+            yield page
+            page, taken, at = [], 0, cut
+        if at < len(items):
+            page += items[at:]
+            taken += length
+        if taken >= PAGE_BYTES:
+            yield page
+            page, taken = [], 0
+    if page:
+        yield page
+
+
+def watched(what: str, pages: Iterable[Sequence[Json]]) -> Iterator[Sequence[Json]]:
+    """The pages, with the fault point `items.load` before each, and errors of the operating system as SourceError about `what`."""
+    rows = iter(pages)
+    while True:
+        try:
+            fault("items.load")
+            page = next(rows, None)
+        except OSError as error:
+            raise unreadable(what, error) from error
+        if page is None:
+            return
+        yield page
+
+
+def unreadable(what: str, error: OSError) -> SourceError:
+    """The operating system's error, said of a source."""
+    reason = error.strerror or str(error)
+    hint = (
+        "paths are relative to the directory where batchwork was started"
+        if isinstance(error, FileNotFoundError)
+        else ""
+    )
+    return SourceError(f"{what}: {reason[:1].lower()}{reason[1:]}", hint)
+
+
+def digest(parts: Iterable[str]) -> str:
+    """A short fingerprint of some texts."""
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(part.encode("utf-8", "surrogatepass"))
+        total.update(b"\n")
+    return total.hexdigest()[:32]

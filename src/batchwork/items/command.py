@@ -1,0 +1,176 @@
+"""Items that a command prints: `$(command)` and `{from: command, command, format}`. Its output is streamed, never held as a whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+
+from batchwork.errors import SourceError
+from batchwork.items.base import into_pages, unreadable, watched
+from batchwork.items.lines import BLOCK_BYTES, items_of, read_jsonl, read_lines
+from batchwork.items.options import CommandOptions
+from batchwork.jsontext import Json
+from batchwork.ports import Reading
+
+ENDING_S = 0.02
+"""How often to look whether a command that closed its output has ended."""
+TAIL_BYTES = 2000
+"""So much of the end of the standard error stands in the message of a command that failed."""
+
+# The command's process group must not outlive batchwork, even when that is killed. Standard input is a pipe of which
+# batchwork holds the other end: a watcher, one of the group, waits for its end and then kills the group, itself included.
+# The command has no input, and neither the pipe nor the watcher's descriptors reach it.
+_WATCHED = 'exec 3<&0; (read -r _ <&3; kill -KILL 0) >/dev/null 2>&1 & exec /bin/sh -c "$1" </dev/null 3<&-'
+
+
+class CommandItems:
+    """The output of a command, run once for each reading, in a process group of its own. It must end with exit code 0."""
+
+    def __init__(self, options: CommandOptions, cwd: str, environ: Mapping[str, str]) -> None:
+        self._command = options.command
+        self._read = read_lines if options.format == "lines" else read_jsonl
+        self._cwd = cwd
+        self._environ = dict(environ)
+        text = " ".join(options.command.split())
+        self._name = f"the command `{text if len(text) <= 60 else text[:59] + '…'}`"
+        self._lock = threading.Lock()
+        self._run: _CommandRun | None = None
+        self._closed = False
+
+    def reading(self) -> Reading:
+        """What a command will print is not known beforehand: it has no fingerprint."""
+        return Reading("", None, distinct=False)
+
+    def pages(self, start: int, size: int) -> Iterator[Sequence[Json]]:
+        return watched(self._name, into_pages(items_of(self._name, self._blocks(), self._read), start, size))
+
+    def close(self) -> None:
+        """Ends the command and all that it started in its process group; from any thread."""
+        with self._lock:
+            self._closed = True
+            if self._run is not None:
+                self._run.stop()
+
+    def _blocks(self) -> Iterator[bytes | None]:
+        with self._lock:
+            if self._run is not None:
+                self._run.stop()
+            if self._closed:
+                raise SourceError(f"{self._name} was stopped")
+            run = self._run = _CommandRun(self._name, self._command, self._cwd, self._environ)
+        try:
+            yield from run.blocks()
+        finally:
+            run.stop()
+            run.dispose()
+
+
+class _CommandRun:
+    """One execution of the command."""
+
+    def __init__(self, name: str, command: str, cwd: str, environ: Mapping[str, str]) -> None:
+        self._name = name
+        self._errors = b""
+        self._stopped = False
+        self._stopping = threading.Lock()
+        try:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", _WATCHED, "sh", command],
+                cwd=cwd,
+                env=environ,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise unreadable(name, error) from error
+        except ValueError as error:
+            raise SourceError(f"{name} cannot be run: {error}") from error
+        self._woken, self._wake = os.pipe()
+
+    def blocks(self) -> Iterator[bytes | None]:
+        """The output as it comes; None where the command has nothing more for now."""
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        out, err = self._process.stdout.fileno(), self._process.stderr.fileno()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._woken, selectors.EVENT_READ)
+            for descriptor in (out, err):
+                os.set_blocking(descriptor, False)
+                selector.register(descriptor, selectors.EVENT_READ)
+            patience: float | None = 0.0
+            while out in selector.get_map():
+                ready = selector.select(patience)
+                self._check_stopped()
+                if not ready:
+                    yield None
+                patience = 0.0 if ready else None
+                for key, _ in ready:
+                    if block := self._take(selector, key.fd, err):
+                        yield block
+            while err in selector.get_map() and not self._has_ended():
+                for key, _ in selector.select(ENDING_S):
+                    self._check_stopped()
+                    self._take(selector, key.fd, err)
+            if err in selector.get_map():
+                self._take(selector, err, err)
+        self._check_exit()
+
+    def stop(self) -> None:
+        """Kill the group and wake a reader that waits. Again and from any thread."""
+        with self._stopping:
+            if self._stopped:
+                return
+            self._stopped = True
+            with contextlib.suppress(ProcessLookupError):
+                # The leader, not collected before, has kept the group's number from being used again.
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            os.write(self._wake, b"!")
+
+    def dispose(self) -> None:
+        """Close what was open; after `stop`, and only by the reader, who might be waiting for it."""
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+        os.close(self._woken)
+        os.close(self._wake)
+
+    def _take(self, selector: selectors.BaseSelector, descriptor: int, errors: int) -> bytes:
+        """What there is to read; the standard error is kept here, of it only the tail."""
+        try:
+            block = os.read(descriptor, BLOCK_BYTES)
+        except BlockingIOError:
+            return b""
+        if not block:
+            selector.unregister(descriptor)
+        elif descriptor == errors:
+            self._errors = (self._errors + block)[-TAIL_BYTES:]
+            return b""
+        return block
+
+    def _check_stopped(self) -> None:
+        if self._stopped:
+            raise SourceError(f"{self._name} was stopped")
+
+    def _has_ended(self) -> bool:
+        with contextlib.suppress(ChildProcessError):  # collected meanwhile
+            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+        return True
+
+    def _check_exit(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        self._check_stopped()
+        self.stop()
+        if code := self._process.returncode:
+            how = f"ended with exit code {code}" if code > 0 else f"was killed by {signal.Signals(-code).name}"
+            tail = self._errors.decode("utf-8", "replace").strip()
+            raise SourceError(f"items: {self._name} {how}" + (f": {tail}" if tail else ""))

@@ -1,0 +1,138 @@
+"""Pages of items as units: numbered, with their keys, one item or one batch each. Nothing is matched with the store here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from batchwork.items.keys import KeyGuard
+from batchwork.jsontext import Json, canonical
+from batchwork.model import BatchView, Units
+
+KeysOf: TypeAlias = Callable[[Sequence[Json], int], Sequence[str]]
+"""(values, position of the first) → their keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """Some items with their keys and positions. `repeated` are offsets of items whose key had been seen before."""
+
+    indexes: Sequence[int]
+    keys: Sequence[str]
+    values: Sequence[Json]
+    repeated: Sequence[int] = ()
+
+    def without(self, offsets: Sequence[int]) -> Keyed:
+        """All but the items at `offsets`."""
+        left_out = {*offsets}
+        kept = [offset for offset in range(len(self.keys)) if offset not in left_out]
+        return self.pick(kept)
+
+    def pick(self, offsets: Sequence[int]) -> Keyed:
+        """The items at `offsets`."""
+        return Keyed(
+            [self.indexes[at] for at in offsets], [self.keys[at] for at in offsets], [self.values[at] for at in offsets]
+        )
+
+
+def keyed(pages: Iterator[Sequence[Json]], position: int, keys_of: KeysOf, guard: KeyGuard | None) -> Iterator[Keyed]:
+    """The pages with keys that are unique in this reading, the first item standing at `position`. Raises SourceError.
+
+    Without a guard the keys must be known to be distinct.
+    """
+    for values in pages:
+        keys = keys_of(values, position)
+        checked = guard.check(keys, position) if guard is not None else None
+        indexes = range(position, position + len(values))
+        if checked is None:
+            yield Keyed(indexes, keys, values)
+        else:
+            yield Keyed(indexes, checked.keys, values, checked.repeated)
+        position += len(values)
+
+
+NO_UNITS = Units((), (), (), ())
+
+
+class Grouping:
+    """Makes units of items as they come, `batch_size` consecutive ones being a batch.
+
+    With `each` item a unit is an item; with `views` (the task uses `batch`) it is given out once its batch is complete.
+    With `each` batch a unit is a batch: its value is the list of values, its key a hash of its members' keys, its index
+    the number of the batch. `seq` and `batch` are the numbers of the next unit and batch; both may be set.
+    """
+
+    def __init__(
+        self,
+        each: Literal["item", "batch"],
+        batch_size: int,
+        *,
+        views: bool = False,
+        total: int | None = None,
+        seq: int = 0,
+    ) -> None:
+        self._each, self._size, self._views = each, batch_size, views
+        self.total = total
+        self.seq = seq
+        self.batch = 0
+        self._rest = Keyed([], [], [])
+
+    def add(self, items: Keyed) -> Units:
+        """The units that are complete with these items."""
+        if self._each == "item" and not self._views:
+            return self._units(items, None)
+        if self._rest.keys:
+            items = _joined(self._rest, items)
+        full = len(items.keys) - len(items.keys) % self._size
+        self._rest = _cut(items, full, len(items.keys))
+        return self._batches(_cut(items, 0, full))
+
+    def end(self) -> Units:
+        """The last units: the source has ended."""
+        rest, self._rest = self._rest, Keyed([], [], [])
+        return self._batches(rest)
+
+    @property
+    def waiting(self) -> int:
+        """Items that wait for their batch to be complete."""
+        return len(self._rest.keys)
+
+    def _units(self, items: Keyed, views: Sequence[BatchView] | None) -> Units:
+        count = len(items.keys)
+        seqs = range(self.seq, self.seq + count)
+        self.seq += count
+        return Units(seqs, items.indexes, items.keys, items.values, None, views)
+
+    def _batches(self, items: Keyed) -> Units:
+        count = len(items.keys)
+        if not count:
+            return NO_UNITS
+        groups = [items.values[at : at + self._size] for at in range(0, count, self._size)]
+        first, self.batch = self.batch, self.batch + len(groups)
+        views = None
+        if self._views:
+            views = [BatchView(first + number, group, self.total) for number, group in enumerate(groups)]
+        if self._each == "item":
+            spread = views and [view for view in views for _ in range(view.size)]
+            return self._units(items, spread)
+        members = [items.keys[at : at + self._size] for at in range(0, count, self._size)]
+        seqs = range(self.seq, self.seq + len(groups))
+        self.seq += len(groups)
+        keys = [batch_key(keys) for keys in members]
+        values: list[Json] = [[*group] for group in groups]
+        return Units(seqs, range(first, self.batch), keys, values, members, views)
+
+
+def batch_key(members: Sequence[str]) -> str:
+    """The key of a batch: a hash of its members' keys, in their order."""
+    return "batch:" + hashlib.sha256(canonical([*members]).encode()).hexdigest()[:24]
+
+
+def _cut(items: Keyed, start: int, stop: int) -> Keyed:
+    return Keyed(items.indexes[start:stop], items.keys[start:stop], items.values[start:stop])
+
+
+def _joined(first: Keyed, then: Keyed) -> Keyed:
+    return Keyed([*first.indexes, *then.indexes], [*first.keys, *then.keys], [*first.values, *then.values])

@@ -1,0 +1,134 @@
+"""Identity of items: their keys, and a guard that tells repeated ones apart in memory that does not grow. Templates are the engine's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from json.encoder import encode_basestring as quoted  # of C where there is one
+from typing import Literal, TypeAlias
+
+from batchwork.errors import SourceError
+from batchwork.jsontext import KEY_MAX, Json, default_key
+
+OnDuplicate: TypeAlias = Literal["keep", "skip", "error"]
+Known: TypeAlias = Callable[[Sequence[str]], Collection[str]]
+"""Which of these keys were seen earlier in this reading and are recorded; a mapping gives their positions too."""
+
+FILTER_WORDS = 1 << 20
+"""64-bit words of the filter: 8 MiB, of which the system hands out only the pages that are touched."""
+COPIES_MOST = 100_000
+"""Repeated keys whose last number is remembered; a forgotten one is counted again from 1."""
+
+_SHORT = 10**KEY_MAX
+
+
+def default_keys(values: Sequence[Json], position: int = 0) -> list[str]:
+    """The default keys of a page of items, `position` being the first one's. Raises SourceError for what is not JSON data."""
+    kinds = set(map(type, values))
+    if kinds == {int}:
+        numbers: Sequence[int] = values  # type: ignore[assignment]  # all are whole numbers
+        if max(map(abs, numbers)) < _SHORT:
+            return [*map(str, numbers)]
+    elif kinds == {str}:
+        texts: Sequence[str] = values  # type: ignore[assignment]
+        keys = [*map(quoted, texts)]
+        if max(map(len, keys)) <= KEY_MAX and all(map(str.isascii, keys)):
+            return keys
+    found = []
+    for offset, value in enumerate(values):
+        try:
+            found.append(default_key(value))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise SourceError(f"items: number {position + offset} (from 0) has no key: {error}") from error
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The keys of a page, all of them new in this reading. `repeated` are the offsets of those that had to be numbered."""
+
+    keys: Sequence[str]
+    repeated: Sequence[int] = ()
+
+
+class KeyGuard:
+    """Finds keys that come again in one reading of a source: `KEY`, `KEY#1`, `KEY#2`, …, or an error.
+
+    It remembers each key by four bits in one word of a fixed filter. Only a key whose bits are all set may have been
+    seen; then the keys that are not recorded yet decide, and else `known`. Call `release` with keys once `known` would
+    find them: until then they are held here.
+    """
+
+    def __init__(self, on_duplicate: OnDuplicate, known: Known) -> None:
+        self._error = on_duplicate == "error"
+        self._known = known
+        self._words = memoryview(bytearray(FILTER_WORDS * 8)).cast("Q")
+        self._held: dict[str, int] = {}
+        self._copies: dict[str, int] = {}
+
+    def check(self, keys: Sequence[str], position: int) -> Checked:
+        """The keys of the next page, whose first item stands at `position`. Raises SourceError with `error`."""
+        suspects = self._sift(keys)
+        if not suspects:
+            self._held.update(zip(keys, range(position, position + len(keys)), strict=True))
+            return Checked(keys)
+        return self._settle(keys, position, {*suspects})
+
+    def release(self, keys: Sequence[str]) -> None:
+        """These keys are recorded: from now on `known` answers for them."""
+        for key in keys:
+            self._held.pop(key, None)
+
+    def _sift(self, keys: Sequence[str]) -> list[int]:
+        """Put the keys into the filter; the offsets of those that seem to be there already."""
+        words = self._words
+        suspects = []
+        for offset, code in enumerate(map(hash, keys)):
+            at = code & 0xFFFFF  # the low 20 bits choose the word, four times 6 further bits its bits
+            bits = (
+                1 << (code >> 20 & 63) | 1 << (code >> 26 & 63) | 1 << (code >> 32 & 63) | 1 << (code >> 38 & 63)
+            )  # fmt: skip
+            word = words[at]
+            if word & bits == bits:
+                suspects.append(offset)
+            else:
+                words[at] = word | bits
+        return suspects
+
+    def _settle(self, keys: Sequence[str], position: int, suspects: set[int]) -> Checked:
+        held = self._held
+        recorded = self._known([*{keys[offset]: None for offset in sorted(suspects) if keys[offset] not in held}])
+        unique: list[str] = []
+        repeated: list[int] = []
+        for offset, key in enumerate(keys):
+            if key in held or (offset in suspects and key in recorded):
+                if self._error:
+                    raise self._twice(key, recorded, position + offset)
+                repeated.append(offset)
+                key = self._numbered(key)  # noqa: PLW2901
+            held[key] = position + offset
+            unique.append(key)
+        return Checked(unique, repeated)
+
+    def _numbered(self, key: str) -> str:
+        """The first `KEY#n` that is free."""
+        number = self._copies.get(key, 0) + 1
+        while self._is_taken(name := f"{key}#{number}"):
+            number += 1
+        if len(self._copies) >= COPIES_MOST and key not in self._copies:
+            self._copies.clear()
+        self._copies[key] = number
+        return name
+
+    def _is_taken(self, key: str) -> bool:
+        return bool(self._sift([key])) and (key in self._held or key in self._known([key]))
+
+    def _twice(self, key: str, recorded: Collection[str], position: int) -> SourceError:
+        first = self._held.get(key)
+        if first is None and isinstance(recorded, Mapping):
+            first = recorded.get(key)
+        where = f"at {first} and {position}" if first is not None else f"at {position} and before"
+        return SourceError(
+            f"items: the key {key!r} comes twice, {where} (positions count from 0)",
+            "write a `key` that tells the items apart, or `on_duplicate: keep` or `skip`",
+        )

@@ -1,0 +1,85 @@
+"""Items that are already there: a list as written or rendered, and lazy sequences such as the results of earlier steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol, runtime_checkable
+
+from batchwork.errors import SourceError
+from batchwork.items.base import digest, watched
+from batchwork.jsontext import Json, encode
+from batchwork.ports import Reading
+
+
+@runtime_checkable
+class Sliceable(Protocol):
+    """A sequence that is read page by page: it has a length, and a slice of it is a list (or something to iterate over).
+
+    With an attribute `fingerprint` (a text that changes when the content may have) a resume can go on where it was.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> Sequence[Json]: ...
+
+
+class ListItems:
+    """The elements of a list."""
+
+    def __init__(self, items: Sequence[Json]) -> None:
+        self._items = items
+
+    def reading(self) -> Reading:
+        items = self._items
+        try:
+            content = digest(encode(items[at : at + 1000]) for at in range(0, len(items), 1000))
+        except (TypeError, ValueError) as error:
+            raise SourceError(f"items: an element is not JSON data: {error}") from error
+        return Reading(f"list:{len(items)}:{content}", len(items), distinct=False)
+
+    def pages(self, start: int, size: int) -> Iterator[Sequence[Json]]:
+        items = self._items
+        return watched("items", (items[at : at + size] for at in range(start, len(items), size)))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class SequenceItems:
+    """The elements of a lazy sequence, of which one page at a time is in memory."""
+
+    def __init__(self, items: Sliceable) -> None:
+        self._items = items
+
+    def reading(self) -> Reading:
+        mark = getattr(self._items, "fingerprint", "")
+        length = len(self._items)
+        return Reading(f"sequence:{length}:{mark}" if mark else "", length, distinct=False)
+
+    def pages(self, start: int, size: int) -> Iterator[Sequence[Json]]:
+        items = self._items
+        return watched("items", (list(items[at : at + size]) for at in range(start, len(items), size)))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def open_value(value: object) -> ListItems | SequenceItems:
+    """The source for a rendered value: a list, or a sequence of results. Raises SourceError for anything else."""
+    if isinstance(value, list):
+        return ListItems(value)
+    if isinstance(value, Sliceable) and not isinstance(value, str | bytes | dict):
+        return SequenceItems(value)
+    kind = (
+        "null"
+        if value is None
+        else {"str": "a text", "dict": "a mapping", "bool": "true or false"}.get(
+            type(value).__name__, f"{type(value).__name__} {value!r}"[:60]
+        )
+    )
+    hint = (
+        "a text is not taken apart; write a list, `$(command)` or `{from: lines, path: …}`"
+        if isinstance(value, str)
+        else ""
+    )
+    raise SourceError(f"items: expected a list or a sequence of results, got {kind}", hint)

@@ -1,0 +1,66 @@
+"""What every ItemSource must do, as tests: subclass ItemSourceContract for your own and run it with pytest. No fakes here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from batchwork.jsontext import Json, canonical
+from batchwork.ports import ItemSource
+
+
+class ItemSourceContract:
+    """Subclass it and give `source`, which opens a fresh source, and `expected`, its items (at least seven)."""
+
+    def source(self) -> ItemSource:
+        """A source that nothing has been read from."""
+        raise AssertionError("a subclass gives its source")
+
+    def expected(self) -> Sequence[Json]:
+        """What the source holds."""
+        raise AssertionError("a subclass says what its source holds")
+
+    def _read(self, start: int, size: int) -> list[Json]:
+        source = self.source()
+        try:
+            pages = list(source.pages(start, size))
+        finally:
+            source.close()
+        assert all(1 <= len(page) <= size for page in pages), f"a page is empty or has more than {size} items"
+        return [item for page in pages for item in page]
+
+    def test_all_items_come_in_order_whatever_the_page_size(self) -> None:
+        for size in (1, 2, 3, 1000):
+            assert canonical(self._read(0, size)) == canonical([*self.expected()]), f"page size {size}"
+
+    def test_reading_can_start_anywhere(self) -> None:
+        expected = [*self.expected()]
+        assert len(expected) >= 7
+        for start in (1, 2, 5, len(expected) - 1, len(expected), len(expected) + 3):
+            assert canonical(self._read(start, 2)) == canonical(expected[start:]), f"start {start}"
+
+    def test_the_reading_is_true(self) -> None:
+        source = self.source()
+        reading = source.reading()
+        source.close()
+        expected = [*self.expected()]
+        assert reading.length in {None, len(expected)}
+        if reading.distinct:
+            assert len({canonical(item) for item in expected}) == len(expected)
+
+    def test_the_fingerprint_is_the_same_while_nothing_changes(self) -> None:
+        first, second = self.source(), self.source()
+        assert first.reading().fingerprint == second.reading().fingerprint
+        first.close()
+        second.close()
+
+    def test_closing_early_and_twice_is_fine(self) -> None:
+        source = self.source()
+        pages = source.pages(0, 1)
+        assert canonical([*next(pages)]) == canonical([self.expected()[0]])
+        source.close()
+        source.close()
+
+    def test_closing_a_source_that_was_never_read_is_fine(self) -> None:
+        source = self.source()
+        source.close()
+        assert source is not None

@@ -1,0 +1,102 @@
+"""Each source keeps the contract of ItemSource."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from batchwork.items.literal import open_value
+from batchwork.items.opening import open_source
+from batchwork.jsontext import Json
+from batchwork.ports import ItemSource
+from batchwork.testing.source_contract import ItemSourceContract
+
+TEXTS: list[Json] = ["a", "b c", "ü", "'", "a", "$(id)", "007", "-rf"]
+VALUES: list[Json] = [1, "x", None, True, {"a": [1, {"b": None}]}, 2**70, 1.5, "\ud800", [], "1"]
+
+
+class Lazy:
+    """Gives slices as a store's results do."""
+
+    fingerprint = "v1"
+
+    def __init__(self, items: Sequence[Json]) -> None:
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, part: slice) -> Sequence[Json]:
+        assert isinstance(part, slice)
+        return tuple(self._items[part])
+
+
+@pytest.fixture(autouse=True)
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    if request.instance is not None:
+        request.instance.folder = tmp_path
+        (tmp_path / "items.txt").write_text("\n".join(map(str, TEXTS)) + "\n")
+        (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, VALUES)))
+
+
+class Base(ItemSourceContract):
+    folder: Path
+    items: Sequence[Json] = VALUES
+
+    def expected(self) -> Sequence[Json]:
+        return self.items
+
+    def open(self, kind: str, **options: Json) -> ItemSource:
+        return open_source(kind, options, str(self.folder), os.environ)
+
+
+class TestList(Base):
+    def source(self) -> ItemSource:
+        return open_value([*VALUES])
+
+
+class TestLazySequence(Base):
+    def source(self) -> ItemSource:
+        return open_value(Lazy(VALUES))
+
+
+class TestRange(Base):
+    items = range(10, 24, 2)  # type: ignore[assignment]
+
+    def source(self) -> ItemSource:
+        return self.open("range", start=10, stop=24, step=2)
+
+
+class TestRangeDownwards(Base):
+    items = [5, 3, 1, -1, -3, -5, -7]
+
+    def source(self) -> ItemSource:
+        return self.open("range", start=5, step=-2, count=7)
+
+
+class TestLines(Base):
+    items = TEXTS
+
+    def source(self) -> ItemSource:
+        return self.open("lines", path="items.txt")
+
+
+class TestJsonl(Base):
+    def source(self) -> ItemSource:
+        return self.open("jsonl", path="items.jsonl")
+
+
+class TestCommand(Base):
+    items = TEXTS
+
+    def source(self) -> ItemSource:
+        return self.open("command", command="cat items.txt")
+
+
+class TestCommandPrintingJson(Base):
+    def source(self) -> ItemSource:
+        return self.open("command", command="cat items.jsonl", format="jsonl")
