@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 import click
 
 from batchwork.alike import Alike, group
-from batchwork.cli.look import Wanted, error_line, failures, looking, the_run, the_steps, unit_json, units
+from batchwork.cli.look import Wanted, error_line, failures, looking, the_steps, unit_json, units
 from batchwork.cli.options import Command, json_option, run_argument, step_option, store_option
 from batchwork.cli.output import Output, note
+from batchwork.engine.lifecycle import find_run
 from batchwork.jsontext import encode
 from batchwork.model import UnitStatus
 from batchwork.ports.store import UnitView
@@ -32,7 +33,7 @@ def items_command(run: str | None, status: str | None, step: str | None, as_json
     wanted: Wanted = None if status is None else "in_doubt" if status == "in_doubt" else UnitStatus(status)
     out = Output()
     with looking(store) as opened:
-        steps = the_steps(opened, the_run(opened, run), step)
+        steps = the_steps(opened, find_run(opened, run), step)
         found = (unit for record in steps for unit in units(opened, record, wanted))
         if as_json:
             for unit in found:
@@ -66,7 +67,7 @@ def errors_command(run: str | None, step: str | None, as_json: bool, store: str 
     """Show what failed in RUN (the latest run by default), alike failures together."""
     out = Output()
     with looking(store) as opened:
-        record = the_run(opened, run)
+        record = find_run(opened, run)
         groups = group(failures(opened, the_steps(opened, record, step)))
     if as_json:
         for alike in groups:

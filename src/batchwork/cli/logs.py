@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import click
 
-from batchwork.cli.look import error_line, item_text, looking, the_run, the_steps, units_of_key
+from batchwork.cli.look import error_line, item_text, looking, the_steps, units_of_key
 from batchwork.cli.options import Command, step_option, store_option
 from batchwork.cli.output import Output
+from batchwork.engine.lifecycle import find_run
 from batchwork.errors import RunRefused, UsageError
 from batchwork.jsontext import decode
 from batchwork.model import AttemptRecord, LogRecord, StepRecord
@@ -30,7 +31,7 @@ def logs_command(words: tuple[str, ...], step: str | None, store: str | None) ->
     run, key = (words[0], words[1]) if len(words) == 2 else (None, words[0])
     out = Output()
     with looking(store) as opened:
-        record = the_run(opened, run)
+        record = find_run(opened, run)
         found = units_of_key(opened, the_steps(opened, record, step), key)
         if not found:
             raise RunRefused(

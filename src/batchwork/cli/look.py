@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from typing import Literal
 
 from batchwork.cli.output import note
-from batchwork.clock import SystemClock
-from batchwork.errors import RunRefused, UsageError
+from batchwork.cli.where import place
+from batchwork.errors import UsageError
 from batchwork.jsontext import default_key, encode
 from batchwork.model import Failure, RunRecord, StepRecord, UnitStatus
 from batchwork.ports.store import Store, UnitView
 from batchwork.report import error_json
 from batchwork.spelling import suggest
+from batchwork.store import open_store
 
 PAGE = 1000
 
@@ -23,28 +24,11 @@ Wanted = UnitStatus | Literal["in_doubt"] | None
 @contextmanager
 def looking(where: str | None) -> Iterator[Store]:
     """The store that `--store` names, for looking only; closed at the end. Raises StoreError where there is none."""
-    from batchwork.store.open import open_store
-
-    store = open_store(where, "full", lambda text: note(f"warning: {text}"), SystemClock())
+    store = open_store(place(where).store, "full", lambda text: note(f"warning: {text}"), create=False)
     try:
         yield store
     finally:
         store.close()
-
-
-def the_run(store: Store, run: str | None) -> RunRecord:
-    """The run of that id, or the latest. Raises RunRefused."""
-    if run is not None:
-        found = store.run(run)
-        if found is not None:
-            return found
-        known = [record.id for record in store.runs()]
-        hint = suggest(run, known) or "`batchwork runs` lists the runs that there are"
-        raise RunRefused(f"there is no run `{run}` in {store.describe()}", hint)
-    runs = store.runs()
-    if not runs:
-        raise RunRefused(f"there is no run in {store.describe()} yet", "`batchwork run WORKFLOW` starts one")
-    return runs[0]
 
 
 def the_steps(store: Store, run: RunRecord, step: str | None) -> list[StepRecord]:

@@ -44,7 +44,7 @@ def store_option(command: F) -> F:
         "--store",
         metavar="PATH_OR_URL",
         envvar="BATCHWORK_STORE",
-        help="Where state is kept: a folder, or a postgresql:// URL. Default: $BATCHWORK_STORE, else .batchwork",
+        help="Where state is kept: a folder, a file (x.db) or a URL. Default: $BATCHWORK_STORE, else .batchwork",
     )(command)
 
 
@@ -61,3 +61,13 @@ def json_option(help_text: str) -> Callable[[F], F]:
 def step_option(help_text: str) -> Callable[[F], F]:
     """`--step S`."""
     return click.option("--step", "step", metavar="STEP", help=help_text)
+
+
+def parallel_option(command: F) -> F:
+    """`--max-parallel N`."""
+    return click.option(
+        "--max-parallel",
+        type=click.IntRange(1),
+        metavar="N",
+        help="At most N attempts at once in each step; lowers what the workflow says. Default: what it says.",
+    )(command)

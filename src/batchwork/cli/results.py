@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import click
 
-from batchwork.cli.look import error_line, looking, the_run, the_steps, units
+from batchwork.cli.look import error_line, looking, the_steps, units
 from batchwork.cli.options import Command, run_argument, step_option, store_option
 from batchwork.cli.output import Output, note
+from batchwork.engine.lifecycle import find_run
 from batchwork.errors import OutputError, RunRefused
 from batchwork.jsontext import encode
 from batchwork.model import RunRecord, StepRecord
@@ -32,7 +33,7 @@ def results_command(run: str | None, step: str | None, shape: str | None, path: 
     """Export the results of a step of RUN (the latest run by default), one for each item, in input order."""
     shape = shape or ("jsonl" if path else "table")
     with looking(store) as opened:
-        record = the_run(opened, run)
+        record = find_run(opened, run)
         chosen = _chosen(opened, record, step)
         found = (unit for unit in _exported(opened, chosen))
         if path is not None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import click
 
-from batchwork.cli.options import Command, F, store_option
+from batchwork.cli.options import Command, F, parallel_option, store_option
 from batchwork.cli.reading import workflow_arguments
 from batchwork.cli.watching import watching_options
 from batchwork.errors import UsageError
@@ -30,12 +30,7 @@ def _later_options(command: F) -> F:
 @workflow_arguments
 @click.option("--run-id", metavar="ID", help="Name of the run: letters, digits, `.`, `_`, `-`. Default: date, time.")
 @store_option
-@click.option(
-    "--max-parallel",
-    type=click.IntRange(1),
-    metavar="N",
-    help="At most N attempts at once in each step; lowers what the workflow says. Default: what it says.",
-)
+@parallel_option
 @click.option(
     "--durability",
     type=click.Choice(("full", "fast")),
@@ -58,7 +53,7 @@ def run_command(
     run_id: str | None,
     store: str | None,
     max_parallel: int | None,
-    durability: str,
+    durability: Literal["full", "fast"],
     dry_run: bool,
     go_on: bool,
     progress: str,
@@ -74,7 +69,7 @@ def run_command(
         _refuse_id(run_id)
     from batchwork.cli.reading import read_plan
 
-    plan = read_plan(workflow, given, params_file, max_parallel)
+    plan = read_plan(workflow, given, params_file)
     if dry_run:
         from batchwork.cli.plan import show_plan
 
@@ -91,7 +86,7 @@ def run_command(
         if found is not None:
             from batchwork.cli.assemble import resume
 
-            return resume(found, store, watch, accept_changes=False)
+            return resume(found, store, watch, accept_changes=False, max_parallel=max_parallel)
     return start(plan, store, watch, run_id, durability, max_parallel)
 
 

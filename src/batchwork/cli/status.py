@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 import click
 
 from batchwork.cli.closing import failure_lines, next_lines
-from batchwork.cli.look import looking, the_run, the_steps
+from batchwork.cli.look import looking, the_steps
 from batchwork.cli.options import Command, json_option, run_argument, store_option
 from batchwork.cli.output import Output
 from batchwork.clock import SystemClock
+from batchwork.engine.lifecycle import find_run
 from batchwork.jsontext import encode
 from batchwork.model import RunRecord, RunStatus, Sample
 from batchwork.ports.store import Store
@@ -31,7 +32,7 @@ def status_command(run: str | None, watch: bool, as_json: bool, store: str | Non
     out = Output()
     while True:
         with looking(store) as opened:
-            record = the_run(opened, run)
+            record = find_run(opened, run)
             run = record.id
             summary = summarize(
                 record, the_steps(opened, record, None), opened.samples(record.id), SystemClock().wall_ms()
