@@ -34,14 +34,14 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f"did you mean `{found}`?" if found else ""
 
 
-def listing(words: Iterable[str], limit: int = 20) -> str:
+def listing(words: Iterable[str], limit: int = 20, last: str = "and") -> str:
     """Names for a message: "`a`, `b` and `c`", cut after `limit`."""
     names = [f"`{word}`" for word in words]
     if not names:
         return "none"
     if len(names) > limit:
         return ", ".join(names[:limit]) + f" and {len(names) - limit} more"
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return f" {last} ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _plain(word: str) -> str:

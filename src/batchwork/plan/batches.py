@@ -72,7 +72,7 @@ def _key(spec: BatchSpec, knowns: Knowns) -> Template | None:
         return None
     names = knowns.names | {"item", "index"} | ({spec.arg_name} if spec.arg_name else set())
     template = knowns.template(spec.key, names)
-    if template is not None and not template.roots & {"item", spec.arg_name, "index"}:
+    if template is not None and template.needs <= names and not template.roots & {"item", spec.arg_name, "index"}:
         message = "`key` is the same for every item"
         knowns.problems.append(Problem(spec.key.place, message, 'use the item in it, for example "{{ item.id }}"'))
     return template

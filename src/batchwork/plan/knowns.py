@@ -21,6 +21,12 @@ UNIT_NAMES: Final = frozenset({"key", "index", "attempt", "idempotency_key"})
 ITEM_NAMES: Final = UNIT_NAMES | {"item", "batch"}
 RESERVED: Final = CONSTANT_NAMES | ITEM_NAMES | {"error"}
 """What outputs may not be called."""
+_ELSEWHERE: Final = {
+    "item": "`item` is there only in the task of a step with items (`task: batch`, or `for_each`)",
+    "batch": "`batch` is there only in the task of a step with items (`task: batch`, or `for_each`)",
+    "error": "`error` is there only in `on_item_error` and `on_error`",
+    **dict.fromkeys(UNIT_NAMES, "that is there only in what is run, once for each attempt"),
+}
 
 
 @dataclass(slots=True)
@@ -65,7 +71,7 @@ class Knowns:
         except WorkflowError as error:
             self.problems.extend(error.problems)
             return None
-        self.problems.extend(unknown_names(value, names))
+        self.problems.extend(map(self._explained, unknown_names(value, names)))
         if check_marks:
             self.problems.extend(misplaced(value))
         return value
@@ -77,8 +83,18 @@ class Knowns:
         except WorkflowError as error:
             self.problems.extend(error.problems)
             return None
-        self.problems.extend(unknown_names(template, names))
+        self.problems.extend(map(self._explained, unknown_names(template, names)))
         return template
+
+    def _explained(self, problem: Problem) -> Problem:
+        """An unknown name with what it may have been meant to be."""
+        name = problem.message.split("`")[1]
+        if name in _ELSEWHERE:
+            return Problem(problem.place, problem.message, _ELSEWHERE[name])
+        if self.spec.params is None and "did you mean" not in problem.hint:
+            hint = f"a parameter is given as {name}=VALUE. {problem.hint}"
+            return Problem(problem.place, problem.message, hint)
+        return problem
 
     # ------------------------------------------------------------ settings
 
@@ -99,7 +115,7 @@ class Knowns:
         try:
             value = template.render(self.scope())
         except RenderError as error:
-            self.problems.append(Problem(setting.node.place, error.message, error.hint))
+            self.problems.append(Problem(setting.node.place, error.message))
             return None
         return setting.read(node_of(value, setting.node.place), self.problems)
 

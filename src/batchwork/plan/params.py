@@ -134,7 +134,9 @@ def _check(spec: ParamSpec, value: Json, place: Place, problems: list[Problem]) 
                 if isinstance(value, str)
                 else ""
             )
-            message = f"parameter `{spec.name}` must be one of {listing(map(_plain, choices))}, but it is {shown}"
+            message = (
+                f"parameter `{spec.name}` must be one of {listing(map(_plain, choices), last='or')}, but it is {shown}"
+            )
             problems.append(Problem(at, message, near))
 
 

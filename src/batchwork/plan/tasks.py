@@ -30,6 +30,14 @@ _WORDS = {
     "object": "a mapping",
     "null": "empty",
 }
+_USUAL = {
+    "bash": "shell",
+    "sh": "shell",
+    "command": "shell",
+    "http": "http_request",
+    "print": "echo",
+    "script": "shell",
+}
 _PART = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 
 
@@ -64,7 +72,7 @@ def plan_task(spec: TaskSpec, names: frozenset[str], knowns: Knowns, shared: boo
             fields[name] = value
     for name, field in declared.items():
         if field.required and name not in entries:
-            knowns.problems.append(Problem(spec.place, f"`{name}` is required in a `{task.name}` task"))
+            knowns.problems.append(Problem(spec.place, f"`{name}` is required in the task `{task.name}`"))
     if len(fields) == len(entries) and len(knowns.problems) == count:
         knowns.problems.extend(task.check(fields, names, spec.place))
         knowns.warnings.extend(task.warn(fields, names, spec.place))
@@ -96,7 +104,12 @@ def _no_such_type(spec: TaskSpec) -> Problem:
         message = f"the task type `{spec.type}` is not there yet: it comes later"
         return Problem(spec.type_place, message, f"there are: {listing(task_names())} and, for a step, `batch`")
     names = task_names()
-    hint = suggest(spec.type, [*names, "batch"]) or f"there are: {listing(names)} and, for a step, `batch`"
+    usual = _USUAL.get(spec.type)
+    hint = (
+        f"did you mean `{usual}`?"
+        if usual
+        else suggest(spec.type, [*names, "batch"]) or f"there are: {listing(names)} and, for a step, `batch`"
+    )
     return Problem(spec.type_place, f"unknown task type `{spec.type}`", hint)
 
 
@@ -104,7 +117,7 @@ def _unknown(name: str, entry: Entry, task: Task, declared: Mapping[str, Any]) -
     if name in LATER_FIELDS.get(task.name, ()):
         return Problem(entry.place, f"`{name}` is not there yet: it comes later")
     hint = suggest(name, [*declared, "retry", "timeout"]) or f"there are: {listing(declared)}"
-    return Problem(entry.place, f"unknown field `{name}` in a `{task.name}` task", hint)
+    return Problem(entry.place, f"unknown field `{name}` in the task `{task.name}`", hint)
 
 
 def _note_near(name: str, entry: Entry, declared: Mapping[str, Any], knowns: Knowns) -> None:
@@ -149,6 +162,9 @@ def _said(name: str, node: Node, text: str) -> Problem:
     kinds = [_WORDS.get(kind.strip(), kind.strip()) for kind in match[1].split("|")]
     expected = " or ".join(kind for kind in kinds if kind != "empty") or "empty"
     path = match[3] or ""
+    if "[...]" in path:  # it does not say which one
+        message = f"a value in `{name}` must be {expected}, but it is {_WORDS.get(match[2] or '', match[2])}"
+        return Problem(node.place, message)
     found = f"{_WORDS.get(match[2] or '', match[2])}" if path else describe(node)
     return Problem(_inside(node, path), f"`{name}{path}` must be {expected}, but it is {found}")
 

@@ -118,7 +118,7 @@ class _Composer:
             node = self._node(event)
             if node is not None:
                 root = node
-        return root
+        return None if self.wrong else root  # what is read of a wrong template only leads to more messages
 
     def _node(self, event: yaml.Event) -> Node | None:
         """Take one event; the root once it is complete."""

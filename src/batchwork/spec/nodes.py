@@ -69,8 +69,10 @@ def node_of(value: object, place: Place) -> Node:
         return MapNode(place, {str(key): Entry(place, node_of(part, place)) for key, part in value.items()})
     if isinstance(value, str):
         return ScalarNode(place, value, value, "quoted")
-    if value is None or isinstance(value, (bool, int, float)):
-        return ScalarNode(place, value, "null" if value is None else str(value))
+    if value is None:
+        return ScalarNode(place, None, "null")
+    if isinstance(value, (bool, int, float)):
+        return ScalarNode(place, value, str(value).lower())
     if isinstance(value, Sequence):
         return ListNode(place, tuple(node_of(part, place) for part in value))
     return ScalarNode(place, str(value), str(value), "quoted")
@@ -103,9 +105,9 @@ def text_place(node: Node) -> Place:
 def describe(node: Node) -> str:
     """What a node is, for "… but this is …"."""
     if isinstance(node, MapNode):
-        return "a mapping"
+        return "a mapping" if node.entries else "an empty mapping"
     if isinstance(node, ListNode):
-        return "a list"
+        return "a list" if node.items else "an empty list"
     value = node.value
     if value is None:
         return "empty" if not node.text else "null"

@@ -100,7 +100,7 @@ def word(field: str, words: Sequence[L]) -> Reader[L]:
             if value == known:
                 return known
         hint = suggest(value, words) if isinstance(value, str) else ""
-        problems.append(wrong(field, listing(words).replace(" and ", " or "), node, hint))
+        problems.append(wrong(field, listing(words, last="or"), node, hint))
         return None
 
     return read
