@@ -1,0 +1,158 @@
+"""What must not be seen in logs, errors, results and the store, and taking it out of texts. Pure; nothing is looked up here.
+
+Secrets are found in the forms in which tools print them: plain, URL-encoded, escaped for JSON, Python, shells or HTML, in
+base64 at each of the three alignments, in hexadecimal. Passwords in URLs and `Authorization` headers are masked whether
+or not they are declared.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from urllib.parse import quote, quote_plus, unquote
+
+from batchwork import jsontext
+from batchwork.jsontext import Json
+
+MASK = "***"
+
+SHORTEST = 4
+"""Secrets of fewer characters are not masked: they would be found by chance everywhere."""
+
+_SHORTEST_FORM = 5
+_SHORTEST_LINE = 8
+
+# Both begin at a rare text and have bounded repeats, so that they are linear on any text.
+_url_password = re.compile(r"(://[^\s/?#@:\"'<>\\]{0,256}):([^\s/\"'<>]{1,1024})@")
+_authorization = re.compile(
+    r"(uthorization\\*[\"']?\s{0,8}(?:[:=]|,\s{0,8}(?=\\*[\"']))\s{0,8}\\*[\"']?"
+    r"(?:(?:basic|bearer|token|digest|negotiate|apikey|bot)\s{1,8})?+)(?!\{\{|\*\*\*)[^\s\"',;\\]{1,4096}",
+    re.IGNORECASE,
+)
+
+
+class Masker:
+    """Takes secrets out of texts. `too_short` are the names of those that cannot be masked."""
+
+    __slots__ = ("_forms", "too_short")
+
+    def __init__(self, secrets: Mapping[str, str], further: Iterable[str] = ()) -> None:
+        """`secrets` are values by name; `further` values have no name (passwords of URLs)."""
+        self.too_short = tuple(name for name, value in secrets.items() if len(value.strip()) < SHORTEST)
+        forms: set[str] = set()
+        for value in (*secrets.values(), *further):
+            if len(value.strip()) >= SHORTEST:
+                forms.update(_forms_of(value))
+        self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
+
+    def __call__(self, text: str) -> str:
+        """The text with every secret replaced by `***`; JSON stays JSON."""
+        cleaned = text
+        for form in self._forms:
+            if form in cleaned:
+                cleaned = cleaned.replace(form, MASK)
+        if "://" in cleaned and "@" in cleaned:
+            cleaned = _url_password.sub(rf"\1:{MASK}@", cleaned)
+        if "uthorization" in cleaned or "UTHORIZATION" in cleaned:
+            cleaned = _authorization.sub(rf"\1{MASK}", cleaned)
+        return cleaned if cleaned is text or cleaned == text else self._still_json(text, cleaned)
+
+    def _still_json(self, text: str, cleaned: str) -> str:
+        """A secret such as `1234` may have been part of a number: what was JSON is then masked value by value."""
+        if not text[:1].strip() or text[0] not in '{["-0123456789tfn' or _is_json(cleaned) or not _is_json(text):
+            return cleaned
+        return jsontext.encode(self._masked(jsontext.decode(text)))
+
+    def _masked(self, value: Json) -> Json:
+        if isinstance(value, str):
+            return self._in_text(value)
+        if isinstance(value, list):
+            return [self._masked(part) for part in value]
+        if isinstance(value, dict):
+            return {self._in_text(name): self._masked(part) for name, part in value.items()}
+        if value is None or isinstance(value, bool):
+            return value
+        number = jsontext.encode(value)
+        return value if self._in_text(number) == number else MASK
+
+    def _in_text(self, text: str) -> str:
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, MASK)
+        text = _url_password.sub(rf"\1:{MASK}@", text)
+        return _authorization.sub(rf"\1{MASK}", text)
+
+
+def cleaner(names: Iterable[str], environ: Mapping[str, str]) -> Callable[[str], str]:
+    """What masks the secrets of these names, and the passwords of URLs in the environment."""
+    return Masker({name: environ[name] for name in names if environ.get(name)}, url_passwords(environ.values()))
+
+
+def too_short(names: Iterable[str], environ: Mapping[str, str]) -> list[str]:
+    """The names of the secrets that are too short to be masked."""
+    return [name for name in names if environ.get(name) and len(environ[name].strip()) < SHORTEST]
+
+
+def url_passwords(texts: Iterable[str]) -> list[str]:
+    """The passwords in the URLs of these texts, as written and decoded."""
+    found: list[str] = []
+    for text in texts:
+        if "://" in text and "@" in text:
+            for match in _url_password.finditer(text):
+                found += {match[2], unquote(match[2])}
+    return found
+
+
+# ---------------------------------------------------------------- forms
+
+
+def _forms_of(secret: str) -> set[str]:
+    texts = {secret, secret.strip()}
+    texts.update(line.strip() for line in secret.splitlines() if len(line.strip()) >= _SHORTEST_LINE)
+    forms: set[str] = set()
+    for text in texts:
+        forms.add(text)
+        forms.update(form for form in _encoded(text) if len(form) >= _SHORTEST_FORM)
+    # What is printed as JSON may itself be a text in a JSON result.
+    for _ in range(2):
+        forms.update({json.dumps(form)[1:-1] for form in forms}, {_plain_json(form) for form in forms})
+    return forms
+
+
+def _plain_json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _encoded(text: str) -> Iterator[str]:
+    yield from (json.dumps(text)[1:-1], _plain_json(text), json.dumps(text)[1:-1].replace("/", "\\/"))
+    yield from (
+        repr(text)[1:-1],
+        ascii(text)[1:-1],
+        shlex.quote(text),
+        html.escape(text),
+        html.escape(text, quote=False),
+    )
+    octets = text.encode("utf-8", "surrogateescape")
+    yield repr(octets)[2:-1]
+    for encoded in (quote(octets, safe=""), quote(octets), quote_plus(octets)):
+        yield encoded
+        yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), encoded)
+    yield from (octets.hex(), octets.hex().upper())
+    for before in range(3):
+        padded = bytes(before) + octets
+        # Only the characters that do not depend on what stands before and after.
+        start, stop = -(-before * 8 // 6), len(padded) * 8 // 6
+        yield base64.b64encode(padded).decode()[start:stop]
+        yield base64.urlsafe_b64encode(padded).decode()[start:stop]
+
+
+def _is_json(text: str) -> bool:
+    try:
+        jsontext.decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
