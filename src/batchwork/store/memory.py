@@ -289,7 +289,8 @@ class MemoryStore:
     def results(self, step: int, start: int, limit: int) -> list[str | None]:
         with self._open():
             found = self._step(step)
-            placed = {unit.index: unit.result for unit in found.units.values() if unit.index is not None}
+            ordered = sorted(found.units.values(), key=lambda unit: unit.seq)
+            placed = {unit.index: unit.result for unit in ordered if unit.index is not None}
             gone = sum(unit.note.startswith(GONE) for unit in found.units.values())
             total = found.record.counts.total
         end = max(0 if total is None else total - gone, max(placed, default=-1) + 1)

@@ -39,10 +39,11 @@ def migrations() -> tuple[Migration, ...]:
 
 def connect(path: str, durability: Durability, warn: Warn, clock: Clock) -> apsw.Connection:
     """A connection for writing, with the settings of this store. Raises apsw.Error."""
+    logged = os.path.exists(f"{path}-wal")
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
     connection.set_busy_handler(BusyWait(path, warn, clock))
-    # Nothing is moved from the log into the database of a store that turns out not to be ours.
-    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    if logged:  # nothing is moved from it into the database of a store that turns out not to be ours
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     connection.execute(f"pragma synchronous = {'full' if durability == 'full' else 'normal'}")
     return connection
 

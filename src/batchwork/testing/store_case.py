@@ -69,7 +69,7 @@ def picture(store: Store, run: str) -> object:
             store.count(step.number),
             store.claims(step.number),
             store.next_seq(step.number),
-            store.page(step.number, -1, 10_000).seqs,
+            list(store.page(step.number, -1, 10_000).seqs),
             units := store.units(step.number, limit=10_000),
             store.results(step.number, 0, 10_000),
             [store.attempts(step.number, view.record.seq) for view in units],

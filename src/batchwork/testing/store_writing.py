@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 from batchwork.errors import RunRefused, StoreError
 from batchwork.model import (
@@ -60,7 +61,7 @@ class StoreWriting(StoreCase):
             assert_raises(RunRefused, lambda: store.create_run(run_record(), [("other", True)]))
             assert [step.name for step in store.steps("r1")] == ["s"]
             for odd in ("", ".", "..", ".a", "a/b", "a b", "x" * 65, "ü", "a\n"):
-                assert_raises(RunRefused, lambda odd=odd: store.create_run(run_record(odd), []))
+                assert_raises(RunRefused, partial(store.create_run, run_record(odd), []))
 
     def test_runs_are_listed_newest_first(self) -> None:
         with self._open() as (store, _):

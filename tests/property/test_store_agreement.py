@@ -1,0 +1,119 @@
+"""Random histories leave the same state in memory and in SQLite, also when SQLite executes each checkpoint twice."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchwork.model import AttemptRecord, Checkpoint, Claim, Counts, Handled, LogRecord, UnitRecord, UnitStatus
+from batchwork.store import open_store
+from batchwork.testing.store_case import BROKE, EXITED, commit, picture, run_record, successes
+
+SEQS = st.integers(0, 11)
+FEW = st.lists(SEQS, max_size=6, unique=True)
+FAILURES = st.sampled_from([None, BROKE, EXITED])
+
+
+@st.composite
+def records(draw: st.DrawFn) -> UnitRecord:
+    seq = draw(SEQS)
+    return UnitRecord(
+        seq=seq,
+        index=draw(st.sampled_from([None, seq, seq, seq, 11 - seq])),
+        key=f"k{seq}",
+        status=draw(st.sampled_from(UnitStatus)),
+        attempts=draw(st.integers(0, 3)),
+        value=draw(st.sampled_from([None, "1"])),
+        result=draw(st.sampled_from([None, "2"])),
+        failure=draw(FAILURES),
+        base=draw(st.integers(0, 2)),
+        doubts=draw(st.integers(0, 2)),
+        note=draw(st.sampled_from(["", "duplicate"])),
+        handled=draw(st.booleans()),
+    )
+
+
+@st.composite
+def claims(draw: st.DrawFn) -> Claim:
+    seqs = draw(st.lists(SEQS, min_size=1, max_size=4, unique=True))
+    number = draw(st.integers(1, 5))
+    return Claim(number, draw(st.integers(1, 3)), seqs, [f"k{seq}" for seq in seqs])
+
+
+@st.composite
+def rows(draw: st.DrawFn):
+    seqs = draw(FEW)
+    straight = draw(st.booleans())
+    return successes(seqs, seqs if straight else [11 - seq for seq in seqs], attempt=draw(st.integers(1, 3)))
+
+
+ATTEMPTS = st.builds(AttemptRecord, SEQS, st.integers(1, 3), st.sampled_from([BROKE, EXITED]), st.just(1), st.just(2))
+CHECKPOINTS = st.builds(
+    Checkpoint,
+    step=st.just(1),
+    claims=st.lists(claims(), max_size=2, unique_by=lambda claim: claim.id),
+    successes=st.lists(rows(), max_size=2),
+    records=st.lists(records(), max_size=3),
+    attempts=st.lists(ATTEMPTS, max_size=2),
+    logs=st.lists(st.builds(LogRecord, SEQS, st.integers(1, 2), st.text(max_size=3)), max_size=2),
+    handled=st.lists(st.builds(Handled, SEQS, FAILURES), max_size=2),
+    ended=st.lists(st.integers(1, 5), max_size=2),
+    moves=st.lists(st.tuples(SEQS, st.integers(0, 11)), max_size=4),
+    counts=st.none() | st.builds(Counts, st.none() | st.integers(12, 20), SEQS, SEQS, SEQS),
+)
+ACTS = st.one_of(
+    CHECKPOINTS,
+    CHECKPOINTS,
+    CHECKPOINTS,
+    st.tuples(st.just("reading")),
+    st.tuples(st.just("sweep"), SEQS),
+    st.tuples(st.just("reopen"), st.none() | FEW),
+    st.tuples(st.just("match"), st.lists(SEQS.map("k{}".format), max_size=4)),
+    st.tuples(st.just("results"), SEQS, SEQS),
+    st.tuples(st.just("units"), st.sampled_from(["pending", "failed", "succeeded", "skipped"]), st.just(0), SEQS),
+    st.tuples(st.just("clear")),
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(ACTS, min_size=1, max_size=12), st.booleans(), st.booleans())
+def test_memory_and_sqlite_agree(acts: list, twice: bool, owned: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        memory, sqlite = open_store("memory:"), open_store(str(Path(folder) / "s.db"), durability="fast")
+        stores = [memory, sqlite]
+        leases = []
+        for store in stores:
+            store.create_run(run_record(), [("s", True)])
+            leases += [store.lease("r1")] if owned else []
+        for act in acts:
+            answers = []
+            for store in stores:
+                if isinstance(act, Checkpoint):
+                    commit(store, act)
+                else:
+                    name, *arguments = act
+                    if name in ("reading", "sweep", "reopen", "match", "results", "units", "clear"):
+                        answers.append(getattr(store, name)(1, *arguments))
+            assert answers[1:] == answers[:1]
+            if twice and isinstance(act, Checkpoint) and not act.moves:
+                commit(memory, act)
+                commit(sqlite, act)
+        assert picture(sqlite, "r1") == picture(memory, "r1")
+        for store in stores:
+            store.close()
+
+
+@settings(max_examples=40)
+@given(st.lists(CHECKPOINTS, min_size=1, max_size=8))
+def test_executing_a_checkpoint_again_at_once_changes_nothing(checkpoints: list[Checkpoint]) -> None:
+    store = open_store("memory:")
+    store.create_run(run_record(), [("s", True)])
+    for checkpoint in checkpoints:
+        commit(store, checkpoint)
+        before = picture(store, "r1")
+        commit(store, checkpoint)
+        assert picture(store, "r1") == before
+    store.close()
