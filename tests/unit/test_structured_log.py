@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from batchwork.engine.structured_log import StructuredLog
-from batchwork.events import RunFinished, Warned
-from batchwork.model import RunStatus
+from batchwork.events import Progressed, RunFinished, Said, Warned
+from batchwork.model import Counts, RunStatus
 from batchwork.testing.fakes import StillClock
 
 
@@ -31,6 +31,17 @@ def test_events_are_lines_with_a_time(tmp_path: Path) -> None:
     assert (second["event"], second["status"]) == ("RunFinished", "failed")
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_progress_is_logged_now_and_then(tmp_path: Path) -> None:
+    clock = StillClock()
+    log = StructuredLog(str(tmp_path / "r1.jsonl"), clock)
+    for count in range(200):
+        log.emit(Progressed("fetch", Counts(200, count), 1))
+        clock.now_s += 0.1
+    log.emit(Said("fetch", "hello"))
+    log.close()
+    assert [json.loads(line)["counts"]["succeeded"] for line in lines(tmp_path / "r1.jsonl")] == [0, 100]
 
 
 def test_a_torn_last_line_spoils_only_itself(tmp_path: Path) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from threading import Lock
+from typing import Final
 
 from batchwork.clock import Clock, iso
-from batchwork.events import Event, to_json
+from batchwork.events import Event, Progressed, Said, to_json
 
-PRIVATE = 0o600
+PRIVATE: Final = 0o600
+PROGRESS_APART_S: Final = 10.0
+"""Progress of a step is logged no more often than this, so that the log of a long run stays short."""
 
 
 class StructuredLog:
@@ -21,6 +24,7 @@ class StructuredLog:
     def __init__(self, path: str, clock: Clock, clean: Callable[[str], str] | None = None) -> None:
         self._clock, self._clean = clock, clean
         self._lock = Lock()
+        self._progress: dict[str, float] = {}
         self._torn = False
         try:
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
@@ -31,6 +35,10 @@ class StructuredLog:
             self._file = None
 
     def emit(self, event: Event) -> None:
+        if isinstance(event, Said):
+            return  # output, and no fact about the run
+        if isinstance(event, Progressed) and not self._due(event.step):
+            return
         text = to_json(event)
         line = f'{{"time": "{iso(self._clock.wall_ms())}", {text[1:]}\n'
         if self._clean is not None:
@@ -45,6 +53,13 @@ class StructuredLog:
             descriptor, self._file = self._file, None
             if descriptor is not None:
                 os.close(descriptor)
+
+    def _due(self, step: str) -> bool:
+        now, last = self._clock.now(), self._progress.get(step)
+        if last is not None and now - last < PROGRESS_APART_S:
+            return False
+        self._progress[step] = now
+        return True
 
     def _append(self, descriptor: int, raw: bytes) -> None:
         if self._torn:

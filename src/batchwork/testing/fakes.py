@@ -196,13 +196,14 @@ class CallableExecutor:
     def _report(self, call: int, offset: int, payload: Json) -> Report:
         try:
             result = self._act(payload)
+            text = "" if isinstance(result, Failure) else encode(result)
         except Cancelled:
             return Report(call, cancelled=[offset], worker="fake")
         except Exception as error:  # noqa: BLE001  # whatever a unit raises is its failure
-            result = Failure(type(error).__name__, str(error))
+            result, text = Failure(type(error).__name__, str(error)), ""
         if isinstance(result, Failure):
             return Report(call, failures=[(offset, result, 1000)], worker="fake")
-        return Report(call, done=[offset], results=[encode(result)], durations_us=[1000], worker="fake")
+        return Report(call, done=[offset], results=[text], durations_us=[1000], worker="fake")
 
 
 def callable_executors(program: Program, staffing: Staffing) -> CallableExecutor:
