@@ -1,0 +1,61 @@
+"""The task type `echo`: says a message. The smallest task type there is; copy it to begin another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+
+from batchwork.errors import Place, Problem
+from batchwork.jsontext import Json
+from batchwork.ports import Program, Scope, Setting, Value, WorkerKind, Written
+from batchwork.template import text_of
+
+
+class EchoFields(msgspec.Struct):
+    """What may be written in an `echo` task."""
+
+    message: Annotated[Any, msgspec.Meta(description="What is said, on standard output; also the result.")]
+
+
+class EchoTask:
+    """Say a message."""
+
+    name: ClassVar[str] = "echo"
+    Fields: ClassVar[type] = EchoFields
+    literal: ClassVar[frozenset[str]] = frozenset()
+    open_fields: ClassVar[bool] = False
+    default_parallel: ClassVar[int | None] = 8
+
+    def check(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
+        return ()
+
+    def warn(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
+        return ()
+
+    def code_names(self, fields: Written) -> frozenset[str]:
+        return frozenset()
+
+    def identity(self, fields: Written) -> Json:
+        return None
+
+    def program(self, fields: Written, setting: Setting) -> Program:
+        message = fields["message"]
+        return EchoProgram(message, message.roots & setting.unit_names)
+
+
+@dataclass(slots=True)
+class EchoProgram:
+    """The payload is the message, and so is the result."""
+
+    message: Value
+    uses: frozenset[str]
+    worker: WorkerKind = "inline"
+    prepare: Mapping[str, Any] = field(default_factory=lambda: {"kind": "echo"})
+    takes_item: bool = False
+    says: bool = True
+
+    def bind(self, scope: Scope) -> Json:
+        return text_of(self.message.render(scope))
