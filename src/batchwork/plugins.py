@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from batchwork.errors import UsageError
 from batchwork.ports import Task
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "batchwork.tasks"
 """The entry point group in which other packages name their task types."""
@@ -38,6 +41,8 @@ def task_names() -> list[str]:
 
 @lru_cache(maxsize=1)
 def _foreign() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points  # half of what reading a workflow imports, and most do without
+
     return {point.name: point for point in entry_points(group=GROUP) if point.name not in _BUILT_IN}
 
 

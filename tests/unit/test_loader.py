@@ -156,6 +156,16 @@ def test_deep_nesting_is_refused_before_it_costs_anything() -> None:
     good("[" * 100 + "]" * 100)
 
 
+@pytest.mark.parametrize("piece", ["{", "{{ ", "[{{ x ", "- ", "? ", "{{ x }}", "[{{ x }}, ", "a: {{ '", "{{ x }}: "])
+def test_no_text_costs_more_than_its_length(piece: str) -> None:
+    assert bad(piece * 30_000)
+
+
+def test_long_runs_of_one_character_are_no_danger() -> None:
+    for char in "&!#-|>'\"`%@*:,":
+        load("w.yaml", f"a: {{ b }}\n{char * 300_000}", [])
+
+
 def test_nesting_through_aliases_counts() -> None:
     half = "[" * 60 + "1" + "]" * 60
     assert "goes beyond" in only(f"a: &a {half}\nb: {'[' * 60}*a{']' * 60}")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 from batchwork.errors import Place, Problem, WorkflowError
 from batchwork.plan.knowns import Knowns
 from batchwork.ports import Scope
-from batchwork.quoting import ShellCommand, compile_command
 from batchwork.spec.nodes import ScalarNode
 from batchwork.template import Template, Value
+
+if TYPE_CHECKING:
+    from batchwork.quoting import ShellCommand
 
 
 def bound_command(command: str, place: Place, knowns: Knowns) -> Value | None:
@@ -20,6 +23,10 @@ def bound_command(command: str, place: Place, knowns: Knowns) -> Value | None:
     """
     if "{{" not in command and "{%" not in command:
         return Value.constant(command, place)
+    from batchwork.quoting import (
+        compile_command,  # reading shell commands is a lot of code, which few workflows need here
+    )
+
     template = knowns.template(ScalarNode(place, command, command), knowns.names)
     if template is None:
         return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final, TypeVar
+
+from msgspec import Struct, field
 
 from batchwork.errors import Place, Problem, RenderError, WorkflowError
 from batchwork.jsontext import Json
@@ -29,8 +30,7 @@ _ELSEWHERE: Final = {
 }
 
 
-@dataclass(slots=True)
-class Knowns:
+class Knowns(Struct):
     """`missing` are parameters that have no value, as `validate` allows. `names` are all constant names.
 
     `unsound` are the places of tasks with problems, whose code is not asked for the names it uses.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
+
+from msgspec import Struct, field
 
 from batchwork.errors import Place, Problem
 from batchwork.plan.code import steps_used
@@ -20,8 +22,7 @@ STEP_PARTS: Final = ("result", "results", "status", "error", "failed", "succeede
 """What may follow `steps.NAME`."""
 
 
-@dataclass(slots=True)
-class _Uses:
+class _Uses(Struct):
     """Steps that are used by name, with the place of one use each; `all`: of others too, whichever they are."""
 
     steps: dict[str, Place] = field(default_factory=dict)

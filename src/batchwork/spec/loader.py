@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import yaml
+from msgspec import Struct, field
 
 from batchwork.errors import Place, Problem
 from batchwork.spec.bare import find_bare, stand_in
@@ -65,8 +65,7 @@ def load(file: str, text: str, problems: list[Problem]) -> Node | None:
 _TOO_LARGE = "keep the items in a file of their own: `items: {from: jsonl, path: …}`"
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A list or mapping that is still being read. `size` and `height` count aliases as what they stand for."""
 
     place: Place
@@ -77,8 +76,7 @@ class _Open:
     height: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Anchored:
+class _Anchored(Struct, frozen=True):
     node: Node
     size: int
     height: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from batchwork.errors import Place, Problem
 from batchwork.jsontext import Json
@@ -14,8 +15,7 @@ Style: TypeAlias = Literal["plain", "quoted", "block", "template"]
 Path: TypeAlias = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ScalarNode:
+class ScalarNode(Struct, frozen=True):
     """Text, a number, true, false or null. `text` is what was written; `template`: an unquoted `{{ … }}`.
 
     The place of a block scalar (`|`, `>`) is where its content begins, so that its n-th line is n - 1 lines below.
@@ -27,22 +27,19 @@ class ScalarNode:
     style: Style = "plain"
 
 
-@dataclass(frozen=True, slots=True)
-class ListNode:
+class ListNode(Struct, frozen=True):
     place: Place
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One `key: value` of a mapping; `place` is the key's."""
 
     place: Place
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class MapNode:
+class MapNode(Struct, frozen=True):
     place: Place
     entries: Mapping[str, Entry]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeAlias, TypeVar
+
+from msgspec import Struct, field
 
 from batchwork.errors import NOWHERE, Place, Problem
 from batchwork.spec.nodes import Entry, Node, ScalarNode
@@ -14,8 +15,7 @@ Reader: TypeAlias = Callable[[Node, list[Problem]], T | None]
 """Makes a value of a node, or adds a problem and gives None."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deferred(Generic[T]):
+class Deferred(Struct, Generic[T], frozen=True):
     """A setting written as a template: rendered and then read like any other when the parameters are known."""
 
     node: ScalarNode
@@ -26,22 +26,19 @@ Setting: TypeAlias = T | Deferred[T] | None
 """A value, a template that will give one, or nothing where nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True):
     count: int
     per_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """`max_failures` as written: a count or a share (0 to 1)."""
 
     count: int | None = None
     share: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RetrySpec:
+class RetrySpec(Struct, frozen=True):
     place: Place
     max_attempts: Setting[int] = None
     delay_s: Setting[float] = None
@@ -51,8 +48,7 @@ class RetrySpec:
     on: tuple[str | int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSpec:
+class TaskSpec(Struct, frozen=True):
     """A task and its fields, wherever they stood. `retry` and `timeout_s` were written beside or among them."""
 
     type: str
@@ -63,8 +59,7 @@ class TaskSpec:
     timeout_s: Setting[float] = None
 
 
-@dataclass(frozen=True, slots=True)
-class BatchSpec:
+class BatchSpec(Struct, frozen=True):
     """The inputs of a batch step, or `for_each` and what stands beside it (`shorthand`)."""
 
     items: Node | None
@@ -87,8 +82,7 @@ class BatchSpec:
     arg_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StepSpec:
+class StepSpec(Struct, frozen=True):
     """One step. `task` is the nested one where there is a `batch`, and None where it is missing or unreadable."""
 
     name: str
@@ -104,8 +98,7 @@ class StepSpec:
     finalizer: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ParamSpec:
+class ParamSpec(Struct, frozen=True):
     name: str
     place: Place
     type: str | None = None
@@ -115,8 +108,7 @@ class ParamSpec:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NotifySpec:
+class NotifySpec(Struct, frozen=True):
     place: Place
     on: tuple[str, ...]
     command: ScalarNode | None
@@ -125,8 +117,7 @@ class NotifySpec:
     stalled_s: Setting[float] = None
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(Struct, frozen=True):
     """A whole workflow as written. `params` is None where there is no `params:` block: then every name is accepted.
 
     `whole` is False where a step could not be read, so that its name may be missing.
