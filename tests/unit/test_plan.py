@@ -353,6 +353,10 @@ def test_secrets_must_be_set_and_long_enough() -> None:
         ("steps: [{name: s, task: shell, inputs: {command: risky}}]", "risky"),
         ("steps: [{name: s, task: shell, retry: {delay: 5}, inputs: {command: x}}]", "without `max_attempts`"),
         ("steps: [{name: s, task: python, inputs: {code: return 1, setpu: x}}]", "taken as an input"),
+        (
+            ONE.replace("x}", "'{{ env.A }}{{ env.B | default(1) }}{{ env.C if env.C is defined else 0 }}'}"),
+            "`A` is not set",
+        ),
     ],
 )
 def test_what_is_legal_but_risky_is_a_warning(text: str, message: str) -> None:

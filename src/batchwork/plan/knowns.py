@@ -74,6 +74,8 @@ class Knowns(Struct):
         self.problems.extend(map(self._explained, unknown_names(value, names)))
         if check_marks:
             self.problems.extend(misplaced(value))
+        for template in value.templates():
+            self._note_unset(template)
         return value
 
     def template(self, node: ScalarNode, names: Iterable[str]) -> Template | None:
@@ -85,6 +87,16 @@ class Knowns(Struct):
             return None
         self.problems.extend(map(self._explained, unknown_names(template, names)))
         return template
+
+    def _note_unset(self, template: Template) -> None:
+        """Warn of environment variables that every unit will miss; the secrets among them are problems already."""
+        known = {*self.environ, *self.env, *(node.text for node in self.spec.secrets)}
+        for part in template.expressions:
+            if "env" not in part.needs or " if " in part.source:
+                continue
+            for path in part.paths:
+                if path[0] == "env" and len(path) > 1 and path[1] not in known:
+                    self.warnings.append(Problem(part.place, f"the environment variable `{path[1]}` is not set"))
 
     def _explained(self, problem: Problem) -> Problem:
         """An unknown name with what it may have been meant to be."""
