@@ -17,7 +17,7 @@ from batchwork.engine.order import StepOrder
 from batchwork.engine.results import Pages
 from batchwork.engine.sampling import Sampler
 from batchwork.engine.scheduling import ENDED, Moves, next_finalizers, next_moves, run_status
-from batchwork.engine.scope import Names, RunView, environment, lowered
+from batchwork.engine.scope import Names, RunView, environment, lowered, run_folder
 from batchwork.engine.signals import DRAIN_S, interrupted_code
 from batchwork.engine.step_run import Ended, StepRun, record_end, step_failure
 from batchwork.errors import RenderError
@@ -52,7 +52,7 @@ class Runner:
         self._clock, self._control, self._options = clock, control, options
         self._running = _Running(sink)
         self._sink: EventSink = self._running
-        folder = os.path.join(options.state_dir, "runs", run.id)
+        folder = run_folder(options.state_dir, run.id)
         os.makedirs(folder, mode=0o700, exist_ok=True)
         view = RunView(run.id, run.name, folder)
         self._names = Names(plan, environment(plan, environ, view), view, store, cwd)

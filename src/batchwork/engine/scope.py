@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -28,6 +29,11 @@ class RunView:
     def names(self, status: RunStatus | None) -> dict[str, str]:
         names = {"id": self.id, "name": self.name, "dir": self.dir}
         return names if status is None else {**names, "status": status.value}
+
+
+def run_folder(state_dir: str, run: str) -> str:
+    """What `run.dir` is: a folder of the run's own, for whatever its tasks want to put there."""
+    return os.path.join(state_dir, "runs", run)
 
 
 def environment(plan: Plan, environ: Mapping[str, str], run: RunView) -> dict[str, str]:

@@ -1,0 +1,33 @@
+"""Where a run takes place and what was asked for, as values: the concrete parts, chosen by whoever calls the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from batchwork.clock import Clock
+from batchwork.ports import EventSink, ExecutorFactory, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The parts of the house that are behind ports. `state_dir` is absolute; `environ` is what secrets are taken from."""
+
+    store: Store
+    executors: ExecutorFactory
+    sink: EventSink
+    clock: Clock
+    environ: Mapping[str, str]
+    cwd: str
+    state_dir: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for beside the workflow. `max_parallel` lowers that of every step, also when the run is resumed."""
+
+    run_id: str | None = None
+    max_parallel: int | None = None
+    durability: str = "full"
+    allow_failures: bool = False
+    accept_changes: bool = False
