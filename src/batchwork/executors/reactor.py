@@ -41,7 +41,7 @@ class _Open:
 
 
 class ReactorExecutor:
-    """One reactor process, started with the first call. If it dies, what it may have begun is lost, the rest returned."""
+    """One reactor process, which gets ready while the first items are read. If it dies, what it may have begun is lost, the rest returned."""
 
     lanes = 1
 
@@ -76,6 +76,7 @@ class ReactorExecutor:
             "cookie": staffing.cookie,
         }
         self._prepare = _encode({"program": dict(program.prepare), "runtime": runtime})
+        self._launch()
 
     def load(self) -> Sequence[int]:
         return (self._load,)

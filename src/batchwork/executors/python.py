@@ -1,0 +1,118 @@
+"""The executor of Python tasks: a worker process for each slot, one unit at a time in each. What a worker does is in python_lane.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from batchwork.clock import Clock, SystemClock
+from batchwork.executors.link import Links
+from batchwork.executors.python_lane import Lane
+from batchwork.model import Call, Report
+from batchwork.ports import Program, Staffing
+
+PAUSE_S = 0.5
+"""Waking so much later than asked for means that this process was stopped (Ctrl-Z), or starved."""
+FINISH_S = 2.0
+"""How long idle workers may take to end (their exit functions run)."""
+
+
+class PythonExecutor:
+    """See ports.Executor. Workers are started as calls come."""
+
+    width = 1
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock: Clock = clock or SystemClock()
+        self._links = Links()
+        self._lanes: list[Lane] = []
+        self._reports: list[Report] = []
+        self._woken = False
+        self._closed = False
+        self._pauses: list[tuple[float, float]] = []  # (when it was noticed, how long it was)
+
+    @property
+    def lanes(self) -> int:
+        return len(self._lanes)
+
+    def start(self, program: Program, staffing: Staffing) -> None:
+        self._staffing = staffing
+        self._lanes = [Lane(program.prepare, staffing, self._links) for _ in range(staffing.slots)]
+
+    def load(self) -> Sequence[int]:
+        return [lane.load for lane in self._lanes]
+
+    def submit(self, lane: int, call: Call) -> None:
+        self._lanes[lane].submit(call)
+
+    def poll(self, timeout_s: float | None) -> list[Report]:
+        now = self._clock.now()
+        until = None if timeout_s is None else now + timeout_s
+        while True:
+            self._look(now)
+            if self._reports or self._woken or (until is not None and now >= until):
+                self._woken = False
+                reports, self._reports = self._reports, []
+                return reports
+            wait = self._wait_s(now, until)
+            self._links.poll(wait)
+            before, now = now, self._clock.now()
+            if wait is not None and now - before > wait + PAUSE_S:
+                self._pauses.append((now, now - before - wait))
+
+    def _look(self, now: float) -> None:
+        """What has come, what is over its time, what is to be started."""
+        for lane in self._lanes:
+            if lane.active:
+                self._reports += lane.hear(now)
+                lane.enforce(now, self._paused_s(now))
+                if lane.wants_start():
+                    lane.start(now)
+
+    def _paused_s(self, now: float) -> float:
+        """How long this process stood still, lately: a unit that runs has lost as much."""
+        if not self._pauses:
+            return 0.0
+        keep_s = (self._staffing.timeout_s or 0.0) * 2
+        self._pauses = [(at, length) for at, length in self._pauses if at > now - keep_s]
+        return sum(length for _, length in self._pauses)
+
+    def _wait_s(self, now: float, until: float | None) -> float | None:
+        looks = [look for lane in self._lanes if (look := lane.next_look(now)) is not None]
+        if until is not None:
+            looks.append(max(0.0, until - now))
+        if not looks:
+            return None
+        return max(min(looks), 0.001) if min(looks) <= 0 else min(looks)
+
+    def wake(self) -> None:
+        self._woken = True
+        self._links.wake()
+
+    def recall(self) -> None:
+        for lane in self._lanes:
+            self._reports += lane.recall()
+
+    def cancel(self) -> None:
+        self._cancel(self._staffing.grace_s)
+
+    def kill(self) -> None:
+        self._cancel(0.0)
+
+    def _cancel(self, grace_s: float) -> None:
+        now = self._clock.now()
+        for lane in self._lanes:
+            self._reports += lane.cancel(now, grace_s)
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        links = [link for lane in self._lanes if (link := lane.finish()) is not None]
+        until = self._clock.now() + FINISH_S
+        while any(not link.reap() for link in links) and self._clock.now() < until:
+            self._links.poll(0.05)
+            for link in links:
+                link.take()
+        for lane in self._lanes:
+            lane.close()
+        self._links.close()

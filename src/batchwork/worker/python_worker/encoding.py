@@ -1,0 +1,209 @@
+"""A task's result as JSON text, or a clear refusal that names the place inside it. Nothing is guessed, NaN is never written."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import json
+import json.encoder
+import os
+import pathlib
+import uuid
+from typing import Any, Callable, Dict, FrozenSet, List, Optional, Set
+
+LIMIT = 64 << 20
+"""Largest result, in characters of JSON."""
+DEPTH = 200
+"""Deepest result: what reads it again must not run out of stack."""
+DIGITS = 4300
+"""Longest whole number: the limit that Python itself has for reading one."""
+_BITS = 14_280
+
+_PLAIN: FrozenSet[type] = frozenset({str, int, float, bool, type(None)})
+_CONTAINERS: FrozenSet[type] = frozenset({dict, list, tuple})
+_PLAIN_OR_CONTAINERS = _PLAIN | _CONTAINERS
+_TEXTS = (datetime.datetime, datetime.date, datetime.time)
+_SHOWN = (decimal.Decimal, uuid.UUID)
+
+_quoted: Callable[[str], str] = json.encoder.encode_basestring_ascii
+
+
+class ResultError(Exception):
+    """The result is not JSON data, or too much of it."""
+
+
+def _make_encoder() -> Callable[[Any], str]:
+    make = json.encoder.c_make_encoder
+    if make is None:
+        return json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+    compiled = make(None, _refuse, _quoted, None, ":", ",", False, False, False)  # cycles are looked for in _ordinary
+    return lambda value: "".join(compiled(value, 0))
+
+
+def _refuse(value: object) -> object:
+    raise TypeError(type(value).__name__)
+
+
+_encode_plain = _make_encoder()
+
+
+def encode(value: Any) -> str:
+    """Compact ASCII JSON. Raises ResultError."""
+    kind = type(value)
+    if kind is str:
+        text = _quoted(value)
+    elif value is None or kind is bool:
+        return "null" if value is None else "true" if value else "false"
+    elif kind is int and -(10**18) < value < 10**18:
+        return str(value)
+    else:
+        text = _encode_nested(value)
+    if len(text) > LIMIT:
+        raise ResultError(f"result too large: {len(text):,} characters of JSON, and the limit is {LIMIT:,}; write it to a file")
+    return text
+
+
+def _encode_nested(value: Any) -> str:
+    try:
+        if _ordinary([value], 0):
+            return _encode_plain(value)
+    except (TypeError, ValueError, RecursionError, OverflowError):
+        pass  # what is wrong, and where, is found by looking at each part
+    try:
+        return _encode_plain(_converted(value, "$", 0, set()))
+    except RecursionError:  # the task itself was deep in calls already, or the author lowered the limit
+        raise ResultError("result too deep") from None
+
+
+def _ordinary(values: Any, depth: int) -> bool:
+    """Whether all parts are of JSON's own types, with texts as keys, and not too deep."""
+    kinds = set(map(type, values))
+    if not kinds.isdisjoint(_CONTAINERS):
+        if depth > DEPTH or not kinds <= _PLAIN_OR_CONTAINERS:
+            return False
+        for value in values:
+            kind = type(value)
+            if kind is dict:
+                if value and (set(map(type, value)) != {str} or not _ordinary(value.values(), depth + 1)):
+                    return False
+            elif (kind is list or kind is tuple) and not _ordinary(value, depth + 1):
+                return False
+        return True
+    return kinds <= _PLAIN
+
+
+def _converted(value: Any, path: str, depth: int, above: Set[int]) -> Any:
+    """The same as JSON data. Raises ResultError with the path of the part that cannot be."""
+    if depth > DEPTH:
+        raise ResultError(f"result too deep: more than {DEPTH} levels at {_short(path)}")
+    if isinstance(value, str):
+        return str(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return _whole(int(value), path)
+    if isinstance(value, float):
+        return _finite(float(value), path)
+    if isinstance(value, (dict, list, tuple)) or getattr(value, "batchwork_sequence", False):
+        if id(value) in above:
+            raise ResultError(f"result is not JSON: it contains itself at {_short(path)}")
+        above.add(id(value))
+        parts = _mapping(value, path, depth, above) if isinstance(value, dict) else _list(value, path, depth, above)
+        above.discard(id(value))
+        return parts
+    return _text_or_scalar(value, path, depth, above)
+
+
+def _whole(value: int, path: str) -> int:
+    if value.bit_length() > _BITS:
+        raise ResultError(f"result too large: a whole number of more than {DIGITS} digits at {_short(path)}")
+    return value
+
+
+def _finite(value: float, path: str) -> float:
+    if value - value != 0:  # infinities and NaN
+        raise ResultError(f"result is not JSON: {value} at {_short(path)} (JSON has no such number; use null)")
+    return value
+
+
+def _list(value: Any, path: str, depth: int, above: Set[int]) -> List[Any]:
+    return [_converted(part, f"{path}[{number}]", depth + 1, above) for number, part in enumerate(value)]
+
+
+def _mapping(value: Dict[Any, Any], path: str, depth: int, above: Set[int]) -> Dict[str, Any]:
+    parts: Dict[str, Any] = {}
+    for key, part in value.items():
+        name = _key(key, path)
+        if name in parts:
+            raise ResultError(f"result is not JSON: two keys at {_short(path)} are both {json.dumps(name)} as text")
+        parts[name] = _converted(part, _under(path, name), depth + 1, above)
+    return parts
+
+
+def _key(key: Any, path: str) -> str:
+    if isinstance(key, str):
+        return str(key)
+    if key is None or isinstance(key, (bool, int, float)):
+        return json.dumps(_converted(key, path, 0, set()))
+    text = _as_text(key)
+    if text is None:
+        scalar = _scalar(key)
+        if scalar is None:
+            raise ResultError(f"result is not JSON: a key at {_short(path)} is of type {type(key).__name__}, not text")
+        return _key(scalar, path)
+    return text
+
+
+def _under(path: str, name: str) -> str:
+    return f"{path}.{name}" if name.isidentifier() else f"{path}[{json.dumps(name[:60])}]"
+
+
+def _text_or_scalar(value: Any, path: str, depth: int, above: Set[int]) -> Any:
+    text = _as_text(value)
+    if text is not None:
+        return text
+    scalar = _scalar(value)
+    if scalar is not None:
+        return _converted(scalar, path, depth + 1, above)
+    kind = type(value)
+    name = kind.__name__ if kind.__module__ in {"builtins", "__main__"} else f"{kind.__module__}.{kind.__name__}"
+    raise ResultError(f"result is not JSON: {name} at {_short(path)}{_advice(value)}")
+
+
+def _as_text(value: Any) -> Optional[str]:
+    if isinstance(value, _TEXTS):
+        return value.isoformat()
+    if isinstance(value, _SHOWN):
+        return str(value)
+    if isinstance(value, pathlib.PurePath):
+        return os.fspath(value)
+    return None
+
+
+def _scalar(value: Any) -> Any:
+    """The Python value of a NumPy scalar (an array of no dimensions), None for anything else."""
+    kind = type(value)
+    if kind.__module__.partition(".")[0] == "numpy" and getattr(value, "shape", None) == () and hasattr(value, "item"):
+        scalar = value.item()
+        return None if type(scalar) is kind else scalar
+    return None
+
+
+def _advice(value: Any) -> str:
+    if isinstance(value, (set, frozenset)):
+        return "; use sorted(…) or list(…)"
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return "; decode it, or write it to a file"
+    if hasattr(value, "__next__"):
+        return "; use list(…)"
+    if hasattr(value, "to_dict"):
+        return "; use .to_dict(…)"
+    if hasattr(value, "tolist"):
+        return "; use .tolist()"
+    if hasattr(value, "__dataclass_fields__"):
+        return "; use dataclasses.asdict(…)"
+    return ""
+
+
+def _short(path: str) -> str:
+    return path if len(path) <= 120 else f"{path[:60]} … {path[-40:]}"

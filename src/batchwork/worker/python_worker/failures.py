@@ -1,0 +1,102 @@
+"""What a task raised, as a failure: its type, message and the tail of its traceback from the author's own lines on. Never raises."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from types import TracebackType
+from typing import Any, Dict, List, Optional
+
+from .encoding import ResultError
+
+MESSAGE_MAX = 64 << 10
+TRACEBACK_MAX = 16 << 10
+FRAMES_MAX = 30
+LINE_MAX = 2000
+
+_OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+class Refused(Exception):
+    """What a unit was given does not fit the task (a wrong operand, a missing argument): not worth another attempt."""
+
+
+def failure_of(error: BaseException) -> Dict[str, Any]:
+    """The failure as fields of `model.Failure`."""
+    if isinstance(error, ResultError):
+        return {"type": "result", "message": clean_text(str(error)), "retryable": False}
+    if isinstance(error, Refused):
+        return {"type": "refused", "message": clean_text(str(error)), "retryable": False}
+    return {"type": type(error).__name__, "message": message_of(error), "traceback": traceback_of(error)}
+
+
+def message_of(error: BaseException) -> str:
+    """Its message, whatever its `__str__` does."""
+    if isinstance(error, SystemExit):
+        return clean_text(f"the code called sys.exit({_shown(error.code)})")
+    try:
+        message = str(error)
+    except BaseException as broken:  # noqa: BLE001  the author's __str__ may raise anything
+        return f"(its message cannot be shown: __str__ raised {type(broken).__name__})"
+    parts = getattr(error, "exceptions", None)
+    if isinstance(parts, tuple) and parts and all(isinstance(part, BaseException) for part in parts):
+        shown = "; ".join(f"{type(part).__name__}: {message_of(part)}" for part in parts[:10])
+        message = f"{message}: {shown}"
+    if isinstance(error, KeyError) and len(error.args) == 1 and type(error).__str__ is KeyError.__str__:
+        message = f"there is no key {message}"
+    return clean_text(message) or f"{type(error).__name__} without a message"
+
+
+def clean_text(text: str, limit: int = MESSAGE_MAX) -> str:
+    """Text that can be stored as UTF-8, cut to `limit` characters."""
+    if len(text) > limit:
+        text = f"{text[:limit]} … ({len(text):,} characters)"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback's tail, beginning at the first line that is not this program's own."""
+    try:
+        found = traceback.TracebackException(
+            type(error), error, authors_part(error.__traceback__), limit=-FRAMES_MAX, lookup_lines=True
+        )
+        lines = [_cut(line) for line in found.format()]
+    except BaseException:  # noqa: BLE001  the author's exception may raise anything when it is looked at
+        lines = traceback.format_tb(authors_part(error.__traceback__), -FRAMES_MAX)
+    text = "".join(lines).rstrip("\n")
+    if len(text) > TRACEBACK_MAX:
+        text = "…" + text[-TRACEBACK_MAX:]
+    return clean_text(text)
+
+
+def authors_part(trace: Optional[TracebackType]) -> Optional[TracebackType]:
+    """The traceback without this program's frames at its start."""
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OWN):
+        trace = trace.tb_next
+    return trace
+
+
+def place_of(error: BaseException) -> str:
+    """` (file:line)` of the author's innermost line, or nothing."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f" ({error.filename}:{error.lineno})"
+    frames: List[TracebackType] = []
+    trace = authors_part(error.__traceback__)
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith("<"):
+            frames.append(trace)
+        trace = trace.tb_next
+    if not frames:
+        return ""
+    return f" ({frames[-1].tb_frame.f_code.co_filename}:{frames[-1].tb_lineno})"
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LINE_MAX else line[:LINE_MAX] + " …\n"
+
+
+def _shown(code: object) -> str:
+    try:
+        return "" if code is None else repr(code)
+    except BaseException:  # noqa: BLE001  the author's __repr__ may raise anything
+        return "…"

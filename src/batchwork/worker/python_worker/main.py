@@ -1,0 +1,96 @@
+"""The worker's life: connect, prepare once, run calls until the coordinator closes the pipe."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import json
+import os
+import platform
+import signal
+import sys
+from typing import Any, Dict, List, Mapping, NoReturn, Optional
+
+from .calls import Caller
+from .failures import failure_of, place_of
+from .memory import Memory
+from .output import Output, speak_utf8
+from .processes import Leftovers, end_everything, settle_in, watch
+from .programs import Unprepared, prepare
+from .wire import BROKEN, CALL, PREPARE, READY, Wire, out_of_reach
+
+CAPTURE_LIMIT = 1 << 20
+BROKEN_EXIT = 3
+
+
+def main(arguments: List[str]) -> NoReturn:
+    """`arguments`: numbers of the descriptors of the pipe to read, the pipe to write, the shared memory and the log."""
+    read, write, shared, log = (out_of_reach(int(number)) for number in arguments)
+    memory = Memory(shared)
+    os.close(shared)
+    output = Output(log, CAPTURE_LIMIT)
+    speak_utf8()
+    sys.argv = [""]
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the coordinator's; what tasks start has the default again
+    os.register_at_fork(after_in_child=_plain_child)
+    settle_in()
+    watch(read, memory.running, lambda: output.shrink(memory.output_from()) if memory.running() else None)
+    wire = Wire(read, write)
+    caller = _prepared(wire, memory, output)
+    while caller is not None:
+        frame = wire.receive()
+        if frame is None:
+            break
+        if frame[0] == CALL:
+            caller.run(json.loads(frame[1]))
+    _end(0 if caller is not None else BROKEN_EXIT)
+
+
+def _plain_child() -> None:
+    """A child that a task forks is an ordinary process: signals do what they do elsewhere."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _prepared(wire: Wire, memory: Memory, output: Output) -> Optional[Caller]:
+    """Prepare the program and say so; None if that failed (or nothing came)."""
+    frame = wire.receive()
+    if frame is None or frame[0] != PREPARE:
+        return None
+    told = json.loads(frame[1])
+    program: Mapping[str, Any] = told["program"]
+    for folder in reversed(program.get("path", ())):
+        if folder not in sys.path[:1]:
+            sys.path.insert(0, folder)
+    try:
+        function = prepare(program, wire.ask)
+    except BaseException as error:  # noqa: BLE001  the author's setup and modules may raise anything
+        wire.send_json(BROKEN, _broken(error))
+        return None
+    leftovers = Leftovers()
+    leftovers.spare()
+    gc.collect()
+    gc.freeze()
+    caller = Caller(function, wire, memory, output, leftovers, told.get("runtime", {}))
+    wire.send_json(READY, {"pid": os.getpid(), "python": platform.python_version()})
+    return caller
+
+
+def _broken(error: BaseException) -> Dict[str, Any]:
+    if isinstance(error, Unprepared):
+        return {"type": "", "message": str(error), "traceback": ""}
+    failure = failure_of(error)
+    place = place_of(error)
+    message = failure["message"] if not place or place.strip(" ()") in failure["message"] else failure["message"] + place
+    return {"type": failure["type"], "message": message, "traceback": failure.get("traceback", "")}
+
+
+def _end(status: int) -> NoReturn:
+    """End without waiting for threads that tasks left, but not without what setup asked for with `atexit`."""
+    try:
+        atexit._run_exitfuncs()
+    except BaseException:  # noqa: BLE001  the author's exit functions may raise anything, and it ends now
+        status = status or 1
+    finally:
+        end_everything()
+        os._exit(status)

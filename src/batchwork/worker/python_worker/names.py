@@ -1,0 +1,111 @@
+"""The names that code sees beside its item: params, env, batch, steps, run, error. JSON data with a convenient surface."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, Iterable, List, Mapping, Optional
+
+
+class MissingName(KeyError, AttributeError):
+    """There is no such name; the message lists near ones."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def missing(what: str, name: object, known: Iterable[str]) -> MissingName:
+    import difflib
+
+    names = sorted(known)
+    near = difflib.get_close_matches(str(name), names, 3, 0.6)
+    if not near:
+        near = [each for each in names if each.lower() == str(name).lower()]
+    if near:
+        return MissingName(f"{what} has no {name}; did you mean {' or '.join(near)}?")
+    if not names or len(names) > 20:
+        return MissingName(f"{what} has no {name}")
+    return MissingName(f"{what} has no {name}; there is {', '.join(names)}")
+
+
+class Names(Dict[str, Any]):
+    """A dict whose values may also be written as attributes (a dict's own methods come first)."""
+
+    __slots__ = ("_what",)
+
+    def __init__(self, what: str, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self._what = what
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = self[name]
+        return Names(f"{self._what}.{name}", value) if type(value) is dict else value
+
+    def __missing__(self, name: str) -> Any:
+        raise missing(self._what, name, self)
+
+    def __reduce__(self) -> Any:
+        return dict, (dict(self),)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        import copy
+
+        return copy.deepcopy(dict(self), memo)
+
+
+HIDDEN = ("BATCHWORK_COOKIE", "BATCHWORK_WORKER")
+
+
+def environment() -> Names:
+    """`env`: the environment that the worker was started with."""
+    return Names("env", {name: value for name, value in os.environ.items() if name not in HIDDEN})
+
+
+class Batch:
+    """`batch`: the author's group of items that the unit belongs to."""
+
+    __slots__ = ("index", "item", "items", "size", "total")
+
+    def __init__(self, index: int, items: List[Any], total: Optional[int], item: Any) -> None:
+        self.index = index
+        self.items = items
+        self.size = len(items)
+        self.total = total
+        self.item = item
+
+    def __repr__(self) -> str:
+        return f"<batch {self.index} of {self.size} items>"
+
+
+class StepView:
+    """`steps.NAME`."""
+
+    __slots__ = ("error", "result", "status")
+
+    def __init__(self, result: Any, status: Any, error: Any) -> None:
+        self.result = result
+        self.status = status
+        self.error = error
+
+    def __repr__(self) -> str:
+        return f"<step, {self.status}>"
+
+
+class ErrorText(str):
+    """`error`: as text the message, with the parts of the failure as attributes."""
+
+    type: str
+    message: str
+    attempts: Optional[int]
+    exit_code: Optional[int]
+    status_code: Optional[int]
+
+    def __new__(cls, fields: Mapping[str, Any]) -> ErrorText:
+        text = super().__new__(cls, fields.get("message") or "")
+        text.message = str(text)
+        text.type = str(fields.get("type") or "")
+        text.attempts = fields.get("attempts")
+        text.exit_code = fields.get("exit_code")
+        text.status_code = fields.get("status_code")
+        return text

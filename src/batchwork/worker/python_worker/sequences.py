@@ -1,0 +1,101 @@
+"""The results of an earlier batch step inside code: a sequence that is read page by page as it is used."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, Callable, Iterator, List, Mapping, Union
+
+from .names import ErrorText, Names
+
+PAGE = 1000
+KEPT = 4
+
+Ask = Callable[[Mapping[str, Any]], List[Any]]
+
+
+class Rows(Sequence):  # type: ignore[type-arg]
+    """A lazy sequence of `length` rows. Counting costs nothing, a slice is a list."""
+
+    batchwork_sequence = True
+
+    def __init__(self, ask: Ask, step: str, what: str, length: int) -> None:
+        self._ask, self._step, self._what, self._length = ask, step, what, length
+        self._pages: OrderedDict[int, List[Any]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, position: Union[int, slice]) -> Any:
+        if isinstance(position, slice):
+            return [self._row(number) for number in range(*position.indices(self._length))]
+        number = position.__index__()
+        if number < 0:
+            number += self._length
+        if not 0 <= number < self._length:
+            raise IndexError(f"{self!r} has no position {position}")
+        return self._row(number)
+
+    def __iter__(self) -> Iterator[Any]:
+        start = 0
+        while start < self._length:
+            page = self._fetch(start)
+            if not page:
+                return
+            yield from page
+            start += len(page)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, (list, tuple, Rows)):
+            return NotImplemented
+        return len(self) == len(other) and all(a == b for a, b in zip(self, other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{self._what} of step {self._step}: {self._length}>"
+
+    def _row(self, number: int) -> Any:
+        first = number - number % PAGE
+        page = self._pages.get(first)
+        if page is None:
+            page = []
+            while len(page) < PAGE and first + len(page) < self._length:
+                more = self._fetch(first + len(page), PAGE - len(page))
+                if not more:
+                    break
+                page += more
+            self._pages[first] = page
+            if len(self._pages) > KEPT:
+                self._pages.popitem(last=False)
+        if number - first >= len(page):
+            raise IndexError(f"{self!r} has no position {number}")
+        return page[number - first]
+
+    def _fetch(self, start: int, count: int = PAGE) -> List[Any]:
+        count = min(count, self._length - start)
+        rows = self._ask({"step": self._step, "what": self._what, "start": start, "count": count})
+        return rows if self._what == "results" else [_row(self._what, row) for row in rows]
+
+
+def _row(what: str, row: Any) -> Any:
+    if not isinstance(row, dict):
+        return row
+    if isinstance(row.get("error"), dict):
+        row = {**row, "error": ErrorText(row["error"])}
+    return Names(f"each of .{what}", row)
+
+
+class Results(Rows):
+    """What `outputs:` and `steps.NAME.result` are for a batch step: one result for each unit, None where there is none."""
+
+    def __init__(self, ask: Ask, told: Mapping[str, Any]) -> None:
+        super().__init__(ask, told["step"], "results", told["length"])
+        self.counts = Names("counts", told.get("counts") or {})
+        self.duration = told.get("duration")
+        self.failed = Rows(ask, self._step, "failed", self.counts.get("failed") or 0)
+        self.succeeded = Rows(ask, self._step, "succeeded", self.counts.get("succeeded") or 0)
+
+    @property
+    def results(self) -> Results:
+        return self
