@@ -6,7 +6,6 @@ raises because one has gone. Zombies are not processes to anybody here: they run
 
 from __future__ import annotations
 
-import ctypes
 import os
 import select
 import signal
@@ -187,6 +186,8 @@ def set_parent_death_signal(number: int = signal.SIGKILL) -> bool:
 def _prctl(option: int, value: int) -> bool:
     if not LINUX:
         return False
+    import ctypes  # most that import this module do not need it
+
     try:
         return int(ctypes.CDLL(None).prctl(option, value, 0, 0, 0)) == 0
     except (OSError, AttributeError):

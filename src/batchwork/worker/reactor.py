@@ -16,7 +16,6 @@ import os
 import signal
 import struct
 import sys
-import traceback
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -98,6 +97,8 @@ class Reactor:
         try:
             self._runner = self._make_runner(program, runtime)
         except Exception as error:  # whatever it is, the owner must hear of it  # noqa: BLE001
+            import traceback
+
             broken = {"type": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
             self._outbox.send(frames.frame(frames.BROKEN, json.dumps(broken).encode()))
             self._over = True

@@ -75,7 +75,10 @@ class Spawner:
         except Refused:
             _close(fds)
             raise
-        _close(fds[1:4:2] + fds[4:5])
+        os.close(fds[1])
+        os.close(fds[3])
+        if len(fds) > 4:
+            os.close(fds[4])
         os.set_blocking(fds[0], False)
         os.set_blocking(fds[2], False)
         return Spawned(pid, fds[0], fds[2], fds[5] if len(fds) > 4 else -1)
@@ -87,7 +90,7 @@ class Spawner:
         environ: dict[bytes, object] = self._environ.copy()  # type: ignore[assignment]
         try:
             for name, value in extra.items():
-                environ[os.fsencode(name)] = value
+                environ[name.encode()] = value
         except UnicodeEncodeError as error:
             raise Refused(f"cannot be passed to a command: {error}") from error
         environ[b"BATCHWORK_COMMAND"] = mark
