@@ -106,28 +106,31 @@ def masks(payload: Mapping[str, object]) -> tuple[str, ...]:
     if isinstance(headers, list):
         found = [str(value) for name, value in headers if str(name).lower() in _SECRET_HEADERS]
     user, password = ("", "") if not isinstance(auth, list) else map(str, auth)
-    inside_user, inside = _of_url(str(url)) if "@" in str(url) else ("", "")
-    return _forms(tuple(found), user, password, inside_user, inside) if found or password or inside else ()
+    inside_user, inside, written = _of_url(str(url)) if "@" in str(url) else ("", "", "")
+    if not (found or password or inside):
+        return ()
+    return _forms((*found, written), ((user, password), (inside_user, inside)))
 
 
-def _of_url(url: str) -> tuple[str, str]:
+def _of_url(url: str) -> tuple[str, str, str]:
+    """User and password that stand in a URL, and the password as it is written there."""
     try:
         parts = urlsplit(url)
+        user, password = parts.username or "", parts.password or ""
     except ValueError:  # what is no URL is not sent either; what looks like a password is masked all the same
         user, _, password = url.rpartition("@")[0].rpartition("/")[2].partition(":")
-        return user, password
-    return unquote(parts.username or ""), unquote(parts.password or "")
+    return unquote(user), unquote(password), password
 
 
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization"})
 
 
 @lru_cache(maxsize=64)
-def _forms(values: tuple[str, ...], user: str, password: str, inside_user: str, inside: str) -> tuple[str, ...]:
-    plain = set(values) | {value.partition(" ")[2].strip() for value in values} | {password, inside}
-    for name, word in ((user, password), (inside_user, inside)):
-        if word:
-            plain.add(base64.b64encode(f"{name}:{word}".encode()).decode())
+def _forms(values: tuple[str, ...], logins: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    plain = {part for value in values for part in (value, value.partition(" ")[2].strip())}
+    for user, password in logins:
+        if password:
+            plain |= {password, base64.b64encode(f"{user}:{password}".encode()).decode()}
     forms = set()
     for value in plain:
         if len(value) >= _MASK_MIN:
