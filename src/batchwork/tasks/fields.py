@@ -1,0 +1,99 @@
+"""What the task types share in reading their fields: those that are the same for all units, sizes and durations."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from batchwork.errors import Problem, RenderError
+from batchwork.ports import Setting, Written
+from batchwork.spelling import listing
+from batchwork.template import Value
+
+T = TypeVar("T")
+
+_OF_UNITS = frozenset(("item", "key", "index", "attempt", "batch", "idempotency_key", "error"))
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|bytes?|[kKMG]i?B?)?\s*\Z")
+_DURATION = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|sec|m|min|h)?\s*\Z")
+_SECONDS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, None: 1.0}
+
+
+def written(fields: Written, name: str) -> Value | None:
+    """The field as it was written, or None."""
+    value = fields.get(name)
+    return value if isinstance(value, Value) else None
+
+
+def constant_problems(fields: Written, names: Iterable[str]) -> Iterator[Problem]:
+    """Of the fields `names`, which are the same for all units, those that use a unit's names."""
+    for name in names:
+        value = fields.get(name)
+        used = sorted(value.roots & _OF_UNITS) if value is not None else ()
+        if value is not None and used:
+            message = f"`{name}` is the same for all items, and cannot use {listing(used)}"
+            yield Problem(value.place, message, "parameters, `env` and results of earlier steps may be used")
+
+
+def read_problems(fields: Written, readers: dict[str, Callable[[object], object]]) -> Iterator[Problem]:
+    """What is wrong with the constants among the fields that `readers` read."""
+    for name, reader in readers.items():
+        value = written(fields, name)
+        if value is not None and value.is_constant and value.json is not None:
+            try:
+                reader(value.json)
+            except ValueError as error:
+                yield Problem(value.place, f"`{name}` must be {error}")
+
+
+def constant(fields: Written, name: str, setting: Setting, reader: Callable[[object], T], default: T) -> T:
+    """The value of a field that is the same for all units. Raises RenderError."""
+    value = fields.get(name)
+    found = value.render(setting.constants) if value is not None else None
+    if found is None:
+        return default
+    try:
+        return reader(found)
+    except ValueError as error:
+        raise RenderError(f"`{name}` must be {error}") from None
+
+
+# ---------------------------------------------------------------- readers: raise ValueError with what was expected
+
+
+def size(value: object) -> int:
+    """Bytes, from a number or a text such as `1 MiB`, `512k`, `1.5MB`."""
+    expected = ValueError("a size of at least 1 byte, such as 65536, 512 KiB or 10 MiB")
+    if isinstance(value, int) and not isinstance(value, bool):
+        count = value
+    elif isinstance(value, str) and (match := _SIZE.match(value)):
+        unit = match[2] or "B"
+        base = 1024 if "i" in unit or len(unit) == 1 else 1000
+        power = {"B": 0, "b": 0, "k": 1, "K": 1, "M": 2, "G": 3}[unit[0]]
+        count = int(float(match[1]) * base**power)
+    else:
+        raise expected
+    if not 1 <= count <= 1 << 40:
+        raise expected
+    return count
+
+
+def seconds(value: object) -> float:
+    """Seconds, from a number or a text such as `30s`, `5m`."""
+    expected = ValueError("a duration greater than 0, in seconds or such as 500ms, 30s, 5m, 2h")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        found = float(value)
+    elif isinstance(value, str) and (match := _DURATION.match(value)):
+        found = float(match[1]) * _SECONDS[match[2]]
+    else:
+        raise expected
+    if not 0 < found <= 366 * 86400 or not math.isfinite(found):
+        raise expected
+    return found
+
+
+def flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError("true or false")
