@@ -78,6 +78,8 @@ def duration(seconds: float) -> str:
 
 def rate(per_s: float) -> str:
     """`1,234/s`, `4.2/s`; slow ones `12/min`, `3.1/h`."""
+    if per_s <= 0:
+        return "0/s"
     for factor, unit in ((1, "s"), (60, "min")):
         scaled = per_s * factor
         if scaled >= 1:

@@ -208,3 +208,11 @@ def test_bars_survive_a_terminal_that_is_gone() -> None:
         view.emit(event)
     view.close()
     assert [standing.step for standing in view.standings()] == []
+
+
+def test_lines_of_a_stopped_step() -> None:
+    paper = Paper()
+    view = Lines(paper.written.append, paper.said.append, StillClock())
+    view.emit(StepFinished("s", StepStatus.RUNNING, Counts(10, 5, 1), 2.0, "", True))
+    view.emit(StepFinished("t", StepStatus.RUNNING, Counts(1), 2.0, "", False))
+    assert paper.written == ["s: stopped after 2.0 s: 5 succeeded, 1 failed, 4 pending", "t: stopped after 2.0 s"]

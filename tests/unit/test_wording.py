@@ -57,7 +57,7 @@ def test_durations(seconds: float, shown: str) -> None:
 
 
 def test_rates_sizes_shares_and_numbers() -> None:
-    assert [rate(x) for x in (0, 0.02, 0.5, 4.23, 1234.5)] == ["0/h", "1.2/min", "30/min", "4.23/s", "1,234/s"]
+    assert [rate(x) for x in (0, 0.02, 0.5, 4.23, 1234.5)] == ["0/s", "1.2/min", "30/min", "4.23/s", "1,234/s"]
     assert [size(x) for x in (0, 312, 1500, 2**26, 2**40)] == ["0 B", "312 B", "1.46 KiB", "64 MiB", "1024 GiB"]
     assert [share(*x) for x in ((0, 5), (1, 1000), (999, 1000), (5, 5), (0, 0))] == [
         "0 %",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 import click
 
@@ -17,7 +18,7 @@ from batchwork.jsontext import encode
 from batchwork.model import RunRecord, RunStatus, Sample
 from batchwork.ports.store import Store
 from batchwork.report import CRASHED, Summary, summarize, summary_json, summary_text
-from batchwork.wording import duration, number, rate, size, visible, when
+from batchwork.wording import duration, number, plural, rate, size, visible, when
 
 EVERY_S = 1.0
 
@@ -57,7 +58,8 @@ def _lines(store: Store, record: RunRecord, summary: Summary, where: str | None)
     yield f"  workflow  {visible(record.file)}"
     yield f"  store     {visible(store.describe())}, durability {record.durability}"
     if record.window:
-        yield f"  redo      {visible(record.window)}"
+        for number_of_line, line in enumerate(wrap(visible(record.window), 66)):
+            yield f"  {'' if number_of_line else 'redo':8}  {line}"
     yield from _speed_lines(store.samples(record.id))
     if summary.status == CRASHED:
         yield ""
@@ -81,5 +83,6 @@ def _speed_lines(samples: Sequence[Sample]) -> Iterator[str]:
     latest = samples[-1]
     yield (
         f"  machine   CPU {latest.cpu_percent:.0f} %, memory {size(latest.rss_bytes)}, "
-        f"{number(latest.processes)} processes, {number(latest.descriptors)} descriptors"
+        f"{number(latest.processes)} process{'es' if latest.processes != 1 else ''}, "
+        f"{plural(latest.descriptors, 'descriptor')}"
     )

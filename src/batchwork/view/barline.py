@@ -82,6 +82,8 @@ def _facts(standing: Standing, tick: int) -> list[Part]:
         parts.append(Part(f"{number(counts.failed)} failed", 0, "bad"))
     if standing.retrying:
         parts.append(Part(f"{number(standing.retrying)} to retry", 4, "warn"))
+    if standing.running and not counts.finished:
+        parts.append(Part(f"{number(standing.running)} running", 5))
     if standing.left_s is not None:
         parts.append(Part(f"{duration(max(standing.left_s, 1))} left", 2))
     return parts

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 PATIENCE_S = 0.2
 """A run that is over by then shows no bars and costs no import of rich."""
 REFRESH_S = 0.125
+MARGIN = 4
+"""Columns left free at the right: the `^C` that a terminal prints there must not begin a new line."""
 FLOOD = 1000
 """Lines for above the bars are gathered until the next picture, but no more of them than this."""
 
@@ -189,10 +191,11 @@ class Bars:
         from rich.text import Text
 
         picture = Text(no_wrap=True, overflow="crop", end="")
-        notice = wrap(self._notice, max(width - 1, 20))
+        width -= MARGIN
+        notice = wrap(self._notice, max(width, 20))
         standings = self.standings()
         room = max(height - 3 - len(notice), 1)
-        for parts in lines(standings[:room], width - 1, self._tick):
+        for parts in lines(standings[:room], width, self._tick):
             picture.append("\n" if len(picture) else "")
             before = ""
             for part in parts:
