@@ -13,14 +13,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import apsw
 
 from batchwork import jsontext
 from batchwork.model import Claim, UnitRecord, UnitStatus
 from batchwork.ports import UnitView
-from batchwork.store.rows import CODES, Row, failure_of, first_id, integer, text_or_none, unit_record
+from batchwork.store.rows import CODES, UnitRow, failure_of, first_id, integer, text_or_none, unit_record
 from batchwork.store.statements import FILTERS, KEY_FILTER, statement
 
 IN_DOUBT = "in_doubt"
@@ -91,15 +91,17 @@ def page(
 
     `ordered` says that every position is the unit's seq.
     """
-    waiting = mark.doubtful[bisect_right(mark.doubtful, mark.spot, key=_spot) :]
     size = min(start - mark.start + limit, LONGEST_PAGE)
-    both = merge(_stored(connection, listing, ordered, mark, size), waiting, key=_spot)
-    for _ in islice(both, start - mark.start):
+    views = _stored(connection, listing, ordered, mark, size)
+    if mark.doubtful:
+        waiting = mark.doubtful[bisect_right(mark.doubtful, mark.spot, key=_spot) :]
+        views = merge(views, (view for _, view in waiting), key=lambda view: spot_of(view.record))
+    for _ in islice(views, start - mark.start):
         pass
-    found = list(islice(both, limit))
+    found = list(islice(views, limit))
     if not found:
         return [], mark
-    return [view for _, view in found], Bookmark(start + len(found), found[-1][0], mark.doubtful, mark.hidden)
+    return found, Bookmark(start + len(found), spot_of(found[-1].record), mark.doubtful, mark.hidden)
 
 
 def _spot(entry: tuple[Spot, UnitView]) -> Spot:
@@ -108,27 +110,29 @@ def _spot(entry: tuple[Spot, UnitView]) -> Spot:
 
 def _stored(
     connection: apsw.Connection, listing: Listing, ordered: bool, mark: Bookmark, size: int
-) -> Iterator[tuple[Spot, UnitView]]:
+) -> Iterator[UnitView]:
     """Rows of a listing after a bookmark, read `size` at a time, in order of spots."""
     step, status, _ = listing
     if status == IN_DOUBT or size <= 0:
         return
-    first, name = first_id(step), connection.execute(statement("step_name"), (step,)).get
+    first, name, hidden = first_id(step), connection.execute(statement("step_name"), (step,)).get, mark.hidden
     after = mark.spot
     while True:
         rows = _rows(connection, listing, ordered, after, size)
         for row in rows:
             record = unit_record(first, row)
-            after = spot_of(record)
-            if record.seq not in mark.hidden:
-                yield after, UnitView(name, record, str(record.status), failure_of(row[17]))
-        if len(rows) < size:
-            if after[0]:
-                return
+            if record.seq not in hidden:
+                failure = row[17]
+                yield UnitView(name, record, record.status, failure if failure is None else failure_of(failure))
+        if len(rows) == size:
+            after = spot_of(unit_record(first, rows[-1]))
+        elif after[0]:
+            return
+        else:
             after = (True, 0, -1)  # those without a position come last
 
 
-def _rows(connection: apsw.Connection, listing: Listing, ordered: bool, after: Spot, size: int) -> list[Row]:
+def _rows(connection: apsw.Connection, listing: Listing, ordered: bool, after: Spot, size: int) -> list[UnitRow]:
     step, status, key = listing
     chosen, code = "all", None
     if status is not None:
@@ -143,7 +147,7 @@ def _rows(connection: apsw.Connection, listing: Listing, ordered: bool, after: S
         filter=FILTERS[chosen] + (KEY_FILTER if key is not None else ""),
     )
     cells = {"after": first_id(step) + seq, "place": place, "size": size, "code": code, "key": key}
-    return connection.execute(text, cells).fetchall()
+    return cast(list[UnitRow], connection.execute(text, cells).fetchall())
 
 
 def in_doubt(
@@ -161,7 +165,8 @@ def in_doubt(
         for claim in claims
         for seq, key in zip(claim.seqs, claim.keys, strict=True)
     }
-    rows = connection.execute(statement("units_some"), (first, jsontext.encode(list(claimed)))).fetchall()
+    cells = (first, jsontext.encode(list(claimed)))
+    rows = cast(list[UnitRow], connection.execute(statement("units_some"), cells).fetchall())
     for row in rows:
         record = unit_record(first, row)
         claimed[record.seq] = record

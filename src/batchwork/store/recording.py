@@ -46,6 +46,11 @@ def record(connection: apsw.Connection, checkpoint: Checkpoint) -> None:
 def _record(connection: apsw.Connection, checkpoint: Checkpoint) -> None:
     step, first = checkpoint.step, first_id(checkpoint.step)
     reading, reordered = standing(connection, step)
+    # A failure stands in its unit and in its attempt, and often in many units: its text is made once.
+    failures = (
+        failure for part in (checkpoint.records, checkpoint.attempts) for failure in (row.failure for row in part)
+    )
+    texts = {id(failure): failure_text(failure) for failure in {id(failure): failure for failure in failures}.values()}
     if checkpoint.claims:
         connection.executemany(
             statement("claim_add"),
@@ -54,10 +59,12 @@ def _record(connection: apsw.Connection, checkpoint: Checkpoint) -> None:
     for part in checkpoint.successes:
         _succeed(connection, part, first, reading)
     if checkpoint.records:
-        rows = [unit_cells(first, unit, reading) for unit in checkpoint.records]
+        rows = [unit_cells(first, unit, reading, texts[id(unit.failure)]) for unit in checkpoint.records]
         connection.executemany(statement("unit_record"), rows)
     if checkpoint.attempts:
-        connection.executemany(statement("attempt_add"), [attempt_cells(first, a) for a in checkpoint.attempts])
+        connection.executemany(
+            statement("attempt_add"), [attempt_cells(first, a, texts[id(a.failure)]) for a in checkpoint.attempts]
+        )
     if checkpoint.logs:
         logs = [(first | log.seq, log.attempt, log.text) for log in checkpoint.logs]
         connection.executemany(statement("log_add"), logs)
@@ -126,6 +133,12 @@ def counted(connection: apsw.Connection, step: int) -> Counts:
     total = connection.execute(statement("step_total"), (step,)).get
     succeeded, failed, skipped = (found.get(code, 0) for code in _FINAL)
     return Counts(total, succeeded, failed, skipped)
+
+
+def add_steps(connection: apsw.Connection, run: str, steps: Sequence[tuple[str, bool]]) -> None:
+    """Add steps to a run, or give those that it has their order anew."""
+    rows = [(run, name, order, batch) for order, (name, batch) in enumerate(steps)]
+    connection.executemany(statement("step_add"), rows)
 
 
 def begin_reading(connection: apsw.Connection, step: int) -> int:

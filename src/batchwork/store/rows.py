@@ -27,6 +27,12 @@ from batchwork.model import (
 Cell: TypeAlias = "None | int | float | str | bytes"
 Row: TypeAlias = tuple[Cell, ...]
 
+UnitRow: TypeAlias = tuple[
+    int, str, int | None, int, int, int, int, int, int, int, int, str, str, str | None, str | None, str | None, str | None,
+    str | None,
+]  # fmt: skip
+"""The columns that all `units_…` statements have, in their order: id to handler_failure."""
+
 SEQ_BITS = 40
 STATUSES = (UnitStatus.PENDING, UnitStatus.INTERRUPTED, UnitStatus.SUCCEEDED, UnitStatus.FAILED, UnitStatus.SKIPPED)
 CODES = {status: code for code, status in enumerate(STATUSES)}
@@ -47,6 +53,8 @@ RUN_COLUMNS = {
     "durability": "durability",
 }
 STEP_COLUMNS = frozenset({"status", "result", "failure", "started_ms", "duration_ms", "stale", "note"})
+_FAILURE_FIELDS = tuple((part.name, part.default) for part in fields(Failure))
+_FAILURE_NAMES = frozenset(name for name, _ in _FAILURE_FIELDS)
 _RUN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 
 
@@ -72,7 +80,8 @@ def failure_text(failure: Failure | None) -> str | None:
     """A failure as JSON text; fields that have their default are left out."""
     if failure is None:
         return None
-    return jsontext.encode({f.name: v for f in fields(Failure) if (v := getattr(failure, f.name)) != f.default})
+    tree = {name: value for name, default in _FAILURE_FIELDS if (value := getattr(failure, name)) != default}
+    return jsontext.encode(tree)
 
 
 def failure_of(text: Cell) -> Failure | None:
@@ -81,8 +90,7 @@ def failure_of(text: Cell) -> Failure | None:
         return None
     tree = jsontext.decode(text_in(text))
     assert isinstance(tree, dict)
-    known = {f.name for f in fields(Failure)}
-    return Failure(**{name: value for name, value in tree.items() if name in known})  # type: ignore[arg-type]
+    return Failure(**{name: value for name, value in tree.items() if name in _FAILURE_NAMES})  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------- claims
@@ -110,8 +118,8 @@ def claim_units(text: str) -> tuple[list[int], list[str]]:
 # ---------------------------------------------------------------- units
 
 
-def unit_cells(first: int, record: UnitRecord, reading: int) -> Row:
-    """The parameters of `unit_record.sql`."""
+def unit_cells(first: int, record: UnitRecord, reading: int, failure: str | None) -> Row:
+    """The parameters of `unit_record.sql`; `failure` is the text of the record's failure."""
     return (
         first | record.seq,
         record.key,
@@ -129,58 +137,41 @@ def unit_cells(first: int, record: UnitRecord, reading: int) -> Row:
         record.members,
         record.value,
         record.result,
-        failure_text(record.failure),
+        failure,
     )
 
 
-def unit_record(first: int, row: Row) -> UnitRecord:
-    """A unit from the columns of the `units_…` statements in the order in which all of them have them."""
-    (
-        number,
-        key,
+def unit_record(first: int, row: UnitRow) -> UnitRecord:
+    """A unit from a row of the `units_…` statements. Positional and unchecked (the table is strict): it is done by the million."""
+    number, key, pos, code, attempts, base, doubts, reading, handled, duration, started, worker, note = row[:13]
+    members, value, result, failure = row[13:17]
+    return UnitRecord(
+        number - first,
         pos,
-        code,
+        key,
+        STATUSES[code],
         attempts,
-        base,
-        doubts,
-        reading,
-        handled,
+        value,
+        members,
+        result,
+        None if failure is None else failure_of(failure),
         duration,
         started,
         worker,
+        base,
+        doubts,
         note,
-        members,
-        value,
-        result,
-        failure,
-    ) = row[:17]
-    return UnitRecord(
-        seq=integer(number) - first,
-        index=None if pos is None else integer(pos),
-        key=text_in(key),
-        status=STATUSES[integer(code)],
-        attempts=integer(attempts),
-        base=integer(base),
-        doubts=integer(doubts),
-        reading=integer(reading),
-        handled=bool(handled),
-        duration_us=integer(duration),
-        started_ms=integer(started),
-        worker=text_in(worker),
-        note=text_in(note),
-        members=text_or_none(members),
-        value=text_or_none(value),
-        result=text_or_none(result),
-        failure=failure_of(failure),
+        reading,
+        handled == 1,
     )
 
 
-def attempt_cells(first: int, record: AttemptRecord) -> Row:
-    """The parameters of `attempt_add.sql`."""
+def attempt_cells(first: int, record: AttemptRecord, failure: str | None) -> Row:
+    """The parameters of `attempt_add.sql`; `failure` is the text of the record's failure."""
     return (
         first | record.seq,
         record.attempt,
-        failure_text(record.failure),
+        failure,
         record.started_ms,
         record.duration_us,
         record.worker,

@@ -42,6 +42,7 @@ from batchwork.store.rows import (
     STATUSES,
     STEP_COLUMNS,
     Row,
+    UnitRow,
     attempt_record,
     checked_run_id,
     first_id,
@@ -119,7 +120,7 @@ class SqliteStore:
                     f"there is already a run {run.id} in {self._path}",
                     f"continue it with `batchwork resume {run.id}`, or choose another `--run-id`",
                 )
-            _add_steps(connection, run.id, steps)
+            recording.add_steps(connection, run.id, steps)
 
         self._writer.call(write)
 
@@ -149,7 +150,7 @@ class SqliteStore:
     def add_steps(self, run: str, steps: Sequence[tuple[str, bool]]) -> None:
         def write(connection: apsw.Connection) -> None:
             connection.execute(statement("step_aside"), (run, len(steps)))
-            _add_steps(connection, run, steps)
+            recording.add_steps(connection, run, steps)
 
         self._writer.call(write)
 
@@ -208,9 +209,11 @@ class SqliteStore:
         text = statement("unit_match", first=first, last=first_id(step + 1))
         known = {wash(key): key for key in keys}
         with self._readers.snapshot() as connection:
-            rows = connection.executemany(text, [(key,) for key in known]).fetchall()
-        records = (unit_record(first, row) for row in rows)
-        return {known[record.key]: record for record in records}
+            rows: list[UnitRow] = connection.execute(text, (jsontext.encode(list(known)),)).fetchall()  # type: ignore[assignment]
+        found: dict[str, UnitRecord] = {}
+        for row in rows:
+            found.setdefault(known[row[1]], unit_record(first, row))
+        return found
 
     def values(self, step: int, seqs: Sequence[int]) -> list[str]:
         among = jsontext.encode(list(seqs))
@@ -333,11 +336,6 @@ class SqliteStore:
 
 
 _ENDED = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.SKIPPED})
-
-
-def _add_steps(connection: apsw.Connection, run: str, steps: Sequence[tuple[str, bool]]) -> None:
-    rows = [(run, name, order, batch) for order, (name, batch) in enumerate(steps)]
-    connection.executemany(statement("step_add"), rows)
 
 
 def _column(columns: dict[str, str], name: str) -> str:
