@@ -6,7 +6,7 @@ What each step does then is decided in revival.py; the run itself is runner.py's
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from typing import Final
@@ -16,7 +16,7 @@ from batchwork.engine.control import Control
 from batchwork.engine.keeping import Hiding, Kept, kept_from
 from batchwork.engine.loading import LOST, Loader, current_plan
 from batchwork.engine.options import RunEnd, RunOptions
-from batchwork.engine.revival import Act, Revival, carry_out, in_words, resuming, retrying
+from batchwork.engine.revival import carry_out, in_words, resuming, retrying
 from batchwork.engine.runner import Runner
 from batchwork.engine.scope import Names, RunView, environment, run_folder
 from batchwork.engine.signals import Signals
@@ -30,7 +30,7 @@ from batchwork.plan.model import Plan
 from batchwork.ports import EventSink, Fanout, Lease, Store
 from batchwork.proctree import kill_all, with_cookie
 from batchwork.report import exit_code
-from batchwork.secrets import cleaner
+from batchwork.secrets import cleaner, url_passwords
 from batchwork.spelling import suggest
 
 __all__ = [
@@ -91,7 +91,7 @@ def resume_run(run: str | None, load: Loader, site: Site, asked: Asked, control:
         clean = _cleaner(plan, site)
         _check_before(plan, site)
         _end_orphans(kept, site)
-        _begin_again(plan, record, site)
+        _begin_again(plan, record, site, asked, kept)
         carry_out(resuming(plan, _records(site.store, record.id)), site.store)
         return _execute(plan, record, site, asked, control, kept, clean, resumed=True)
 
@@ -123,10 +123,10 @@ def retry_run(
         if not failing and not stale and (record.status in ENDED or where is not None):
             return _nothing_to_do(record, asked, "no failed item" + (f" fits `{where}`" if where is not None else ""))
         _end_orphans(kept, site)
-        _begin_again(plan, record, site)
+        _begin_again(plan, record, site, asked, kept)
         records = _records(site.store, record.id)
         revivals = retrying(plan, records, failing, where is None, downstream)
-        carry_out(_with_stale(revivals) if downstream else revivals, site.store)
+        carry_out(revivals, site.store)
         return _execute(plan, record, site, asked, control, kept, clean, resumed=True)
 
 
@@ -239,22 +239,13 @@ def _notifier(plan: Plan, run: str, site: Site, kept: Kept, clean: Callable[[str
     ).notifier(plan)
 
 
-def _begin_again(plan: Plan, record: RunRecord, site: Site) -> None:
+def _begin_again(plan: Plan, record: RunRecord, site: Site, asked: Asked, kept: Kept) -> None:
     store = site.store
+    most = asked.max_parallel if asked.max_parallel is not None else kept.max_parallel
     known = [(step.name, step.batch) for step in sorted(store.steps(record.id), key=lambda step: step.order)]
     if known != _outline(plan):
         store.add_steps(record.id, _outline(plan))
-    store.update_run(record.id, status=RunStatus.RUNNING, ended_ms=None)
-
-
-def _with_stale(revivals: Sequence[Revival]) -> list[Revival]:
-    """`--downstream` also runs again what an earlier retry has marked."""
-    return [
-        replace(revival, act=Act.ANEW, why="a step before it was retried")
-        if revival.record.stale and revival.act is Act.KEEP
-        else revival
-        for revival in revivals
-    ]
+    store.update_run(record.id, status=RunStatus.RUNNING, ended_ms=None, window=window_text(plan, most))
 
 
 def _nothing_to_do(record: RunRecord, asked: Asked, why: str) -> RunEnd:
@@ -270,7 +261,7 @@ def _end_orphans(kept: Kept, site: Site) -> None:
 
 
 def _cleaner(plan: Plan, site: Site) -> Callable[[str], str] | None:
-    """What masks the run's secrets. Raises UsageError where one is not set."""
+    """What masks the run's secrets, None where there are none. Raises UsageError where one is not set."""
     missing = [name for name in plan.secrets if not site.environ.get(name)]
     if missing:
         names = ", ".join(f"`{name}`" for name in missing)
@@ -278,7 +269,10 @@ def _cleaner(plan: Plan, site: Site) -> Callable[[str], str] | None:
             f"the secret{'s' if len(missing) > 1 else ''} {names} {'are' if len(missing) > 1 else 'is'} not set",
             f"set {'them' if len(missing) > 1 else 'it'} in the environment, for example `export {missing[0]}=…`",
         )
-    return cleaner(plan.secrets, site.environ)
+    clean = cleaner(plan.secrets, site.environ)
+    # It costs something for each item, so only where there is anything to hide.
+    known = plan.secrets or url_passwords(site.environ.values())
+    return clean if known or clean(plan.text) != plan.text or Hiding((), {}).params(plan.params)[1] else None
 
 
 def _check_before(plan: Plan, site: Site) -> None:

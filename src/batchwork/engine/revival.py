@@ -66,6 +66,8 @@ def retrying(
         record = records[step.name]
         if step.name in failing:
             main.append(_retried(step, record, failing[step.name]))
+        elif again and record.stale:
+            main.append(Revival(step, record, Act.ANEW, "a step before it was retried"))
         elif step.name in later and record.status in ENDED and again:
             main.append(Revival(step, record, Act.ANEW, "a step before it is retried"))
         elif step.name in later and record.status in ENDED:

@@ -6,7 +6,7 @@ No process is started and nothing is encoded but results; what workers really do
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, ClassVar
@@ -202,6 +202,8 @@ class CallableExecutor:
         except Exception as error:  # noqa: BLE001  # whatever a unit raises is its failure
             result, text = Failure(type(error).__name__, str(error)), ""
         if isinstance(result, Failure):
+            clean = self._staffing.clean
+            result = result if clean is None else replace(result, message=clean(result.message))
             return Report(call, failures=[(offset, result, 1000)], worker="fake")
         return Report(call, done=[offset], results=[text], durations_us=[1000], worker="fake")
 
