@@ -147,7 +147,7 @@ def test_a_secret_must_be_set(office: Office) -> None:
 
 
 def test_env_must_render_before_anything_is_recorded(office: Office) -> None:
-    with pytest.raises(WorkflowError, match="`env`: .*nowhere"):
+    with pytest.raises(WorkflowError, match=r"`env`: .*nowhere"):
         office.start(workflow(step_plan("a"), env={"X": Value.of("{{ params.nowhere }}")}))
     assert office.store.runs() == []
 

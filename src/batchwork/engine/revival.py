@@ -105,8 +105,8 @@ def _resumed(step: StepPlan, record: StepRecord) -> Revival:
 def _retried(step: StepPlan, record: StepRecord, chosen: tuple[int, ...] | None) -> Revival:
     count = record.counts.failed if chosen is None else len(chosen)
     what = f"{plural(count, 'failed unit')} get fresh attempts" if record.batch else "it failed"
-    complete = record.status is StepStatus.SUCCEEDED or record.counts.pending == 0
-    act = Act.RETRY if complete and record.status in ENDED else Act.REVIVE
+    read = record.batch and (record.status is StepStatus.SUCCEEDED or record.counts.pending == 0)
+    act = Act.RETRY if read and record.status in ENDED else Act.REVIVE
     return Revival(step, record, act, what, chosen)
 
 
