@@ -234,7 +234,7 @@ class _Composer:
         if not isinstance(key, ScalarNode):
             self.problems.append(Problem(key.place, "a key must be text, but this is a list or a mapping"))
             return None
-        if key.place in self.wrong:
+        if self.wrong and key.place in self.wrong:
             return None
         if key.style == "template":
             self.problems.append(Problem(key.place, "a key cannot be a template", "write the key as quoted text"))

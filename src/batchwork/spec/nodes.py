@@ -1,4 +1,7 @@
-"""What a YAML file holds, as frozen trees in which everything has its place. No reading of text (see loader.py), no meaning."""
+"""What a YAML file holds, as frozen trees in which everything has its place. No reading of text (see loader.py), no meaning.
+
+Nodes never form cycles, and a file may have a million of them, so the garbage collector need not look at them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ Style: TypeAlias = Literal["plain", "quoted", "block", "template"]
 Path: TypeAlias = tuple[str | int, ...]
 
 
-class ScalarNode(Struct, frozen=True):
+class ScalarNode(Struct, frozen=True, gc=False):
     """Text, a number, true, false or null. `text` is what was written; `template`: an unquoted `{{ … }}`.
 
     The place of a block scalar (`|`, `>`) is where its content begins, so that its n-th line is n - 1 lines below.
@@ -27,19 +30,19 @@ class ScalarNode(Struct, frozen=True):
     style: Style = "plain"
 
 
-class ListNode(Struct, frozen=True):
+class ListNode(Struct, frozen=True, gc=False):
     place: Place
     items: tuple[Node, ...]
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """One `key: value` of a mapping; `place` is the key's."""
 
     place: Place
     node: Node
 
 
-class MapNode(Struct, frozen=True):
+class MapNode(Struct, frozen=True, gc=False):
     place: Place
     entries: Mapping[str, Entry]
 
