@@ -1,0 +1,329 @@
+"""The http_request task: what is wrong with its fields, what is risky, what a reactor gets for one unit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import pytest
+
+from batchwork.errors import BindError, Place, RenderError
+from batchwork.jsontext import Json
+from batchwork.ports import Program, Setting
+from batchwork.tasks.http_request import HttpRequestTask
+from batchwork.template import Value, text_of
+
+TASK = HttpRequestTask()
+UNIT = {"item": "a b/ç", "key": "k", "index": 3, "attempt": 2, "idempotency_key": "run/step/k"}
+NAMES = frozenset(UNIT) | {"env", "params", "base"}
+
+
+def fields(**written: Json) -> dict[str, Value]:
+    return {name: Value.of(value, Place("w.yaml", 6, 10)) for name, value in written.items()}
+
+
+def program(timeout_s: float | None = None, **written: Json) -> Program:
+    setting = Setting("s", {"params": {"n": 7}}, frozenset(UNIT) | {"batch"}, {}, "/w", "/w", timeout_s)
+    return TASK.program(fields(**written), setting)
+
+
+def bind(scope: dict[str, object] | None = None, **written: Json) -> dict[str, Json]:
+    payload = program(**{"url": "http://h/", **written}).bind({**UNIT, **(scope or {})})
+    assert isinstance(payload, dict)
+    json.dumps(payload)
+    return payload
+
+
+def said(kind: str, **written: Json) -> list[str]:
+    check = TASK.check if kind == "check" else TASK.warn
+    return [f"{problem.message} {problem.hint}" for problem in check(fields(**written), NAMES, Place("w.yaml", 5, 1))]
+
+
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [
+        ({"url": "example.com/{{ item }}"}, "scheme"),
+        ({"url": "example.com"}, "http://"),
+        ({"url": "localhost:8080/x"}, "scheme"),
+        ({"url": "file:///etc/passwd"}, "scheme is `file`"),
+        ({"url": "file:///{{ item }}"}, "scheme is `file`"),
+        ({"url": "ftp://h/x"}, "scheme is `ftp`"),
+        ({"url": "javascript:alert(1)"}, "scheme"),
+        ({"url": "http:///x"}, "no host"),
+        ({"url": "http://[::1/"}, "not a URL"),
+        ({"url": "http://h:99999/"}, "not a URL"),
+        ({"url": "http://h/\r\nX: 1"}, "control character"),
+        ({"url": "http://h/{% if x %}a{% endif %}"}, "{% %}"),
+        ({"method": "GE T"}, "method"),
+        ({"method": ""}, "method"),
+        ({"method": "CONNECT"}, "method CONNECT"),
+        ({"headers": {"X-A": "1\r\nX-B: 2"}}, "line end"),
+        ({"headers": {"X A": "1"}}, "`X A` cannot be the name of a header"),
+        ({"headers": {"X\n": "{{ item }}"}}, "cannot be the name"),
+        ({"headers": {"authorization": "x"}, "auth": ["u", "p"]}, "exclude each other"),
+        ({"json": 1, "data": "x"}, "exclude each other"),
+        ({"auth": ["u"]}, "[username, password]"),
+        ({"auth": {"user": "u"}}, "`username` and `password`, or `bearer`"),
+        ({"expect_status": "ok"}, "`expect_status` must be statuses"),
+        ({"expect_status": [200, 999]}, "`expect_status` must be statuses"),
+        ({"timeout": "soon"}, "`timeout` must be a duration"),
+        ({"timeout": 0}, "`timeout` must be a duration"),
+        ({"timeout": "{{ item }}"}, "the same for all items"),
+        ({"follow_redirects": -1}, "`follow_redirects` must be"),
+        ({"max_body": "x"}, "`max_body` must be a size"),
+    ],
+)
+def test_what_is_wrong_is_said_beforehand(written: dict[str, Json], what: str) -> None:
+    found = said("check", **{"url": "http://h/", **written})
+    assert len(found) == 1
+    assert what in found[0]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"url": "{{ item }}"},
+        {"url": "{{ base }}/x/{{ item }}?a={{ item }}"},
+        {"url": "https://u:p@h:8080/x?y=1#z", "method": "get"},
+        {"url": "http://[::1]:8080/"},
+        {"url": "http://h/ü x"},
+        {"url": "http://h/", "method": "{{ item }}", "headers": {"X": "{{ item }}", "Y": ["1", "2"], "Z": None}},
+        {
+            "url": "http://h/",
+            "auth": {"bearer": "{{ env.T }}"},
+            "timeout": "5m",
+            "expect_status": [200, "3xx", "400-404"],
+        },
+        {
+            "url": "http://h/",
+            "auth": {"username": "u", "password": "p"},
+            "max_body": "1 GiB",
+            "follow_redirects": False,
+        },
+    ],
+)
+def test_what_is_right_has_no_problems(written: dict[str, Json]) -> None:
+    assert said("check", **written) == []
+    assert said("warn", **written) == []
+
+
+def test_what_is_risky_is_warned_of() -> None:
+    assert "host" in said("warn", url="http://{{ item }}/x")[0]
+    assert "host" in said("warn", url="https://api.{{ item.region }}.example.com/x")[0]
+    assert said("warn", url="http://{{ params.host }}/x") == []
+    assert "verify: false" in said("warn", url="http://h/", verify=False)[0]
+
+
+@pytest.mark.parametrize(
+    ("url", "bound"),
+    [
+        ("http://h/x/{{ item }}", "http://h/x/a%20b%2F%C3%A7"),
+        ("http://h/?q={{ item }}&n={{ index }}", "http://h/?q=a%20b%2F%C3%A7&n=3"),
+        ("http://h/x?q={{ [1, 'a'] }}", "http://h/x?q=%5B1%2C%22a%22%5D"),
+        ("http://h/#{{ item }}", "http://h/#a%20b%2F%C3%A7"),
+        ("http://h/{{ item | urlencode }}", "http://h/a%20b/%C3%A7"),
+        ("{{ base }}/u/{{ item }}", "https://b:1/v1/u/a%20b%2F%C3%A7"),
+        ("{{ base }}{{ path }}", "https://b:1/v1/p/q?r=1"),
+        ("{{ base }}?q={{ item }}", "https://b:1/v1?q=a%20b%2F%C3%A7"),
+        ("{{ scheme }}://{{ host }}/{{ item }}", "https://ex.org:80/a%20b%2F%C3%A7"),
+        ("http://localhost:{{ port }}/", "http://localhost:8080/"),
+        ("http://{{ item }}:{{ item }}@h/", "http://a%20b%2F%C3%A7:a%20b%2F%C3%A7@h/"),
+        ("{{ whole }}", "HTTP://H/ü x"),
+    ],
+)
+def test_values_stand_in_urls_encoded_for_their_place(url: str, bound: str) -> None:
+    scope: dict[str, object] = {
+        "base": "https://b:1/v1", "path": "/p/q?r=1", "scheme": "https", "host": "ex.org:80", "port": 8080, "whole": "HTTP://H/ü x",
+    }  # fmt: skip
+    assert bind(scope, url=url)["url"] == bound
+
+
+@pytest.mark.parametrize(
+    ("url", "item", "why"),
+    [
+        ("{{ item }}", "file:///etc/passwd", "only http and https"),
+        ("{{ item }}", "FILE:///etc/passwd", "only http and https"),
+        ("{{ item }}", "gopher://h/", "only http and https"),
+        ("{{ item }}", "h/x", "scheme"),
+        ("{{ item }}", "", "scheme"),
+        ("{{ item }}", 5, "scheme"),
+        ("{{ item }}", "http://h\r\nX: 1", "control character"),
+        ("{{ item }}", "http://h/\0", "control character"),
+        ("{{ item }}", "http:///x", "no host"),
+        ("{{ item }}", "http://h/\ud800", "half of a character"),
+        ("http://{{ item }}/x", "evil.org/y?", "host"),
+        ("http://{{ item }}/x", "a@evil.org", "host"),
+        ("http://{{ item }}/x", "evil.org#", "host"),
+        ("http://{{ item }}/x", "evil.org\\", "host"),
+        ("http://{{ item }}/x", "", "host"),
+        ("http://{{ item }}/x", "http://[::1]/", "host"),
+        ("http://h/{{ item }}", "..", "another path"),
+        ("http://h/{{ item }}", ".", "another path"),
+        ("http://h/a{{ item }}", "\udcff", "half of a character"),
+        ("http://h/?a={{ item }}", "\udcff", "half of a character"),
+    ],
+)
+def test_values_that_make_no_url_are_refused(url: str, item: object, why: str) -> None:
+    with pytest.raises(BindError) as caught:
+        bind({"item": item}, url=url)
+    assert why in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_a_password_is_not_in_the_message() -> None:
+    with pytest.raises(BindError) as caught:
+        bind({"item": "http://u:hunter2@[x/"}, url="{{ item }}")
+    assert "hunter2" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("params", "bound"),
+    [
+        (
+            {"a": "x y&z", "b": 1, "c": True, "d": None, "e": [1, "2", None], "f": {"g": 1}},
+            "?a=x%20y%26z&b=1&c=true&e=1&e=2&f=%7B%22g%22%3A1%7D",
+        ),
+        ({}, ""),
+        (None, ""),
+        ({"{{ key }}": "{{ item }}"}, "?k=a%20b%2F%C3%A7"),
+        ("{{ {'z': item} }}", "?z=a%20b%2F%C3%A7"),
+    ],
+)
+def test_params_are_encoded(params: Json, bound: str) -> None:
+    assert bind(params=params)["url"] == f"http://h/{bound}"
+
+
+def test_params_join_a_query() -> None:
+    assert bind(url="http://h/?x=1#f", params={"a": 1})["url"] == "http://h/?x=1&a=1#f"
+    with pytest.raises(RenderError, match="`params` must be a mapping"):
+        bind(params="{{ item }}")
+
+
+def test_headers() -> None:
+    payload = bind(
+        headers={"X-A": "v {{ item }}", "N": 5, "L": ["1", "2"], "Z": None, "E": ""}, auth={"bearer": "{{ key }}"}
+    )
+    assert payload["headers"] == [
+        ["X-A", "v a b/ç"],
+        ["N", "5"],
+        ["L", "1"],
+        ["L", "2"],
+        ["E", ""],
+        ["Authorization", "Bearer k"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("item", "why"),
+    [
+        ("a\r\nX: 1", "line end"),
+        ("a\n", "line end"),
+        ("a\0b", "NUL"),
+        ("\x1b[2J", "control character"),
+        (" a", "white space"),
+        ("a\t", "white space"),
+        ("\udcff", "half of a character"),
+    ],
+)
+def test_headers_that_cannot_be_carried_are_refused(item: str, why: str) -> None:
+    with pytest.raises(BindError, match=why):
+        bind({"item": item}, headers={"X": "{{ item }}"})
+    with pytest.raises(BindError):
+        bind({"item": item}, headers={"{{ item }}": "x"})
+
+
+@pytest.mark.parametrize(
+    ("written", "body", "kind"),
+    [
+        ({"json": {"a": "{{ item }}", "b": ["{{ index }}", None]}}, '{"a":"a b/ç","b":[3,null]}', "application/json"),
+        ({"json": "{{ none }}"}, "null", "application/json"),
+        ({"json": "{{ big }}"}, str(2**70), "application/json"),
+        ({"data": "x {{ item }}"}, "x a b/ç", "text/plain; charset=utf-8"),
+        (
+            {"data": {"a": "{{ item }}", "b": [1, 2], "c": None}},
+            "a=a+b%2F%C3%A7&b=1&b=2",
+            "application/x-www-form-urlencoded",
+        ),
+        ({"data": "{{ {'a': 1} }}"}, "a=1", "application/x-www-form-urlencoded"),
+    ],
+)
+def test_bodies(written: dict[str, Json], body: str, kind: str) -> None:
+    payload = bind({"big": 2**70}, method="post", **written)
+    assert (payload["method"], payload["body"]) == ("POST", body)
+    assert payload["headers"] == [["Content-Type", kind]]
+    own = bind({"big": 1}, headers={"content-type": "x/y"}, **written)
+    assert own["headers"] == [["content-type", "x/y"]]
+
+
+def test_no_body() -> None:
+    assert bind()["body"] is None and bind()["headers"] == []
+    assert bind(json=None)["body"] is None
+    with pytest.raises(BindError, match="half of a character"):
+        bind({"item": "\udcff"}, data="{{ item }}")
+    with pytest.raises(BindError, match="half of a character"):
+        bind({"item": "\udcff"}, data={"a": "{{ item }}"})
+    assert bind({"item": "\udcff"}, json="{{ item }}")["body"] == '"\\udcff"'
+
+
+def test_credentials() -> None:
+    assert bind(auth=["u", "{{ item }}"])["auth"] == ["u", "a b/ç"]
+    assert bind(auth={"username": "u", "password": 5})["auth"] == ["u", "5"]
+    assert bind(auth="{{ ['u', key] }}")["auth"] == ["u", "k"]
+    with pytest.raises(BindError, match="colon"):
+        bind(auth=["a:b", "c"])
+    with pytest.raises(RenderError, match="`auth` must be"):
+        bind(auth="{{ item }}")
+
+
+def test_idempotent_requests_carry_their_key() -> None:
+    payload = bind(method="POST", idempotent=True)
+    assert payload["idempotent"] is True and ["Idempotency-Key", "run/step/k"] in payload["headers"]  # type: ignore[operator]
+    own = bind(idempotent=True, headers={"idempotency-key": "mine"})
+    assert own["headers"] == [["idempotency-key", "mine"]]
+    assert bind(method="POST")["idempotent"] is False
+    assert "idempotency_key" in program(url="http://h/", idempotent=True).uses
+
+
+def test_what_is_the_same_for_all_units_is_prepared() -> None:
+    made = program(url="http://h/")
+    assert made.worker == "reactor" and not made.says and not made.takes_item
+    assert made.prepare == {
+        "kind": "http", "expect_status": [[200, 299]], "follow_redirects": 5, "verify": True, "max_body": 10 << 20, "timeout_s": 60.0,
+    }  # fmt: skip
+    made = program(
+        url="http://h/", expect_status=[200, "3xx", "400-404"], follow_redirects=False, verify=False, max_body="1 MiB", timeout="{{ params.n }}"
+    )  # fmt: skip
+    assert made.prepare == {
+        "kind": "http", "expect_status": [[200, 200], [300, 399], [400, 404]], "follow_redirects": 0, "verify": False,
+        "max_body": 1 << 20, "timeout_s": 7.0,
+    }  # fmt: skip
+
+
+def test_the_nearest_timeout_wins() -> None:
+    assert program(url="http://h/", timeout_s=120.0).prepare["timeout_s"] == 120.0
+    assert program(url="http://h/", timeout_s=120.0, timeout=5).prepare["timeout_s"] == 5.0
+
+
+def test_a_rendered_method_is_checked() -> None:
+    assert bind({"item": "put"}, method="{{ item }}")["method"] == "PUT"
+    with pytest.raises(BindError, match="method"):
+        bind({"item": "GE T"}, method="{{ item }}")
+
+
+def test_nasty_items_arrive_unchanged_or_are_refused(shared: Path) -> None:
+    refused = set()
+    for line in (shared / "faultkit" / "nasty_items.jsonl").read_text().splitlines():
+        item = json.loads(line)
+        text = text_of(item)
+        params: Json = {"c": "{{ item }}"} if isinstance(item, str) else {}
+        try:
+            url = str(bind({"item": item}, url="http://h/ok/{{ item }}?a={{ item }}&b=1", params=params)["url"])
+        except BindError:
+            refused.add(text)
+            continue
+        parts = urlsplit(url)
+        assert parts.netloc == "h"
+        assert unquote(parts.path.removeprefix("/ok/")) == text
+        found = parse_qsl(parts.query, keep_blank_values=True)
+        assert found == [("a", text), ("b", "1"), *([("c", text)] if params else [])]
+    assert refused == {".", "\udcff"}
