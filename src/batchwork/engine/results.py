@@ -138,13 +138,26 @@ class Results(Lazy[Json]):
         return {"step": self._step, "counts": self.counts, "duration": self.duration, "length": len(self)}
 
     def page(self, what: str, start: int, count: int) -> str:
-        """A page as JSON text, for a worker: a list of results, or of objects for `failed` and `succeeded`."""
-        if what == "results":
-            texts = self._store.results(self._number, start, count)
-            return f"[{','.join('null' if text is None else text for text in texts)}]"
-        views = self._units(what, start, count)
-        rows = [_failed_json(view) if what == "failed" else _succeeded_json(view) for view in views]
+        """A page as JSON text, for a worker: a list of results, or of objects for `failed` and `succeeded`.
+
+        It may be shorter than asked for: what does not fit into PAGE_CHARS is for the next page.
+        """
+        rows: list[str] = []
+        chars, size = 0, PAGE_FIRST
+        while len(rows) < count and chars < PAGE_CHARS:
+            more = self._json_rows(what, start + len(rows), min(size, count - len(rows)))
+            if not more:
+                break
+            rows += more
+            chars += sum(map(len, more))
+            size = min(size * 8, max(1, (PAGE_CHARS - chars) * len(rows) // chars))
         return f"[{','.join(rows)}]"
+
+    def _json_rows(self, what: str, start: int, limit: int) -> list[str]:
+        if what == "results":
+            return ["null" if text is None else text for text in self._store.results(self._number, start, limit)]
+        write = _failed_json if what == "failed" else _succeeded_json
+        return [write(view) for view in self._units(what, start, limit)]
 
     def _count(self) -> int:
         """One for each unit that has a position: all, but those that are gone from the source."""
