@@ -100,9 +100,12 @@ class ReactorExecutor:
 
     def poll(self, timeout_s: float | None) -> list[Report]:
         if not self._reports:
-            if self._broken is not None:
+            if self._broken is None or self._link is not None:
+                self._listen(self._patience(timeout_s))
+            elif self._unsent:
+                self._return_unsent()
+            else:
                 raise self._broken
-            self._listen(self._patience(timeout_s))
         reports, self._reports = self._reports, []
         self._load -= sum(map(_units, reports))
         return reports
@@ -111,7 +114,7 @@ class ReactorExecutor:
         """Do what is due by the clock; how long may be waited for the rest."""
         now = self._clock.now()
         due = []
-        if self._link is None and self._unsent:
+        if self._link is None and self._unsent and self._broken is None:
             if now >= self._start_at and self._launch():
                 unsent, self._unsent = self._unsent, []
                 for call in unsent:
@@ -128,7 +131,7 @@ class ReactorExecutor:
         return max(0.0, min(due)) if due else None
 
     def _listen(self, timeout_s: float | None) -> None:
-        for link in self._links.poll(0.0 if self._reports or self._broken else timeout_s):
+        for link in self._links.poll(0.0 if self._reports else timeout_s):
             for tag, body in link.take():
                 if tag == frames.OUTCOMES:
                     self._report(body)
