@@ -124,6 +124,7 @@ def test_names_in_scope(bench: Bench) -> None:
         {"item": None, "p": "555", "e": "/h5-/h5-/h", "r": f"r1 flow {folder}", "later": "pending"}
     )
     assert folder.stat().st_mode & 0o777 == 0o700
+    assert folder.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_batch_step_gives_lazy_results(bench: Bench) -> None:

@@ -19,8 +19,9 @@ from batchwork.engine.sampling import Sampler
 from batchwork.engine.scheduling import ENDED, Moves, next_finalizers, next_moves, run_status
 from batchwork.engine.scope import Names, RunView, environment, lowered, run_folder
 from batchwork.engine.signals import DRAIN_S, interrupted_code
+from batchwork.engine.site import private_folder
 from batchwork.engine.step_run import Ended, StepRun, record_end, step_failure
-from batchwork.errors import RenderError
+from batchwork.errors import RenderError, StoreError
 from batchwork.events import Event, Progressed, RunFinished, RunStarted, StepFinished, Stopping
 from batchwork.faults import fault
 from batchwork.model import Failure, RunRecord, RunStatus, StepRecord, StepStatus
@@ -52,8 +53,7 @@ class Runner:
         self._clock, self._control, self._options = clock, control, options
         self._running = _Running(sink)
         self._sink: EventSink = self._running
-        folder = run_folder(options.state_dir, run.id)
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        folder = _made(run_folder(options.state_dir, run.id))
         view = RunView(run.id, run.name, folder)
         self._names = Names(plan, environment(plan, environ, view), view, store, cwd)
         self._pages = Pages(self._names.results)
@@ -241,6 +241,14 @@ class Runner:
                 return f"some failed; `batchwork errors {run}` shows why, `batchwork retry {run}` tries them again"
             case _:
                 return ""
+
+
+def _made(folder: str) -> str:
+    try:
+        return private_folder(folder)
+    except OSError as error:
+        message = f"the run's folder {folder} cannot be made: {error.strerror}"
+        raise StoreError(message, "make it writable, or name another place with `--store`") from error
 
 
 def wants(step: StepPlan, scope: Mapping[str, object]) -> bool:

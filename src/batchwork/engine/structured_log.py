@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Final
 
 from batchwork.clock import Clock, iso
+from batchwork.engine.site import private_folder
 from batchwork.events import Event, Progressed, Said, to_json
 
 PRIVATE: Final = 0o600
@@ -27,7 +28,7 @@ class StructuredLog:
         self._progress: dict[str, float] = {}
         self._torn = False
         try:
-            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            private_folder(os.path.dirname(path))
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             self._file: int | None = os.open(path, flags, PRIVATE)
             self._torn = _torn(self._file)
