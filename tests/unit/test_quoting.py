@@ -240,12 +240,15 @@ def test_only_posix_shells_have_values_bound(shell: str) -> None:
         ("rm ./{{ item }} a{{ item }}", []),
         ("echo {{ item }}", []),
         ("kill {{ n | int }}", []),
+        ("printf {{ item }}", ["printf"]),
+        ("printf 'a {{ item }}' x", ["printf"]),
+        ("printf '%s' {{ item }}", []),
     ],
 )
 def test_operands_that_may_be_taken_for_options_are_warned_of(text: str, names: list[str]) -> None:
     warnings = compiled(text).warnings
     assert [warning.message.split("`")[1] for warning in warnings] == names
-    assert all("--" in warning.hint for warning in warnings)
+    assert all("--" in warning.hint or "%s" in warning.hint for warning in warnings)
 
 
 def test_values_are_carried_as_they_are() -> None:

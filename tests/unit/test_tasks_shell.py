@@ -89,6 +89,11 @@ def test_unguarded_operands_are_warned_of() -> None:
     assert len(list(TASK.warn(fields(argv=["rm", "{{ item }}"]), NAMES, Place()))) == 1
 
 
+def test_pasted_items_are_warned_of() -> None:
+    assert "is pasted" in next(iter(TASK.warn(fields(command="x {{ item | raw }}"), NAMES, Place()))).message
+    assert list(TASK.warn(fields(command="x {{ params.flags | raw }}"), NAMES, Place())) == []
+
+
 def test_a_command_is_bound() -> None:
     payload = bind(fields(command="echo {{ item }}"))
     assert payload["argv"] == ["/bin/sh", "-c", 'echo "${BW_1}"']

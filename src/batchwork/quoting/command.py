@@ -10,7 +10,7 @@ from batchwork.errors import BindError, Problem, RenderError, WorkflowError
 from batchwork.ports import Scope
 from batchwork.quoting.builtins import builtin_dangers
 from batchwork.quoting.code import Danger, dangers
-from batchwork.quoting.operands import unguarded
+from batchwork.quoting.operands import formats, unguarded
 from batchwork.quoting.places import REFUSED, WHOLE_NUMBERS, reference
 from batchwork.quoting.reader import Unclosed
 from batchwork.quoting.scan import Scanner
@@ -218,13 +218,17 @@ def _warnings(bound: Sequence[Expression], scanner: Scanner) -> tuple[Problem, .
     warnings = []
     for command in scanner.commands:
         for number, name in unguarded(command):
-            expression = bound[number]
-            if not is_whole_number(expression):
-                message = f"`{name}` takes a value that begins with `-` for an option"
-                warnings.append(
-                    Problem(expression.place, message, f"write `--` before it: {name} -- {{{{ {expression.source} }}}}")
-                )
-    return tuple(warnings)
+            message = f"`{name}` takes a value that begins with `-` for an option"
+            hint = f"write `--` before it: {name} -- {{{{ {bound[number].source} }}}}"
+            warnings.append((number, message, hint))
+        for number in formats(command):
+            message = "`printf` reads `%` and `\\` in its first word as directives"
+            warnings.append((number, message, f"write: printf '%s' {{{{ {bound[number].source} }}}}"))
+    return tuple(
+        Problem(bound[number].place, message, hint)
+        for number, message, hint in warnings
+        if not is_whole_number(bound[number])
+    )
 
 
 def _assembled(template: Template, scanner: Scanner, whole: set[str], warnings: tuple[Problem, ...]) -> ShellCommand:

@@ -1,4 +1,4 @@
-"""Warnings about values that a command may take for an option: a template as an operand without `--` before it."""
+"""What is risky about values as operands: taken for options where no `--` stands before them, or for formats."""
 
 from __future__ import annotations
 
@@ -34,3 +34,10 @@ def unguarded(command: Command) -> Iterator[tuple[int, str]]:
 
 def _is_argument(name: str, before: Word) -> bool:
     return before.literal in _TAKES_ARGUMENT and name not in _FREE_F
+
+
+def formats(command: Command) -> Iterator[int]:
+    """The number of each template in the format of `printf`, where `%` and `\\` are directives."""
+    words = [word for word in command.words if word.literal != "--"]
+    if len(words) > 1 and words[0].name == "printf":
+        yield from words[1].direct

@@ -86,13 +86,19 @@ class ShellTask:
     def warn(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
         command, argv = written(fields, "command"), written(fields, "argv")
         if argv is not None:
-            return _words_of(argv)[2]
-        if command is None or command.template is None:
-            return ()
-        try:
-            return compile_command(command.template, _shell_of(fields)[0]).warnings
-        except WorkflowError:
-            return ()  # it is a problem, not a warning
+            yield from _words_of(argv)[2]
+        elif command is not None and command.template is not None:
+            try:
+                compiled = compile_command(command.template, _shell_of(fields)[0])
+            except WorkflowError:
+                return  # it is a problem, not a warning
+            yield from compiled.warnings
+            for expression in compiled.pasted:
+                if expression.mark == "raw" and not expression.roots.isdisjoint(("item", "key", "batch")):
+                    message = f"`{{{{ {expression.source} }}}}` is pasted: whoever writes the items writes commands"
+                    yield Problem(
+                        expression.place, message, "without `| raw` the value is bound, and always plain data"
+                    )
 
     def code_names(self, fields: Written) -> frozenset[str]:
         return frozenset()
