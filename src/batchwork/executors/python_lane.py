@@ -15,7 +15,9 @@ from batchwork.errors import BatchworkError, WorkerError
 from batchwork.executors.link import Link, Links
 from batchwork.executors.python_log import WorkerLog
 from batchwork.executors.python_memory import Record, Running, WorkerMemory
+from batchwork.executors.python_orders import call_body, prepare_body
 from batchwork.executors.python_reports import Death, Sent, report_of, report_of_death
+from batchwork.executors.python_troubles import cannot_prepare, cannot_start, how_it_ended
 from batchwork.jsontext import Json
 from batchwork.model import Call, Failure, Report
 from batchwork.ports import PageQuery, Staffing
@@ -98,14 +100,13 @@ class Lane:
             self._log.close()
             self._tries += 1
             if error.errno not in _BUSY or self._tries > SPAWN_TRIES:
-                raise _cannot_start(interpreter, error) from None
+                raise cannot_start(interpreter, error) from None
             self._start_at = now + min(1.0, 0.02 * 2.0**self._tries)
             return
         self.ready, self._seen, self._tries, self._ending, self._kill_at = False, 0, 0, "", None
         self._name = f"python/{self._link.pid}"
         self._links.add(self._link)
-        runtime = {"strict": self._staffing.strict, "cwd": self._staffing.cwd}
-        self._link.send(frames.PREPARE, json.dumps({"program": self._prepare, "runtime": runtime}).encode())
+        self._link.send(frames.PREPARE, prepare_body(self._prepare, self._staffing))
 
     def _send_waiting(self) -> None:
         if not self.ready or self._link is None or self._ending:
@@ -113,15 +114,7 @@ class Lane:
         for sent in self.calls:
             if not sent.sent:
                 sent.sent = True
-                self._link.send(frames.CALL, self._body(sent))
-
-    def _body(self, sent: Sent) -> bytes:
-        call: dict[str, Any] = {"id": sent.call.id, "number": sent.number, "seen": self._seen}
-        call["units"] = sent.call.payloads
-        slot = self._prepare.get("batch_slot")
-        if slot is not None:
-            call["units"], call["shared"], call["slot"] = *_shared(sent.call.payloads, slot), slot
-        return json.dumps(call, separators=(",", ":")).encode("ascii")
+                self._link.send(frames.CALL, call_body(sent, self._seen, self._prepare.get("batch_slot")))
 
     # ------------------------------------------------------------ what it says
 
@@ -168,7 +161,7 @@ class Lane:
             self.ready = self._was_ready = True
             self._send_waiting()
         elif tag == frames.BROKEN:
-            raise _cannot_prepare(json.loads(body), self._prepare, self._staffing)
+            raise cannot_prepare(json.loads(body), self._prepare, self._staffing)
         return None
 
     def _page(self, query: dict[str, Any]) -> dict[str, Json]:
@@ -213,7 +206,9 @@ class Lane:
             raise WorkerError(f"a Python worker ended {IDLE_DEATHS} times with no item running: {how_it_ended(status)}")
         return reports
 
-    def _post_mortem(self, sent: Sent, running: Running | None, records: list[Record], status: int, now: float) -> Report:
+    def _post_mortem(
+        self, sent: Sent, running: Running | None, records: list[Record], status: int, now: float
+    ) -> Report:
         clean = self._staffing.clean
         offset, us, log = None, 0, ""
         if running is not None and running.call == sent.number:
@@ -331,45 +326,3 @@ def _signal(pid: int, number: int) -> None:
         os.kill(pid, number)
     except (ProcessLookupError, PermissionError):
         return
-
-
-def _shared(payloads: Any, slot: int) -> tuple[list[Any], list[Any]]:
-    """Payloads in which each batch's items stand once for all of its units: in a list of their own, named by number."""
-    numbers: dict[int, int] = {}
-    items: list[Any] = []
-    units = []
-    for payload in payloads:
-        view = dict(payload[slot])
-        members = view.pop("items")
-        if id(members) not in numbers:
-            numbers[id(members)] = len(items)
-            items.append(members)
-        view["shared"] = numbers[id(members)]
-        units.append([*payload[:slot], view, *payload[slot + 1 :]])
-    return units, items
-
-
-def how_it_ended(status: int) -> str:
-    """An exit code, or minus a signal's number, in words."""
-    if status >= 0:
-        return f"ended with exit code {status}"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = f"signal {-status}"
-    return f"killed by {name}" + (" (out of memory?)" if -status == signal.SIGKILL else "")
-
-
-def _cannot_start(interpreter: str, error: OSError) -> WorkerError:
-    what = f" ({error.filename})" if error.filename and error.filename != interpreter else ""
-    hint = "`interpreter:` must name a Python of 3.8 or newer" if error.errno in {errno.ENOENT, errno.EACCES} else ""
-    return WorkerError(f"cannot start a Python worker with `{interpreter}`: {error.strerror}{what}", hint)
-
-
-def _cannot_prepare(told: dict[str, Any], prepare: Mapping[str, Any], staffing: Staffing) -> WorkerError:
-    kind = f"{told['type']}: " if told.get("type") else ""
-    text = f"the Python worker cannot be prepared: {kind}{told.get('message', '')}"
-    if staffing.clean is not None:
-        text = staffing.clean(text)
-    hint = f"its interpreter is `{prepare['interpreter']}`" if told.get("type") == "ModuleNotFoundError" else ""
-    return WorkerError(text, hint)

@@ -68,7 +68,7 @@ class WorkerMemory:
 def _parsed(text: str) -> Iterator[Record]:
     log: tuple[int, int] | None = None
     for line in text.split("\n"):
-        kind, (offset, first, rest) = line[:1], (line[1:].split(" ", 2) + ["", ""])[:3]
+        kind, (offset, first, rest) = line[:1], [*line[1:].split(" ", 2), "", ""][:3]
         if kind == "L":
             log = int(first), int(rest)
         elif kind in {"D", "F", "C"}:

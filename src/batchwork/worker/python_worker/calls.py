@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from time import perf_counter
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Mapping
 
 from .encoding import encode
 from .failures import failure_of
@@ -40,11 +40,11 @@ class Outcomes:
     def __init__(self, call: int, count: int) -> None:
         self.call, self.count = call, count
         self.start = 0  # everything before was sent
-        self.results: List[str] = []
-        self.durations: List[int] = []
-        self.failures: List[Tuple[int, Dict[str, Any], int]] = []
-        self.cancelled: List[int] = []
-        self.logs: Dict[int, Log] = {}
+        self.results: list[str] = []
+        self.durations: list[int] = []
+        self.failures: list[tuple[int, dict[str, Any], int]] = []
+        self.cancelled: list[int] = []
+        self.logs: dict[int, Log] = {}
         self.logged = 0
 
     def add_log(self, offset: int, log: Log) -> None:
@@ -53,7 +53,7 @@ class Outcomes:
 
     def body(self, stop: int, last: bool) -> bytes:
         """The frame for units up to `stop`; the `last` one hands back the rest."""
-        header: Dict[str, Any] = {"id": self.call}
+        header: dict[str, Any] = {"id": self.call}
         if self.results:
             header["done"] = self._ranges(stop)
             header["us"] = self.durations
@@ -71,7 +71,7 @@ class Outcomes:
         self.logged = 0
         return text.encode("ascii")
 
-    def _ranges(self, stop: int) -> List[Tuple[int, int]]:
+    def _ranges(self, stop: int) -> list[tuple[int, int]]:
         """[from, to] (`to` is in it) of what is done: all but the failures."""
         ranges, start = [], self.start
         for offset in sorted([offset for offset, _, _ in self.failures] + self.cancelled):
@@ -125,6 +125,8 @@ class Caller:
         if self.refuses(call):
             self._wire.send(OUTCOMES, outcomes.body(0, True))
             return
+        if "shared" in call:
+            share(units, call["slot"], call["shared"])
         self._memory.begin(call["number"])
         self._output.connect()
         stop = self._loop(call["number"], units, outcomes)
@@ -134,7 +136,7 @@ class Caller:
         if self._ending:
             os._exit(128 + signal.SIGTERM)
 
-    def _loop(self, number: int, units: List[Any], outcomes: Outcomes) -> int:
+    def _loop(self, number: int, units: list[Any], outcomes: Outcomes) -> int:
         """Run units; how many were started."""
         memory, function, log = self._memory, self._function, self._output.descriptor
         shared, limit, pack, seek, clock = memory.map, memory.size, UNIT.pack_into, os.lseek, perf_counter
@@ -149,7 +151,7 @@ class Caller:
                 memory.rest(end)
                 return offset
             pack(shared, UNIT_AT, offset, began, mark, end)
-            failure: Optional[Dict[str, Any]] = None
+            failure: dict[str, Any] | None = None
             text = ""
             try:
                 text = encode(function(unit))
@@ -187,13 +189,13 @@ class Caller:
 
     # ------------------------------------------------------------ less often
 
-    def _failure(self, error: BaseException, offset: int, outcomes: Outcomes) -> Dict[str, Any]:
+    def _failure(self, error: BaseException, offset: int, outcomes: Outcomes) -> dict[str, Any]:
         if isinstance(error, Cancelled):
             outcomes.cancelled.append(offset)
             return {}
         return failure_of(error)
 
-    def _note(self, offset: int, us: int, failure: Dict[str, Any], outcomes: Outcomes) -> bytes:
+    def _note(self, offset: int, us: int, failure: dict[str, Any], outcomes: Outcomes) -> bytes:
         if not failure:  # cancelled
             return b"C%d %d null\n" % (offset, us)
         self._failures += 1
@@ -215,7 +217,7 @@ class Caller:
             outcomes.add_log(offset, self._output.cut(mark, end))
         return max(end, mark)
 
-    def _report(self, left: List[str]) -> None:
+    def _report(self, left: list[str]) -> None:
         if left:
             shown = ", ".join(sorted(set(left))[:5])
             count = "1 process" if len(left) == 1 else f"{len(left)} processes"
@@ -239,23 +241,31 @@ class Caller:
         return RECORDS_AT
 
 
+def share(units: list[Any], slot: int, shared: list[Any]) -> None:
+    """Put the batches' items, which stand once in the call, into the payloads of their units."""
+    for unit in units:
+        view = unit[slot]
+        view["items"] = shared[view.pop("shared")]
+
+
 class Folder:
     """The working directory, which every unit finds as it was."""
 
     def __init__(self) -> None:
         self._moved = False
         try:
-            self._home: Optional[int] = os.open(".", os.O_RDONLY | os.O_CLOEXEC)
+            self._home: int | None = os.open(".", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             self._home = None
-        self._change, self._change_to = os.chdir, os.fchdir
+        self._change: Any = os.chdir
+        self._change_to: Any = os.fchdir
         os.chdir, os.fchdir = self._chdir, self._fchdir
 
     def _chdir(self, path: Any) -> None:
         self._moved = True
         self._change(path)
 
-    def _fchdir(self, fd: int) -> None:
+    def _fchdir(self, fd: Any) -> None:
         self._moved = True
         self._change_to(fd)
 

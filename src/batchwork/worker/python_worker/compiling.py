@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import linecache
 import types
-from typing import Any, Iterator, List, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
@@ -13,7 +13,7 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 def remember_lines(file: str, line: int, code: str) -> None:
     """Have tracebacks show `code`, whose first line is `line` of `file`, without reading the file."""
     known = linecache.cache.get(file)
-    lines: List[str] = list(known[2]) if known is not None and len(known) == 4 and known[1] is None else []
+    lines: list[str] = list(known[2]) if known is not None and len(known) == 4 and known[1] is None else []
     written = [text + "\n" for text in code.split("\n")]
     lines += ["\n"] * (line - 1 + len(written) - len(lines))
     lines[line - 1 : line - 1 + len(written)] = written
@@ -60,8 +60,9 @@ def _parse(code: str, file: str, line: int) -> ast.Module:
         tree = ast.parse(code, file)
     except SyntaxError as error:
         error.lineno = (error.lineno or 1) + line - 1
-        if getattr(error, "end_lineno", None):
-            error.end_lineno += line - 1  # type: ignore[attr-defined]
+        end = getattr(error, "end_lineno", None)  # newer than 3.8
+        if end:
+            error.end_lineno = end + line - 1
         raise
     ast.increment_lineno(tree, line - 1)
     return tree

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import json
 import json.encoder
 import os
 import pathlib
 import uuid
-from typing import Any, Callable, Dict, FrozenSet, List, Optional, Set
+from typing import Any, Callable
 
 LIMIT = 64 << 20
 """Largest result, in characters of JSON."""
@@ -19,10 +19,10 @@ DIGITS = 4300
 """Longest whole number: the limit that Python itself has for reading one."""
 _BITS = 14_280
 
-_PLAIN: FrozenSet[type] = frozenset({str, int, float, bool, type(None)})
-_CONTAINERS: FrozenSet[type] = frozenset({dict, list, tuple})
+_PLAIN: frozenset[type] = frozenset({str, int, float, bool, type(None)})
+_CONTAINERS: frozenset[type] = frozenset({dict, list, tuple})
 _PLAIN_OR_CONTAINERS = _PLAIN | _CONTAINERS
-_TEXTS = (datetime.datetime, datetime.date, datetime.time)
+_TEXTS = (dt.datetime, dt.date, dt.time)
 _SHOWN = (decimal.Decimal, uuid.UUID)
 
 _quoted: Callable[[str], str] = json.encoder.encode_basestring_ascii
@@ -33,7 +33,7 @@ class ResultError(Exception):
 
 
 def _make_encoder() -> Callable[[Any], str]:
-    make = json.encoder.c_make_encoder
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
         return json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
     compiled = make(None, _refuse, _quoted, None, ":", ",", False, False, False)  # cycles are looked for in _ordinary
@@ -59,7 +59,9 @@ def encode(value: Any) -> str:
     else:
         text = _encode_nested(value)
     if len(text) > LIMIT:
-        raise ResultError(f"result too large: {len(text):,} characters of JSON, and the limit is {LIMIT:,}; write it to a file")
+        raise ResultError(
+            f"result too large: {len(text):,} characters of JSON, and the limit is {LIMIT:,}; write it to a file"
+        )
     return text
 
 
@@ -92,7 +94,7 @@ def _ordinary(values: Any, depth: int) -> bool:
     return kinds <= _PLAIN
 
 
-def _converted(value: Any, path: str, depth: int, above: Set[int]) -> Any:
+def _converted(value: Any, path: str, depth: int, above: set[int]) -> Any:
     """The same as JSON data. Raises ResultError with the path of the part that cannot be."""
     if depth > DEPTH:
         raise ResultError(f"result too deep: more than {DEPTH} levels at {_short(path)}")
@@ -126,12 +128,12 @@ def _finite(value: float, path: str) -> float:
     return value
 
 
-def _list(value: Any, path: str, depth: int, above: Set[int]) -> List[Any]:
+def _list(value: Any, path: str, depth: int, above: set[int]) -> list[Any]:
     return [_converted(part, f"{path}[{number}]", depth + 1, above) for number, part in enumerate(value)]
 
 
-def _mapping(value: Dict[Any, Any], path: str, depth: int, above: Set[int]) -> Dict[str, Any]:
-    parts: Dict[str, Any] = {}
+def _mapping(value: dict[Any, Any], path: str, depth: int, above: set[int]) -> dict[str, Any]:
+    parts: dict[str, Any] = {}
     for key, part in value.items():
         name = _key(key, path)
         if name in parts:
@@ -158,7 +160,7 @@ def _under(path: str, name: str) -> str:
     return f"{path}.{name}" if name.isidentifier() else f"{path}[{json.dumps(name[:60])}]"
 
 
-def _text_or_scalar(value: Any, path: str, depth: int, above: Set[int]) -> Any:
+def _text_or_scalar(value: Any, path: str, depth: int, above: set[int]) -> Any:
     text = _as_text(value)
     if text is not None:
         return text
@@ -170,7 +172,7 @@ def _text_or_scalar(value: Any, path: str, depth: int, above: Set[int]) -> Any:
     raise ResultError(f"result is not JSON: {name} at {_short(path)}{_advice(value)}")
 
 
-def _as_text(value: Any) -> Optional[str]:
+def _as_text(value: Any) -> str | None:
     if isinstance(value, _TEXTS):
         return value.isoformat()
     if isinstance(value, _SHOWN):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from types import TracebackType
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from .encoding import ResultError
 
@@ -21,7 +21,7 @@ class Refused(Exception):
     """What a unit was given does not fit the task (a wrong operand, a missing argument): not worth another attempt."""
 
 
-def failure_of(error: BaseException) -> Dict[str, Any]:
+def failure_of(error: BaseException) -> dict[str, Any]:
     """The failure as fields of `model.Failure`."""
     if isinstance(error, ResultError):
         return {"type": "result", "message": clean_text(str(error)), "retryable": False}
@@ -69,7 +69,7 @@ def traceback_of(error: BaseException) -> str:
     return clean_text(text)
 
 
-def authors_part(trace: Optional[TracebackType]) -> Optional[TracebackType]:
+def authors_part(trace: TracebackType | None) -> TracebackType | None:
     """The traceback without this program's frames at its start."""
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OWN):
         trace = trace.tb_next
@@ -80,7 +80,7 @@ def place_of(error: BaseException) -> str:
     """` (file:line)` of the author's innermost line, or nothing."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" ({error.filename}:{error.lineno})"
-    frames: List[TracebackType] = []
+    frames: list[TracebackType] = []
     trace = authors_part(error.__traceback__)
     while trace is not None:
         if not trace.tb_frame.f_code.co_filename.startswith("<"):

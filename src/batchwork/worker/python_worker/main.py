@@ -9,7 +9,7 @@ import os
 import platform
 import signal
 import sys
-from typing import Any, Dict, List, Mapping, NoReturn, Optional
+from typing import Any, Mapping, NoReturn
 
 from .calls import Caller
 from .failures import failure_of, place_of
@@ -23,7 +23,7 @@ CAPTURE_LIMIT = 1 << 20
 BROKEN_EXIT = 3
 
 
-def main(arguments: List[str]) -> NoReturn:
+def main(arguments: list[str]) -> NoReturn:
     """`arguments`: numbers of the descriptors of the pipe to read, the pipe to write, the shared memory and the log."""
     read, write, shared, log = (out_of_reach(int(number)) for number in arguments)
     memory = Memory(shared)
@@ -52,7 +52,7 @@ def _plain_child() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _prepared(wire: Wire, memory: Memory, output: Output) -> Optional[Caller]:
+def _prepared(wire: Wire, memory: Memory, output: Output) -> Caller | None:
     """Prepare the program and say so; None if that failed (or nothing came)."""
     frame = wire.receive()
     if frame is None or frame[0] != PREPARE:
@@ -76,12 +76,14 @@ def _prepared(wire: Wire, memory: Memory, output: Output) -> Optional[Caller]:
     return caller
 
 
-def _broken(error: BaseException) -> Dict[str, Any]:
+def _broken(error: BaseException) -> dict[str, Any]:
     if isinstance(error, Unprepared):
         return {"type": "", "message": str(error), "traceback": ""}
     failure = failure_of(error)
     place = place_of(error)
-    message = failure["message"] if not place or place.strip(" ()") in failure["message"] else failure["message"] + place
+    message = (
+        failure["message"] if not place or place.strip(" ()") in failure["message"] else failure["message"] + place
+    )
     return {"type": failure["type"], "message": message, "traceback": failure.get("traceback", "")}
 
 

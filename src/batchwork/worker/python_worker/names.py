@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Iterable, List, Mapping, Optional
+from typing import Any, Dict, Iterable, Mapping
 
 
 class MissingName(KeyError, AttributeError):
@@ -67,7 +67,7 @@ class Batch:
 
     __slots__ = ("index", "item", "items", "size", "total")
 
-    def __init__(self, index: int, items: List[Any], total: Optional[int], item: Any) -> None:
+    def __init__(self, index: int, items: list[Any], total: int | None, item: Any) -> None:
         self.index = index
         self.items = items
         self.size = len(items)
@@ -92,16 +92,16 @@ class StepView:
         return f"<step, {self.status}>"
 
 
-class ErrorText(str):
+class ErrorText(str):  # noqa: SLOT000  it has attributes
     """`error`: as text the message, with the parts of the failure as attributes."""
 
     type: str
     message: str
-    attempts: Optional[int]
-    exit_code: Optional[int]
-    status_code: Optional[int]
+    attempts: int | None
+    exit_code: int | None
+    status_code: int | None
 
-    def __new__(cls, fields: Mapping[str, Any]) -> ErrorText:
+    def __new__(cls, fields: Mapping[str, Any]) -> ErrorText:  # noqa: PYI034  `Self` is newer than 3.8
         text = super().__new__(cls, fields.get("message") or "")
         text.message = str(text)
         text.type = str(fields.get("type") or "")

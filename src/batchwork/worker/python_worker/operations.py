@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Callable, Dict
+from typing import Any, Callable
 
 from .failures import Refused
 
@@ -18,9 +18,9 @@ def _divide(left: Any, right: Any) -> Any:
 
 
 def _power(base: Any, exponent: Any) -> Any:
-    if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1 and exponent > 0:
-        if base.bit_length() * exponent > _BITS:
-            raise Refused(f"power: {_shown(base)} to the {_shown(exponent)} is too large")
+    whole = isinstance(base, int) and isinstance(exponent, int)
+    if whole and abs(base) > 1 and exponent > 0 and base.bit_length() * exponent > _BITS:
+        raise Refused(f"power: {_shown(base)} to the {_shown(exponent)} is too large")
     raised = base**exponent
     if isinstance(raised, complex):
         raise Refused(f"power: {_shown(base)} to the {_shown(exponent)} is not a real number")
@@ -33,7 +33,7 @@ def _round(number: Any, digits: Any) -> Any:
     return round(number, digits)
 
 
-TWO: Dict[str, Callable[[Any, Any], Any]] = {
+TWO: dict[str, Callable[[Any, Any], Any]] = {
     "add": operator.add,
     "subtract": operator.sub,
     "multiply": operator.mul,
@@ -47,14 +47,14 @@ TWO: Dict[str, Callable[[Any, Any], Any]] = {
 }
 """With an operand."""
 
-ONE: Dict[str, Callable[[Any], Any]] = {
+ONE: dict[str, Callable[[Any], Any]] = {
     "negate": operator.neg,
     "abs": abs,
     "round": round,
 }
 """Without an operand, element by element."""
 
-ALL: Dict[str, Callable[[Any], Any]] = {"sum": sum, "min": min, "max": max}
+ALL: dict[str, Callable[[Any], Any]] = {"sum": sum, "min": min, "max": max}
 """Without an operand, of a list."""
 
 
@@ -114,7 +114,9 @@ def _kind(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return f"the text {_shown(value)}"
-    return {dict: "a mapping", list: "a list"}.get(type(value), _shown(value))
+    if isinstance(value, (dict, list)):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    return _shown(value)
 
 
 def _shown(value: Any) -> str:

@@ -66,7 +66,11 @@ class Output:
         half = self._limit // 2
         head = self._read(start, min(size, half + OVERLAP))
         tail = self._read(max(start, end - half - OVERLAP), min(size, half + OVERLAP))
-        return [_whole_end(head).decode("utf-8", "replace"), size - 2 * half, _whole_start(tail).decode("utf-8", "replace")]
+        return [
+            _whole_end(head).decode("utf-8", "replace"),
+            size - 2 * half,
+            _whole_start(tail).decode("utf-8", "replace"),
+        ]
 
     def _read(self, start: int, size: int) -> bytes:
         parts = []

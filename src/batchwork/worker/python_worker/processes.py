@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, List, Set
+from typing import Any, Callable
 
 LINUX = sys.platform.startswith("linux")
 _PR_SET_CHILD_SUBREAPER = 36
@@ -42,9 +42,9 @@ def any_children() -> bool:
     return True
 
 
-def children(pid: int) -> List[int]:
+def children(pid: int) -> list[int]:
     """Direct children of a process, dead ones included."""
-    found: List[int] = []
+    found: list[int] = []
     try:
         threads = os.listdir(f"/proc/{pid}/task")
     except OSError:
@@ -55,9 +55,9 @@ def children(pid: int) -> List[int]:
     return found
 
 
-def below(pid: int, spared: Set[int]) -> List[int]:
+def below(pid: int, spared: set[int]) -> list[int]:
     """All descendants, without those in `spared` and what is below them."""
-    found: List[int] = []
+    found: list[int] = []
     waiting = [pid]
     while waiting:
         for child in children(waiting.pop()):
@@ -88,15 +88,15 @@ class Leftovers:
     """What tasks leave running. What there was when the worker was ready (a server that setup started) is spared."""
 
     def __init__(self) -> None:
-        self._spared: Set[int] = set()
+        self._spared: set[int] = set()
 
     def spare(self) -> None:
         self._spared = set(below(os.getpid(), set())) if any_children() else set()
 
-    def end(self) -> List[str]:
+    def end(self) -> list[str]:
         """End and reap all of them; the names of those that were alive."""
         spared = self._spared | _trackers()
-        ended: Dict[int, str] = {}
+        ended: dict[int, str] = {}
         limit = time.monotonic() + _PATIENCE_S
         while any_children():
             found = below(os.getpid(), spared)
@@ -115,8 +115,8 @@ class Leftovers:
         return list(ended.values())
 
 
-def _trackers() -> Set[int]:
-    """multiprocessing's own companions, which live as long as their process."""
+def _trackers() -> set[int]:
+    """The companions of multiprocessing, which live as long as their process."""
     found = set()
     for module, attribute, field in (
         ("multiprocessing.resource_tracker", "_resource_tracker", "_pid"),

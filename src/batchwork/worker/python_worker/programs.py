@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import types
-from typing import Any, Callable, Dict, List, Mapping
+from typing import Any, Callable, Mapping
 
 from .compiling import compile_body, new_module, run_setup
 from .failures import Refused
@@ -27,10 +27,12 @@ def prepare(program: Mapping[str, Any], ask: Ask) -> Function:
     """The function of a payload. Raises whatever setup code or an imported module raises, and Unprepared."""
     module = new_module(MODULE, program.get("file") or "")
     if program.get("setup"):
+        for name, value in program.get("setup_fixed", {}).items():
+            module.__dict__[name] = _fixed(name, value, ask)
         run_setup(program["setup"], program["file"], program["setup_line"], module)
     fixed = {name: _fixed(name, value, ask) for name, value in program.get("fixed", {}).items()}
-    names: List[str] = list(program.get("names", ()))
-    made = _KINDS[program["kind"]](program, names, fixed, module)
+    names: list[str] = list(program.get("names", ()))
+    made: Function = _KINDS[program["kind"]](program, names, fixed, module)
     if program["kind"] == "task" or program.get("takes_item"):
         return made
     return _unpacked(made, names, program.get("views", {}))
@@ -58,13 +60,13 @@ def _step(view: Mapping[str, Any], ask: Ask) -> StepView:
     return StepView(result, view.get("status"), error)
 
 
-def _unpacked(made: Callable[..., Any], names: List[str], views: Mapping[str, str]) -> Function:
+def _unpacked(made: Callable[..., Any], names: list[str], views: Mapping[str, str]) -> Function:
     """A function of the list of values that stand for `names`, some of which are made into views first."""
     builders = [(names.index(name), _VIEWS[kind]) for name, kind in views.items()]
     if not builders:
         return lambda payload: made(*payload)
 
-    def built(payload: List[Any]) -> Any:
+    def built(payload: list[Any]) -> Any:
         for slot, build in builders:
             payload[slot] = build(payload[slot])
         return made(*payload)
@@ -76,17 +78,17 @@ def _batch(told: Mapping[str, Any]) -> Batch:
     return Batch(told["index"], told["items"], told["total"], told["items"] if "item" not in told else told["item"])
 
 
-_VIEWS: Dict[str, Callable[[Any], Any]] = {"batch": _batch, "error": ErrorText}
+_VIEWS: dict[str, Callable[[Any], Any]] = {"batch": _batch, "error": ErrorText}
 
 
 # ---------------------------------------------------------------- kinds
 
 
-def _code(program: Mapping[str, Any], names: List[str], fixed: Dict[str, Any], module: types.ModuleType) -> Any:
+def _code(program: Mapping[str, Any], names: list[str], fixed: dict[str, Any], module: types.ModuleType) -> Any:
     return compile_body(program["code"], program["file"], program["line"], names, fixed, module)
 
 
-def _operation(program: Mapping[str, Any], names: List[str], fixed: Dict[str, Any], _: types.ModuleType) -> Any:
+def _operation(program: Mapping[str, Any], names: list[str], fixed: dict[str, Any], _: types.ModuleType) -> Any:
     operand = program["operand"]
     function = operation(program["operation"], operand)
     if names == ["item"] and not operand:
@@ -103,7 +105,7 @@ def _operation(program: Mapping[str, Any], names: List[str], fixed: Dict[str, An
     return apply
 
 
-def _function(program: Mapping[str, Any], names: List[str], fixed: Dict[str, Any], _: types.ModuleType) -> Any:
+def _function(program: Mapping[str, Any], names: list[str], fixed: dict[str, Any], _: types.ModuleType) -> Any:
     path = program["function"]
     function = find(path)
     if not callable(function):
@@ -114,13 +116,14 @@ def _function(program: Mapping[str, Any], names: List[str], fixed: Dict[str, Any
     except (TypeError, ValueError):  # written in C, without a signature
         return function if names == ["item"] else _by_keyword(function, names, fixed, inputs)
     places = _places(path, parameters, [*names, *fixed], inputs)
-    if names == ["item"] and list(places.items()) == [(parameters[0].name if parameters else "", "item")]:
-        if parameters[0].kind is not inspect.Parameter.KEYWORD_ONLY:
-            return function
+    leading = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    alone = [parameter.name for parameter in parameters[:1] if parameter.kind in leading]
+    if names == ["item"] and list(places.values()) == ["item"] and list(places) == alone:
+        return function
     return _matched(function, parameters, places, names, fixed)
 
 
-def _by_keyword(function: Any, names: List[str], fixed: Dict[str, Any], inputs: List[str]) -> Any:
+def _by_keyword(function: Any, names: list[str], fixed: dict[str, Any], inputs: list[str]) -> Any:
     def call(*values: Any) -> Any:
         found = {**fixed, **dict(zip(names, values))}
         further = {name: found[name] for name in inputs if name != "item"}
@@ -129,10 +132,14 @@ def _by_keyword(function: Any, names: List[str], fixed: Dict[str, Any], inputs: 
     return call
 
 
-def _places(path: str, parameters: List[inspect.Parameter], known: List[str], inputs: List[str]) -> Dict[str, str]:
+def _places(path: str, parameters: list[inspect.Parameter], known: list[str], inputs: list[str]) -> dict[str, str]:
     """Which name each parameter gets. One of the same name; the item goes to the first one that has no other."""
-    places: Dict[str, str] = {}
-    single = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    places: dict[str, str] = {}
+    single = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.KEYWORD_ONLY,
+    )
     for parameter in parameters:
         if parameter.kind in single and parameter.name in known:
             places[parameter.name] = parameter.name
@@ -161,7 +168,7 @@ def _places(path: str, parameters: List[inspect.Parameter], known: List[str], in
 
 
 def _matched(
-    function: Any, parameters: List[inspect.Parameter], places: Dict[str, str], names: List[str], fixed: Dict[str, Any]
+    function: Any, parameters: list[inspect.Parameter], places: dict[str, str], names: list[str], fixed: dict[str, Any]
 ) -> Any:
     only = {parameter.name for parameter in parameters if parameter.kind is inspect.Parameter.POSITIONAL_ONLY}
     leading = [name for name in places if name in only or not name]
@@ -171,12 +178,10 @@ def _matched(
         found = {**fixed, **dict(zip(names, values))}
         return function(*(found[places[name]] for name in leading), **{name: found[places[name]] for name in keywords})
 
-    if names == ["item"]:
-        return lambda item: call(item)
     return call
 
 
-def _task(program: Mapping[str, Any], _names: List[str], _fixed: Dict[str, Any], _: types.ModuleType) -> Any:
+def _task(program: Mapping[str, Any], _names: list[str], _fixed: dict[str, Any], _: types.ModuleType) -> Any:
     kind = find(program["class"])
     task = kind()
     shape = kind.Fields
@@ -204,12 +209,14 @@ def find(path: str) -> Any:
 
             near = difflib.get_close_matches(part, [each for each in dir(found) if not each.startswith("_")], 3)
             hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise Unprepared(f"`{module_name}` ({getattr(module, '__file__', None) or 'built in'}) has no `{part}`{hint}")
+            raise Unprepared(
+                f"`{module_name}` ({getattr(module, '__file__', None) or 'built in'}) has no `{part}`{hint}"
+            )
         found = getattr(found, part)
     return found
 
 
-_KINDS: Dict[str, Callable[..., Any]] = {
+_KINDS: dict[str, Callable[..., Any]] = {
     "code": _code,
     "function": _function,
     "operation": _operation,

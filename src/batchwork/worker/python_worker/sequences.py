@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, Callable, Iterator, List, Mapping, Union
+from typing import Any, Callable, Iterator, List, Mapping
 
 from .names import ErrorText, Names
 
@@ -21,12 +21,12 @@ class Rows(Sequence):  # type: ignore[type-arg]
 
     def __init__(self, ask: Ask, step: str, what: str, length: int) -> None:
         self._ask, self._step, self._what, self._length = ask, step, what, length
-        self._pages: OrderedDict[int, List[Any]] = OrderedDict()
+        self._pages: OrderedDict[int, list[Any]] = OrderedDict()
 
     def __len__(self) -> int:
         return self._length
 
-    def __getitem__(self, position: Union[int, slice]) -> Any:
+    def __getitem__(self, position: int | slice) -> Any:
         if isinstance(position, slice):
             return [self._row(number) for number in range(*position.indices(self._length))]
         number = position.__index__()
@@ -72,7 +72,7 @@ class Rows(Sequence):  # type: ignore[type-arg]
             raise IndexError(f"{self!r} has no position {number}")
         return page[number - first]
 
-    def _fetch(self, start: int, count: int = PAGE) -> List[Any]:
+    def _fetch(self, start: int, count: int = PAGE) -> list[Any]:
         count = min(count, self._length - start)
         rows = self._ask({"step": self._step, "what": self._what, "start": start, "count": count})
         return rows if self._what == "results" else [_row(self._what, row) for row in rows]

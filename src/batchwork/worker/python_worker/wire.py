@@ -9,7 +9,7 @@ import resource
 import struct
 import threading
 from collections import deque
-from typing import Any, Deque, Optional, Tuple
+from typing import Any
 
 HEAD = struct.Struct(">IB")
 PREPARE, CALL, PAGE = b"P"[0], b"C"[0], b"R"[0]
@@ -41,7 +41,7 @@ class Wire:
         self._write = write
         self._lock = threading.RLock()
         self._buffer = bytearray()
-        self._kept: Deque[Tuple[int, bytes]] = deque()
+        self._kept: deque[tuple[int, bytes]] = deque()
 
     def send(self, tag: int, body: bytes) -> None:
         """Write a frame, all of it."""
@@ -52,7 +52,7 @@ class Wire:
     def send_json(self, tag: int, value: Any) -> None:
         self.send(tag, json.dumps(value).encode("ascii"))
 
-    def receive(self) -> Optional[Tuple[int, bytes]]:
+    def receive(self) -> tuple[int, bytes] | None:
         """The next frame, None when the coordinator has closed its end."""
         with self._lock:
             return self._kept.popleft() if self._kept else self._next()
@@ -79,7 +79,7 @@ class Wire:
             while start < len(view):
                 start += os.write(self._write, view[start : start + _READ_SIZE])
 
-    def _next(self) -> Optional[Tuple[int, bytes]]:
+    def _next(self) -> tuple[int, bytes] | None:
         if not self._fill(HEAD.size):
             return None
         length, tag = HEAD.unpack_from(self._buffer, 0)

@@ -1,0 +1,95 @@
+"""The base of task types written by third parties in Python: a name, fields, and `run`. Its units run in Python workers.
+
+    class Resize(PythonTask):
+        name = "resize"
+
+        class Fields(msgspec.Struct):
+            path: str
+            width: int = 100
+
+        def run(self, fields, unit):
+            return {"path": shrink(fields.path, fields.width)}
+
+named under the entry point group `batchwork.tasks`: `resize = "my_package.tasks:Resize"`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import msgspec
+
+from batchwork.errors import Place, Problem
+from batchwork.jsontext import Json
+from batchwork.ports import Program, Scope, Setting, Value, WorkerKind, Written
+
+UNIT = ("item", "key", "index", "attempt", "idempotency_key")
+"""What `unit` has, as attributes, as far as the step has it (no `item` where there are no items)."""
+
+
+class NoFields(msgspec.Struct):
+    """No fields may be written."""
+
+
+class PythonTask:
+    """A task type whose work is the method `run`. The class has no state: each worker makes one of its own."""
+
+    name: ClassVar[str]
+    Fields: ClassVar[type] = NoFields
+    literal: ClassVar[frozenset[str]] = frozenset()
+    open_fields: ClassVar[bool] = False
+    default_parallel: ClassVar[int | None] = None
+
+    def run(self, fields: Any, unit: Any) -> Any:
+        """The result of one unit, JSON data. What it raises is the unit's failure.
+
+        `fields` is a `Fields` with all templates rendered; `unit` has item, key, index, attempt, idempotency_key.
+        """
+        raise TypeError(f"the task type `{self.name}` has no method `run`")
+
+    def check(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
+        return ()
+
+    def warn(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
+        return ()
+
+    def code_names(self, fields: Written) -> frozenset[str]:
+        return frozenset()
+
+    def identity(self, fields: Written) -> Json:
+        return None
+
+    def program(self, fields: Written, setting: Setting) -> Program:
+        """The task for workers. Fields that are the same for all units are rendered once, here."""
+        per_unit = {name: value for name, value in fields.items() if value.roots & setting.unit_names}
+        fixed = {name: value.render(setting.constants) for name, value in fields.items() if name not in per_unit}
+        kind = type(self)
+        prepare = {
+            "kind": "task",
+            "class": f"{kind.__module__}:{kind.__qualname__}",
+            "fields": fixed,
+            "interpreter": sys.executable,
+            "path": [setting.workflow_dir, setting.cwd],
+        }
+        uses = frozenset(UNIT).union(*(value.roots for value in per_unit.values())) & setting.unit_names
+        return TaskProgram(prepare, uses, per_unit)
+
+
+@dataclass(slots=True)
+class TaskProgram:
+    """The payload has the fields that differ between units, and the unit itself."""
+
+    prepare: Mapping[str, Any]
+    uses: frozenset[str]
+    fields: Mapping[str, Value]
+    worker: WorkerKind = "python"
+    takes_item: bool = False
+    says: bool = False
+
+    def bind(self, scope: Scope) -> Json:
+        fields = {name: value.render(scope) for name, value in self.fields.items()}
+        unit = {name: scope[name] for name in UNIT if name in scope}
+        return {"fields": fields, "unit": unit}  # type: ignore[dict-item]

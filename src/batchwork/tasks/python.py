@@ -1,0 +1,248 @@
+"""The task type `python`: inline code, a function of a module, or an operation. It is run by Python workers, not here."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+
+from batchwork.errors import Place, Problem
+from batchwork.jsontext import Json
+from batchwork.ports import Program, Setting, Value, Written
+from batchwork.spelling import listing, suggest
+from batchwork.tasks.fields import constant_problems, written
+from batchwork.tasks.python_names import names_bound
+from batchwork.tasks.python_program import make_program, told_constants
+from batchwork.tasks.python_source import FunctionSource, find_function, parsed, syntax_problems, taken_by
+from batchwork.template import text_of
+
+OPERANDS = {
+    "add": "amount",
+    "subtract": "amount",
+    "multiply": "factor",
+    "divide": "divisor",
+    "floordiv": "divisor",
+    "modulo": "divisor",
+    "power": "exponent",
+    "min": "value",
+    "max": "value",
+    "round": "digits",
+    "sum": "",
+    "negate": "",
+    "abs": "",
+}
+"""Each operation with a natural name for its operand; none where it takes none."""
+_WITHOUT = frozenset({"min", "max", "round", "sum", "negate", "abs"})
+"""Those that do without an operand."""
+_UNIT = frozenset({"item", "key", "index", "attempt", "batch", "idempotency_key", "error"})
+_ALWAYS = frozenset({"result", "__name__", "__file__", "__builtins__"})
+
+
+def _about(text: str) -> msgspec.Meta:
+    return msgspec.Meta(description=text)
+
+
+class PythonFields(msgspec.Struct):
+    """What may be written in a `python` task. Further fields are inputs: local names of the code, arguments of the function."""
+
+    code: Annotated[
+        str | None, _about("Code, run as the body of a function. `return` gives the result, or `result = …`.")
+    ] = None
+    function: Annotated[str | None, _about("Instead of `code`: a function, `package.module:name`.")] = None
+    operation: Annotated[
+        str | None, _about("Instead of `code`: add, subtract, multiply, divide, power … on `item` and an operand.")
+    ] = None
+    setup: Annotated[
+        str | None,
+        _about("Code that is run once in each worker: imports, a model, a connection. Its names are in scope."),
+    ] = None
+    interpreter: Annotated[
+        str | None,
+        _about("The Python that runs it, 3.8 or newer; it needs no batchwork. An active environment's, if not given."),
+    ] = None
+
+
+_DECLARED = frozenset(field.encode_name for field in msgspec.structs.fields(PythonFields))
+
+
+class PythonTask:
+    """Run Python. The result is what the code or function returns, and must be JSON data."""
+
+    name: ClassVar[str] = "python"
+    Fields: ClassVar[type] = PythonFields
+    literal: ClassVar[frozenset[str]] = frozenset({"code", "setup"})
+    open_fields: ClassVar[bool] = True
+    default_parallel: ClassVar[int | None] = None
+
+    def check(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
+        given = [name for name in ("code", "function", "operation") if _text(fields, name) is not None]
+        if not given:
+            yield Problem(place, "`code` is required in the task `python`", "or `function`, or `operation`")
+        elif len(given) > 1:
+            at = fields[given[1]].place
+            yield Problem(at, f"{listing(given)} exclude each other", "write one of them")
+        elif given == ["function"]:
+            yield from _function_problems(fields)
+        elif given == ["operation"]:
+            yield from _operation_problems(fields, names, place)
+        yield from _code_problems(fields)
+        yield from constant_problems(fields, ("function", "operation", "interpreter"))
+        for name in _inputs(fields):
+            if not name.isidentifier() or keyword.iskeyword(name):
+                message = f"the input `{name}` cannot be a name in Python"
+                yield Problem(fields[name].place, message, f"for example `{_identifier(name)}`")
+
+    def warn(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
+        """Names in code that nothing gives: a misspelling is found before the first item fails."""
+        code, setup = _text(fields, "code"), _text(fields, "setup") or ""
+        body = parsed(code or "")
+        if not code or "import *" in code or "import *" in setup or "globals()" in setup:
+            return
+        own = names_bound([*body, *parsed(setup)]) | set(dir(builtins)) | _ALWAYS | fields.keys()
+        for name in sorted(taken_by(code) - own - names):
+            at = fields["code"].place
+            line = next((number for number, text in enumerate(code.split("\n")) if name in text), 0)
+            near = suggest(name, [*names, *own])
+            yield Problem(
+                Place(at.file, at.line + line if at.line else 0, at.column),
+                f"`code` uses `{name}`, which is no name there",
+                near,
+            )
+
+    def code_names(self, fields: Written) -> frozenset[str]:
+        function = _text(fields, "function")
+        names = taken_by(_text(fields, "code") or "") | taken_by(_text(fields, "setup") or "")
+        if function is not None:
+            names |= _wanted_by(_found(fields, function))
+        return frozenset(names)
+
+    def identity(self, fields: Written) -> Json:
+        function = _text(fields, "function")
+        source = _found(fields, function) if function is not None else None
+        if source is None:
+            return None
+        return {"file": os.path.basename(source.file), "sha256": source.digest}
+
+    def program(self, fields: Written, setting: Setting) -> Program:
+        inputs = {name: fields[name] for name in _inputs(fields)}
+        code, setup = _text(fields, "code"), _text(fields, "setup") or ""
+        told: dict[str, Any] = {"interpreter": _interpreter(fields, setting), "file": fields_file(fields)}
+        if setup:
+            told.update(setup=setup, setup_line=max(1, fields["setup"].place.line))
+            told["setup_fixed"] = told_constants(taken_by(setup), setting, setup)
+        if code is not None:
+            told.update(kind="code", code=code, line=max(1, fields["code"].place.line))
+            return make_program(told, taken_by(code), inputs, setting, code)
+        operation = written(fields, "operation")
+        if operation is not None and operation.json is not None:
+            name = str(text_of(operation.render(setting.constants)))
+            operand = next((each for each in inputs if each != "item"), "")
+            told.update(kind="operation", operation=name, operand=operand)
+            return make_program(told, {"item", *inputs}, inputs, setting, "")
+        path = str(text_of(fields["function"].render(setting.constants)))
+        source = find_function(path, [setting.workflow_dir, setting.cwd])
+        told.update(kind="function", function=path, inputs=list(inputs))
+        return make_program(
+            told, {*_wanted_by(source), *inputs} & (setting.names | inputs.keys()), inputs, setting, "steps"
+        )
+
+
+def fields_file(fields: Written) -> str:
+    """The workflow's file, for tracebacks."""
+    return next((value.place.file for value in fields.values() if value.place.file), "") or "workflow"
+
+
+# ---------------------------------------------------------------- fields
+
+
+def _text(fields: Written, name: str) -> str | None:
+    """The field as written, where it is a text."""
+    value = written(fields, name)
+    return value.json if value is not None and isinstance(value.json, str) else None
+
+
+def _inputs(fields: Written) -> list[str]:
+    return [name for name in fields if name not in _DECLARED]
+
+
+def _identifier(name: str) -> str:
+    made = "".join(letter if letter.isidentifier() or letter.isdigit() else "_" for letter in name)
+    return made if made.isidentifier() and not keyword.iskeyword(made) else f"_{made}"
+
+
+def _interpreter(fields: Written, setting: Setting) -> str:
+    """The Python to run: the one written, an active virtual environment's, or batchwork's own."""
+    value: Value | None = fields.get("interpreter")
+    given = value.render(setting.constants) if value is not None else None
+    if given is not None:
+        path = os.path.expanduser(text_of(given))
+        return os.path.join(setting.cwd, path) if os.sep in path else path
+    active = setting.environ.get("VIRTUAL_ENV")
+    if active:
+        python = os.path.join(active, "bin", "python")
+        if os.access(python, os.X_OK):
+            return python
+    return sys.executable
+
+
+def _found(fields: Written, function: str) -> FunctionSource | None:
+    folder = os.path.dirname(fields["function"].place.file) or "."
+    return find_function(function, [folder, "."])
+
+
+def _wanted_by(source: FunctionSource | None) -> frozenset[str]:
+    """Names that a function wants: its parameters', and the item in any case."""
+    return (source.arguments or frozenset()) | {"item"} if source is not None else frozenset({"item"})
+
+
+# ---------------------------------------------------------------- problems
+
+
+def _code_problems(fields: Written) -> Iterator[Problem]:
+    interpreter = written(fields, "interpreter")
+    if interpreter is not None and interpreter.json is not None:
+        return  # another Python has another grammar; its worker says what is wrong
+    for name in ("code", "setup"):
+        text = _text(fields, name)
+        if text is not None:
+            yield from syntax_problems(text, fields[name].place, name, body=name == "code")
+
+
+def _function_problems(fields: Written) -> Iterator[Problem]:
+    value = written(fields, "function")
+    if value is None or not value.is_constant:
+        return
+    module, colon, name = str(value.json).partition(":")
+    if not colon or not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
+        hint = "for example `package.module:name`"
+        near = str(value.json).rpartition(".")
+        if not colon and all(part.isidentifier() for part in str(value.json).split(".")) and near[0]:
+            hint = f"did you mean `{near[0]}:{near[2]}`?"
+        yield Problem(value.place, f"`function` must be a module and a name in it, not `{value.json}`", hint)
+
+
+def _operation_problems(fields: Written, names: frozenset[str], place: Place) -> Iterator[Problem]:
+    value = written(fields, "operation")
+    if value is None or not value.is_constant:
+        return
+    name = str(value.json)
+    if name not in OPERANDS:
+        hint = suggest(name, OPERANDS) or f"there are: {listing(OPERANDS)}"
+        yield Problem(value.place, f"there is no operation `{name}`", hint)
+        return
+    operands = [each for each in _inputs(fields) if each != "item"]
+    natural = OPERANDS[name]
+    if not operands and name not in _WITHOUT:
+        yield Problem(value.place, f"`{name}` needs an operand", f"for example `{natural}: 2`")
+    elif operands and not natural:
+        yield Problem(fields[operands[0]].place, f"`{name}` takes no operand, so `{operands[0]}` means nothing")
+    elif len(operands) > 1:
+        message = f"`{name}` takes one operand, and here are {len(operands)}: {listing(operands)}"
+        yield Problem(fields[operands[1]].place, message)
+    if "item" not in names and "item" not in fields:
+        yield Problem(place, f"`{name}` needs `item`: here are no items", "write `item: …` beside `operation`")

@@ -1,0 +1,104 @@
+"""The source of what Python tasks run: inline code checked for syntax, modules of functions found without importing them."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from batchwork.errors import Place, Problem
+from batchwork.tasks.python_names import names_taken
+from batchwork.wording import visible
+
+_TOO_MUCH = (ValueError, RecursionError, MemoryError)
+
+
+def parsed(code: str) -> Sequence[ast.stmt]:
+    """The statements of a body; none where it is not Python (which `syntax_problems` says)."""
+    try:
+        return ast.parse(code).body
+    except (SyntaxError, *_TOO_MUCH):
+        return ()
+
+
+def taken_by(code: str) -> set[str]:
+    """Names that the code takes from outside."""
+    return names_taken(parsed(code))
+
+
+def syntax_problems(code: str, place: Place, what: str, body: bool) -> Iterator[Problem]:
+    """Where and why code is not Python. `body`: it becomes the body of a function, so it may `return`."""
+    if not code.strip():
+        yield Problem(place, f"`{what}` is empty")
+        return
+    try:
+        tree = ast.parse(code)
+        future = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+        rest = [node for node in tree.body if node not in future] or [ast.Pass(lineno=1, col_offset=0)]
+        if body:
+            shell = ast.parse("def code(): pass")
+            function = shell.body[0]
+            assert isinstance(function, ast.FunctionDef)
+            function.body, function.end_lineno = rest, code.count("\n") + 1
+            tree = ast.Module([*future, function], [])
+        compile(tree, "code", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        yield Problem(_place(place, error), f"syntax error in `{what}`: {error.msg}", _shown(code, error.lineno))
+    except _TOO_MUCH as error:
+        yield Problem(place, f"`{what}` cannot be compiled: {error}")
+
+
+def _place(place: Place, error: SyntaxError) -> Place:
+    line = max(1, error.lineno or 1)
+    return (
+        Place(place.file, place.line + line - 1, place.column + max(0, (error.offset or 1) - 1))
+        if place.line
+        else place
+    )
+
+
+def _shown(code: str, line: int | None) -> str:
+    lines = code.split("\n")
+    text = lines[line - 1].strip() if line and line <= len(lines) else ""
+    return f"in `{visible(text[:100])}`" if text else ""
+
+
+# ---------------------------------------------------------------- functions
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSource:
+    """A function found in a file. `arguments` are its parameters' names, None where they are not to be seen there."""
+
+    file: str
+    digest: str
+    arguments: frozenset[str] | None
+
+
+def find_function(path: str, folders: Sequence[str]) -> FunctionSource | None:
+    """The source of `package.module:name` in one of `folders`; None where it is elsewhere (installed, built in)."""
+    module, _, name = path.partition(":")
+    stem = module.replace(".", os.sep)
+    for folder in folders:
+        for ending in (".py", os.sep + "__init__.py"):
+            file = os.path.join(folder, stem + ending)
+            try:
+                with open(file, "rb") as source:
+                    text = source.read()
+            except OSError:
+                continue
+            return FunctionSource(file, hashlib.sha256(text).hexdigest(), _arguments(text, name))
+    return None
+
+
+def _arguments(text: bytes, name: str) -> frozenset[str] | None:
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, *_TOO_MUCH):
+        return None
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
+            return frozenset(part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg))
+    return None
