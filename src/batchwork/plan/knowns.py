@@ -92,11 +92,11 @@ class Knowns(Struct):
         """Warn of environment variables that every unit will miss; the secrets among them are problems already."""
         known = {*self.environ, *self.env, *(node.text for node in self.spec.secrets)}
         for part in template.expressions:
-            if "env" not in part.needs or " if " in part.source:
-                continue
             for path in part.paths:
-                if path[0] == "env" and len(path) > 1 and path[1] not in known:
-                    self.warnings.append(Problem(part.place, f"the environment variable `{path[1]}` is not set"))
+                name = path[1] if len(path) == 2 and path[0] == "env" else None
+                if name in known or part.core not in (f"env.{name}", f"env['{name}']", f'env["{name}"]'):
+                    continue  # a default, or a condition, may do without it
+                self.warnings.append(Problem(part.place, f"the environment variable `{name}` is not set"))
 
     def _explained(self, problem: Problem) -> Problem:
         """An unknown name with what it may have been meant to be."""
