@@ -119,21 +119,27 @@ def _looking_up(root: str, steps: tuple[str | int, ...]) -> Callable[[Scope], ob
     def path(scope: Scope) -> object:
         try:
             value = scope[root]
+            for key in steps:
+                if type(value) not in _PLAIN:
+                    return careful(scope)
+                value = value[key]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError):
+            return careful(scope)
+        return value
+
+    def careful(scope: Scope) -> object:
+        try:
+            value = scope[root]
         except KeyError:
             raise unknown_name(root, scope) from None
         for at, key in enumerate(steps):
-            if type(value) is dict:
-                try:
-                    value = value[key]
-                    continue
-                except KeyError:
-                    pass
             value = take(value, key, (root, *steps[:at]))
         return value
 
     return path
 
 
+_PLAIN = frozenset((dict, list))
 _ABSENT = object()
 
 
