@@ -79,7 +79,7 @@ class MisbehavingServer:
 
     def _answer(self, connection: socket.socket, request: Request) -> bool:
         """Answer; whether the connection is kept."""
-        name, _, rest = request.path.lstrip("/").partition("/")
+        name, _, rest = request.path.partition("?")[0].lstrip("/").partition("/")
         raw = RAW.get(name)
         if raw is not None:
             connection.sendall(raw)

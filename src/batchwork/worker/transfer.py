@@ -23,6 +23,7 @@ _CA_FILES = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
+_METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]{1,50}")
 _URL_MARKS = "%/:?#[]@!$&'()*+,;=~"
 _ONLY_HTTP = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
 _TOO_LARGE = 100
@@ -76,9 +77,11 @@ class Transfer:
         self._lines.clear()
         self._body = bytearray()
         self._too_large = False
-        method, url = str(payload["method"]).upper(), _sendable(str(payload["url"]))
-        self._repeatable = method not in _NOT_IDEMPOTENT or bool(payload.get("idempotent"))
         self.masks = masks(payload)
+        method, url = str(payload["method"]).upper(), _sendable(str(payload["url"]))
+        if not _METHOD.fullmatch(method):
+            raise Refused(f"{method[:20]!r} is no HTTP method")
+        self._repeatable = method not in _NOT_IDEMPOTENT or bool(payload.get("idempotent"))
         has_body = payload.get("body") is not None or method in {"POST", "PUT", "PATCH"}
         auth, headers = payload.get("auth"), payload.get("headers") or []
         shape = (method, has_body, self._repeatable, auth)
