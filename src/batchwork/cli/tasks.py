@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from textwrap import wrap
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 import msgspec
@@ -13,24 +16,27 @@ from batchwork.cli.output import Output, width
 from batchwork.errors import UsageError
 from batchwork.jsontext import encode
 from batchwork.plugins import find_task, task_names
+from batchwork.spec.models import Batch
 from batchwork.spelling import listing, suggest
 
-_TYPES = {
-    "str": "text",
-    "bool": "true/false",
-    "int": "integer",
-    "float": "number",
-    "dict": "mapping",
-    "Json": "anything",
+_WORDS: dict[object, str] = {
+    Any: "anything",
+    str: "text",
+    bool: "true/false",
+    int: "integer",
+    float: "number",
+    dict: "mapping",
+    list: "list",
 }
+BATCH = "batch"
 
 
 @click.command("tasks", cls=Command)
 @click.argument("name", required=False, metavar="[TASK]")
 @json_option("One JSON object a line for each task type.")
 def tasks_command(name: str | None, as_json: bool) -> None:
-    """List the task types and their fields, or those of TASK only. `batch` is described in the manual."""
-    names = task_names()
+    """List the task types and their fields, or those of TASK only."""
+    names = sorted([*task_names(), BATCH])
     if name is not None:
         if name not in names:
             raise UsageError(f"there is no task type `{name}`", suggest(name, names) or f"there are {listing(names)}")
@@ -49,7 +55,8 @@ def tasks_command(name: str | None, as_json: bool) -> None:
 
 
 def _show(out: Output, name: str) -> None:
-    out.line(f"{name}  {_about(name)}".rstrip())
+    for line in wrap(f"{name}: {_about(name)}", width() - 1):
+        out.line(line)
     rows = list(_fields(name))
     if rows:
         left = [f"{field} ({kind}{', ' + default if default else ''})" for field, kind, default, _ in rows]
@@ -61,8 +68,6 @@ def _show(out: Output, name: str) -> None:
 
 
 def _folded(head: str, column: int, text: str) -> Iterator[str]:
-    from textwrap import wrap
-
     lines = wrap(text, max(width() - column - 6, 20)) or [""]
     if len(head) > column:
         yield f"    {head}"
@@ -73,31 +78,42 @@ def _folded(head: str, column: int, text: str) -> Iterator[str]:
 
 
 def _about(name: str) -> str:
-    """The first sentence of the type's docstring."""
-    text = inspect.getdoc(type(find_task(name))) or ""
+    """The first sentences of the type's docstring."""
+    text = inspect.getdoc(Batch if name == BATCH else type(find_task(name))) or ""
     return text.partition("\n\n")[0].replace("\n", " ")
 
 
 def _fields(name: str) -> Iterator[tuple[str, str, str, str]]:
     """(name, type, default, description) of each field."""
-    kind = find_task(name).Fields
-    documented = _documentation(kind)
-    for field in msgspec.structs.fields(kind):
+    for field in msgspec.structs.fields(Batch if name == BATCH else find_task(name).Fields):
         if field.required:
             default = "required"
-        elif field.default is msgspec.NODEFAULT or field.default in (None, msgspec.UNSET, ""):
+        elif field.default in (msgspec.NODEFAULT, None, msgspec.UNSET, ""):
             default = ""
         else:
-            default = f"default {encode(field.default) if not isinstance(field.default, str) else field.default}"
-        yield field.encode_name, _type_name(field.type), default, documented.get(field.name, "")
+            default = f"default {field.default if isinstance(field.default, str) else encode(field.default)}"
+        yield field.encode_name, _type_name(field.type), default, _description(field.type)
 
 
-def _documentation(kind: type) -> dict[str, str]:
-    """What `Annotated[…, Meta(description=…)]` says of each field."""
-    schema = msgspec.json.schema_components([kind])[1].get(kind.__name__, {})
-    return {name: str(about.get("description", "")) for name, about in schema.get("properties", {}).items()}
+def _description(kind: object) -> str:
+    """What `Annotated[…, Meta(description=…)]` says."""
+    notes = getattr(kind, "__metadata__", ())
+    return next((note.description for note in notes if isinstance(note, msgspec.Meta) and note.description), "")
 
 
 def _type_name(kind: object) -> str:
-    text = getattr(kind, "__name__", None) or str(kind)
-    return _TYPES.get(text, text.replace("typing.", ""))
+    """A type in words: `text or list of text`."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _type_name(parts[0])
+    if origin in (Union, UnionType):
+        names = [_type_name(part) for part in parts if part not in (type(None), msgspec.UnsetType)]
+        return "anything" if "anything" in names else " or ".join(dict.fromkeys(names))
+    if origin is Literal:
+        return " or ".join(map(str, parts))
+    if origin is list and parts:
+        return f"list of {_type_name(parts[0])}"
+    plain = origin or kind
+    if isinstance(plain, type):
+        return _WORDS.get(plain, plain.__name__.lower())
+    return "anything"
