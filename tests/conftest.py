@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import FrameType
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,22 @@ BIN = Path(sys.executable).parent
 settings.register_profile("batchwork", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", parent=settings.get_profile("batchwork"), max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "batchwork"))
+
+STUCK_S = 180
+"""A test that takes so long waits for something that will not come: it fails, with the stacks of all threads."""
+
+
+@pytest.fixture(autouse=True)
+def _never_stuck() -> Iterator[None]:
+    def give_up(_number: int, _frame: FrameType | None) -> None:
+        faulthandler.dump_traceback(sys.__stderr__ or 2)
+        pytest.fail(f"stuck: not finished after {STUCK_S} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(STUCK_S)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="session")
