@@ -162,7 +162,10 @@ class Store(Protocol):
         ...
 
     def results(self, step: int, start: int, limit: int) -> list[str | None]:
-        """JSON texts of results in the order of positions, None where there is none, from position `start` on."""
+        """JSON texts of results in the order of positions, from position `start` on; None where the unit has not succeeded.
+
+        What a failed unit kept of a result is its own, see `units`.
+        """
         ...
 
     def attempts(self, step: int, seq: int) -> list[AttemptRecord]: ...

@@ -1,0 +1,88 @@
+"""batchwork from Python: what a program sees of a run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import batchwork
+
+FLOW = """
+name: flow
+params: {bad: 3}
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: [1, 2, 3]
+      continue_on_error: true
+      task: {type: shell, command: "test {{ item }} -ne {{ params.bad }} && echo got {{ item }}"}
+    outputs: got
+  - name: say
+    task: shell
+    inputs: {command: "echo {{ got.counts.succeeded }}"}
+"""
+
+
+@pytest.fixture
+def flow(work: Path) -> Path:
+    path = work / "flow.yaml"
+    path.write_text(FLOW, encoding="utf-8")
+    return path
+
+
+def test_a_run_gives_its_results(flow: Path) -> None:
+    with batchwork.run(flow, {"bad": 3}, run_id="r1") as run:
+        assert (run.id, run.name, run.status, run.exit_code) == ("r1", "flow", "partial", 3)
+        results = run.steps["work"].result
+        assert run.outputs["got"] is results
+        assert isinstance(results, batchwork.api.Results)  # type: ignore[attr-defined]
+        assert [row["stdout"] if row else None for row in results] == ["got 1\n", "got 2\n", None]  # type: ignore[call-overload, index]
+        assert [row["key"] for row in results.failed] == ["3"]
+        assert run.steps["say"].result == {"stdout": "2\n", "stderr": "", "exit_code": 0}
+        assert run.steps["work"].counts["failed"] == 1
+        assert run.summary["steps"]["work"]["status"] == "succeeded"
+        assert repr(run) == "<run r1 of flow: partial>"
+    assert (flow.parent / ".batchwork").is_dir()
+
+
+def test_nothing_is_printed(flow: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    batchwork.run(flow, store=flow.parent / "elsewhere").close()
+    assert capfd.readouterr() == ("", "")
+    assert not (flow.parent / ".batchwork").exists()
+
+
+def test_retry_and_resume(flow: Path) -> None:
+    batchwork.run(flow, {"bad": 2}).close()
+    with batchwork.retry_failed(where="item == 9") as none:
+        assert none.exit_code == 3 and "nothing to do" in none.message
+    with batchwork.resume() as again:
+        assert again.exit_code == 3
+        assert list(again.outputs) == ["got"]
+    with pytest.raises(batchwork.RunRefused):
+        batchwork.resume("nobody")
+
+
+def test_load_checks_and_runs_nothing(flow: Path) -> None:
+    plan = batchwork.load(flow)
+    assert [step.name for step in plan.steps] == ["work", "say"]
+    flow.write_text("steps: {a: {task: shel}}", encoding="utf-8")
+    with pytest.raises(batchwork.WorkflowError, match="shell"):
+        batchwork.load(flow)
+    with pytest.raises(batchwork.WorkflowError):
+        batchwork.run(flow)
+    assert not (flow.parent / ".batchwork").exists()
+
+
+def test_names_are_imported_when_used() -> None:
+    code = "import sys, batchwork; print(len([name for name in sys.modules if name.startswith('batchwork')]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
+    assert {"run", "Task", "Failure"} <= set(dir(batchwork))
+    for name in batchwork.__all__:
+        assert getattr(batchwork, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        batchwork.nonsense  # type: ignore[attr-defined]
