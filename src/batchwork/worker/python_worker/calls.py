@@ -12,14 +12,19 @@ import os
 import signal
 import sys
 from time import perf_counter
-from typing import Any, Callable, Mapping
 
 from .encoding import encode
 from .failures import failure_of
 from .memory import RECORDS_AT, UNIT, UNIT_AT, Memory
-from .output import Log, Output
+from .output import Output
 from .processes import Leftovers
 from .wire import OUTCOMES, Wire
+
+TYPE_CHECKING = False  # importing typing costs more than all else here
+if TYPE_CHECKING:
+    from typing import Any, Callable, Mapping
+
+    from .output import Log
 
 SLOW_US = 100
 """From here on a unit may have started processes (a fork takes longer), and looking costs little beside it."""

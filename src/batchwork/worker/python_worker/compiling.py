@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ast
-import linecache
 import types
-from typing import Any, Iterator, Mapping, Sequence
+
+TYPE_CHECKING = False  # importing typing costs more than all else here
+if TYPE_CHECKING:
+    from typing import Any, Iterator, Mapping, Sequence
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
 def remember_lines(file: str, line: int, code: str) -> None:
     """Have tracebacks show `code`, whose first line is `line` of `file`, without reading the file."""
+    import linecache
+
     known = linecache.cache.get(file)
     lines: list[str] = list(known[2]) if known is not None and len(known) == 4 and known[1] is None else []
     written = [text + "\n" for text in code.split("\n")]
@@ -92,13 +96,3 @@ def _binds(node: ast.AST, name: str) -> bool:
     if isinstance(node, ast.alias):
         return (node.asname or node.name.partition(".")[0]) == name
     return isinstance(node, ast.ExceptHandler) and node.name == name
-
-
-def new_module(name: str, file: str) -> types.ModuleType:
-    """A module for the names of code, known to `sys.modules` because dataclasses and typing look there."""
-    import sys
-
-    module = types.ModuleType(name)
-    module.__dict__["__file__"] = file
-    sys.modules[name] = module
-    return module

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
 import json
 import json.encoder
 import os
-import pathlib
-import uuid
-from typing import Any, Callable
+import sys
+
+TYPE_CHECKING = False  # importing typing costs more than all else here
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 LIMIT = 64 << 20
 """Largest result, in characters of JSON."""
@@ -22,8 +22,13 @@ _BITS = 14_280
 _PLAIN: frozenset[type] = frozenset({str, int, float, bool, type(None)})
 _CONTAINERS: frozenset[type] = frozenset({dict, list, tuple})
 _PLAIN_OR_CONTAINERS = _PLAIN | _CONTAINERS
-_TEXTS = (dt.datetime, dt.date, dt.time)
-_SHOWN = (decimal.Decimal, uuid.UUID)
+_AS_TEXT: tuple[tuple[str, tuple[str, ...], Callable[[Any], str]], ...] = (
+    ("datetime", ("datetime", "date", "time"), lambda value: str(value.isoformat())),
+    ("decimal", ("Decimal",), str),
+    ("uuid", ("UUID",), str),
+    ("pathlib", ("PurePath",), os.fspath),
+)
+"""Types that become texts, by their modules: a value can be of such a type only if its module is imported."""
 
 _quoted: Callable[[str], str] = json.encoder.encode_basestring_ascii
 
@@ -173,12 +178,10 @@ def _text_or_scalar(value: Any, path: str, depth: int, above: set[int]) -> Any:
 
 
 def _as_text(value: Any) -> str | None:
-    if isinstance(value, _TEXTS):
-        return value.isoformat()
-    if isinstance(value, _SHOWN):
-        return str(value)
-    if isinstance(value, pathlib.PurePath):
-        return os.fspath(value)
+    for module, kinds, text in _AS_TEXT:
+        found = sys.modules.get(module)
+        if found is not None and isinstance(value, tuple(getattr(found, kind) for kind in kinds)):
+            return text(value)
     return None
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-import traceback
-from types import TracebackType
-from typing import Any
 
 from .encoding import ResultError
+
+TYPE_CHECKING = False  # importing typing costs more than all else here
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any
 
 MESSAGE_MAX = 64 << 10
 TRACEBACK_MAX = 16 << 10
@@ -19,6 +21,10 @@ _OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 class Refused(Exception):
     """What a unit was given does not fit the task (a wrong operand, a missing argument): not worth another attempt."""
+
+
+class Unprepared(Exception):
+    """The program cannot be prepared, for a reason that its message tells in full."""
 
 
 def failure_of(error: BaseException) -> dict[str, Any]:
@@ -56,6 +62,8 @@ def clean_text(text: str, limit: int = MESSAGE_MAX) -> str:
 
 def traceback_of(error: BaseException) -> str:
     """The traceback's tail, beginning at the first line that is not this program's own."""
+    import traceback
+
     try:
         found = traceback.TracebackException(
             type(error), error, authors_part(error.__traceback__), limit=-FRAMES_MAX, lookup_lines=True

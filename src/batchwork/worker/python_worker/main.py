@@ -6,18 +6,20 @@ import atexit
 import gc
 import json
 import os
-import platform
 import signal
 import sys
-from typing import Any, Mapping, NoReturn
 
 from .calls import Caller
-from .failures import failure_of, place_of
+from .failures import Unprepared, failure_of, place_of
 from .memory import Memory
 from .output import Output, speak_utf8
 from .processes import Leftovers, end_everything, settle_in, watch
-from .programs import Unprepared, prepare
+from .programs import prepare
 from .wire import BROKEN, CALL, PREPARE, READY, Wire, out_of_reach
+
+TYPE_CHECKING = False  # importing typing costs more than all else here
+if TYPE_CHECKING:
+    from typing import Any, Mapping, NoReturn
 
 CAPTURE_LIMIT = 1 << 20
 BROKEN_EXIT = 3
@@ -72,7 +74,7 @@ def _prepared(wire: Wire, memory: Memory, output: Output) -> Caller | None:
     gc.collect()
     gc.freeze()
     caller = Caller(function, wire, memory, output, leftovers, told.get("runtime", {}))
-    wire.send_json(READY, {"pid": os.getpid(), "python": platform.python_version()})
+    wire.send_json(READY, {"pid": os.getpid(), "python": sys.version.split()[0]})
     return caller
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Iterable, Mapping
+
+TYPE_CHECKING = False  # importing typing costs more than all else here
+if TYPE_CHECKING:
+    from typing import Any, Iterable, Mapping
 
 
 class MissingName(KeyError, AttributeError):
@@ -27,7 +30,7 @@ def missing(what: str, name: object, known: Iterable[str]) -> MissingName:
     return MissingName(f"{what} has no {name}; there is {', '.join(names)}")
 
 
-class Names(Dict[str, Any]):
+class Names(dict):  # type: ignore[type-arg]
     """A dict whose values may also be written as attributes (a dict's own methods come first)."""
 
     __slots__ = ("_what",)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Callable
 
-from .failures import Refused
+from .failures import Refused, Unprepared
+
+TYPE_CHECKING = False  # importing typing costs more than all else here
+if TYPE_CHECKING:
+    from typing import Any, Callable, Mapping
 
 _BITS = 1_000_000
 """Whole numbers grow no longer than this: `10 ** 10 ** 9` would never end."""
@@ -58,8 +61,30 @@ ALL: dict[str, Callable[[Any], Any]] = {"sum": sum, "min": min, "max": max}
 """Without an operand, of a list."""
 
 
+def make_operation(program: Mapping[str, Any], names: list[str], fixed: dict[str, Any]) -> Any:
+    """The operation of a program as a function of the values of `names`."""
+    operand = program["operand"]
+    function = operation(program["operation"], operand)
+    if names == ["item"] and not operand:
+        return function
+    if names == ["item"]:
+        constant = fixed[operand]
+        return lambda item: function(item, constant)
+    wanted = ["item", operand] if operand else ["item"]
+
+    def apply(*values: Any) -> Any:
+        found = {**fixed, **dict(zip(names, values))}
+        return function(*(found[name] for name in wanted))
+
+    return apply
+
+
 def operation(name: str, operand_name: str) -> Callable[..., Any]:
-    """The operation as a function of the item and, where `operand_name` is not empty, its operand. Raises Refused."""
+    """The operation as a function of the item and, where `operand_name` is not empty, its operand. Raises Unprepared."""
+    if name not in (TWO if operand_name else {**ONE, **ALL}):
+        raise Unprepared(
+            f"there is no operation `{name}`" + (f" with `{operand_name}`" if operand_name else " without operand")
+        )
     if operand_name:
         two = TWO[name]
         return lambda item, operand: _pairwise(name, two, item, operand, operand_name)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import List, Union
+
+TYPE_CHECKING = False  # importing typing costs more than all else here
+if TYPE_CHECKING:
+    from typing import List, Union
+
+    Log = Union[str, List[Union[str, int]]]
 
 OVERLAP = 4096
 """Characters by which head and tail are longer than asked for: the coordinator cuts them off when secrets are masked."""
 TRUNCATE_AT = 4 << 20
 SHRINK_AT = 64 << 20
 _KEEP_SIZE_AND_PUNCH_HOLE = 3
-
-Log = Union[str, List[Union[str, int]]]
-"""Text, or [head, bytes left out, tail] where there was too much."""
 
 
 class Output:
@@ -59,7 +61,7 @@ class Output:
             punch_hole(self.descriptor, start + keep, middle)
 
     def cut(self, start: int, end: int) -> Log:
-        """What was written between two places; head and tail of it if it is more than the limit."""
+        """What was written between two places; [head, bytes left out, tail] if it is more than the limit."""
         size = end - start
         if size <= self._limit:
             return self._read(start, size).decode("utf-8", "replace")

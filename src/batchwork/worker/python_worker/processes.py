@@ -9,7 +9,10 @@ import signal
 import sys
 import threading
 import time
-from typing import Any, Callable
+
+TYPE_CHECKING = False  # importing typing costs more than all else here
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 LINUX = sys.platform.startswith("linux")
 _PR_SET_CHILD_SUBREAPER = 36

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, Callable, Iterator, List, Mapping
 
 from .names import ErrorText, Names
 
+TYPE_CHECKING = False  # importing typing costs more than all else here
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterator, List, Mapping
+
+    Ask = Callable[[Mapping[str, Any]], List[Any]]
+
 PAGE = 1000
 KEPT = 4
-
-Ask = Callable[[Mapping[str, Any]], List[Any]]
 
 
 class Rows(Sequence):  # type: ignore[type-arg]

@@ -9,7 +9,10 @@ import resource
 import struct
 import threading
 from collections import deque
-from typing import Any
+
+TYPE_CHECKING = False  # importing typing costs more than all else here
+if TYPE_CHECKING:
+    from typing import Any
 
 HEAD = struct.Struct(">IB")
 PREPARE, CALL, PAGE = b"P"[0], b"C"[0], b"R"[0]
