@@ -20,6 +20,7 @@ import apsw
 from batchwork import jsontext
 from batchwork.model import Claim, UnitRecord, UnitStatus
 from batchwork.ports import UnitView
+from batchwork.store import indexes
 from batchwork.store.rows import CODES, UnitRow, failure_of, first_id, integer, text_or_none, unit_record
 from batchwork.store.statements import FILTERS, KEY_FILTER, statement
 
@@ -144,6 +145,7 @@ def _rows(connection: apsw.Connection, listing: Listing, ordered: bool, after: S
         name,
         first=first_id(step),
         last=first_id(step + 1),
+        hint=indexes.hint(connection, "pos", step) if name == "units_by_place" else "",
         filter=FILTERS[chosen] + (KEY_FILTER if key is not None else ""),
     )
     cells = {"after": first_id(step) + seq, "place": place, "size": size, "code": code, "key": key}
@@ -179,18 +181,24 @@ def results(connection: apsw.Connection, step: int, ordered: bool, start: int, l
     total = connection.execute(statement("step_total"), (step,)).get
     gone = connection.execute(statement("unit_gone"), (first, last)).get
     known = 0 if total is None else total - gone  # gone units count in the total, but have no position
-    end = min(start + limit, max(known, _places(connection, first, last, ordered)))
+    end = min(start + limit, max(known, _places(connection, step, ordered)))
     found: list[str | None] = [None] * max(0, end - start)
     if ordered:
         rows = connection.execute(statement("results_by_seq"), (first, start, end)).fetchall()
     else:
-        rows = connection.execute(statement("results_by_place", first=first, last=last), (start, end)).fetchall()
+        rows = connection.execute(
+            statement("results_by_place", first=first, last=last, hint=indexes.hint(connection, "pos", step)),
+            (start, end),
+        ).fetchall()
     for place, result in rows:
         found[integer(place) - start] = text_or_none(result)
     return found
 
 
-def _places(connection: apsw.Connection, first: int, last: int, ordered: bool) -> int:
+def _places(connection: apsw.Connection, step: int, ordered: bool) -> int:
+    """One more than the highest position that is recorded."""
+    first, last = first_id(step), first_id(step + 1)
     name = "place_last_by_seq" if ordered else "place_last_by_place"
-    highest = connection.execute(statement(name, first=first, last=last)).get
+    hint = "" if ordered else indexes.hint(connection, "pos", step)
+    highest = connection.execute(statement(name, first=first, last=last, hint=hint)).get
     return 0 if highest is None else int(highest) + 1

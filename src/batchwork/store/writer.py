@@ -78,6 +78,7 @@ class Writer:
         self._suspect = False
         self._warned_of_log = False
         self._queue: deque[_Written | _Change[object]] = deque()
+        self._taken: deque[_Written | _Change[object]] = deque()  # being written, and not yet reported
         self._changed = threading.Condition()
         self._closing = False
         self._broken: StoreError | None = None
@@ -94,7 +95,7 @@ class Writer:
         """Execute a change in its turn, in a transaction of its own, and return its value once that is on disk."""
         change = _Change(execute)
         if threading.current_thread() is self._thread:  # from a `committed`: no transaction is open
-            self._process([change])  # type: ignore[list-item]
+            self._process(deque([change]))  # type: ignore[list-item]
         else:
             self._put(change)  # type: ignore[arg-type]
             change.ready.wait()
@@ -148,17 +149,17 @@ class Writer:
                         break
                 if self._closing and not self._queue:
                     return
-                orders = self._take()
+                self._take()
                 self._changed.notify_all()
-            if orders:
-                self._process(orders)
+            if self._taken:
+                self._process(self._taken)
             self._keep_log_short()
 
     def _abandon(self, error: BaseException) -> None:
         broken = self._broken or StoreError(f"the writer of the store {self._path} has ended: {error!r}")
         with self._changed:
             self._broken, self._dead = broken, True
-            left = list(self._queue)
+            left = [*self._taken, *self._queue]
             self._queue.clear()
             self._changed.notify_all()
         for order in left:
@@ -168,28 +169,27 @@ class Writer:
             else:
                 order.committed(broken)
 
-    def _take(self) -> list[_Written | _Change[object]]:
+    def _take(self) -> None:
         """All checkpoints at the head of the queue, or the one change that stands there."""
-        orders: list[_Written | _Change[object]] = []
-        while self._queue and (not orders or isinstance(self._queue[0], _Written)):
-            orders.append(self._queue.popleft())
-            if isinstance(orders[-1], _Change):
+        while self._queue and (not self._taken or isinstance(self._queue[0], _Written)):
+            self._taken.append(self._queue.popleft())
+            if isinstance(self._taken[-1], _Change):
                 break
-        return orders
 
-    def _process(self, orders: list[_Written | _Change[object]]) -> None:
+    def _process(self, orders: deque[_Written | _Change[object]]) -> None:
         error = self._broken or self._commit(orders)
-        for order in orders:
+        while orders:
+            order = orders.popleft()
             if isinstance(order, _Written):
                 order.committed(error)
             else:
                 order.error = error
                 order.ready.set()
 
-    def _commit(self, orders: list[_Written | _Change[object]]) -> Exception | None:
+    def _commit(self, orders: deque[_Written | _Change[object]]) -> Exception | None:
         """Execute the orders in one transaction; None when they are on disk."""
         token = secrets.randbits(62)
-        started, tries, warned = self._clock.now(), 0, False
+        started, tries = self._clock.now(), 0
         while True:
             try:
                 if self._suspect:
@@ -207,15 +207,14 @@ class Writer:
                 self._roll_back()
                 if not self._survives(kind, tries, self._clock.now() - started):
                     return self._break(error, kind)
-                if kind == "full" and not warned:
-                    warned = True
+                if kind == "full" and tries == 2:  # the first time, moving the log may have made room
                     text = f"there is no space left for the store {self._path}; trying again for {self._patience_s:g} s"
                     self._warn(text)
             except Exception as error:  # noqa: BLE001 a bug in a change is its caller's to see, one in a checkpoint ends all
                 self._roll_back()
                 return error if isinstance(orders[0], _Change) else self._break(error)
 
-    def _transact(self, orders: list[_Written | _Change[object]], token: int) -> None:
+    def _transact(self, orders: deque[_Written | _Change[object]], token: int) -> None:
         claims = any(isinstance(order, _Written) and order.checkpoint.claims for order in orders)
         outcomes = any(
             isinstance(order, _Written) and (order.checkpoint.successes or order.checkpoint.records) for order in orders
@@ -251,7 +250,7 @@ class Writer:
         database and synced there, before anything is tried again or believed to be on disk.
         """
         if kind == "full" and waited_s < self._patience_s:
-            self._pause(min(0.5, self._patience_s / 10))
+            self._pause(min(0.5, self._patience_s / 10) if tries > 1 else 0.01)
         elif kind == "io" and tries < IO_TRIES:
             self._pause(0.05 * tries)
         else:

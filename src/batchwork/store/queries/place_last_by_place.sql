@@ -1,1 +1,1 @@
-select max(pos) from unit where pos is not null and id >= {first} and id < {last}
+select max(pos) from unit {hint} where pos is not null and id >= {first} and id < {last}

@@ -2,5 +2,5 @@
 select
     id, key, pos, status, attempts, base, doubts, reading, handled, duration_us, started_ms, worker, note,
     members, value, result, failure, handler_failure
-from unit where (pos, id) > (:place, :after) and pos is not null and id >= {first} and id < {last} and {filter}
+from unit {hint} where (pos, id) > (:place, :after) and pos is not null and id >= {first} and id < {last} and {filter}
 order by pos, id limit :size
