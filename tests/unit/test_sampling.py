@@ -39,6 +39,16 @@ def test_a_long_run_has_many(wait_for: Callable[..., None]) -> None:
     assert [sample.at_ms for sample in taken] == sorted(sample.at_ms for sample in taken)
 
 
+def test_cpu_is_that_of_the_time_between(wait_for: Callable[..., None]) -> None:
+    store = a_store()
+    sampler = Sampler("r1", store, SystemClock(), list, every_s=0.05)
+    sampler.start()
+    wait_for(lambda: sum(range(20_000)) and len(store.samples("r1")) >= 3, "samples of a busy process")
+    sampler.stop()
+    assert any(sample.cpu_percent > 5 for sample in store.samples("r1"))
+    assert all(sample.cpu_percent < 400 for sample in store.samples("r1"))
+
+
 def test_its_children_count(wait_for: Callable[..., None]) -> None:
     store = a_store()
     reading, writing = os.pipe()

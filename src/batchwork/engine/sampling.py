@@ -34,10 +34,9 @@ class Sampler:
         self._every_s = every_s
         self._stopped = Event()
         self._thread: Thread | None = None
-        self._began = clock.now()
-        self._cpu_began = _cpu_s()
+        self._looked = clock.now()
+        self._cpu_s = _cpu_s()
         self._taken = 0
-        self._processes: dict[int, psutil.Process] = {}
 
     def start(self) -> None:
         self._thread = Thread(target=self._watch, name="sampling", daemon=True)
@@ -70,25 +69,27 @@ class Sampler:
     def _look(self) -> Sample:
         import psutil
 
-        me = self._processes.setdefault(os.getpid(), psutil.Process())
+        now, cpu_s, rss, descriptors = self._clock.now(), 0.0, 0, 0
+        me = psutil.Process()
         family = [me, *_children(me)]
-        self._processes = {process.pid: self._processes.get(process.pid, process) for process in family}
-        cpu, rss, descriptors = 0.0, 0, 0
-        for process in self._processes.values():
+        for process in family:
             try:
                 with process.oneshot():
-                    cpu += process.cpu_percent()
+                    times = process.cpu_times()
+                    # With what its children took that have ended: so the sum of all only grows.
+                    cpu_s += times.user + times.system + times.children_user + times.children_system
                     rss += process.memory_info().rss
                     descriptors += process.num_fds()
             except (psutil.Error, OSError):
                 continue  # it has ended, or is not ours to look at
-        return self._sample(cpu, rss, descriptors, len(family))
+        took, used = max(now - self._looked, 0.001), max(0.0, cpu_s - self._cpu_s)
+        self._looked, self._cpu_s = now, cpu_s
+        return self._sample(100 * used / took, rss, descriptors, len(family))
 
     def _short(self) -> Sample:
         """A run of less than a second, from what the system says of this process without further modules."""
-        took = max(self._clock.now() - self._began, 0.001)
-        cpu = 100 * (_cpu_s() - self._cpu_began) / took
-        return self._sample(cpu, _rss(), _descriptors(), 1)
+        took = max(self._clock.now() - self._looked, 0.001)
+        return self._sample(100 * (_cpu_s() - self._cpu_s) / took, _rss(), _descriptors(), 1)
 
     def _sample(self, cpu: float, rss: int, descriptors: int, processes: int) -> Sample:
         speeds = self._speeds()
