@@ -1,0 +1,97 @@
+"""Each executor keeps the contract: Python workers here, the reactor in test_reactor_contract.py, echo as far as it can."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from batchwork.executors.inline import InlineExecutor
+from batchwork.executors.python import PythonExecutor
+from batchwork.jsontext import Json
+from batchwork.ports import Executor, Staffing
+from batchwork.tasks.python_program import PythonProgram
+from batchwork.testing.executor_contract import Deed, ExecutorContract, running
+
+DEEDS = """
+import os, signal, subprocess, time
+deed, argument = item
+if deed == "give":
+    return argument
+if deed == "fail":
+    raise ValueError("as told")
+if deed == "sleep":
+    time.sleep(argument)
+if deed == "print":
+    print(argument)
+if deed == "overlap":
+    for mark in "+-":
+        fd = os.open(argument, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600)
+        os.write(fd, mark.encode() + b"\\n")
+        os.close(fd)
+        time.sleep(0.05 if mark == "+" else 0)
+if deed == "child":
+    child = subprocess.Popen(["sleep", "300"], start_new_session=True)
+    with open(argument, "w") as file:
+        file.write(str(child.pid))
+    time.sleep(300)
+if deed == "die":
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def program(code: str, **told: Any) -> PythonProgram:
+    """Inline code that gets the payload as `item`, as the task type makes it."""
+    prepare = {
+        "kind": "code",
+        "code": code,
+        "file": "flow.yaml",
+        "line": 1,
+        "names": ["item"],
+        "takes_item": True,
+        "interpreter": sys.executable,
+    }
+    return PythonProgram({**prepare, **told}, frozenset({"item"}), takes_item=True)
+
+
+class TestPythonExecutor(ExecutorContract):
+    def start(self, staffing: Staffing) -> Executor:
+        executor = PythonExecutor()
+        executor.start(program(DEEDS), staffing)
+        return executor
+
+    def payload(self, deed: Deed, argument: Any = None) -> Json:
+        return [deed, argument]
+
+
+class TestInlineExecutor:
+    """Echo starts no processes, so only the reporting is left of the contract."""
+
+    def test_each_message_is_its_own_result(self) -> None:
+        contract = _Inline()
+        with running(contract, contract.staffing(clean=lambda text: text.replace("hush", "***"))) as drive:
+            drive.hand(0, ["a", "hush"])
+            drive.hand(0, ["ü"], 2)
+            tally = drive.collect()
+        assert tally.done == {0: '"a"', 1: '"***"', 2: '"ü"'}
+
+    def test_what_has_not_run_can_be_recalled(self) -> None:
+        contract = _Inline()
+        with running(contract, contract.staffing()) as drive:
+            drive.hand(0, ["a"])
+            drive.executor.recall()
+            assert drive.collect().returned == [0]
+
+    def test_waking_ends_the_wait(self) -> None:
+        _Inline().test_waking_ends_the_wait()
+
+
+class _Inline(ExecutorContract):
+    __test__ = False
+
+    def start(self, staffing: Staffing) -> Executor:
+        executor = InlineExecutor()
+        executor.start(program(""), staffing)
+        return executor
+
+    def payload(self, deed: Deed, argument: Any = None) -> Json:
+        return argument
