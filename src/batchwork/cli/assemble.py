@@ -11,14 +11,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+from batchwork.cli.look import looking
 from batchwork.cli.output import Output, note
 from batchwork.cli.watching import chosen_view
 from batchwork.cli.where import place
 from batchwork.clock import SystemClock
 from batchwork.engine.control import Control
-from batchwork.engine.lifecycle import Asked, Site, explain_resume, resume_run, retry_run, start_run
+from batchwork.engine.finding import find_run
+from batchwork.engine.lifecycle import explain_resume, resume_run, retry_run, start_run
 from batchwork.engine.options import RunEnd
+from batchwork.engine.site import Asked, Site
 from batchwork.events import Warned
+from batchwork.executors.guardian import Guardian
 from batchwork.executors.local import local_executors
 from batchwork.jsontext import Json, encode
 from batchwork.model import RunStatus
@@ -85,14 +89,11 @@ def unfinished(plan: Plan, where: str | None, run_id: str | None) -> str | None:
     """The latest run of this workflow, if it is unfinished (or the run of that id, if there is one)."""
     if not os.path.exists(place(where).store):
         return None
-    store = open_store(place(where).store, create=False)
-    try:
+    with looking(where) as store:
         for record in store.runs():
             if record.id == run_id or (run_id is None and record.name == plan.name):
                 return record.id if record.status in UNFINISHED or record.id == run_id else None
-        return None
-    finally:
-        store.close()
+    return None
 
 
 def load_again(text: str, file: str, params: Mapping[str, Json]) -> Plan:
@@ -118,7 +119,8 @@ def _go(
     """Put the parts together, work, and say how it ended."""
     out = Output(lenient=True)
     control = Control(SystemClock())
-    with _site(where, watch, durability, out, create=durability is not None, run=run) as site:
+    create = durability is not None
+    with _site(where, watch, durability or _durability_of(run, where), out, create) as site:
         try:
             end = work(site, control)
         finally:
@@ -129,22 +131,27 @@ def _go(
 
 @contextmanager
 def _site(
-    where: str | None,
-    watch: Watch,
-    durability: Literal["full", "fast"] | None,
-    out: Output,
-    create: bool,
-    run: str | None = None,
+    where: str | None, watch: Watch, durability: Literal["full", "fast"], out: Output, create: bool
 ) -> Iterator[Site]:
     clock = SystemClock()
     there = place(where)
+    guardian = Guardian()  # before there are threads
     view = chosen_view(watch.progress, watch.quiet, watch.as_json, out, clock)
-    store = open_store(there.store, durability or "full", lambda text: view.emit(Warned(text)), clock, create=create)
+    store = open_store(there.store, durability, lambda text: view.emit(Warned(text)), clock, create=create)
     try:
-        yield Site(store, local_executors(clock), view, clock, dict(os.environ), os.getcwd(), there.state_dir)
+        yield Site(
+            store, local_executors(clock), view, clock, dict(os.environ), os.getcwd(), there.state_dir, guardian.watch
+        )
     finally:
         view.close()
         store.close()
+        guardian.dismiss()
+
+
+def _durability_of(run: str | None, where: str | None) -> Literal["full", "fast"]:
+    """What the run was started with; a resume changes nothing about it."""
+    with looking(where) as store:
+        return "fast" if find_run(store, run).durability == "fast" else "full"
 
 
 def _conclude(store: Store, end: RunEnd, where: str | None, watch: Watch, out: Output) -> None:

@@ -10,7 +10,7 @@ from batchwork.alike import Alike, group
 from batchwork.cli.look import Wanted, error_line, failures, looking, the_steps, unit_json, units
 from batchwork.cli.options import Command, json_option, run_argument, step_option, store_option
 from batchwork.cli.output import Output, note
-from batchwork.engine.lifecycle import find_run
+from batchwork.engine.finding import find_run
 from batchwork.jsontext import encode
 from batchwork.model import UnitStatus
 from batchwork.ports.store import UnitView

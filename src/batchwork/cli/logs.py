@@ -9,7 +9,7 @@ import click
 from batchwork.cli.look import error_line, item_text, looking, the_steps, units_of_key
 from batchwork.cli.options import Command, step_option, store_option
 from batchwork.cli.output import Output
-from batchwork.engine.lifecycle import find_run
+from batchwork.engine.finding import find_run
 from batchwork.errors import RunRefused, UsageError
 from batchwork.jsontext import decode
 from batchwork.model import AttemptRecord, LogRecord, StepRecord

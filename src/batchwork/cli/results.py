@@ -11,7 +11,7 @@ import click
 from batchwork.cli.look import error_line, looking, the_steps, units
 from batchwork.cli.options import Command, run_argument, step_option, store_option
 from batchwork.cli.output import Output, note
-from batchwork.engine.lifecycle import find_run
+from batchwork.engine.finding import find_run
 from batchwork.errors import OutputError, RunRefused
 from batchwork.jsontext import encode
 from batchwork.model import RunRecord, StepRecord

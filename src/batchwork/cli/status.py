@@ -13,7 +13,7 @@ from batchwork.cli.look import looking, the_steps
 from batchwork.cli.options import Command, json_option, run_argument, store_option
 from batchwork.cli.output import Output
 from batchwork.clock import SystemClock
-from batchwork.engine.lifecycle import find_run
+from batchwork.engine.finding import find_run
 from batchwork.jsontext import encode
 from batchwork.model import RunRecord, RunStatus, Sample
 from batchwork.ports.store import Store

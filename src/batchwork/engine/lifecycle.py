@@ -13,6 +13,7 @@ from typing import Final
 
 from batchwork.engine.choosing import choose, compile_where
 from batchwork.engine.control import Control
+from batchwork.engine.finding import find_run
 from batchwork.engine.keeping import Hiding, Kept, kept_from
 from batchwork.engine.loading import LOST, Loader, current_plan
 from batchwork.engine.options import RunEnd, RunOptions
@@ -22,7 +23,7 @@ from batchwork.engine.scope import Names, RunView, environment, run_folder
 from batchwork.engine.signals import Signals
 from batchwork.engine.site import Asked, Site
 from batchwork.engine.structured_log import StructuredLog
-from batchwork.errors import Problem, RenderError, RunRefused, UsageError, WorkflowError
+from batchwork.errors import Problem, RenderError, UsageError, WorkflowError
 from batchwork.events import Warned
 from batchwork.jsontext import encode
 from batchwork.model import RunRecord, RunStatus, StepRecord
@@ -31,7 +32,6 @@ from batchwork.ports import EventSink, Fanout, Lease, Store
 from batchwork.proctree import kill_all, with_cookie
 from batchwork.report import exit_code
 from batchwork.secrets import cleaner, url_passwords
-from batchwork.spelling import suggest
 
 __all__ = [
     "Asked",
@@ -146,26 +146,6 @@ def explain_resume(run: str | None, load: Loader, site: Site, asked: Asked) -> l
     return [head, *in_words(resuming(known, records)), *new]
 
 
-def find_run(store: Store, run: str | None) -> RunRecord:
-    """The run of that id, or the latest. Raises RunRefused."""
-    if run is not None:
-        record = store.run(run)
-        if record is None:
-            near = suggest(run, [known.id for known in store.runs()])
-            raise RunRefused(
-                f"there is no run `{run}` in {store.describe()}",
-                " ".join(filter(None, (near, "`batchwork runs` lists them; `--store` looks elsewhere"))),
-            )
-        return record
-    runs = store.runs()
-    if not runs:
-        raise RunRefused(
-            f"there is no run in {store.describe()}",
-            "`batchwork run WORKFLOW` starts one; be in the folder where it was started, or name its `--store`",
-        )
-    return runs[0]
-
-
 def window_text(plan: Plan, max_parallel: int | None = None) -> str:
     """How much a `kill -9` can make run twice, as `status` prints it."""
     slots = max((step.batch.slots if step.batch is not None else 1 for step in plan.steps), default=1)
@@ -201,6 +181,8 @@ def _execute(
     log = StructuredLog(os.path.join(site.state_dir, "logs", f"{record.id}.jsonl"), site.clock, clean)
     sinks: list[EventSink] = [log, site.sink]
     own = Fanout([log])
+    if site.guard is not None:
+        site.guard(kept.cookie)
     if plan.notify:
         notifier = _notifier(plan, record.id, site, kept, clean)
         own.sinks.insert(0, notifier)  # closed first: it may still warn

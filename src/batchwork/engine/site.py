@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from batchwork.clock import Clock
@@ -21,6 +21,8 @@ class Site:
     environ: Mapping[str, str]
     cwd: str
     state_dir: str
+    guard: Callable[[str], None] | None = None
+    """Told the cookie of a run's processes before the first is started: none of them may outlive this one."""
 
 
 @dataclass(frozen=True, slots=True)
