@@ -153,3 +153,36 @@ def test_after_a_kill_all_that_was_reported_is_there(tmp_path: Path, durability:
         process.stdout.close()
         process.wait()
         assert reported <= check_prefix(path, f"killed after {reported} groups") <= reported + 1
+
+
+def test_a_log_that_was_removed_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    store = open_store(str(path))
+    lease = store.lease("r1")
+    store.create_run(run_record(), [("s", True)])
+    store.close()
+    store = open_store(str(path))
+    lease = store.lease("r1")
+    for number in range(3):
+        commit(store, group(number))
+    texts: list[str] = []
+    open_store(str(path), warn=texts.append).close()
+    assert texts == []
+    for name in ("x.db", "x.db.locks"):
+        (shutil.copytree if (tmp_path / name).is_dir() else shutil.copy)(
+            tmp_path / name, tmp_path / name.replace("x", "y")
+        )
+    lease.release()
+    store.close()
+    store = open_store(str(tmp_path / "y.db"), warn=texts.append)
+    assert len(texts) == 1
+    assert "has lost its last 3 transactions" in texts[0]
+    assert "-wal" in texts[0]
+    for number in range(4):
+        commit(store, group(number))
+    store.close()
+    open_store(str(tmp_path / "y.db"), warn=texts.append).close()
+    assert len(texts) == 1
+    (tmp_path / "y.db").unlink()
+    open_store(str(tmp_path / "y.db"), warn=texts.append).close()
+    assert len(texts) == 1, "another store in the same place is not the same store"

@@ -67,14 +67,14 @@ class Locks:
     """The locks of a store's runs, in `folder`."""
 
     def __init__(self, folder: str, clock: Clock) -> None:
-        self._folder = folder
+        self.folder = folder
         self._clock = clock
         self._leases: set[RunLease] = set()
 
     def lease(self, run: str) -> RunLease:
         """Own `run`. Raises RunLocked naming its owner, StoreError where the lock cannot be made."""
         path = self._path(run)
-        make_private_folder(self._folder)
+        make_private_folder(self.folder)
         try:
             descriptor = self._acquire(path)
         except OSError as error:
@@ -113,7 +113,7 @@ class Locks:
             lease.release()
 
     def _path(self, run: str) -> str:
-        return os.path.join(self._folder, f"{checked_run_id(run)}.lock")
+        return os.path.join(self.folder, f"{checked_run_id(run)}.lock")
 
     def _acquire(self, path: str) -> int | None:
         """A locked descriptor, or None if another process has it. Those who only look hold it for a moment: try again."""

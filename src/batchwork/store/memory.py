@@ -290,7 +290,11 @@ class MemoryStore:
         with self._open():
             found = self._step(step)
             ordered = sorted(found.units.values(), key=lambda unit: unit.seq)
-            placed = {unit.index: unit.result for unit in ordered if unit.index is not None}
+            placed = {
+                unit.index: unit.result if unit.status == UnitStatus.SUCCEEDED else None
+                for unit in ordered
+                if unit.index is not None
+            }
             gone = sum(unit.note.startswith(GONE) for unit in found.units.values())
             total = found.record.counts.total
         end = max(0 if total is None else total - gone, max(placed, default=-1) + 1)

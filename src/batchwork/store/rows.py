@@ -249,8 +249,8 @@ def step_record(row: Row, in_doubt: int) -> StepRecord:
     )
 
 
-def step_cell(name: str, value: object) -> Cell:
-    """A changed field of a step as its column takes it."""
+def changed_cell(name: str, value: object) -> Cell:
+    """A changed field of a run or a step as its column takes it."""
     if name == "failure":
         assert value is None or isinstance(value, Failure)
         return failure_text(value)

@@ -33,6 +33,7 @@ from batchwork.model import (
 from batchwork.ports import Committed, UnitPage, UnitView
 from batchwork.store import indexes, listing, recording, schema
 from batchwork.store.claimed import count_unsettled, highest_claimed, unsettled
+from batchwork.store.head import Head, warn_of_loss
 from batchwork.store.lock import Locks, RunLease
 from batchwork.store.place import check_place, make_private_file, making
 from batchwork.store.reader import Readers
@@ -44,12 +45,12 @@ from batchwork.store.rows import (
     Row,
     UnitRow,
     attempt_record,
+    changed_cell,
     checked_run_id,
     first_id,
     integer,
     run_cells,
     run_record,
-    step_cell,
     step_record,
     text_in,
     unit_record,
@@ -87,14 +88,18 @@ class SqliteStore:
                 raise
             return connection
 
+        head = Head(f"{self._locks.folder}/head")
         try:
             with making:
                 if create:
                     make_private_file(self._path)
-                self._writer = Writer(self._path, connect, warn, clock, patience_s, fast=durability == "fast")
+                self._writer = Writer(
+                    self._path, connect, warn, clock, patience_s, fast=durability == "fast", head=head
+                )
         except (apsw.Error, OSError) as error:
             raise explain(error, self._path) from error
         self._readers = Readers(self._path)
+        warn_of_loss(head, self._readers, self._path, warn)
 
     def close(self) -> None:
         """Write what is queued, close the file, give up all leases. The second time does nothing."""
@@ -125,7 +130,7 @@ class SqliteStore:
         self._writer.call(write)
 
     def update_run(self, run: str, **changes: object) -> None:
-        cells = [(_column(RUN_COLUMNS, name), _plain(value), run) for name, value in changes.items()]
+        cells = [(_column(RUN_COLUMNS, name), changed_cell(name, value), run) for name, value in changes.items()]
         self._change("run_change", cells)
 
     def run(self, run: str) -> RunRecord | None:
@@ -157,7 +162,7 @@ class SqliteStore:
     def update_step(self, step: int, **changes: object) -> None:
         counts = changes.pop("counts", None)
         columns = {name: name for name in STEP_COLUMNS}
-        cells = [(_column(columns, name), step_cell(name, value), step) for name, value in changes.items()]
+        cells = [(_column(columns, name), changed_cell(name, value), step) for name, value in changes.items()]
 
         def write(connection: apsw.Connection) -> None:
             if isinstance(counts, Counts):
@@ -342,7 +347,3 @@ def _column(columns: dict[str, str], name: str) -> str:
     if name not in columns:
         raise TypeError(f"{name} is not a field that can be changed")
     return columns[name]
-
-
-def _plain(value: object) -> object:
-    return str(value) if isinstance(value, RunStatus) else value

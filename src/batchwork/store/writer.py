@@ -20,6 +20,7 @@ from batchwork.errors import BatchworkError, StoreError
 from batchwork.faults import fails_after, fault
 from batchwork.model import Checkpoint
 from batchwork.ports import Committed
+from batchwork.store.head import Head
 from batchwork.store.recording import record
 from batchwork.store.schema import Warn
 from batchwork.store.statements import statement
@@ -62,7 +63,14 @@ class Writer:
     """Owns the writing connection. `connect` makes a new one; `patience_s` is how long it waits for a full disk."""
 
     def __init__(
-        self, path: str, connect: Callable[[], apsw.Connection], warn: Warn, clock: Clock, patience_s: float, fast: bool
+        self,
+        path: str,
+        connect: Callable[[], apsw.Connection],
+        warn: Warn,
+        clock: Clock,
+        patience_s: float,
+        fast: bool,
+        head: Head,
     ) -> None:
         self._path = path
         self._connect = connect
@@ -70,6 +78,7 @@ class Writer:
         self._clock = clock
         self._patience_s = patience_s
         self._fast = fast
+        self._head = head
         self._connection = self._watched(connect())
         self._token = 0
         self._pages = 0
@@ -116,6 +125,7 @@ class Writer:
             self._connection.set_busy_timeout(CLOSE_WAIT_MS)
             self._move_log("truncate")
         self._connection.close()
+        self._head.close()
 
     def _put(self, order: _Written | _Change[object]) -> None:
         with self._changed:
@@ -227,13 +237,14 @@ class Writer:
                 record(connection, order.checkpoint)
             else:
                 order.run(connection)
-        connection.execute(statement("mark_set"), (token,))
+        commits, store = connection.execute(statement("mark_set"), (token,)).get
         _strike(claims and "claim.before_commit", outcomes and "flush.before_commit", outcomes and "flush.commit")
         fault("state.commit")
         if not self._fast:
             fault("fsync")
         self._token = token
         connection.execute("commit")
+        self._head.write(store, commits)
         _strike(claims and "claim.after_commit", outcomes and "flush.after_commit")
         if fails_after("state.commit"):
             raise OSError(5, "the commit took place, but is reported to have failed")

@@ -182,6 +182,8 @@ class StoreReading(StoreCase):
             assert store.results(step, 5, 10) == [None]
             assert store.results(step, 6, 10) == []
             assert store.results(step, 3, 1) == ["3"]
+            commit(store, Checkpoint(step, records=[unit(0, FAILED, 1, BROKE, result="9")]))
+            assert store.results(step, 0, 2) == [None, "1"]
 
     def test_claimed_units_are_in_doubt_when_nobody_works_on_the_run(self) -> None:
         with self._open() as (store, step):

@@ -1,10 +1,11 @@
 create table mark (
     one integer primary key check (one = 1),
     commits integer not null,
-    token integer not null
+    token integer not null,
+    store integer not null
 ) strict;
 
-insert into mark values (1, 0, 0);
+insert into mark values (1, 0, 0, random());
 
 create table run (
     number integer primary key,

@@ -6,15 +6,17 @@
 -- unit.value null: the key is the value. unit.key has no index while a step grows; one for a single step is made when
 -- keys are first looked up (unit_key_STEP), one for positions (unit_pos_STEP) when they first differ from seqs.
 -- step.reordered: some unit's pos differs from its seq. claim.units is JSON: {"first": seq, "keys": […]} or {"seqs": …, "keys": …}.
--- mark.token names the last transaction, so that a writer can find out whether a commit that seemed to fail took place.
+-- mark.token names the last transaction, so that a writer can find out whether a commit that seemed to fail took place;
+-- mark.commits counts them, mark.store is the identity of the store (see head.py).
 
 create table mark (
     one integer primary key check (one = 1),
     commits integer not null,
-    token integer not null
+    token integer not null,
+    store integer not null
 ) strict;
 
-insert into mark values (1, 0, 0);
+insert into mark values (1, 0, 0, random());
 
 create table run (
     number integer primary key,

@@ -1,1 +1,1 @@
-update mark set commits = commits + 1, token = ?
+update mark set commits = commits + 1, token = ? returning commits, store
