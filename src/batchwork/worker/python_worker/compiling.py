@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import types
 
 TYPE_CHECKING = False  # importing typing costs more than all else here
@@ -42,7 +43,7 @@ def compile_body(
     tree = _parse(code, file, line)
     body = tree.body
     future = [node for node in body if _is_future(node)]
-    body = [node for node in body if not _is_future(node)] or [ast.Pass()]
+    body = [node for node in body if not _is_future(node)] or [ast.Pass(lineno=line, col_offset=0)]
     parameters = [*names, *fixed]
     shell = ast.parse(f"def code({', '.join(parameters)}):\n    pass")
     if assigns(body, "result"):
@@ -56,6 +57,7 @@ def compile_body(
     shell.body = [*future, function]
     outer = compile(shell, file, "exec", dont_inherit=True)
     inner = next(part for part in outer.co_consts if isinstance(part, types.CodeType) and part.co_name == "code")
+    module.__dict__.setdefault("__builtins__", builtins)  # what C code imports with, so psycopg2 and its like need it
     return types.FunctionType(inner, module.__dict__, "code", tuple(fixed.values()) or None)
 
 
