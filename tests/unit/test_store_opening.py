@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -171,12 +172,12 @@ def test_urls_of_other_stores_are_refused() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
 @pytest.mark.parametrize("what", ["folder", "file"])
-def test_without_permission_the_store_says_so(tmp_path: Path, what: str) -> None:
-    folder = tmp_path / "state"
+def test_without_permission_the_store_says_so(request: pytest.FixtureRequest, what: str) -> None:
+    top = Path(tempfile.mkdtemp())  # pytest's own folders are closed to others
+    request.addfinalizer(lambda: shutil.rmtree(top))
+    top.chmod(0o755)
+    folder = top / "state"
     started(folder / "state.db").close()
-    for part in (*reversed(tmp_path.parents), tmp_path):
-        if str(part).startswith("/tmp"):
-            part.chmod(part.stat().st_mode | 0o055)
     folder.chmod(0o755)
     os.chmod(folder / "state.db", 0o444 if what == "folder" else 0o000)
     program = """
@@ -191,7 +192,7 @@ def test_without_permission_the_store_says_so(tmp_path: Path, what: str) -> None
         except StoreError as error:
             print(error.message); print(error.hint); sys.exit(error.exit_code)
     """
-    done = run_python(program, str(folder / "state.db"), str(tmp_path / "other.db"))
+    done = run_python(program, str(folder / "state.db"), str(top / "other.db"))
     assert done.returncode == 4, done.stderr
     assert str(folder / "state.db") in done.stdout
     assert "writable" in done.stdout
