@@ -192,6 +192,9 @@ class Coordinator:
         self._window.wake(now)
         if self._under_way >= CHECKPOINTS_MOST or (self._in_order and self._hook.active):
             return
+        if not self._window.has_work(feed.ended()):
+            return
+        self._dispatch.warm(feed.left())
         for size in self._dispatch.sizes(0 if self._in_order else self._hook.active):
             if not self._window.may_start():
                 return

@@ -34,10 +34,19 @@ class Dispatch:
         """Calls that a lane takes. One that waits inside a worker would start in spite of a failure before it."""
         return 2 if self.pace.short and not self._strict and self._throttle is None else 1
 
+    def warm(self, units: int | None) -> None:
+        """Start workers for what is to come, `units` if that is known."""
+        lanes = self._executor.lanes
+        self._executor.warm(lanes if units is None else min(units, lanes))
+
     def sizes(self, busy: int) -> list[int]:
-        """Sizes of the calls to be made now; `busy` slots are taken by `on_item_error`."""
+        """Sizes of the calls to be made now; `busy` slots are taken by `on_item_error`.
+
+        Only for workers that are ready: what is claimed while they start would be in doubt without need after a crash.
+        """
         standing = Standing(len(self._window.out), self._window.units_out)
-        sizes = wanted(self.pace, standing, self._executor.lanes, self._executor.width, self.depth, busy)
+        lanes = sum(self._executor.ready())
+        sizes = wanted(self.pace, standing, lanes, self._executor.width, self.depth, busy) if lanes else []
         if self._throttle is None:
             return sizes
         allowed = self._throttle.allows(self._clock.now())
@@ -64,8 +73,15 @@ class Dispatch:
             while self._cleared:
                 self._hand(0)
             return
-        while self._cleared and min(self._lane_calls) < self.depth:
-            self._hand(self._lane_calls.index(min(self._lane_calls)))
+        while self._cleared:
+            # A lane that is not ready comes last: its worker has died and is being started anew.
+            _, calls, lane = min(
+                (not ready, calls, lane)
+                for lane, (calls, ready) in enumerate(zip(self._lane_calls, self._executor.ready(), strict=True))
+            )
+            if calls >= self.depth:
+                return
+            self._hand(lane)
 
     def over(self, out: Out) -> None:
         """The last unit of a call is reported."""

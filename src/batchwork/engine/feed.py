@@ -38,6 +38,12 @@ class Feed:
         """Whether there will be no more units."""
         return self.exhausted
 
+    def left(self) -> int | None:
+        """How many units are still to be taken, as far as the source says; None where it does not."""
+        if self._stream is None or self._merge is not None or self._stream.length is None:
+            return None
+        return self._stream.length - self._total + (len(self._rest.units) if self._rest is not None else 0)
+
     def take(self, most: int) -> Piece | None:
         """At most `most` units, or None: there is nothing for now, or no more. Raises SourceError, StoreError."""
         piece = self._rest

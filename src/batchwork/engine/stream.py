@@ -41,6 +41,8 @@ class Stream:
         self._skipped: list[UnitRecord] = []
         self._source = open_items(batch.items, order)
         self._reading = self._source.reading()
+        self.length = self._reading.length
+        """Items, None while that is not known."""
         self._guard: KeyGuard | None = None
         if batch.key is not None or not self._reading.distinct:
             self._guard = KeyGuard(batch.on_duplicate, self._recorded)
@@ -141,6 +143,7 @@ class SingleStream(Stream):
 
     def __init__(self) -> None:
         self.known = _none
+        self.length = 1
 
     def units(self) -> Iterator[Units | None]:
         yield Units([0], [0], [""], [None])

@@ -27,6 +27,12 @@ class InlineExecutor:
     def start(self, program: Program, staffing: Staffing) -> None:
         self.width, self._clean = staffing.slots, staffing.clean
 
+    def warm(self, lanes: int) -> None:
+        """There is nothing to start."""
+
+    def ready(self) -> Sequence[bool]:
+        return (True,)
+
     def load(self) -> Sequence[int]:
         return [sum(len(call.payloads) for call in self._calls)]
 

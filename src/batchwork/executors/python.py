@@ -38,6 +38,13 @@ class PythonExecutor:
         self._staffing = staffing
         self._lanes = [Lane(program.prepare, staffing, self._links) for _ in range(staffing.slots)]
 
+    def warm(self, lanes: int) -> None:
+        for lane in self._lanes[:lanes]:
+            lane.warm = lane.warm or not lane.started
+
+    def ready(self) -> Sequence[bool]:
+        return [lane.ready for lane in self._lanes]
+
     def load(self) -> Sequence[int]:
         return [lane.load for lane in self._lanes]
 
@@ -63,7 +70,9 @@ class PythonExecutor:
         """What has come, what is over its time, what is to be started."""
         for lane in self._lanes:
             if lane.active:
+                was_ready = lane.ready
                 self._reports += lane.hear(now)
+                self._woken = self._woken or lane.ready > was_ready
                 lane.enforce(now, self._paused_s(now))
                 if lane.wants_start():
                     lane.start(now)

@@ -48,6 +48,7 @@ class Lane:
         self.calls: deque[Sent] = deque()
         self._numbers = 0
         self.ready = False
+        self.warm = False  # whether the worker is wanted before there is a call
         self._was_ready = False
         self._seen = 0  # failures that came from this worker
         self._tries = 0  # starts that failed for want of resources
@@ -65,9 +66,14 @@ class Lane:
         return sum(sent.left for sent in self.calls)
 
     @property
+    def started(self) -> bool:
+        """Whether there is a worker, ready or on its way."""
+        return self._link is not None
+
+    @property
     def active(self) -> bool:
         """Whether there is anything to look after."""
-        return self._link is not None or bool(self.calls)
+        return self._link is not None or bool(self.calls) or self.warm
 
     def submit(self, call: Call) -> None:
         self._numbers += 1
@@ -75,7 +81,7 @@ class Lane:
         self._send_waiting()
 
     def wants_start(self) -> bool:
-        return self._link is None and bool(self.calls)
+        return self._link is None and (bool(self.calls) or self.warm)
 
     def start(self, now: float) -> None:
         """Start the worker if it is time. Raises WorkerError where that will never succeed."""
@@ -103,6 +109,7 @@ class Lane:
                 raise cannot_start(interpreter, error) from None
             self._start_at = now + min(1.0, 0.02 * 2.0**self._tries)
             return
+        self.warm = False
         self.ready, self._seen, self._tries, self._ending, self._kill_at = False, 0, 0, "", None
         self._name = f"python/{self._link.pid}"
         self._links.add(self._link)
@@ -250,7 +257,7 @@ class Lane:
     def next_look(self, now: float) -> float | None:
         """Seconds until this lane has to be looked at, whatever comes."""
         if self._link is None:
-            return max(0.0, self._start_at - now) if self.calls else None
+            return max(0.0, self._start_at - now) if self.wants_start() else None
         if self._kill_at is not None:
             return max(0.0, self._kill_at - now)
         timeout = self._staffing.timeout_s
@@ -287,6 +294,7 @@ class Lane:
 
     def recall(self) -> list[Report]:
         """What the worker has not got comes back at once, what it has not started comes over the pipe."""
+        self.warm = False
         if self._link is not None:
             self._memory.recall(self._numbers)
         waiting = [sent for sent in self.calls if not sent.sent]

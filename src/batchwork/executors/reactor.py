@@ -52,6 +52,7 @@ class ReactorExecutor:
         self._link: Link | None = None
         self._open: dict[int, _Open] = {}
         self._unsent: list[Call] = []
+        self._ready = False
         self._sent = 0
         self._load = 0
         self._counter: mmap.mmap | None = None
@@ -77,6 +78,12 @@ class ReactorExecutor:
         }
         self._prepare = _encode({"program": dict(program.prepare), "runtime": runtime})
         self._launch()
+
+    def warm(self, lanes: int) -> None:
+        """It is started as soon as it can be, anyway."""
+
+    def ready(self) -> Sequence[bool]:
+        return (self._ready,)
 
     def load(self) -> Sequence[int]:
         return (self._load,)
@@ -135,6 +142,8 @@ class ReactorExecutor:
             for tag, body in link.take():
                 if tag == frames.OUTCOMES:
                     self._report(body)
+                elif tag == frames.READY:
+                    self._ready = True
                 elif tag == frames.BROKEN:
                     broken = json.loads(body)
                     self._broken = WorkerError(f"the reactor cannot be prepared: {broken['type']}: {broken['message']}")
@@ -205,6 +214,7 @@ class ReactorExecutor:
         link.close()
         link.sweep()
         self._link = None
+        self._ready = False
         begun = _COUNT.unpack_from(self._counter)[0] if self._counter is not None else self._sent
         opened, self._open = self._open, {}
         for one in opened.values():

@@ -45,13 +45,26 @@ class Executor(Protocol):
     Each submitted unit is reported exactly once, as done, failed, cancelled, returned or lost.
     """
 
-    lanes: int
-    """Workers: each lane works through its own calls in turn."""
-    width: int
-    """Attempts at once in one lane: 1 for a Python worker, all slots for a reactor."""
+    @property
+    def lanes(self) -> int:
+        """Workers: each lane works through its own calls in turn."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Attempts at once in one lane: 1 for a Python worker, all slots for a reactor."""
+        ...
 
     def start(self, program: Program, staffing: Staffing) -> None:
         """Start the workers (as late as possible). Raises WorkerError."""
+        ...
+
+    def warm(self, lanes: int) -> None:
+        """Start workers now, so that this many lanes are ready soon; `poll` returns when one has become so."""
+        ...
+
+    def ready(self) -> Sequence[bool]:
+        """For each lane, whether a call would start at once. Nothing is claimed for a lane that is not ready."""
         ...
 
     def load(self) -> Sequence[int]:

@@ -134,6 +134,12 @@ class CallableExecutor:
     def start(self, program: Program, staffing: Staffing) -> None:
         pass
 
+    def warm(self, lanes: int) -> None:
+        pass
+
+    def ready(self) -> Sequence[bool]:
+        return [True] * self.lanes
+
     def load(self) -> Sequence[int]:
         return list(self._load)
 
