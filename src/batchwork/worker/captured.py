@@ -1,7 +1,17 @@
-"""What is kept of an output: head and tail within a limit, as text. Reading it is not done here."""
+"""What is kept of an output: read from its pipe, head and tail within a limit, as text. When to read is decided elsewhere."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+
+READ_SIZE = 1 << 18
+"""Bytes read at once, at most; as much as the largest pipe holds."""
+_SOON = 1 << 16
+"""What a pipe holds by itself; whatever writes more gets a larger one."""
+_buffer = bytearray(READ_SIZE)  # one for all outputs: a reactor reads one at a time
+_view = memoryview(_buffer)
 _CONTINUATION = range(0x80, 0xC0)
 
 
@@ -12,16 +22,27 @@ class Captured:
     `backslashreplace`), a character that the cut went through is left out whole.
     """
 
-    __slots__ = ("_head", "_limit", "_tail", "size")
+    __slots__ = ("_head", "_limit", "_tail", "_widened", "size")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._head = bytearray()
         self._tail: bytearray | None = None  # None while all fits
+        self._widened = False
         self.size = 0
         """Bytes that there were in all."""
 
-    def add(self, part: bytes) -> None:
+    def read(self, fd: int) -> bool:
+        """Read once from a pipe; False at its end. Raises BlockingIOError where there is nothing."""
+        count = os.readv(fd, [_buffer])
+        self.add(_view[:count])
+        if not self._widened and self.size > _SOON:
+            self._widened = True
+            with contextlib.suppress(OSError, AttributeError):  # a larger pipe is only faster; users have a quota
+                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, READ_SIZE)
+        return count > 0
+
+    def add(self, part: bytes | memoryview) -> None:
         self.size += len(part)
         if self._tail is None:
             self._head += part
@@ -30,6 +51,8 @@ class Captured:
                 self._tail = self._head[half:]
                 del self._head[half:]
                 self._cut_tail()
+        elif len(part) > self._limit:
+            self._tail = bytearray(part[-self._limit :])
         else:
             self._tail += part
             if len(self._tail) > self._limit:

@@ -17,7 +17,6 @@ from batchwork.worker.outbox import Outbox, Unit
 from batchwork.worker.spawn import Refused, Spawner
 from batchwork.worker.timers import Timer
 
-_READ_SIZE = 65536
 _UNWATCHED_S = 0.004
 """How long a command runs before its pipes are watched: most have ended by then and are read once, at their end."""
 _LINGER_S = 0.1
@@ -173,12 +172,10 @@ class Commands:
     def _hear(self, fd: int, _events: int) -> None:
         command = self._pipes[fd]
         try:
-            part = os.read(fd, _READ_SIZE)
+            more = command.pipes[fd].read(fd)
         except BlockingIOError:
             return
-        if part:
-            command.pipes[fd].add(part)
-        else:
+        if not more:
             self._close_pipe(command, fd)
             if command.status is not None and not command.pipes:
                 self._settle(command)
@@ -187,12 +184,10 @@ class Commands:
         """Read what the pipes hold. No more than that: what a command left may write for ever."""
         for fd, captured in list(command.pipes.items()):
             try:
-                for _ in range(2):  # a pipe holds 64 KiB
-                    part = os.read(fd, _READ_SIZE)
-                    if not part:
+                for _ in range(2):  # the first takes all that the pipe holds
+                    if not captured.read(fd):
                         self._close_pipe(command, fd)
                         break
-                    captured.add(part)
             except BlockingIOError:
                 continue
 
