@@ -6,6 +6,7 @@ The same parts as behind the command line; what is printed there is left out her
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -23,6 +24,7 @@ from batchwork.engine.options import RunEnd
 from batchwork.engine.results import Results
 from batchwork.errors import StoreError
 from batchwork.events import Warned
+from batchwork.executors.guardian import Guardian
 from batchwork.executors.local import local_executors
 from batchwork.jsontext import Json, decode
 from batchwork.model import Failure, RunStatus, StepRecord, StepStatus
@@ -185,13 +187,29 @@ def _done(
     progress: str,
     work: Callable[[Site, Control], tuple[RunEnd, Plan]],
 ) -> FinishedRun:
+    # It is forked, which is safe only while there are no other threads in the caller's program.
+    guardian = Guardian() if threading.active_count() == 1 else None
+    try:
+        return _worked(where, durability, progress, work, guardian.watch if guardian is not None else None)
+    finally:
+        if guardian is not None:
+            guardian.dismiss()
+
+
+def _worked(
+    where: Path | None,
+    durability: Durability,
+    progress: str,
+    work: Callable[[Site, Control], tuple[RunEnd, Plan]],
+    guard: Callable[[str], None] | None,
+) -> FinishedRun:
     clock = SystemClock()
     there = place(os.fspath(where) if where is not None else None)
     out = Output(lenient=True)
     view = chosen_view(progress, progress == "off", False, out, clock)
     store = open_store(there.store, durability, lambda text: view.emit(Warned(text)), clock)
     try:
-        site = Site(store, local_executors(clock), view, clock, dict(os.environ), os.getcwd(), there.state_dir)
+        site = Site(store, local_executors(clock), view, clock, dict(os.environ), os.getcwd(), there.state_dir, guard)
         try:
             end, plan = work(site, Control(clock))
         finally:
