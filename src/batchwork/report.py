@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from textwrap import wrap
 from typing import Final, TypedDict
 
 from batchwork.model import Counts, Failure, RunRecord, RunStatus, Sample, StepRecord, StepStatus
-from batchwork.wording import duration, number, plural, share, short, size, visible
+from batchwork.wording import columns, duration, ljust, number, plural, rate, share, short, size, visible
 
 CRASHED: Final = "crashed"
 """How a run is shown that is running without a living owner."""
 
 TOLERATED: Final = 3
-_ERROR_WIDTH: Final = 100
+_ERROR_WIDTH: Final = 200
+_WIDTH: Final = 79
 
 
 class CountsJson(TypedDict):
@@ -215,19 +217,17 @@ def summary_text(summary: Summary) -> str:
     """The table for people, lines without a last line feed. Control characters are made visible."""
     took = f" in {duration(summary.duration_s)}" if summary.duration_s else ""
     lines = [f"{visible(summary.workflow)} (run {visible(summary.run)}): {summary.status}{took}"]
-    rows = [("step", "status", "done", "failed", "duration", "")]
+    rows: list[tuple[str, ...]] = [("step", "status", "done", "failed", "duration", "rate", "")]
     rows += [_row(step) for step in summary.steps]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    for row in rows:
-        cells = (
-            row[0].ljust(widths[0]),
-            row[1].ljust(widths[1]),
-            row[2].rjust(widths[2]),
-            row[3].rjust(widths[3]),
-            row[4].rjust(widths[4]),
-            row[5],
-        )
-        lines.append(f"  {'  '.join(cells)}".rstrip())
+    widths = [max(columns(row[column]) for row in rows) for column in range(6)]
+    for *cells, remark in rows:
+        name, status, *figures = cells
+        right = [figure.rjust(width) for figure, width in zip(figures, widths[2:], strict=True)]
+        line = "  ".join(["", ljust(name, widths[0]), status.ljust(widths[1]), *right])
+        if columns(line) + columns(remark) + 2 <= _WIDTH:
+            lines.append(f"{line}  {remark}".rstrip())
+        else:
+            lines += [line.rstrip(), *(f"      {part}" for part in wrap(remark, _WIDTH - 6))]
     if summary.usage is not None:
         lines.append(f"  {usage_text(summary.usage)}")
     return "\n".join(lines)
@@ -242,13 +242,14 @@ def usage_text(used: Usage) -> str:
     )
 
 
-def _row(step: StepSummary) -> tuple[str, str, str, str, str, str]:
+def _row(step: StepSummary) -> tuple[str, ...]:
     counts = step.counts
     waiting = step.status in (StepStatus.PENDING, StepStatus.SKIPPED)
     done = _done(counts) if step.batch and not (waiting and not counts.finished) else ""
     failed = number(counts.failed) if step.batch and counts.failed else ""
     took = "" if waiting and not step.duration_s else duration(step.duration_s)
-    return visible(step.name), step.status, done, failed, took, _remark(step)
+    pace = rate(counts.finished / step.duration_s) if step.batch and counts.finished and step.duration_s else ""
+    return visible(step.name), step.status, done, failed, took, pace, _remark(step)
 
 
 def _done(counts: Counts) -> str:

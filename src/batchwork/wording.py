@@ -35,9 +35,33 @@ def visible_json(text: str) -> str:
     return text if text.isprintable() else re.sub(_ANY, lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
+def columns(text: str) -> int:
+    """How many columns of a terminal `text` takes: wide letters two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
+
+
 def short(text: str, width: int) -> str:
-    """`text` cut to `width` characters, the cut shown by an ellipsis."""
-    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+    """`text` cut to `width` columns, the cut shown by an ellipsis."""
+    if len(text) * 2 <= width or columns(text) <= width:
+        return text
+    text = text[: max(width - 1, 0)]
+    while text and columns(text) > width - 1:
+        text = text[:-1]
+    return text + "…"
+
+
+def ljust(text: str, width: int) -> str:
+    """`text` with spaces after it, `width` columns in all."""
+    return text + " " * (width - columns(text))
+
+
+def rjust(text: str, width: int) -> str:
+    """`text` with spaces before it, `width` columns in all."""
+    return " " * (width - columns(text)) + text
 
 
 def number(value: int) -> str:

@@ -89,7 +89,7 @@ def test_progress_as_json_lines(batchwork: Command, flow: Path) -> None:
 def test_quiet(batchwork: Command, flow: Path) -> None:
     done = batchwork("run", "flow.yaml", "--quiet")
     assert (done.stdout, done.stderr) == ("", "")
-    assert "1 failure of type exit" in batchwork("run", "flow.yaml", "bad=2", "-q", expect=3).stdout
+    assert "1 failure (exit 7)" in batchwork("run", "flow.yaml", "bad=2", "-q", expect=3).stdout
 
 
 def test_bars_are_refused_where_there_is_no_terminal(batchwork: Command, flow: Path) -> None:

@@ -78,8 +78,8 @@ def test_text_is_a_table() -> None:
     )
     lines = summary_text(summarize(RUN, [FETCH, failed])).splitlines()
     assert lines[0] == "flow (run r1): partial in 3.2 s"
-    assert lines[1].split() == ["step", "status", "done", "failed", "duration"]
-    assert lines[2].split() == ["fetch", "succeeded", "1,000", "8", "3.1", "s", "2", "skipped"]
+    assert lines[1].split() == ["step", "status", "done", "failed", "duration", "rate"]
+    assert lines[2].split() == ["fetch", "succeeded", "1,000", "8", "3.1", "s", "323/s", "2", "skipped"]
     assert lines[3].endswith(r"exit: exit code 3\x1b[31m")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import click
 
 from batchwork.alike import Alike, group
-from batchwork.cli.look import Wanted, error_line, failures, looking, the_steps, unit_json, units
+from batchwork.cli.look import Wanted, error_line, failures, looking, split_kind, the_steps, unit_json, units
 from batchwork.cli.options import Command, json_option, run_argument, step_option, store_option
 from batchwork.cli.output import Output, note
 from batchwork.engine.finding import find_run
@@ -85,7 +85,8 @@ def errors_command(run: str | None, step: str | None, as_json: bool, store: str 
 def group_json(alike: Alike) -> str:
     """One line of `errors --json`."""
     examples = [{"key": key, "message": message} for key, message in alike.examples]
-    shape = {"step": alike.step, "type": alike.type, "pattern": alike.pattern, "count": alike.count}
+    word, code = split_kind(alike.type)
+    shape = {"step": alike.step, "type": word, "code": code, "pattern": alike.pattern, "count": alike.count}
     return encode({**shape, "examples": examples})
 
 
@@ -94,7 +95,7 @@ def group_lines(groups: Iterable[Alike]) -> Iterator[str]:
     for alike in groups:
         keys = [short(visible(key), 30) for key, _ in alike.examples if key]
         message = short(visible(alike.examples[0][1]), 300) if alike.examples else visible(alike.pattern)
-        yield f"{visible(alike.step)}: {plural(alike.count, 'failure')} of type {visible(alike.type)}"
+        yield f"{visible(alike.step)}: {plural(alike.count, 'failure')} ({visible(alike.type)})"
         yield f"    {message}"
         if keys:
             more = f" and {alike.count - len(keys):,} more" if alike.count > len(keys) else ""

@@ -99,17 +99,32 @@ def error_object(failure: Failure | None) -> str:
 
 
 def error_line(failure: Failure | None) -> str:
-    """`exit: exit code 7`; empty without a failure."""
-    return "" if failure is None else f"{failure.type}: {failure.message}"
+    """`exit 7: no such thing`; empty without a failure."""
+    return "" if failure is None else f"{kind(failure)}: {failure.message}"
+
+
+def kind(failure: Failure) -> str:
+    """The type of a failure with its code, where the code says more: `exit 7`, `http 404`."""
+    if failure.type == "exit" and failure.exit_code is not None:
+        return f"exit {failure.exit_code}"
+    if failure.type == "http" and failure.status_code is not None:
+        return f"http {failure.status_code}"
+    return failure.type
+
+
+def split_kind(text: str) -> tuple[str, int | None]:
+    """The two parts of what `kind` gives."""
+    word, _, code = text.rpartition(" ")
+    return (word, int(code)) if word in ("exit", "http") and code.isdigit() else (text, None)
 
 
 def failures(store: Store, steps: Iterable[StepRecord]) -> Iterator[tuple[str, str, str, str]]:
-    """(step, key, type, message) of everything that failed: units, and steps that failed by themselves."""
+    """(step, key, kind, message) of everything that failed: units, and steps that failed by themselves."""
     for step in steps:
         last = None
         for unit in units(store, step, UnitStatus.FAILED):
             last = unit.record.failure
             if last is not None:
-                yield step.name, unit.record.key, last.type, last.message
+                yield step.name, unit.record.key, kind(last), last.message
         if step.failure is not None and last is None:
-            yield step.name, "", step.failure.type, step.failure.message
+            yield step.name, "", kind(step.failure), step.failure.message

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from batchwork.errors import OutputError
-from batchwork.wording import short, visible, visible_block, visible_json
+from batchwork.wording import columns, ljust, rjust, short, visible, visible_block, visible_json
 
 
 class ReaderGone(Exception):
@@ -100,7 +100,7 @@ class Output:
     def table(self, head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
         """A small table: columns as wide as they need, the last one cut to the terminal. `right` are numbers' columns."""
         lines = [list(head), *([visible(cell) for cell in row] for row in rows)]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+        widths = [max(columns(line[column]) for line in lines) for column in range(len(head))]
         self._rows(lines, widths, right)
 
     def stream_table(
@@ -116,11 +116,9 @@ class Output:
             cells = []
             for column, cell in enumerate(row[:-1]):
                 text = short(cell, widths[column])
-                cells.append(text.rjust(widths[column]) if column in right else text.ljust(widths[column]))
+                cells.append(rjust(text, widths[column]) if column in right else ljust(text, widths[column]))
             head = "  ".join(cells)
-            last = short(row[-1], max(room - len(head) - 2, 12))
-            if len(row) - 1 in right:
-                last = last.rjust(widths[len(row) - 1])
+            last = short(row[-1], max(room - columns(head) - 2, 12))
             self._write(f"{head}  {last}".rstrip() + "\n")
 
     def flush(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from batchwork.model import Counts
-from batchwork.wording import duration, number, rate, share, short, visible
+from batchwork.wording import columns, duration, ljust, number, rate, share, short, visible
 
 NAME_MAX = 24
 BAR_MIN, BAR_MAX, BAR_RANK = 8, 40, 2
@@ -38,7 +38,9 @@ class Part:
 
 def lines(standings: Sequence[Standing], width: int, tick: int) -> list[list[Part]]:
     """The pieces of each line, with bars of one length among them; a line's texts joined by spaces fit `width` columns."""
-    name_width = max((min(len(standing.step), NAME_MAX, max(width // 4, 4)) for standing in standings), default=0)
+    name_width = max(
+        (min(columns(visible(standing.step)), NAME_MAX, max(width // 4, 4)) for standing in standings), default=0
+    )
     rows = [_fitted(standing, width, name_width, tick) for standing in standings]
     rooms = [width - _length(row) - 1 for row, standing in zip(rows, standings, strict=True) if standing.counts.total]
     length = min([room for room in rooms if room >= BAR_MIN], default=0)
@@ -52,7 +54,7 @@ def lines(standings: Sequence[Standing], width: int, tick: int) -> list[list[Par
 
 def _fitted(standing: Standing, width: int, name_width: int, tick: int) -> list[Part]:
     """The pieces of the line without its bar, which is left out where there is room only for what matters more."""
-    parts = [Part(short(visible(standing.step), name_width).ljust(name_width), 0)]
+    parts = [Part(ljust(short(visible(standing.step), name_width), name_width), 0)]
     if not standing.batch:
         return [*parts, Part(f"{SPINNER[tick % len(SPINNER)]} running {duration(standing.elapsed_s)}", 0)]
     parts += _facts(standing, tick)
@@ -96,4 +98,4 @@ def bar(done: int, total: int, width: int) -> tuple[str, str]:
 
 
 def _length(parts: list[Part]) -> int:
-    return sum(len(part.text) + 1 for part in parts) - 1
+    return sum(columns(part.text) + 1 for part in parts) - 1

@@ -38,8 +38,8 @@ def step_finished(event: StepFinished) -> str:
     if event.status is StepStatus.SKIPPED:
         return f"{visible(event.step)}: skipped{error}"
     if event.status is StepStatus.RUNNING:
-        counts = f": {tallies(event.counts)}" if event.batch else ""
-        return f"{visible(event.step)}: stopped after {took}{counts}{error}"
+        how_far = f": {tallies(event.counts)}" if event.batch else ""
+        return f"{visible(event.step)}: stopped after {took}{how_far}{error}"
     if not event.batch:
         return f"{visible(event.step)}: {event.status} in {took}{error}"
     counts = event.counts
