@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -186,3 +187,29 @@ def test_a_log_that_was_removed_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "y.db").unlink()
     open_store(str(tmp_path / "y.db"), warn=texts.append).close()
     assert len(texts) == 1, "another store in the same place is not the same store"
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_what_is_reported_has_been_synced(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    program = [sys.executable, "-c", textwrap.dedent(WRITER), str(tmp_path / "x.db"), os.path.dirname(__file__), "full"]
+    calls = "trace=openat,pwrite64,fdatasync,fsync,write"
+    done = subprocess.run(
+        ["strace", "-f", "-qq", "-o", str(trace), "-e", calls, *program], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        pytest.skip(f"strace does not work here: {done.stderr[:200]}")
+    log, dirty, reports, written = "", False, 0, 0
+    for line in trace.read_text().splitlines():
+        call = line.split(maxsplit=1)[1]
+        if call.startswith("openat") and 'x.db-wal"' in call:
+            log = call.rsplit(" ", 1)[1]
+        elif log and call.startswith(f"pwrite64({log},"):
+            dirty, written = True, written + 1
+        elif log and call.startswith((f"fdatasync({log}", f"fsync({log}")):
+            dirty = False
+        elif re.match(r'write\(1, "\d', call):
+            assert not dirty, f"report {reports} came before its sync"
+            reports += 1
+    assert reports == GROUPS
+    assert written > GROUPS
