@@ -129,6 +129,7 @@ class Lane:
         """Reports from what has come over the pipe, and from the worker's end. Raises WorkerError."""
         if self._link is None:
             return []
+        ended = self._link.reap()  # first, because it reads the last of what was said
         reports = []
         for tag, body in self._link.take():
             try:
@@ -144,7 +145,7 @@ class Lane:
                 break
             if report is not None:
                 reports.append(report)
-        if self._link.reap():
+        if ended:
             reports += self._buried(now)
         return reports
 
