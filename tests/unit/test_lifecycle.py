@@ -461,3 +461,17 @@ def test_a_tolerated_step_is_retried(office: Office) -> None:
     ledger.bad = set()
     assert office.retry().exit_code == 0
     assert office.statuses() == {"a": "succeeded", "b": "succeeded"}
+
+
+def test_what_is_chosen_is_retried_beside_a_failed_step(office: Office) -> None:
+    ledger, other = Ledger(bad={2}), Ledger(bad={7})
+    office.start(workflow(ledger.step("a", [1, 2]), other.step("b", [7], "a", tolerant=False), step_plan("c", "b")))
+    ledger.taken(), other.taken()
+    ledger.bad = other.bad = set()
+    end = office.retry("item == 2")
+    assert (end.status, end.exit_code) == (RunStatus.FAILED, 1)
+    assert (ledger.taken(), other.taken()) == ([2], [])
+    assert office.statuses() == {"a": "succeeded", "b": "failed", "c": "pending"}
+    assert not office.step("b").stale
+    assert office.resume().exit_code == 0
+    assert (ledger.taken(), other.taken()) == ([], [7])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from batchwork.engine.runner import RETRIED
-from batchwork.engine.scheduling import ENDED, downstream, tolerated
+from batchwork.engine.scheduling import ENDED, downstream, met, tolerated
 from batchwork.model import Counts, StepRecord, StepStatus
 from batchwork.plan.model import Plan, StepPlan
 from batchwork.ports import Store
@@ -70,7 +70,7 @@ def retrying(
             main.append(Revival(step, record, Act.ANEW, "a step before it was retried"))
         elif step.name in later and record.status in ENDED and again:
             main.append(Revival(step, record, Act.ANEW, "a step before it is retried"))
-        elif step.name in later and record.status in ENDED:
+        elif step.name in later and met(step, record.status):
             main.append(Revival(step, record, Act.STALE, "a step before it is retried; `--downstream` runs it again"))
         elif record.status is StepStatus.FAILED and not everything:
             main.append(Revival(step, record, Act.KEEP, "failed, and nothing of it is chosen"))

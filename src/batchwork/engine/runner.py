@@ -62,6 +62,9 @@ class Runner:
         for record in self._records.values():
             if record.status in ENDED:
                 self._names.ended(record)
+        self._failed_before = frozenset(
+            name for name, record in self._records.items() if record.status is StepStatus.FAILED
+        )
         self._underway: dict[str, StepRun] = {}
         self._begun: set[str] = set()
         self._mail: SimpleQueue[Ended | None] = SimpleQueue()
@@ -102,7 +105,7 @@ class Runner:
 
     def _next_main(self) -> Moves:
         stopping = self._control.level > GO or self._broken is not None
-        return next_moves(self._plan.steps, self._states(), self._begun, stopping)
+        return next_moves(self._plan.steps, self._states(), self._begun, stopping, self._failed_before)
 
     def _finalize(self) -> None:
         """Run the finalizers: always, unless the run was killed or its store is broken."""

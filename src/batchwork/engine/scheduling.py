@@ -32,11 +32,18 @@ def met(step: StepPlan, status: StepStatus) -> bool:
     return status in (StepStatus.SUCCEEDED, StepStatus.SKIPPED) or tolerated(step, status)
 
 
-def next_moves(steps: Sequence[StepPlan], states: States, underway: Iterable[str], stopping: bool) -> Moves:
+def next_moves(
+    steps: Sequence[StepPlan],
+    states: States,
+    underway: Iterable[str],
+    stopping: bool,
+    before: frozenset[str] = frozenset(),
+) -> Moves:
     """What to do with the steps that are not finalizers.
 
     `states` are their statuses as recorded: a RUNNING step that is not `underway` was stopped and may be resumed.
-    After a failure that is not tolerated nothing starts any more, nor while `stopping`.
+    After a failure that is not tolerated nothing starts any more, nor while `stopping`. Steps that had failed `before`
+    this execution, and that it leaves as they are, hold up only what depends on them.
     """
     main = {step.name: step for step in steps if not step.finalizer}
     busy = set(underway)
