@@ -54,7 +54,11 @@ def next_moves(
         and step.name not in busy
         and (skipped := _skipped_reference(step, states)) is not None
     )
-    failed = any(states[name] is StepStatus.FAILED and not tolerated(step, states[name]) for name, step in main.items())
+    failed = any(
+        states[name] is StepStatus.FAILED and not tolerated(step, states[name])
+        for name, step in main.items()
+        if name not in before
+    )
     if stopping or failed:
         return Moves((), skip)
     passed_over = {step.name for step, _ in skip}
