@@ -39,6 +39,7 @@ def moves(steps: tuple[StepPlan, ...], *statuses: StepStatus, underway: str = ""
         (FORK, (S, S, R, P), "c", []),
         (FORK, (S, F, P, P), "", []),  # a failure keeps others from starting
         (FORK, (S, S, S, P), "", ["d"]),
+        (LINE, (R, S, P), "a", []),  # the first is retried, the last waits for it
     ],
 )
 def test_what_starts(
@@ -46,6 +47,14 @@ def test_what_starts(
 ) -> None:
     assert moves(steps, *statuses, underway=underway) == (start, [])
     assert moves(steps, *statuses, underway=underway, stopping=True) == ([], [])
+
+
+def test_a_failure_from_before_holds_up_only_what_depends_on_it() -> None:
+    steps = (step_plan("a"), step_plan("b", "a"), step_plan("c"))
+    states = {"a": F, "b": P, "c": R}
+    assert next_moves(steps, states, (), stopping=False).start == ()
+    found = next_moves(steps, states, (), stopping=False, before=frozenset({"a"}))
+    assert [step.name for step in found.start] == ["c"]
 
 
 def test_what_refers_to_a_skipped_step_is_skipped() -> None:

@@ -68,9 +68,21 @@ def next_moves(
         if states[step.name] not in ENDED
         and step.name not in busy
         and step.name not in passed_over
-        and all(met(main[name], states[name]) for name in step.depends_on if name in main)
+        and all(met(main[name], states[name]) for name in _before(step, main))
     )
     return Moves(start, skip)
+
+
+def _before(step: StepPlan, main: Mapping[str, StepPlan]) -> set[str]:
+    """All steps on which it depends, also through others: one that is retried holds up what comes after its successors."""
+    found: set[str] = set()
+    waiting = [name for name in step.depends_on if name in main]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [other for other in main[name].depends_on if other in main]
+    return found
 
 
 def _skipped_reference(step: StepPlan, states: States) -> str | None:
