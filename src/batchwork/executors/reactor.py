@@ -60,6 +60,7 @@ class ReactorExecutor:
         self._start_at = 0.0
         self._kill_at: float | None = None  # set once all is to end: when the reactor has had its time for it
         self._broken: WorkerError | None = None
+        self._closed = False
         self._reports: list[Report] = []
         self._prepare = b""
 
@@ -107,12 +108,9 @@ class ReactorExecutor:
 
     def poll(self, timeout_s: float | None) -> list[Report]:
         if not self._reports:
-            if self._broken is None or self._link is not None:
-                self._listen(self._patience(timeout_s))
-            elif self._unsent:
-                self._return_unsent()
-            else:
+            if self._broken is not None and self._link is None:
                 raise self._broken
+            self._listen(self._patience(timeout_s))
         reports, self._reports = self._reports, []
         self._load -= sum(map(_units, reports))
         return reports
@@ -206,6 +204,7 @@ class ReactorExecutor:
         if self._deaths > _DEATHS_MAX and self._broken is None:
             message = f"the reactor, which runs commands and requests, {why} (tried {self._deaths} times)"
             self._broken = WorkerError(message)
+            self._return_unsent()
         self._start_at = self._clock.now() + min(_PAUSE_S * 2 ** (self._deaths - 1), _PAUSE_MAX_S)
 
     def _died(self, link: Link, status: int) -> None:
@@ -225,7 +224,9 @@ class ReactorExecutor:
                 if self._kill_at is not None
                 else Report(one.call.id, lost=ran, returned=rest)
             )
-        if self._kill_at is None:
+        if self._broken is not None:
+            self._return_unsent()
+        elif self._kill_at is None:
             self._postpone(f"dies again and again ({_ended(status)})")
 
     # ------------------------------------------------------------ stopping
@@ -256,6 +257,9 @@ class ReactorExecutor:
         self._unsent.clear()
 
     def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         link, self._link = self._link, None
         if link is not None:
             self._links.remove(link)
