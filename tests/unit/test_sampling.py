@@ -5,11 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+import pytest
+
 from batchwork.clock import SystemClock
+from batchwork.engine import sampling
 from batchwork.engine.sampling import Sampler
 from batchwork.errors import StoreError
 from batchwork.model import RunRecord, RunStatus, Sample
 from batchwork.store.memory import MemoryStore
+
+
+@pytest.fixture(autouse=True)
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking may take all the time there is."""
+    monkeypatch.setattr(sampling, "SHARE_MOST", 1.0)
 
 
 def a_store() -> MemoryStore:
