@@ -1,0 +1,459 @@
+"""Python tasks that misbehave, each in a real worker: only the item that did it fails, and nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from python_workers import Workers
+
+from batchwork import proctree
+from batchwork.errors import WorkerError
+from batchwork.ports import PageQuery
+
+EVIL = "from evil_tasks import go\nreturn go(item)"
+Make = Callable[..., Workers]
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    made: list[Workers] = []
+
+    def start(code: str = "return item", **options: Any) -> Workers:
+        made.append(Workers(code, **options))
+        return made[-1]
+
+    yield start
+    for workers in made:
+        workers.executor.close()
+        assert proctree.with_cookie(workers.cookie) == []
+
+
+@pytest.fixture
+def evil(make: Make, shared: Path) -> Make:
+    return lambda **options: make(EVIL, told={"path": [str(shared / "faultkit")]}, **options)
+
+
+def among(kind: str, neighbours: int = 6) -> list[Any]:
+    """One misbehaving item in the middle of good ones."""
+    items: list[Any] = [{"i": number, "k": None} for number in range(neighbours)]
+    items.insert(3, {"i": 99, "k": kind})
+    return items
+
+
+# ---------------------------------------------------------------- what an item does to itself
+
+
+@pytest.mark.parametrize(
+    ("kind", "failure", "message"),
+    [
+        ("exit0", "worker died", "ended with exit code 0"),
+        ("segv", "worker died", "killed by SIGSEGV"),
+        ("abort", "worker died", "killed by SIGABRT"),
+        ("kill9", "worker died", "killed by SIGKILL (out of memory?)"),
+        ("sysexit", "SystemExit", "sys.exit(3)"),
+        ("kbd", "KeyboardInterrupt", "without a message"),
+        ("baseexc", "BaseException", "base"),
+        ("excgroup", "ExceptionGroup", "ValueError: a; TypeError: b"),
+        ("badrepr", "X", "cannot be shown"),
+        ("hugeexc", "ValueError", "eeee"),
+        ("unpicklable_exc", "Y", "1"),
+        ("nonjson", "result", "set at $"),
+        ("nan", "result", "nan at $"),
+        ("inf", "result", "inf at $[0]"),
+        ("gen", "result", "generator at $"),
+        ("infgen", "result", "itertools.count at $"),
+        ("bytes", "result", "bytes at $"),
+        ("bigint", "result", "more than 4300 digits"),
+        ("cycle", "result", "contains itself"),
+        ("deep", "result", "too deep"),
+        ("intkeys", "result", 'both "1"'),
+        ("big", "result", "result too large"),
+    ],
+)
+def test_only_the_item_that_did_it_fails(evil: Make, kind: str, failure: str, message: str) -> None:
+    workers = evil()
+    ends = workers.run(among(kind))
+    assert set(ends.failures) == {3}
+    assert ends.failures[3].type == failure
+    assert message in ends.failures[3].message
+    assert len(ends.failures[3].message) < 20_000
+    assert {number: json.loads(text)["i"] for number, text in ends.results.items()} == {
+        0: 0,
+        1: 1,
+        2: 2,
+        4: 3,
+        5: 4,
+        6: 5,
+    }
+    assert ends.failures[3].retryable == (failure != "result")
+
+
+@pytest.mark.parametrize(
+    ("kind", "result"),
+    [
+        ("fakeframe", "real"),
+        ("closefds", "closed"),
+        ("threads", "left 50 threads"),
+        ("surrogate", "\udcff"),
+        ("nul", "a\0b"),
+        ("dt", ["2026-01-01T00:00:00", "1.10"]),
+        ("chdir", "changed process state"),
+    ],
+)
+def test_odd_items_succeed_and_do_no_harm(evil: Make, kind: str, result: Any) -> None:
+    ends = evil().run(among(kind))
+    assert not ends.failures
+    assert json.loads(ends.results[3]) == result
+    assert len(ends.results) == 7
+
+
+@pytest.mark.parametrize("kind", ["hang", "spin", "gilhang", "ignoreterm"])
+def test_an_item_that_does_not_end_is_killed_when_its_time_is_up(evil: Make, kind: str) -> None:
+    began = time.monotonic()
+    ends = evil(timeout_s=1.0).run(among(kind))
+    assert {number: failure.type for number, failure in ends.failures.items()} == {3: "timeout"}
+    assert ends.failures[3].message.startswith("took longer than 1 s")
+    assert 1_000_000 <= ends.durations_us[3] < 20_000_000
+    assert len(ends.results) == 6
+    assert time.monotonic() - began < 30
+
+
+def test_a_daemon_is_reported_and_killed(evil: Make) -> None:
+    workers = evil()
+    ends = workers.run(among("daemon"))
+    assert json.loads(ends.results[3]) == "left a daemon"
+    assert "leaked 1 process, killed: python" in ends.logs[3]
+    children = {process.pid for process in psutil.Process().children(recursive=True)}
+    assert len(children & set(proctree.with_cookie(workers.cookie))) == 1
+
+
+def test_a_gibibyte_of_output_costs_little_memory(evil: Make) -> None:
+    before = psutil.Process().memory_info().rss
+    workers = evil()
+    ends = workers.run(among("spam1g"))
+    assert not ends.failures
+    assert "1,072,693,248 bytes left out" in ends.logs[3]
+    assert len(ends.logs[3]) < 1_100_000
+    assert psutil.Process().memory_info().rss - before < 64 << 20
+
+
+def test_a_worker_that_writes_into_our_pipe_is_not_trusted(make: Make) -> None:
+    code = """
+if item == "forge":
+    import os, time
+    for fd in range(3, 2000):
+        try:
+            os.write(fd, b"\\x00\\x00\\x00\\x05Oxxxx")
+        except OSError:
+            pass
+    time.sleep(600)
+return item
+"""
+    ends = make(code, timeout_s=20.0).run(["a", "b", "forge", "c"], size=1)
+    assert ends.failures[2].type == "worker died"
+    assert ends.results == {0: '"a"', 1: '"b"', 3: '"c"'}
+
+
+# ---------------------------------------------------------------- deaths
+
+
+def test_outcomes_before_a_death_are_not_lost_and_nothing_runs_twice(make: Make, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    code = f"""
+import os
+fd = os.open({str(ledger)!r}, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600)
+os.write(fd, b"%d\\n" % item)
+os.close(fd)
+if item % 50 == 49:
+    print("last words of", item)
+    os._exit(1)
+if item % 50 == 3:
+    print("hello from", item)
+if item % 50 == 4:
+    raise ValueError("as told")
+return item
+"""
+    ends = make(code, slots=2).run(list(range(400)), size=100)
+    ran = list(map(int, ledger.read_text().split()))
+    assert sorted(ran) == list(range(400))
+    assert {number for number, failure in ends.failures.items() if failure.type == "worker died"} == set(
+        range(49, 400, 50)
+    )
+    assert {number for number, failure in ends.failures.items() if failure.type == "ValueError"} == set(
+        range(4, 400, 50)
+    )
+    assert ends.logs[3] == "hello from 3\n"
+    assert ends.logs[49] == "last words of 49\n"
+    assert len(ends.results) == 400 - 16
+
+
+def test_what_a_dead_worker_started_is_gone(make: Make, tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    code = f"""
+import os, subprocess
+child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+open({str(pid)!r}, "w").write(str(child.pid))
+os._exit(9)
+"""
+    workers = make(code)
+    ends = workers.run([1])
+    assert ends.failures[0].message == "ended with exit code 9"
+    assert proctree.look(int(pid.read_text())) is None
+
+
+def test_a_worker_killed_from_outside_costs_only_what_it_ran(make: Make) -> None:
+    workers = make("import time; time.sleep(0.002); return item", slots=2)
+    workers.submit(list(range(100)), lane=0)
+    workers.submit(list(range(100, 200)), list(range(100, 200)), lane=1)
+    workers.wait(lambda: len(proctree.with_cookie(workers.cookie)) == 2, "two workers")
+    workers.wait(lambda: len(workers.ends.results) > 1 or workers.poll(0), "something done")
+    victim = proctree.with_cookie(workers.cookie)[0]
+    os.kill(victim, signal.SIGKILL)
+    workers.wait(workers.idle)
+    assert len(workers.ends.failures) <= 1
+    assert len(workers.ends.results) + len(workers.ends.failures) + len(workers.ends.returned) == 200
+
+
+def test_a_forked_child_that_comes_back_does_not_run_on(make: Make, tmp_path: Path) -> None:
+    ends = make("import os\nif item == 1: os.fork()\nreturn [item, item]").run([0, 1, 2, 3])
+    assert ends.results == {number: f"[{number},{number}]" for number in range(4)}
+
+
+# ---------------------------------------------------------------- stopping
+
+
+def test_a_first_failure_ends_a_strict_call(make: Make) -> None:
+    workers = make("return 1 / item", strict=True)
+    workers.submit([1, 0, 2, 3])
+    workers.submit([4, 5], [10, 11])
+    workers.wait(workers.idle)
+    assert set(workers.ends.failures) == {1}
+    assert set(workers.ends.results) == {0}
+    assert sorted(workers.ends.returned) == [2, 3, 10, 11]
+    workers.submit([4], [12])
+    workers.wait(workers.idle)
+    assert set(workers.ends.results) == {0, 12}
+
+
+def test_slow_items_are_handed_back_after_a_moment(make: Make) -> None:
+    workers = make("import time; time.sleep(0.06); return item")
+    workers.submit(list(range(50)))
+    workers.wait(workers.idle)
+    assert list(workers.ends.results) == [0]
+    assert sorted(workers.ends.returned) == list(range(1, 50))
+
+
+def test_sigterm_lets_the_author_tidy_up(make: Make, tmp_path: Path) -> None:
+    here, tidy = tmp_path / "here", tmp_path / "tidy"
+    code = f"""
+import time
+try:
+    open({str(here)!r}, "w").close()
+    time.sleep(600)
+finally:
+    open({str(tidy)!r}, "w").close()
+"""
+    workers = make(code, grace_s=20.0)
+    workers.submit([1, 2])
+    workers.wait(here.exists)
+    workers.executor.cancel()
+    workers.wait(workers.idle)
+    assert (workers.ends.cancelled, workers.ends.returned) == ([0], [1])
+    assert tidy.exists()
+
+
+def test_who_ignores_sigterm_is_killed_after_the_grace(evil: Make) -> None:
+    workers = evil(grace_s=0.5)
+    workers.submit([{"i": 1, "k": "ignoreterm"}])
+    workers.wait(lambda: workers.executor.load() == [1] and all(workers.executor.ready()), "the worker")
+    workers.poll(0.3)
+    workers.executor.cancel()
+    workers.wait(workers.idle)
+    assert workers.ends.cancelled == [0] or workers.ends.returned == [0]
+
+
+def test_when_the_coordinator_is_killed_its_workers_and_their_children_end(
+    tmp_path: Path, shared: Path, wait_for: Any
+) -> None:
+    pid = tmp_path / "pid"
+    script = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from python_workers import Workers
+code = '''
+import subprocess, time
+child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+open({str(pid)!r}, "w").write(str(child.pid))
+time.sleep(600)
+'''
+workers = Workers(code, cookie="orphans-{os.getpid()}")
+workers.submit([1])
+while True:
+    workers.poll(1)
+"""
+    coordinator = subprocess.Popen([sys.executable, "-c", script])
+    wait_for(lambda: pid.exists() and pid.read_text())
+    cookie = f"orphans-{os.getpid()}"
+    assert len(proctree.with_cookie(cookie)) == 2
+    coordinator.kill()
+    coordinator.wait()
+    wait_for(lambda: not proctree.with_cookie(cookie), "the end of all", within_s=10)
+
+
+# ---------------------------------------------------------------- starting
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        (
+            {"interpreter": "/nope/python"},
+            "cannot start a Python worker with `/nope/python`: No such file or directory",
+        ),
+        ({"interpreter": "/bin/false"}, "`/bin/false` ended before it was ready: ended with exit code 1"),
+        ({"setup": "x = 1\nraise ValueError('boom')", "setup_line": 5}, "ValueError: boom (flow.yaml:6)"),
+        (
+            {"setup": "import nowhere_to_be_found", "setup_line": 5},
+            "No module named 'nowhere_to_be_found' (flow.yaml:5)",
+        ),
+        ({"setup": "import sys; sys.exit(4)", "setup_line": 5}, "the code called sys.exit(4) (flow.yaml:5)"),
+        ({"code": "a = 1\nb = (\n"}, "SyntaxError"),
+        ({"kind": "function", "function": "nowhere_to_be_found:f"}, "No module named 'nowhere_to_be_found'"),
+        ({"kind": "function", "function": "json:dmups"}, "has no `dmups`; did you mean dumps"),
+    ],
+)
+def test_a_worker_that_cannot_be_prepared_is_one_clear_error(make: Make, told: dict[str, Any], message: str) -> None:
+    workers = make(told=told, slots=4)
+    with pytest.raises(WorkerError) as caught:
+        workers.run([1, 2, 3, 4], size=1)
+    assert message in caught.value.message
+    assert "Traceback" not in caught.value.message
+
+
+def test_an_error_in_a_module_names_its_file_and_line(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "bad_module.py").write_text("x = 1\ny = x +\n")
+    workers = make(told={"kind": "function", "function": "bad_module:f", "path": [str(tmp_path)]})
+    with pytest.raises(WorkerError) as caught:
+        workers.run([1])
+    assert f"({tmp_path}/bad_module.py:2)" in caught.value.message or "bad_module.py, line 2" in caught.value.message
+
+
+def test_starting_is_tried_again_while_the_system_has_no_processes(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    from batchwork import faults
+
+    monkeypatch.setattr(faults, "_armed", faults._parse(",".join(f"spawn:EAGAIN@{n}" for n in range(1, 6))))
+    faults._hits.clear()
+    assert make().run([1]).results == {0: "1"}
+    assert faults._hits["spawn"] == 6
+
+
+# ---------------------------------------------------------------- surroundings
+
+
+def test_an_old_python_without_batchwork_can_be_a_worker(make: Make) -> None:
+    candidates = sorted(Path.home().glob(".pyenv/versions/3.8*/bin/python"))
+    if not candidates:
+        pytest.skip("there is no Python 3.8 here")
+    told = {"interpreter": str(candidates[0]), "setup": "import sys", "setup_line": 1}
+    code = "if item == 1: raise ValueError('x')\nreturn [item, sys.version_info[:2]]"
+    ends = make(code, told=told).run([0, 1, 2])
+    assert ends.results == {0: "[0,[3,8]]", 2: "[2,[3,8]]"}
+    assert 'File "flow.yaml", line 10' in ends.failures[1].traceback
+    assert "if item == 1: raise ValueError" in ends.failures[1].traceback
+
+
+def test_a_file_named_like_a_module_of_the_library_does_no_harm(make: Make, tmp_path: Path) -> None:
+    for name in ("json", "signal", "struct", "traceback"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('the wrong one')\n")
+    ends = make(cwd=str(tmp_path), told={"path": [str(tmp_path / "flows")]}).run([1])
+    assert ends.results == {0: "1"}
+
+
+def test_output_of_every_kind_belongs_to_its_item(make: Make) -> None:
+    code = """
+import os, subprocess, sys
+if item == 1:
+    print("out €")
+    print("err", file=sys.stderr)
+    sys.stdout.flush()
+    os.write(1, b"raw \\xff\\n")
+    subprocess.run(["sh", "-c", "echo from a child"])
+    import ctypes
+    ctypes.CDLL(None).puts(b"from C")
+return item
+"""
+    ends = make(code).run([0, 1, 2])
+    assert set(ends.logs) == {1}
+    for part in ("out €\n", "err\n", "raw \ufffd\n", "from a child\n", "from C\n"):
+        assert part in ends.logs[1]
+
+
+def test_secrets_are_masked_in_logs_results_and_failures(make: Make) -> None:
+    code = """
+print("log hush")
+if item == 1:
+    raise ValueError("because of hush")
+if item == 2:
+    import os; os._exit(1)
+return {"hush": ["hush", 1, {"a": "x hush y"}]}
+"""
+    ends = make(code, clean=lambda text: text.replace("hush", "***")).run([0, 1, 2])
+    seen = json.dumps([ends.results, ends.logs, [(f.message, f.traceback) for f in ends.failures.values()]])
+    assert "because of ***" in seen
+    assert "hush" not in seen.replace('print(\\"log hush', "")
+    assert json.loads(ends.results[0]) == {"***": ["***", 1, {"a": "x *** y"}]}
+
+
+def test_every_item_finds_the_working_directory_as_it_was(make: Make, tmp_path: Path) -> None:
+    code = "import os\nif item == 1: os.chdir('/'); import time; time.sleep(0.001)\nreturn os.getcwd()"
+    ends = make(code, cwd=str(tmp_path)).run([0, 1, 2])
+    assert json.loads(ends.results[2]) == str(tmp_path)
+
+
+def test_pages_of_earlier_results_are_asked_for_while_calls_wait(make: Make) -> None:
+    asked: list[PageQuery] = []
+
+    def pages(query: PageQuery) -> str:
+        asked.append(query)
+        return json.dumps(list(range(query.start, query.start + query.count)))
+
+    told = {"fixed": {"users": {"sequence": {"step": "u", "counts": {}, "duration": 1.0, "length": 2500}}}}
+    workers = make("return users[item] + sum(users)", told=told, pages=pages)
+    workers.submit([0])
+    workers.submit([1], [1])
+    workers.wait(workers.idle)
+    total = sum(range(2500))
+    assert workers.ends.results == {0: str(total), 1: str(total + 1)}
+    assert {query.step for query in asked} == {"u"}
+
+
+def test_the_environment_of_tasks_has_no_marks_of_ours_but_its_children_do(make: Make) -> None:
+    code = "return [[n for n in env if n.startswith('BATCHWORK_COO')], env.get('HOME')]"
+    told = {"fixed": {"env": {"env": None}}}
+    ends = make(code, told=told, environ={**os.environ, "HOME": "/somewhere"}).run([0])
+    assert json.loads(ends.results[0]) == [[], "/somewhere"]
+
+
+def test_setup_runs_once_in_each_worker(make: Make) -> None:
+    told = {"setup": "calls = []\nprint('setting up')", "setup_line": 1}
+    ends = make("calls.append(item)\nreturn len(calls)", told=told).run(list(range(5)))
+    assert [ends.results[number] for number in range(5)] == ["1", "2", "3", "4", "5"]
+    assert not ends.logs
+
+
+def test_eight_that_sleep_do_so_at_the_same_time(make: Make) -> None:
+    code = "import time; began = time.monotonic(); time.sleep(0.5); return [began, time.monotonic()]"
+    ends = make(code, slots=8).run(list(range(8)), size=1)
+    spans = [json.loads(text) for text in ends.results.values()]
+    at_once = max(sum(start <= point <= end for start, end in spans) for point, _ in spans)
+    assert at_once >= 4
