@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import socket
 import threading
 import weakref
 from collections.abc import Callable
@@ -87,7 +86,7 @@ class Locks:
                 f"run {run} is being worked on by {self._owner(path)}",
                 f"wait for it, or look at it with `batchwork status {run}`; Ctrl-C or SIGTERM ends it in good order",
             )
-        content = {"pid": os.getpid(), "host": socket.gethostname(), "since": iso(self._clock.wall_ms())}
+        content = {"pid": os.getpid(), "host": os.uname().nodename, "since": iso(self._clock.wall_ms())}
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(content).encode(), 0)
         lease = RunLease(path, descriptor, self._leases.discard)

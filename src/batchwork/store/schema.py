@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import apsw
@@ -32,7 +32,7 @@ _pause = threading.Event()  # never set: a wait that needs no time module
 @cache
 def migrations() -> tuple[Migration, ...]:
     """All migrations in order: their number (the version that they lead to) and their text."""
-    entries = files("batchwork.store").joinpath("migrations").iterdir()
+    entries = Path(__file__).with_name("migrations").iterdir()
     numbered = [entry for entry in entries if re.fullmatch(r"\d{4}_\w+\.sql", entry.name)]
     return tuple(sorted((int(entry.name[:4]), entry.read_text(encoding="utf-8")) for entry in numbered))
 

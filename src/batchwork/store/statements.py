@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
+
+FOLDER = Path(__file__).with_name("queries")
 
 FILTERS = {
     "all": "true",
@@ -25,7 +27,7 @@ def statement(name: str, **parts: int | str) -> str:
 
 @cache
 def _text(name: str) -> str:
-    text = files("batchwork.store").joinpath("queries", f"{name}.sql").read_text(encoding="utf-8")
+    text = (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
     return "\n".join(line for line in text.splitlines() if not line.startswith("--"))
 
 
