@@ -1,0 +1,322 @@
+"""The task type python: what is wrong with its fields, which names its code takes, what workers are told."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from batchwork.errors import Place, Problem
+from batchwork.jsontext import Json
+from batchwork.model import BatchView
+from batchwork.ports import Setting
+from batchwork.tasks.base import PythonTask as Base
+from batchwork.tasks.python import PythonTask
+from batchwork.tasks.python_names import names_taken
+from batchwork.tasks.python_source import find_function, taken_by
+from batchwork.template import Value
+
+TASK = PythonTask()
+PLACE = Place("flow.yaml", 7, 5)
+UNIT = frozenset({"item", "key", "index", "attempt", "batch", "idempotency_key"})
+NAMES = UNIT | {"params", "args", "env", "steps", "run", "users"}
+
+
+def fields(**written: Json) -> dict[str, Value]:
+    place = Place("flow.yaml", 9, 11)
+    return {
+        name: Value.constant(value, place) if name in TASK.literal else Value.of(value, place)
+        for name, value in written.items()
+    }
+
+
+def problems(**written: Json) -> list[str]:
+    return [shown(problem) for problem in TASK.check(fields(**written), NAMES, PLACE)]
+
+
+def shown(problem: Problem) -> str:
+    return f"{problem.place}: {problem.message}\n    {problem.hint}"
+
+
+def setting(**constants: Any) -> Setting:
+    known = {
+        "params": {"n": 1},
+        "args": {"n": 1},
+        "env": {"HOME": "/home/of/env"},
+        "steps": {},
+        "run": {"id": "r"},
+        **constants,
+    }
+    return Setting("s", known, UNIT, {}, "/flows", "/here", None)
+
+
+def program(written: dict[str, Value], **constants: Any) -> Any:
+    return TASK.program(written, setting(**constants))
+
+
+# ---------------------------------------------------------------- checks
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ({}, "flow.yaml:7:5: `code` is required in the task `python`"),
+        ({"code": "return 1", "function": "a:b"}, "`code` and `function` exclude each other"),
+        ({"code": "x = 1\ndef f(:\n  pass"}, "flow.yaml:10:17: syntax error in `code`"),
+        ({"code": "await x"}, "syntax error in `code`: 'await' outside async function"),
+        ({"code": "  "}, "`code` is empty"),
+        ({"code": "return 1", "setup": "return 1"}, "syntax error in `setup`: 'return' outside function"),
+        ({"operation": "multipy", "factor": 2}, "there is no operation `multipy`\n    did you mean `multiply`?"),
+        ({"operation": "multiply"}, "`multiply` needs an operand\n    for example `factor: 2`"),
+        ({"operation": "multiply", "a": 1, "b": 2}, "takes one operand, and here are 2: `a` and `b`"),
+        ({"operation": "sum", "a": 1}, "`sum` takes no operand"),
+        ({"operation": "{{ item }}", "a": 1}, "`operation` is the same for all items, and cannot use `item`"),
+        ({"function": "package.module.name"}, "did you mean `package.module:name`?"),
+        ({"function": "name"}, "`function` must be a module and a name in it"),
+        ({"code": "return 1", "my input": 1}, "`my input` cannot be a name in Python\n    for example `my_input`"),
+        ({"code": "return 1", "class": 1}, "for example `_class`"),
+        ({"code": "return 1", "interpreter": "{{ key }}"}, "`interpreter` is the same for all items"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(written: dict[str, Json], expected: str) -> None:
+    found = problems(**written)
+    assert len(found) == 1
+    assert expected in found[0]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"code": "return item"},
+        {"code": "result = item", "setup": "import math", "extra": "{{ item }}"},
+        {"code": "from __future__ import annotations\nx: nope = 1"},
+        {"code": "yield 1"},
+        {"function": "package.module:Class.method", "x": 1},
+        {"operation": "multiply", "item": "{{ item }}", "factor": 2},
+        {"operation": "max"},
+        {"operation": "max", "value": 3},
+        {"code": "print 'old'", "interpreter": "python2"},
+    ],
+)
+def test_what_is_right_passes(written: dict[str, Json]) -> None:
+    assert problems(**written) == []
+
+
+def test_operations_need_an_item() -> None:
+    found = list(TASK.check(fields(operation="sum"), frozenset({"params"}), PLACE))
+    assert "`sum` needs `item`" in found[0].message
+
+
+def test_misspelt_names_in_code_are_warned_of_with_their_line() -> None:
+    written = fields(
+        code="import os\nx = itme\nreturn helper(x, os.sep, print, users, extra)", setup="def helper(*a): pass", extra=1
+    )
+    (warning,) = TASK.warn(written, NAMES, PLACE)
+    assert shown(warning) == "flow.yaml:10:11: `code` uses `itme`, which is no name there\n    did you mean `item`?"
+    assert not list(TASK.warn(fields(code="from math import *\nreturn sin(item)"), NAMES, PLACE))
+
+
+# ---------------------------------------------------------------- names
+
+
+@pytest.mark.parametrize(
+    ("code", "taken"),
+    [
+        ("return item", "item"),
+        ("numbers = params['numbers']\nreturn numbers", "params"),
+        ("numbers = sorted(numbers)\nreturn numbers", "numbers sorted"),
+        ("if flag:\n    item = 1\nreturn item", "flag item"),
+        ("if flag:\n    x = 1\nelse:\n    x = 2\nreturn x", "flag"),
+        ("for r in item:\n    y = r\nreturn [q for q in item if q]", "item"),
+        ("total += 1", "total"),
+        ("def f(a, b=c):\n    d = a\n    return d + e\nreturn f(1)", "c e"),
+        ("with open(item) as g:\n    text = g.read()\nreturn text", "open item"),
+        ("try:\n    import pandas as pd\nexcept ImportError as bad:\n    pd = bad\nreturn pd", "ImportError pd"),
+        ("return (lambda a: a + b)(1)", "b"),
+        ("class A:\n    x = y\nreturn A", "y"),
+        ("if (n := len(item)) > 2:\n    return n", "len item n"),
+        ("x.y = 1\nz[0] = 2", "x z"),
+        ("match item:\n    case {'a': a, **rest}:\n        return a, rest", "item"),
+        ("import a.b\nreturn a.b.c", ""),
+        ("return {k: v for k, v in pairs.items()}", "pairs"),
+        ("global counter\ncounter += 1", "counter"),
+        ("while go:\n    go = step()", "go step"),
+        ("async def f():\n    async with item as x:\n        return x\nreturn f", "item"),
+    ],
+)
+def test_names_that_code_takes_from_outside(code: str, taken: str) -> None:
+    assert names_taken(ast.parse(code).body) == set(taken.split())
+    assert taken_by(code) == set(taken.split())
+
+
+def test_code_names_are_those_of_code_and_setup() -> None:
+    assert TASK.code_names(fields(code="return users", setup="url = env.DB_URL")) == {"users", "env"}
+
+
+# ---------------------------------------------------------------- programs
+
+
+def test_an_item_alone_is_the_payload() -> None:
+    made = program(fields(code="return item['a'] + params.n"))
+    assert made.takes_item
+    assert made.uses == {"item"}
+    assert made.prepare["names"] == ["item"]
+    assert made.prepare["fixed"] == {"params": {"names": {"n": 1}}}
+    assert (made.prepare["file"], made.prepare["line"]) == ("flow.yaml", 9)
+    assert made.prepare["path"] == ["/flows", "/here"]
+    json.dumps(made.prepare)
+
+
+def test_saying_that_item_is_item_costs_nothing() -> None:
+    made = program(fields(operation="multiply", item="{{ item }}", factor=2))
+    assert made.takes_item
+    assert made.prepare["fixed"] == {"factor": {"json": 2}}
+    assert made.prepare["operand"] == "factor"
+
+
+def test_further_inputs_and_names_of_the_unit_are_bound() -> None:
+    made = program(
+        fields(code="return [a, b, key, batch.size]", a="{{ item.x }}", b="{{ params.n }}", c="{{ item.y }}")
+    )
+    assert not made.takes_item
+    assert made.prepare["names"] == ["a", "batch", "key"]
+    assert made.prepare["fixed"] == {"b": {"json": 1}}
+    assert made.prepare["batch_slot"] == 1
+    assert made.uses == {"item", "batch", "key"}
+    items = [{"x": 5}, {"x": 6}]
+    scope = {**setting().constants, "item": items[0], "key": "k", "batch": BatchView(2, items, None)}
+    batch = {"index": 2, "items": items, "total": None, "item": items[0]}
+    assert made.bind(scope) == [5, batch, "k"]
+
+
+def test_a_batch_that_is_the_item_is_sent_once() -> None:
+    made = program(fields(code="return len(batch.items)"))
+    items = [1, 2]
+    assert made.bind({"item": items, "batch": BatchView(0, items, 2)}) == [{"index": 0, "items": items, "total": 2}]
+
+
+def test_an_input_takes_the_place_of_the_name_it_has() -> None:
+    made = program(fields(code="return item", item="{{ item.inner }}"))
+    assert not made.takes_item
+    assert made.bind({"item": {"inner": 3}}) == [3]
+
+
+class Lazy:
+    def reference(self) -> dict[str, Any]:
+        return {"step": "u", "counts": {}, "duration": 1, "length": 9}
+
+
+def test_lazy_results_are_told_as_references_and_the_environment_not_at_all() -> None:
+    steps = {
+        "a": {"result": Lazy(), "status": "succeeded", "error": None},
+        "b": {"result": 5, "status": "succeeded", "error": None},
+        "c": {"result": 6, "status": "succeeded", "error": None},
+    }
+    constants = setting(users=Lazy(), steps=steps)
+    code = "return [env.HOME, users, steps.a.result, steps['b'].result]"
+    made = TASK.program(fields(code=code), constants)
+    fixed = made.prepare["fixed"]
+    reference = Lazy().reference()
+    assert fixed["env"] == {"env": None}
+    assert fixed["users"] == {"sequence": reference}
+    assert fixed["steps"]["steps"]["a"] == {"status": "succeeded", "error": None, "sequence": reference}
+    assert fixed["steps"]["steps"]["b"] == {"status": "succeeded", "error": None, "result": 5}
+    assert set(fixed["steps"]["steps"]) == {"a", "b"}
+    assert "/home/of/env" not in json.dumps(made.prepare)
+
+
+def test_setup_gets_the_constants_that_it_names() -> None:
+    made = program(fields(code="return item", setup="limit = params.n"))
+    assert made.prepare["setup_fixed"] == {"params": {"names": {"n": 1}}}
+    assert made.prepare["setup_line"] == 9
+
+
+# ---------------------------------------------------------------- functions and interpreters
+
+
+def test_a_function_gets_what_its_parameters_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tools").mkdir()
+    source = tmp_path / "tools" / "clean.py"
+    source.write_text("import nowhere\ndef work(record, key, params, users=()): ...\n")
+    monkeypatch.chdir(tmp_path)
+    written = fields(function="tools.clean:work", extra="{{ item.b }}")
+    assert TASK.code_names(written) == {"record", "key", "params", "users", "item"}
+    known = setting(users=Lazy())
+    made = TASK.program(written, Setting("s", known.constants, UNIT, {}, str(tmp_path), "/", None))
+    assert made.prepare["names"] == ["extra", "item", "key"]
+    assert set(made.prepare["fixed"]) == {"params", "users"}
+    assert made.prepare["inputs"] == ["extra"]
+    before = TASK.identity(written)
+    source.write_text("def work(record): ...\n")
+    after = TASK.identity(written)
+    assert before != after
+    assert after["file"] == "clean.py"  # type: ignore[call-overload, index]
+    assert TASK.identity(fields(function="json:dumps")) is None
+    assert find_function("tools:x", [str(tmp_path)]) is None
+
+
+def test_a_function_found_nowhere_gets_the_item_and_the_inputs() -> None:
+    made = program(fields(function="json:dumps"))
+    assert made.takes_item
+    assert made.prepare["names"] == ["item"]
+
+
+def test_which_interpreter_runs_it(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    python = tmp_path / "bin" / "python"
+    python.symlink_to(sys.executable)
+    active = Setting("s", {}, UNIT, {"VIRTUAL_ENV": str(tmp_path)}, "/flows", "/here", None)
+    gone = Setting("s", {}, UNIT, {"VIRTUAL_ENV": str(tmp_path / "gone")}, "/flows", "/here", None)
+    code = "return item"
+    assert TASK.program(fields(code=code), active).prepare["interpreter"] == str(python)
+    assert TASK.program(fields(code=code), gone).prepare["interpreter"] == sys.executable
+    assert (
+        TASK.program(fields(code=code, interpreter="env/bin/python"), active).prepare["interpreter"]
+        == "/here/env/bin/python"
+    )
+    assert TASK.program(fields(code=code, interpreter="python3.9"), active).prepare["interpreter"] == "python3.9"
+    home = TASK.program(fields(code=code, interpreter="~/p"), active).prepare["interpreter"]
+    assert home == os.path.expanduser("~/p")
+
+
+# ---------------------------------------------------------------- third parties
+
+
+class Resize(Base):
+    name = "resize"
+
+    class Fields(msgspec.Struct):
+        path: str
+        width: int = 100
+
+    def run(self, fields: Any, unit: Any) -> Any:
+        return [fields.path, fields.width, unit.key]
+
+
+def test_a_third_partys_task_is_told_by_its_class() -> None:
+    written = {"path": Value.of("{{ item }}.png", PLACE), "width": Value.of("{{ params.n }}", PLACE)}
+    made = Resize().program(written, setting())
+    assert made.prepare["class"] == f"{__name__}:Resize"
+    assert made.prepare["fields"] == {"width": 1}
+    assert made.uses == {"item", "key", "index", "attempt", "idempotency_key"}
+    scope = {"item": "a", "key": "k", "index": 0, "attempt": 1, "idempotency_key": "t", "params": {"n": 1}}
+    assert made.bind(scope) == {
+        "fields": {"path": "a.png"},
+        "unit": {"item": "a", "key": "k", "index": 0, "attempt": 1, "idempotency_key": "t"},
+    }
+
+
+def test_a_third_partys_task_runs_in_the_worker() -> None:
+    from batchwork.worker.python_worker.failures import Refused
+    from batchwork.worker.python_worker.programs import prepare
+
+    function = prepare({"kind": "task", "class": f"{__name__}:Resize", "fields": {"width": 7}}, lambda _query: [])
+    assert function({"fields": {"path": "a"}, "unit": {"key": "k"}}) == ["a", 7, "k"]
+    with pytest.raises(Refused, match="Expected `str`, got `int`"):
+        function({"fields": {"path": 5}, "unit": {"key": "k"}})
