@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-import secrets
+import os
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -39,10 +38,12 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
     def random(self) -> float:
+        import random  # few runs wait before another attempt
+
         return random.random()  # jitter, not secrecy
 
     def run_id(self) -> str:
-        return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"
 
 
 def iso(wall_ms: int) -> str:

@@ -6,7 +6,6 @@ lone surrogates and integers beyond 64 bits.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TypeAlias
 
@@ -48,6 +47,8 @@ def default_key(value: object) -> str:
 
 
 def _hashed(text: str) -> str:
+    import hashlib  # takes as long as all the rest here, and most keys are short
+
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

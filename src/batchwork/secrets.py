@@ -7,13 +7,10 @@ or not they are declared.
 
 from __future__ import annotations
 
-import base64
-import html
 import json
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from urllib.parse import quote, quote_plus, unquote
 
 from batchwork import jsontext
 from batchwork.jsontext import Json
@@ -102,6 +99,8 @@ def url_passwords(texts: Iterable[str]) -> list[str]:
     found: list[str] = []
     for text in texts:
         if "://" in text and "@" in text:
+            from urllib.parse import unquote
+
             for match in _url_password.finditer(text):
                 found += {match[2], unquote(match[2])}
     return found
@@ -128,6 +127,10 @@ def _plain_json(text: str) -> str:
 
 
 def _encoded(text: str) -> Iterator[str]:
+    import base64
+    import html
+    from urllib.parse import quote, quote_plus  # all of them late: most runs have no secrets
+
     yield from (json.dumps(text)[1:-1], _plain_json(text), json.dumps(text)[1:-1].replace("/", "\\/"))
     yield from (
         repr(text)[1:-1],

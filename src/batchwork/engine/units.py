@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,11 @@ TOKEN_KEY_MAX = 100
 def token(run: str, step: str, key: str) -> str:
     """The idempotency key of a unit: the same across attempts and resumes, printable ASCII without spaces."""
     simple = len(key) <= TOKEN_KEY_MAX and key.isascii() and key.isprintable() and " " not in key
-    return f"{run}/{step}/{key if simple else hashlib.sha256(key.encode()).hexdigest()[:32]}"
+    if simple:
+        return f"{run}/{step}/{key}"
+    import hashlib  # most keys are simple
+
+    return f"{run}/{step}/{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 
 from batchwork.errors import SourceError
@@ -74,6 +73,8 @@ def unreadable(what: str, error: OSError) -> SourceError:
 
 def digest(parts: Iterable[str]) -> str:
     """A short fingerprint of some texts."""
+    import hashlib  # only files and commands have a fingerprint that takes it
+
     total = hashlib.sha256()
     for part in parts:
         total.update(part.encode("utf-8", "surrogatepass"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -127,6 +126,8 @@ class Grouping:
 
 def batch_key(members: Sequence[str]) -> str:
     """The key of a batch: a hash of its members' keys, in their order."""
+    import hashlib  # only batches with `each: batch` have such a key
+
     return "batch:" + hashlib.sha256(canonical([*members]).encode()).hexdigest()[:24]
 
 

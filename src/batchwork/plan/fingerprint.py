@@ -5,7 +5,6 @@ Comments, the order of keys and quoting cannot show, because fields are compared
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Final
 
@@ -66,6 +65,8 @@ def _items(items: ItemsPlan) -> Json:
     written: Json = getattr(items.value, "json", None)
     text = canonical(written)
     if len(text) > LONGEST:
+        import hashlib  # short lists stand as they are
+
         return (
             f"{len(written):,} items, sha256:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
             if isinstance(written, list)
