@@ -89,14 +89,14 @@ def test_the_owner_is_named(folder: Path, started) -> None:
 
 
 @pytest.mark.parametrize("kind", ["alone", "spawn", "fork"])
-def test_a_dead_owner_is_no_owner_even_if_its_children_live(folder: Path, started, kind: str) -> None:
+def test_a_dead_owner_is_no_owner_even_if_its_children_live(folder: Path, started, wait_for, kind: str) -> None:
     process, line = started(kind)
     assert line.startswith("owner")
     if kind != "alone":
         os.kill(int(line.split()[2]), 0)
     process.kill()
     process.wait()
-    assert not locks(folder).living("r1")
+    wait_for(lambda: not locks(folder).living("r1"), "the forked child to close its copy of the lock")
     locks(folder).lease("r1").release()
 
 
