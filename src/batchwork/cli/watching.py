@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 import click
 
@@ -47,11 +49,18 @@ def chosen_view(progress: str, quiet: bool, as_json: bool, out: Output, clock: C
         from batchwork.view.json import JsonLines
 
         return JsonLines(note, say)
-    if progress in ("auto", "bar"):
-        from batchwork.view.bars import Bars, usable
+    if progress in ("auto", "bar") and _draws(sys.stderr):
+        from batchwork.view.bars import Bars
 
-        if usable(sys.stderr):
-            return Bars(sys.stderr, None if as_json or out.terminal else say, clock)
+        return Bars(sys.stderr, None if as_json or out.terminal else say, clock)
     from batchwork.view.lines import Lines
 
     return Lines(note, say, clock)
+
+
+def _draws(stream: TextIO) -> bool:
+    """Whether bars can be drawn on `stream`."""
+    try:
+        return stream.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "")
+    except (ValueError, OSError):  # closed
+        return False

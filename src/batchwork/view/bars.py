@@ -5,7 +5,6 @@ One thread of its own draws eight times a second; it imports rich only if the ru
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -206,11 +205,3 @@ class Bars:
         if notice:
             picture.append(("\n" if len(picture) else "") + "\n".join(notice), "yellow")
         return picture
-
-
-def usable(stream: TextIO) -> bool:
-    """Whether bars can be drawn on `stream`."""
-    try:
-        return stream.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "")
-    except (ValueError, OSError):  # closed
-        return False
