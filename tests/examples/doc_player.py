@@ -9,16 +9,13 @@ small workflow, which must pass `batchwork validate`. Other yaml and console blo
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.S | re.M)
 PARTS = {"a workflow", "a step", "inputs", "a task"}
@@ -136,9 +133,8 @@ class Playing:
         )
 
     def _validate(self, block: Block) -> None:
-        workflow = around(block.part or "", yaml.safe_load(block.text))
         file = self._folder / "part.yaml"
-        file.write_text(json.dumps(workflow, indent=2))
+        file.write_text(around(block.part or "", block.text))
         done = subprocess.run(
             ["batchwork", "validate", file.name],
             cwd=self._folder,
@@ -150,19 +146,35 @@ class Playing:
         assert done.returncode == 0, f"{self._document}:{block.line}: {done.stdout}{done.stderr}\n{file.read_text()}"
 
 
-def around(part: str, written: Any) -> Any:
+EARLIER = """\
+steps:
+  - {name: earlier, task: echo, inputs: {message: hello}, outputs: found}
+"""
+
+
+def around(part: str, written: str) -> str:
     """A whole workflow around a part of one. What parts may refer to: a step `earlier` before, with the output `found`."""
-    echo = {"task": "echo", "inputs": {"message": "hello"}}
-    earlier = {"name": "earlier", **echo, "outputs": "found"}
+    names = {line.split(":")[0] for line in written.splitlines() if line[:1].isalpha()}
     if part == "a workflow":
-        return {"steps": [{"name": "part", **echo}], **written}
+        return written if "steps" in names else f"{EARLIER}\n{written}"
+    step = f"{EARLIER}  - name: part\n"
     if part == "a step":
-        return {"steps": [earlier, {"name": "part", **({} if {"task", "type"} & {*written} else echo), **written}]}
-    task: Any = {"type": "shell", "command": "process {{ item }}"}
-    inputs = (
-        {"items": ["a", "b"], "task": task, **written} if part == "inputs" else {"items": ["a", "b"], "task": written}
-    )
-    return {"steps": [earlier, {"name": "part", "task": "batch", "inputs": inputs}]}
+        return (
+            step
+            + ("" if names & {"task", "type"} else "    task: echo\n    inputs: {message: hello}\n")
+            + indent(written, 4)
+        )
+    step += "    task: batch\n    inputs:\n"
+    if part == "a task":
+        return f"{step}      items: [a, b]\n      task:\n{indent(written, 8)}"
+    step += "" if "items" in names else "      items: [a, b]\n"
+    step += "" if "task" in names else '      task: {type: shell, command: "process {{ item }}"}\n'
+    return step + indent(written, 6)
+
+
+def indent(text: str, by: int) -> str:
+    """The text, further to the right."""
+    return textwrap.indent(text, " " * by)
 
 
 def play(document: Path, folder: Path, environ: Mapping[str, str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from json.encoder import encode_basestring as quoted  # of C where there is one
 from typing import Literal, TypeAlias
 
@@ -16,6 +17,8 @@ Known: TypeAlias = Callable[[Sequence[str]], Collection[str]]
 
 FILTER_WORDS = 1 << 20
 """64-bit words of the filter: 8 MiB, of which the system hands out only the pages that are touched."""
+BACKLOG_MOST = 50_000
+"""So many keys may be put down before they are sorted out."""
 COPIES_MOST = 100_000
 """Repeated keys whose last number is remembered; a forgotten one is counted again from 1."""
 
@@ -54,40 +57,38 @@ class Checked:
 class KeyGuard:
     """Finds keys that come again in one reading of a source: `KEY`, `KEY#1`, `KEY#2`, …, or an error.
 
-    It remembers each key by four bits in one word of a fixed filter. Only a key whose bits are all set may have been
-    seen; then the keys that are not recorded yet decide, and else `known`. Call `release` with keys once `known` would
-    find them: until then they are held here.
+    It remembers each key by up to four bits in one word of a fixed filter. Only a key whose bits are all set may have
+    been seen; then the keys that are not recorded yet decide, and else `known`. Call `release` with keys once `known`
+    would find them: until then they are held here.
     """
 
     def __init__(self, on_duplicate: OnDuplicate, known: Known) -> None:
         self._error = on_duplicate == "error"
         self._known = known
         self._words = memoryview(bytearray(FILTER_WORDS * 8)).cast("Q")
-        self._held: dict[str, int] = {}
+        self._masks = _masks()
+        self._held = _Held()
         self._copies: dict[str, int] = {}
 
     def check(self, keys: Sequence[str], position: int) -> Checked:
         """The keys of the next page, whose first item stands at `position`. Raises SourceError with `error`."""
         suspects = self._sift(keys)
         if not suspects:
-            self._held.update(zip(keys, range(position, position + len(keys)), strict=True))
+            self._held.add(position, keys)
             return Checked(keys)
         return self._settle(keys, position, {*suspects})
 
     def release(self, keys: Sequence[str]) -> None:
         """These keys are recorded: from now on `known` answers for them."""
-        for key in keys:
-            self._held.pop(key, None)
+        self._held.drop(keys)
 
     def _sift(self, keys: Sequence[str]) -> list[int]:
         """Put the keys into the filter; the offsets of those that seem to be there already."""
-        words = self._words
+        words, masks = self._words, self._masks
         suspects = []
         for offset, code in enumerate(map(hash, keys)):
-            at = code & 0xFFFFF  # the low 20 bits choose the word, four times 6 further bits its bits
-            bits = (
-                1 << (code >> 20 & 63) | 1 << (code >> 26 & 63) | 1 << (code >> 32 & 63) | 1 << (code >> 38 & 63)
-            )  # fmt: skip
+            at = code & 0xFFFFF  # 20 bits of the hash choose the word, twice 12 further ones two bits in it
+            bits = masks[code >> 20 & 0xFFF] | masks[code >> 32 & 0xFFF]
             word = words[at]
             if word & bits == bits:
                 suspects.append(offset)
@@ -96,7 +97,7 @@ class KeyGuard:
         return suspects
 
     def _settle(self, keys: Sequence[str], position: int, suspects: set[int]) -> Checked:
-        held = self._held
+        held = self._held.positions()
         recorded = self._known([*{keys[offset]: None for offset in sorted(suspects) if keys[offset] not in held}])
         unique: list[str] = []
         repeated: list[int] = []
@@ -121,10 +122,10 @@ class KeyGuard:
         return name
 
     def _is_taken(self, key: str) -> bool:
-        return bool(self._sift([key])) and (key in self._held or key in self._known([key]))
+        return bool(self._sift([key])) and (key in self._held.positions() or key in self._known([key]))
 
     def _twice(self, key: str, recorded: Collection[str], position: int) -> SourceError:
-        first = self._held.get(key)
+        first = self._held.positions().get(key)
         if first is None and isinstance(recorded, Mapping):
             first = recorded.get(key)
         where = f"at {first} and {position}" if first is not None else f"at {position} and before"
@@ -132,3 +133,48 @@ class KeyGuard:
             f"items: the key {key!r} comes twice, {where} (positions count from 0)",
             "write a `key` that tells the items apart, or `on_duplicate: keep` or `skip`",
         )
+
+
+class _Held:
+    """Keys that are not recorded yet, with their positions. Pages and releases are put down as they come and sorted out later."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, int] = {}
+        self._pages: list[tuple[int, Sequence[str]]] = []
+        self._released: list[Sequence[str]] = []
+        self._backlog = 0
+
+    def add(self, position: int, keys: Sequence[str]) -> None:
+        """A page of new keys, the first one at `position`."""
+        self._pages.append((position, keys))
+        self._backlog += len(keys)
+        if self._backlog > BACKLOG_MOST:
+            self._sort_out()
+
+    def drop(self, keys: Sequence[str]) -> None:
+        """These need not be held any longer."""
+        self._released.append(keys)
+        self._backlog += len(keys)
+
+    def positions(self) -> dict[str, int]:
+        """The keys that are held, with their positions; may be added to."""
+        if self._backlog:
+            self._sort_out()
+        return self._keys
+
+    def _sort_out(self) -> None:
+        gone: set[str] = set().union(*self._released)
+        held = self._keys
+        if held and gone:
+            for key in [key for key in gone if key in held]:
+                del held[key]
+        for position, keys in self._pages:
+            if not gone.issuperset(keys):
+                held.update((key, at) for at, key in enumerate(keys, position) if key not in gone)
+        self._pages, self._released, self._backlog = [], [], 0
+
+
+def _masks() -> list[int]:
+    """4096 words with two of 64 bits set, all pairs alike."""
+    pairs = [1 << one | 1 << other for one, other in combinations(range(64), 2)]
+    return (pairs * 3)[:4096]

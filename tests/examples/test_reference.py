@@ -1,0 +1,69 @@
+"""The reference pages name everything that there is: fields, task types, commands, options, packages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import msgspec
+import pytest
+
+from batchwork.cli.main import commands
+from batchwork.items.options import SOURCES
+from batchwork.plugins import find_task
+from batchwork.spec import models
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILT_IN = ("echo", "http_request", "python", "shell")
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text()
+
+
+def written(text: str) -> set[str]:
+    """What stands in backticks outside of fenced blocks."""
+    return {*re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M))}
+
+
+@pytest.mark.parametrize(
+    "kind", [models.Workflow, models.Step, models.Batch, models.Retry, models.Notify, models.Defaults]
+)
+def test_every_field_of_a_workflow_is_documented(kind: type[msgspec.Struct]) -> None:
+    fields = {field.encode_name for field in msgspec.structs.fields(kind)}
+    assert fields - written(page("reference/workflow.md")) == set()
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_field_of_a_task_type_is_documented(name: str) -> None:
+    text = page("reference/task-types.md").split(f"\n## `{name}`\n")[1].split("\n## ")[0]
+    assert {field.encode_name for field in msgspec.structs.fields(find_task(name).Fields)} - written(text) == set()
+
+
+def test_every_source_and_its_fields_are_documented() -> None:
+    text = page("reference/items.md")
+    for name, kind in SOURCES.items():
+        part = text.split(f"\n## `{name}`\n")[1].split("\n## ")[0]
+        assert {field.name for field in msgspec.structs.fields(kind)} - written(part) == set()
+
+
+def test_every_command_and_option_is_documented() -> None:
+    text = page("reference/command-line.md")
+    context = click.Context(commands)
+    for name in commands.list_commands(context):
+        assert f"| `{name}" in text, f"no command {name}"
+        command = commands.get_command(context, name)
+        assert command is not None
+        for option in command.params:
+            if isinstance(option, click.Option) and not option.hidden:
+                assert f"`{option.opts[0]}" in text, f"{name}: no {option.opts[0]}"
+
+
+def test_every_package_is_in_the_architecture() -> None:
+    text = page("architecture.md")
+    for path in sorted((ROOT / "src/batchwork").iterdir()):
+        if path.suffix == ".py" and path.stem not in {"__main__"}:
+            assert path.name in text, f"{path.name} is not in docs/architecture.md"
+        elif (path / "__init__.py").exists():
+            assert f"  {path.name}/" in text, f"{path.name}/ is not in docs/architecture.md"
