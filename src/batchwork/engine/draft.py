@@ -83,9 +83,7 @@ def value_texts(units: Units, written_key: bool, clean: Callable[[str], str] | N
         return [clean(text) for text in texts] if clean is not None else list(texts)
     if all(map(str.isdigit, units.keys)):
         return [None] * len(units)
-    return [
-        None if key_is_value(key) else encode(value) for key, value in zip(units.keys, units.values, strict=True)
-    ]
+    return [None if key_is_value(key) else encode(value) for key, value in zip(units.keys, units.values, strict=True)]
 
 
 def member_texts(units: Units) -> list[str | None] | None:
