@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,20 +54,12 @@ def _watch(pid: int, peaks: list[float], over: threading.Event) -> None:
             top = psutil.Process(pid)
             sizes = [top.memory_info().rss]
             for child in top.children(recursive=True):
-                with _gone_is_fine():
+                with suppress(psutil.Error):  # it has just ended
                     sizes.append(child.memory_info().rss)
         except psutil.Error:
             continue
         peaks[0] = max(peaks[0], sizes[0] / 2**20)
         peaks[1] = max(peaks[1], sum(sizes) / 2**20)
-
-
-@contextmanager
-def _gone_is_fine() -> Iterator[None]:
-    try:
-        yield
-    except psutil.Error:
-        pass
 
 
 def batchwork(workflow: str, *options: str, cwd: str | Path) -> tuple[Ran, dict[str, dict[str, int]]]:

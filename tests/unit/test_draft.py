@@ -43,7 +43,7 @@ def call(count: int) -> Call:
 
 @pytest.mark.parametrize("done", [[0, 1, 2, 3], [1, 2], [0, 3], [2]])
 def test_rows_of_a_part_of_a_call_belong_together(done: list[int]):
-    rows = successes(call(4), done, [f"r{at}" for at in done], [at for at in done], "w", 5, False, None)
+    rows = successes(call(4), done, [f"r{at}" for at in done], list(done), "w", 5, False, None)
     assert list(rows.seqs) == done
     assert list(rows.keys) == [str(10 + at) for at in done]
     assert list(rows.results) == [f"r{at}" for at in done]
