@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from batchwork.frozen import dataclass
 
 EXAMPLES: Final = 3
 GROUPS_MAX: Final = 1000

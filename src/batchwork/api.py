@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -26,6 +25,7 @@ from batchwork.errors import StoreError
 from batchwork.events import Warned
 from batchwork.executors.guardian import Guardian
 from batchwork.executors.local import local_executors
+from batchwork.frozen import dataclass
 from batchwork.jsontext import Json, decode
 from batchwork.model import Failure, RunStatus, StepRecord, StepStatus
 from batchwork.plan.model import Plan

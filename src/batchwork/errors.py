@@ -20,7 +20,8 @@ Anything else that escapes is a bug and shows its traceback.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from batchwork.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)

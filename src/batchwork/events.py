@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TypeAlias
 
+from batchwork.frozen import dataclass
 from batchwork.model import Counts, RunStatus, StepStatus
 
 

@@ -7,10 +7,11 @@ succeeds, fails and is retried: an item, or the batch with `each: batch`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TypeAlias
 
+from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
 
 

@@ -6,10 +6,11 @@ How alike failures are grouped is in alike.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from textwrap import wrap
 from typing import Final, TypedDict
 
+from batchwork.frozen import dataclass
 from batchwork.model import Counts, Failure, RunRecord, RunStatus, Sample, StepRecord, StepStatus
 from batchwork.wording import columns, duration, ljust, number, plural, rate, share, short, size, visible
 

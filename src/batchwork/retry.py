@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from batchwork.frozen import dataclass
 from batchwork.model import Failure
 
 NEVER_AGAIN_EXITS = frozenset({126, 127})

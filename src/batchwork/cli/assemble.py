@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Literal
 
 from batchwork.cli.look import looking
@@ -24,6 +23,7 @@ from batchwork.engine.site import Asked, Site
 from batchwork.events import Warned
 from batchwork.executors.guardian import Guardian
 from batchwork.executors.local import local_executors
+from batchwork.frozen import dataclass
 from batchwork.jsontext import Json, encode
 from batchwork.model import RunStatus
 from batchwork.plan.model import Plan

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from batchwork.errors import BatchworkError
+from batchwork.frozen import dataclass
 from batchwork.items.keys import default_keys
 from batchwork.items.opening import open_source
 from batchwork.jsontext import Json, encode

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+from batchwork.frozen import dataclass
 
 FOLDER = ".batchwork"
 FILE = "state.db"

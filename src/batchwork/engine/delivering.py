@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from batchwork.errors import BatchworkError
+from batchwork.frozen import dataclass
 from batchwork.jsontext import encode
 from batchwork.proctree import kill_group
 from batchwork.report import RunJson

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from batchwork.frozen import dataclass
 from batchwork.jsontext import encode
 from batchwork.model import (
     AttemptRecord,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from batchwork.engine.control import KILL, TERMINATE, Control
 from batchwork.errors import BatchworkError
+from batchwork.frozen import dataclass
 from batchwork.model import Call, Failure, Report, Units
 from batchwork.plan.model import TaskPlan
 from batchwork.ports import Executor, ExecutorFactory, Program, Scope, Setting, Staffing

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Event, Thread
 
 from batchwork.clock import Clock
@@ -17,6 +16,7 @@ from batchwork.engine.order import StepOrder
 from batchwork.engine.units import Binding
 from batchwork.engine.window import Piece
 from batchwork.errors import BatchworkError
+from batchwork.frozen import dataclass
 from batchwork.jsontext import decode
 from batchwork.model import Call, Handled, Report, UnitRecord, Units
 from batchwork.ports import Executor, ExecutorFactory, Program, Staffing

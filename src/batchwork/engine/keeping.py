@@ -8,8 +8,8 @@ is lost is kept, and a resume needs the workflow's file.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
+from batchwork.frozen import dataclass
 from batchwork.jsontext import Json, decode, encode
 from batchwork.model import RunRecord
 from batchwork.secrets import SHORTEST, cleaner

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from batchwork.frozen import dataclass
 from batchwork.model import Counts
 from batchwork.plan.model import Rate, Threshold
 

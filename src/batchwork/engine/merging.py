@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from batchwork.engine.stream import Stream
 from batchwork.engine.window import Piece
+from batchwork.frozen import dataclass
 from batchwork.model import FINAL, UnitRecord, Units, UnitStatus
 from batchwork.ports import Store, UnitPage
 

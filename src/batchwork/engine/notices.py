@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from batchwork.clock import Clock
 from batchwork.engine.delivering import Delivery, Message, command_delivery, url_delivery
@@ -11,6 +10,7 @@ from batchwork.engine.notify import Notifier
 from batchwork.engine.scope import Names
 from batchwork.errors import BatchworkError, RunRefused
 from batchwork.events import Warned
+from batchwork.frozen import dataclass
 from batchwork.plan.model import NotifyPlan, Plan
 from batchwork.ports import EventSink, Scope, Store
 from batchwork.proctree import COOKIE

@@ -6,7 +6,7 @@ When to say what is decided here; how it is delivered is in delivering.py.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from threading import Event as Flag
 from threading import Lock, Thread
 from typing import Final
@@ -14,6 +14,7 @@ from typing import Final
 from batchwork.clock import Clock
 from batchwork.engine.delivering import Delivery, Message
 from batchwork.events import Event, Progressed, RunFinished, StepFinished, StepStarted
+from batchwork.frozen import dataclass
 from batchwork.model import Counts, RunStatus, StepStatus
 from batchwork.plan.model import NotifyOn, NotifyPlan
 from batchwork.report import Summary, summary_json

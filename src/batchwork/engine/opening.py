@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from threading import Event
 
 from batchwork.engine.order import StepOrder
 from batchwork.engine.settling import DOUBTS_MOST
+from batchwork.frozen import dataclass
 from batchwork.model import Checkpoint, Claim, Counts, Failure, UnitRecord, UnitStatus
 from batchwork.ports import Store
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from batchwork.frozen import dataclass
 from batchwork.model import Counts, Failure, StepStatus
 from batchwork.plan.model import StepPlan
 from batchwork.ports import PageQuery, Setting

@@ -7,7 +7,7 @@ and what waits for its commit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from batchwork.frozen import dataclass
 
 CALL_US = 20_000
 """Work in one call."""

@@ -6,11 +6,11 @@ Nothing is loaded to count. Python tasks get a reference, and ask for pages over
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, Generic, TypedDict, TypeVar, overload
 
 from batchwork.engine.error_view import ErrorView
 from batchwork.errors import StoreError
+from batchwork.frozen import dataclass
 from batchwork.jsontext import Json, decode, encode
 from batchwork.model import Counts, Failure, UnitRecord, UnitStatus
 from batchwork.ports import PageQuery, Store, UnitView

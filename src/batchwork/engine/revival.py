@@ -6,11 +6,11 @@ The steps themselves are run afterwards by runner.py, which reads from the store
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from batchwork.engine.runner import RETRIED
 from batchwork.engine.scheduling import ENDED, downstream, met, tolerated
+from batchwork.frozen import dataclass
 from batchwork.model import Counts, StepRecord, StepStatus
 from batchwork.plan.model import Plan, StepPlan
 from batchwork.ports import Store

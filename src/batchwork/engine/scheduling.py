@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from batchwork.frozen import dataclass
 from batchwork.model import RunStatus, StepStatus
 from batchwork.plan.model import StepPlan
 

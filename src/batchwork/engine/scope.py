@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from batchwork.engine.error_view import ErrorView
 from batchwork.engine.results import Results
+from batchwork.frozen import dataclass
 from batchwork.jsontext import decode
 from batchwork.model import RunStatus, StepRecord, StepStatus
 from batchwork.plan.model import BatchPlan, Plan, StepPlan

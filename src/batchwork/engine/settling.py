@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from batchwork.clock import Clock
 from batchwork.engine.draft import Draft, member_texts, successes, value_texts
 from batchwork.engine.order import StepOrder
 from batchwork.engine.window import Out, Piece, Window
+from batchwork.frozen import dataclass
 from batchwork.model import (
     Again,
     AttemptRecord,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from batchwork.clock import Clock
+from batchwork.frozen import dataclass
 from batchwork.ports import EventSink, ExecutorFactory, Store
 
 

@@ -6,7 +6,7 @@ Which steps run when is in scheduling.py; what the coordinator does with the uni
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Thread
 
 from batchwork.clock import Clock
@@ -18,6 +18,7 @@ from batchwork.engine.order import StepEnd, StepOrder
 from batchwork.errors import BatchworkError, RenderError, SourceError, StoreError
 from batchwork.events import Said, StepFinished, Warned
 from batchwork.faults import fault
+from batchwork.frozen import dataclass
 from batchwork.jsontext import decode
 from batchwork.model import Counts, Failure, StepRecord, StepStatus
 from batchwork.plan.model import TaskPlan

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from batchwork.engine.order import StepOrder
 from batchwork.engine.window import Piece
 from batchwork.errors import BindError, RenderError
+from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
 from batchwork.model import Failure, Units
 from batchwork.ports import Program

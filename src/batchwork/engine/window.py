@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from batchwork.frozen import dataclass
 from batchwork.model import Call, Units
 
 WAITING_MOST = 10_000

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from batchwork.executors.python_log import Clean, shown
 from batchwork.executors.python_memory import Record
+from batchwork.frozen import dataclass
 from batchwork.model import Call, Failure, Report
 
 MESSAGE_MAX = 16 << 10

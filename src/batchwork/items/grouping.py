@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from batchwork.frozen import dataclass
 from batchwork.items.keys import KeyGuard
 from batchwork.jsontext import Json, canonical
 from batchwork.model import BatchView, Units

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from json.encoder import encode_basestring as quoted  # of C where there is one
 from typing import Literal, TypeAlias
 
 from batchwork.errors import SourceError
+from batchwork.frozen import dataclass
 from batchwork.jsontext import KEY_MAX, Json, default_key
 
 OnDuplicate: TypeAlias = Literal["keep", "skip", "error"]

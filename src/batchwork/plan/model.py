@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
 
 from batchwork.errors import Place, Problem
+from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
 from batchwork.ports import Task
 from batchwork.retry import RetryPolicy

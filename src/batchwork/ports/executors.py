@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from batchwork.frozen import dataclass
 from batchwork.model import Call, Report
 from batchwork.ports.tasks import Program
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from batchwork.events import Event
+from batchwork.frozen import dataclass
 
 
 class EventSink(Protocol):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
+from batchwork.frozen import dataclass
 from batchwork.model import (
     AttemptRecord,
     Checkpoint,

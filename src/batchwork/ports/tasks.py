@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 from batchwork.errors import Place, Problem
+from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
 
 Scope: TypeAlias = Mapping[str, object]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from batchwork.frozen import dataclass
 from batchwork.quoting.code_words import (
     Reading,
     after_first,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from batchwork.errors import BindError, Problem, RenderError, WorkflowError
+from batchwork.frozen import dataclass
 from batchwork.ports import Scope
 from batchwork.quoting.builtins import builtin_dangers
 from batchwork.quoting.code import Danger, dangers

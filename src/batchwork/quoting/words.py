@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from batchwork.frozen import dataclass
 
 HOLE = "\0"
 """Stands in a command's text for a template whose value is bound (a command cannot contain a NUL)."""

@@ -10,7 +10,6 @@ import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
 from typing import TypeAlias, cast
@@ -18,6 +17,7 @@ from typing import TypeAlias, cast
 import apsw
 
 from batchwork import jsontext
+from batchwork.frozen import dataclass
 from batchwork.model import Claim, UnitRecord, UnitStatus
 from batchwork.ports import UnitView
 from batchwork.store import indexes

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from batchwork.frozen import dataclass
 from batchwork.model import (
     FINAL,
     AttemptRecord,

@@ -10,7 +10,7 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Generic, TypeVar
 
 import apsw
@@ -18,6 +18,7 @@ import apsw
 from batchwork.clock import Clock
 from batchwork.errors import BatchworkError, StoreError
 from batchwork.faults import fails_after, fault
+from batchwork.frozen import dataclass
 from batchwork.model import Checkpoint
 from batchwork.ports import Committed
 from batchwork.store.head import Head

@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import msgspec
 
 from batchwork.errors import Place, Problem
+from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
 from batchwork.ports import Program, Scope, Setting, Value, WorkerKind, Written
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, ClassVar
 
 import msgspec
 
 from batchwork.errors import Place, Problem
+from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
 from batchwork.ports import Program, Scope, Setting, Value, WorkerKind, Written
 from batchwork.template import text_of

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlencode
 
 import msgspec
 
 from batchwork.errors import BindError, Place, Problem, RenderError
+from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
 from batchwork.ports import Program, Scope, Setting, WorkerKind, Written
 from batchwork.tasks.fields import constant, constant_problems, flag, read_problems, seconds, size, written

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, is_dataclass
 from typing import Any
 
+from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
 from batchwork.model import BatchView
 from batchwork.plan.code import steps_used

@@ -6,9 +6,9 @@ import ast
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from batchwork.errors import Place, Problem
+from batchwork.frozen import dataclass
 from batchwork.tasks.python_names import names_taken
 from batchwork.wording import visible
 

@@ -6,13 +6,13 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import msgspec
 
 from batchwork import jsontext
 from batchwork.errors import BindError, Place, Problem, RenderError, WorkflowError
+from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
 from batchwork.ports import Program, Scope, Setting, WorkerKind, Written
 from batchwork.quoting import STRING_MAX, ShellCommand, carried, compile_argv, compile_command

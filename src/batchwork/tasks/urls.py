@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 
 from batchwork.errors import BindError, Problem, RenderError
+from batchwork.frozen import dataclass
 from batchwork.ports import Scope
 from batchwork.template import Expression, Template, Value, text_of
 

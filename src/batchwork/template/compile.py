@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from batchwork.errors import NOWHERE, Place, Problem, RenderError, WorkflowError
+from batchwork.frozen import dataclass
 from batchwork.ports import Scope
 from batchwork.template.expression import Expression, Path, compile_expression
 from batchwork.template.forms import text_of

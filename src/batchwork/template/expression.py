@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from batchwork.errors import Place, RenderError
+from batchwork.frozen import dataclass
 from batchwork.ports import Scope
 from batchwork.spelling import listing, suggest
 from batchwork.template.forms import in_words

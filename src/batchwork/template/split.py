@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from batchwork.errors import Place, Problem, WorkflowError
+from batchwork.frozen import dataclass
 
 _opening = re.compile(r"\{\{|\{%|(?<!\$)\{#")
 _in_expression = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\}\}|[][(){}'"]""", re.DOTALL)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from batchwork.errors import NOWHERE, Place, Problem, WorkflowError
+from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
 from batchwork.ports import Scope
 from batchwork.spelling import listing, suggest

@@ -6,7 +6,7 @@ No process is started and nothing is encoded but results; what workers really do
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, ClassVar
@@ -16,6 +16,7 @@ import msgspec
 from batchwork.clock import SystemClock
 from batchwork.errors import Place, Problem, RenderError
 from batchwork.events import Event
+from batchwork.frozen import dataclass
 from batchwork.jsontext import Json, encode
 from batchwork.model import Call, Failure, Report
 from batchwork.ports import Program, Scope, Setting, Staffing, WorkerKind, Written

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from batchwork.frozen import dataclass
 from batchwork.model import Counts
 from batchwork.wording import columns, duration, ljust, number, rate, share, short, visible
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
 from batchwork.clock import Clock
 from batchwork.events import Event, Progressed, RunStarted, Said, StepFinished, StepStarted, Stopping, Warned
+from batchwork.frozen import dataclass
 from batchwork.model import Counts, StepStatus
 from batchwork.view import phrases
 from batchwork.view.barline import Standing, lines

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from batchwork.clock import Clock
 from batchwork.events import Event, Progressed, RunStarted, Said, StepFinished, StepStarted, Stopping, Warned
+from batchwork.frozen import dataclass
 from batchwork.view import phrases
 from batchwork.view.pace import Pace
 

@@ -18,8 +18,9 @@ _CONTINUATION = range(0x80, 0xC0)
 class Captured:
     """A stream of bytes of any length, of which at most `limit` bytes are kept: the first and the last halves.
 
-    Memory is at most 1.5 times the limit. As text it is UTF-8; bytes that are not are written as `\\xff` (Python's
-    `backslashreplace`), a character that the cut went through is left out whole.
+    Memory is at most 1.5 times the limit. As text it is UTF-8; a byte that is not is a lone surrogate, `\\udcff` for 0xff
+    (Python's `surrogateescape`, as in items), so that nothing is lost and it is the same byte again where it is given
+    to another command. A character that the cut went through is left out whole.
     """
 
     __slots__ = ("_head", "_limit", "_tail", "_widened", "size")
@@ -67,15 +68,15 @@ class Captured:
     def text(self) -> str:
         """What is kept, with a line between head and tail that says how many bytes are missing."""
         if self._tail is None:
-            return self._head.decode("utf-8", "backslashreplace")
+            return self._head.decode("utf-8", "surrogateescape")
         self._cut_tail()
         head = self._head[: _whole(self._head)]
         tail = self._tail[_first(self._tail) :]
         missing = self.size - len(head) - len(tail)
         return (
-            head.decode("utf-8", "backslashreplace")
+            head.decode("utf-8", "surrogateescape")
             + f"\n… {missing} bytes left out …\n"
-            + tail.decode("utf-8", "backslashreplace")
+            + tail.decode("utf-8", "surrogateescape")
         )
 
 

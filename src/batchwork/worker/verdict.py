@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import signal
-from json.encoder import encode_basestring
 from typing import Literal, TypeAlias
 
+from batchwork.jsontext import encode
 from batchwork.worker.outbox import Failed
 
 Verdict: TypeAlias = Literal["", "timeout", "cancelled"]
@@ -16,9 +16,9 @@ _HINTS = {126: "the command is not executable", 127: "the command was not found"
 
 
 def result(stdout: str, stderr: str, exit_code: int | None) -> str:
-    """The JSON text of what a command gives."""
+    """The JSON text of what a command gives. It can be stored as UTF-8, whatever bytes the command has written."""
     code = "null" if exit_code is None else str(exit_code)
-    return f'{{"stdout":{encode_basestring(stdout)},"stderr":{encode_basestring(stderr)},"exit_code":{code}}}'
+    return f'{{"stdout":{encode(stdout)},"stderr":{encode(stderr)},"exit_code":{code}}}'
 
 
 def failure(stdout: str, stderr: str, status: int) -> Failed:
@@ -63,5 +63,8 @@ def signal_name(number: int) -> str:
 
 
 def _last_line(text: str) -> str:
+    r"""The last line, for people: a byte that is not UTF-8 is shown as `\xff`."""
     line = text.rstrip().rpartition("\n")[2].strip()
+    if not line.isascii():
+        line = line.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return line if len(line) <= _MESSAGE_MAX else line[: _MESSAGE_MAX - 1] + "…"
