@@ -154,7 +154,7 @@ def test_bytes_of_any_kind_are_kept(reactor: Reactor) -> None:
         sh("exec 1>&- 2>&-; sleep 0.1; exit 3"),
     ])  # fmt: skip
     assert ends.results[0]["stdout"] == "€\n"
-    assert ends.results[1]["stdout"] == "a\\xff\\xfe\x00b"
+    assert ends.results[1]["stdout"] == "a\udcff\udcfe\x00b"
     assert ends.results[2]["exit_code"] == 0
     assert ends.results[3]["stdout"] == "\x1b]0;owned\x07"
     assert ends.failures[4].exit_code == 3

@@ -51,8 +51,8 @@ def test_characters_are_whole_across_parts_and_at_the_cut() -> None:
     assert "\ufffd" not in text and "\\x" not in text
 
 
-def test_bytes_that_are_no_utf8_are_written_as_escapes() -> None:
-    assert kept(100, b"a\xff\xfeb\x00") == "a\\xff\\xfeb\x00"
+def test_bytes_that_are_no_utf8_are_lone_surrogates() -> None:
+    assert kept(100, b"a\xff\xfeb\x00") == "a\udcff\udcfeb\x00"
 
 
 # ---------------------------------------------------------------- timers
