@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import Literal, TypeAlias
 
 import apsw
@@ -32,9 +31,13 @@ _pause = threading.Event()  # never set: a wait that needs no time module
 @cache
 def migrations() -> tuple[Migration, ...]:
     """All migrations in order: their number (the version that they lead to) and their text."""
-    entries = Path(__file__).with_name("migrations").iterdir()
-    numbered = [entry for entry in entries if re.fullmatch(r"\d{4}_\w+\.sql", entry.name)]
-    return tuple(sorted((int(entry.name[:4]), entry.read_text(encoding="utf-8")) for entry in numbered))
+    folder = os.path.join(os.path.dirname(__file__), "migrations")
+    found = []
+    for name in sorted(os.listdir(folder)):
+        if re.fullmatch(r"\d{4}_\w+\.sql", name):
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                found.append((int(name[:4]), file.read()))
+    return tuple(found)
 
 
 def connect(path: str, durability: Durability, warn: Warn, clock: Clock) -> apsw.Connection:

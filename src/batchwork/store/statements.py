@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
-from pathlib import Path
 
-FOLDER = Path(__file__).with_name("queries")
+FOLDER = os.path.join(os.path.dirname(__file__), "queries")
 
 FILTERS = {
     "all": "true",
@@ -27,7 +27,8 @@ def statement(name: str, **parts: int | str) -> str:
 
 @cache
 def _text(name: str) -> str:
-    text = (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+    with open(os.path.join(FOLDER, f"{name}.sql"), encoding="utf-8") as file:
+        text = file.read()
     return "\n".join(line for line in text.splitlines() if not line.startswith("--"))
 
 

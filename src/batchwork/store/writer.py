@@ -6,7 +6,7 @@ that may help (see `_survives`), else the writer is broken: this and all later o
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -199,7 +199,7 @@ class Writer:
 
     def _commit(self, orders: deque[_Written | _Change[object]]) -> Exception | None:
         """Execute the orders in one transaction; None when they are on disk."""
-        token = secrets.randbits(62)
+        token = int.from_bytes(os.urandom(7))
         started, tries = self._clock.now(), 0
         while True:
             try:
