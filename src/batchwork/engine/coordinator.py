@@ -103,7 +103,7 @@ class Coordinator:
 
     def _open(self, feed: Feed) -> None:
         opening = feed.opening
-        self._counts = opening.counts
+        self._counts = feed.with_length(opening.counts)
         self._settler = Settler(
             self._order,
             self._window,

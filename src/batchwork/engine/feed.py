@@ -38,6 +38,12 @@ class Feed:
         """Whether there will be no more units."""
         return self.exhausted
 
+    def with_length(self, counts: Counts) -> Counts:
+        """The counters with the total, where the source says beforehand how much there is; the end of reading corrects it."""
+        if self._stream is None or self._stream.length is None:
+            return counts
+        return Counts(self._stream.length, counts.succeeded, counts.failed, counts.skipped, counts.in_doubt)
+
     def left(self) -> int | None:
         """How many units are still to be taken, as far as the source says; None where it does not."""
         if self._stream is None or self._merge is not None or self._stream.length is None:

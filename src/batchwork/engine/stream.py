@@ -41,11 +41,11 @@ class Stream:
         self._skipped: list[UnitRecord] = []
         self._source = open_items(batch.items, order)
         self._reading = self._source.reading()
-        self.length = self._reading.length
-        """Items, None while that is not known."""
         self._guard: KeyGuard | None = None
         if batch.key is not None or not self._reading.distinct:
             self._guard = KeyGuard(batch.on_duplicate, self._recorded)
+        self.length = self._units_in(self._reading.length)
+        """Units, None while their number is not known."""
         self._ahead = _Ahead(self._pages(), wake) if _may_block(batch.items) else None
 
     def units(self) -> Iterator[Units | None]:
@@ -83,6 +83,13 @@ class Stream:
             self._ahead.close()
 
     # ------------------------------------------------------------
+
+    def _units_in(self, items: int | None) -> int | None:
+        if items is None or self._batch.each == "item":
+            return items
+        if self._batch.on_duplicate == "skip" and self._guard is not None:
+            return None  # what is skipped is not known beforehand, and leaves fewer batches
+        return -(-items // self._batch.batch_size)
 
     def _recorded(self, keys: Sequence[str]) -> Collection[str]:
         return self.known(keys)
