@@ -110,10 +110,11 @@ def test_values_come_back_exactly(tmp_path: Path) -> None:
         (b"NaN", "f:7: NaN is not JSON"),
         (b"[-Infinity]", "f:7: -Infinity is not JSON"),
         (b"1e999", "f:7: the number 1e999 is too large"),
+        (b"9" * 400 + b".5", "f:7: the number 9999999999999999999999999999999999999999 is too large"),
+        (b"9" * 5000, "f:7: a number of 5,000 digits; more than 4,300 must be quoted, as text"),
         (b'"\xff"', "f:7: not UTF-8 (byte 0xff)"),
         (b"[" * 100_000, "f:7: nested too deeply"),
         (b"'a'", "f:7: not a JSON value"),
-        (b"1" * 5000, "f:7: Exceeds the limit"),
     ],
 )
 def test_a_bad_line_is_named_by_file_and_number(line: bytes, message: str, tmp_path: Path) -> None:
@@ -155,6 +156,15 @@ def test_the_fingerprint_changes_with_the_file(tmp_path: Path) -> None:
     with file.open("a") as out:
         out.write("b\n")
     assert source.reading().fingerprint != before
+
+
+def test_a_named_pipe_is_read_once_and_not_opened_beforehand(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    source = open_source("lines", {"path": "pipe"}, str(tmp_path), {})
+    assert source.reading().fingerprint == ""
+    with subprocess.Popen(["sh", "-c", "seq 5 > pipe"], cwd=tmp_path) as writer:
+        assert items(source) == ["1", "2", "3", "4", "5"]
+    assert writer.returncode == 0
 
 
 # ---------------------------------------------------------------- ranges and values

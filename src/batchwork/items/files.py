@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
+import stat
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
 
 from batchwork.errors import SourceError
 from batchwork.items.base import into_pages, unreadable, watched
@@ -22,29 +22,35 @@ class FileItems:
         self._name = path
         self._path = os.path.join(cwd, path)
         self._read = read
-        self._file: BinaryIO | None = None
+        self._closed = False
 
     def reading(self) -> Reading:
-        """Asked again after the end, it tells whether the file changed meanwhile."""
+        """Asked again after the end, it tells whether the file changed meanwhile. Of a pipe nothing is known beforehand."""
         try:
-            with open(self._path, "rb") as file:
-                state = os.fstat(file.fileno())
+            state = os.stat(self._path)
+            if stat.S_ISDIR(state.st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if not os.access(self._path, os.R_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         except (OSError, ValueError) as error:  # ValueError: NUL in the path
             raise self._unreadable(error) from error
-        return Reading(f"file:{self._name}:{state.st_size}:{state.st_mtime_ns}", None, distinct=False)
+        known = stat.S_ISREG(state.st_mode)
+        mark = f"file:{self._name}:{state.st_size}:{state.st_mtime_ns}" if known else ""
+        return Reading(mark, None, distinct=False)
 
     def pages(self, start: int, size: int) -> Iterator[Sequence[Json]]:
         return watched(self._name, into_pages(items_of(self._name, self._blocks(), self._read), start, size))
 
     def _blocks(self) -> Iterator[bytes]:
-        with contextlib.closing(open(self._path, "rb", buffering=0)) as file:
-            self._file = file
+        with open(self._path, "rb", buffering=0) as file:
             while block := file.read(BLOCK_BYTES):
+                if self._closed:
+                    raise SourceError(f"{self._name}: reading was stopped")
                 yield block
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+        """From any thread: reading ends with the next block, and the reader closes the file."""
+        self._closed = True
 
     def _unreadable(self, error: OSError | ValueError) -> SourceError:
         if isinstance(error, OSError):

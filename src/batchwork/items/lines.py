@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
@@ -48,7 +48,7 @@ def read_jsonl(name: str, lines: bytes, number: int) -> list[Json]:
     offset, line = 0, ""
     try:
         text = lines.decode()
-        scan = _scan_checked if _ENORMOUS.search(text) else _scan
+        scan = _scan_checked if _has_enormous(lines) else _scan
         for offset, line in enumerate(text.split("\n")):  # noqa: B007 - the line of an error
             line = line.strip(" \t\r")  # noqa: PLW2901
             if not line:
@@ -74,7 +74,13 @@ def read_jsonl(name: str, lines: bytes, number: int) -> list[Json]:
 
 
 _JSONL_HINT = "each line must hold one JSON value; with plain text use `lines`"
-_ENORMOUS = re.compile(r"\d[eE]\+?\d{3}")  # may be a number that a float cannot hold
+_SHAPES = bytes.maketrans(b"123456789E", b"000000000e")
+_ENORMOUS = (b"0e000", b"0e+000", b"0" * 300)  # may be a number that a float cannot hold, or that is not read
+
+
+def _has_enormous(lines: bytes) -> bool:
+    shapes = lines.translate(_SHAPES)  # ten times as fast as a regular expression
+    return any(shape in shapes for shape in _ENORMOUS)
 
 
 def _refuse_constant(word: str) -> Json:
@@ -88,8 +94,17 @@ def _finite(text: str) -> float:
     return number
 
 
+def _whole(text: str) -> int:
+    limit = sys.get_int_max_str_digits()
+    if 0 < limit < len(text):
+        raise ValueError(f"a number of {len(text):,} digits; more than {limit:,} must be quoted, as text")
+    return int(text)
+
+
 _scan = json.JSONDecoder(parse_constant=_refuse_constant).scan_once  # type: ignore[attr-defined]
-_scan_checked = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite).scan_once  # type: ignore[attr-defined]
+_scan_checked = json.JSONDecoder(  # type: ignore[attr-defined]
+    parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole
+).scan_once
 
 
 def _excerpt(line: str) -> str:
