@@ -28,7 +28,7 @@ MARK = "BATCHWORK_WORKER"
 """The environment variable that tells the processes of one worker from those of another."""
 
 _numbers = itertools.count(1)
-_READ_SIZE = 1 << 20
+_READ_SIZE = 1 << 16
 _PIPE_SIZE = 1 << 18
 
 
@@ -135,7 +135,7 @@ class Link:
         return frames
 
     def hear(self) -> bool:
-        """Read what there is, at most about a mebibyte. False when the worker has closed its end."""
+        """Read what there is, at most 64 KiB. False when the worker has closed its end."""
         try:
             chunk = os.read(self._in_fd, _READ_SIZE)
         except (BlockingIOError, InterruptedError):

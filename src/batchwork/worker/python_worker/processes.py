@@ -98,6 +98,8 @@ class Leftovers:
 
     def end(self) -> list[str]:
         """End and reap all of them; the names of those that were alive."""
+        if not any_children():
+            return []
         spared = self._spared | _trackers()
         ended: dict[int, str] = {}
         limit = time.monotonic() + _PATIENCE_S

@@ -18,7 +18,8 @@ HEAD = struct.Struct(">IB")
 PREPARE, CALL, PAGE = b"P"[0], b"C"[0], b"R"[0]
 READY, BROKEN, OUTCOMES, QUERY = b"H"[0], b"E"[0], b"O"[0], b"Q"[0]
 
-_READ_SIZE = 1 << 20
+_READ_SIZE = 1 << 16
+"""More than that at once costs the allocation of a buffer that is seldom filled."""
 _OUT_OF_REACH = 1040
 """Tasks that close all descriptors that they can think of stop at 1024."""
 
@@ -49,8 +50,7 @@ class Wire:
     def send(self, tag: int, body: bytes) -> None:
         """Write a frame, all of it."""
         with self._lock:
-            self._write_all(HEAD.pack(len(body) + 1, tag))
-            self._write_all(body)
+            self._write_all(HEAD.pack(len(body) + 1, tag) + body)
 
     def send_json(self, tag: int, value: Any) -> None:
         self.send(tag, json.dumps(value).encode("ascii"))
@@ -77,10 +77,11 @@ class Wire:
         return json.loads(answer["page"])
 
     def _write_all(self, data: bytes) -> None:
-        with memoryview(data) as view:
-            start = 0
-            while start < len(view):
-                start += os.write(self._write, view[start : start + _READ_SIZE])
+        start = os.write(self._write, data)
+        if start < len(data):
+            with memoryview(data) as view:
+                while start < len(view):
+                    start += os.write(self._write, view[start:])
 
     def _next(self) -> tuple[int, bytes] | None:
         if not self._fill(HEAD.size):
