@@ -1,4 +1,4 @@
-"""Golden files: what the program prints, kept in tests/cli/golden. GOLDEN=write writes them anew."""
+"""Golden files: what the program prints, kept in tests/cli/golden. BATCHWORK_GOLDEN=write writes them anew."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def steady(text: str) -> str:
     text = re.sub(r"\b\d+(\.\d+)? (ms|s|min \d\d s)\b(?! apart)", "TIME", text)
     text = re.sub(r"\b[\d,.]+/(s|min|h)\b", "RATE", text)
     text = re.sub(r"CPU \d+ %, memory.*", "MACHINE", text)
-    return re.sub(r" +(?=TIME|RATE)", " ", text)
+    return re.sub(r" +(?=TIME|RATE|duration|rate\b)", " ", text)
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def golden() -> Golden:
     def check(name: str, text: str) -> None:
         path = FOLDER / f"{name}.txt"
         found = steady(text)
-        if os.environ.get("GOLDEN") == "write":
+        if os.environ.get("BATCHWORK_GOLDEN") == "write":
             path.write_text(found)
-        assert path.exists(), f"{path} is not there; GOLDEN=write writes it"
+        assert path.exists(), f"{path} is not there; BATCHWORK_GOLDEN=write writes it"
         assert found == path.read_text()
 
     return check
