@@ -261,6 +261,8 @@ def test_the_file_of_the_database_is_never_opened() -> None:
                 opens.add((file.name, ast.unparse(node.args[0])))
     assert opens == {
         ("head.py", "self._path"),  # a file of its own
+        ("schema.py", "os.path.join(folder, name)"),  # SQL
+        ("statements.py", "os.path.join(FOLDER, f'{name}.sql')"),  # SQL
         ("lock.py", "path"),  # the lock's file
         ("lock.py", "self._path(run)"),
         ("place.py", "mounts"),
