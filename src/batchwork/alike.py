@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import field
 from typing import Final
 
 from batchwork.frozen import dataclass
+from batchwork.late import pattern
 
 EXAMPLES: Final = 3
 GROUPS_MAX: Final = 1000
@@ -17,13 +17,13 @@ _READ: Final = 400
 """Characters of a message that are looked at."""
 
 _patterns: Final = (
-    (re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "ID"),
-    (re.compile(r"\b[a-z][a-z0-9+.-]{1,15}://[^\s'\"<>)]+"), "URL"),
-    (re.compile(r"\b0x[0-9a-fA-F]+\b"), "N"),
-    (re.compile(r"(?<!\w)'[^'\n]{1,200}'|\"[^\"\n]{1,200}\"|`[^`\n]{1,200}`"), "'…'"),
-    (re.compile(r"(?<![\w/])(?:~|\.{1,2})?/[^\s:,;'\"()]+"), "PATH"),
-    (re.compile(r"\b(?=[0-9a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{8,}\b"), "ID"),
-    (re.compile(r"[-+]?\d+(?:[.,:]\d+)*"), "N"),
+    (pattern(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "ID"),
+    (pattern(r"\b[a-z][a-z0-9+.-]{1,15}://[^\s'\"<>)]+"), "URL"),
+    (pattern(r"\b0x[0-9a-fA-F]+\b"), "N"),
+    (pattern(r"(?<!\w)'[^'\n]{1,200}'|\"[^\"\n]{1,200}\"|`[^`\n]{1,200}`"), "'…'"),
+    (pattern(r"(?<![\w/])(?:~|\.{1,2})?/[^\s:,;'\"()]+"), "PATH"),
+    (pattern(r"\b(?=[0-9a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{8,}\b"), "ID"),
+    (pattern(r"[-+]?\d+(?:[.,:]\d+)*"), "N"),
 )
 
 
@@ -41,8 +41,8 @@ class Alike:
 def pattern_of(message: str) -> str:
     """A message without what differs between alike ones: `connect to 'a':80` and `connect to 'b':81` are the same."""
     text = " ".join(message[:_READ].split())
-    for pattern, word in _patterns:
-        text = pattern.sub(word, text)
+    for differing, word in _patterns:
+        text = differing.sub(word, text)
     return text
 
 

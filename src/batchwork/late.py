@@ -54,6 +54,18 @@ class _Module(ModuleType):
         return getattr(import_module(self.__name__), name)
 
 
+def cleandoc(text: str) -> str:
+    """As `inspect.cleandoc`, which click asks for each help text."""
+    first, *rest = text.expandtabs().split("\n")
+    margin = min((len(line) - len(line.lstrip()) for line in rest if line.strip()), default=0)
+    lines = [first.lstrip(), *(line[margin:] for line in rest)]
+    while lines and not lines[-1]:
+        lines.pop()
+    while lines and not lines[0]:
+        lines.pop(0)
+    return "\n".join(lines)
+
+
 class _Patterns(ModuleType):
     """Stands for `re`: all is as there, but `compile` compiles later."""
 
@@ -66,6 +78,8 @@ def late_imports() -> Iterator[None]:
     """What is imported in here gets the stand-ins; afterwards the real modules are where they belong."""
     stand_ins: dict[str, ModuleType | None] = {"re": _Patterns("re")}
     stand_ins |= {name: _Module(name) for name in _PUT_OFF if name not in sys.modules}
+    if inspect := stand_ins.get("inspect"):
+        inspect.cleandoc = cleandoc  # type: ignore[attr-defined]
     stand_ins |= dict.fromkeys((name for name in _ABSENT if name not in sys.modules), None)
     # None is how Python is told that there is no such module
     sys.modules.update(stand_ins)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from batchwork import jsontext
 from batchwork.jsontext import Json
+from batchwork.late import pattern
 
 MASK = "***"
 
@@ -24,8 +25,8 @@ _SHORTEST_FORM = 5
 _SHORTEST_LINE = 8
 
 # Both begin at a rare text and have bounded repeats, so that they are linear on any text.
-_url_password = re.compile(r"(://[^\s/?#@:\"'<>\\]{0,256}):([^\s/\"'<>]{1,1024})@")
-_authorization = re.compile(
+_url_password = pattern(r"(://[^\s/?#@:\"'<>\\]{0,256}):([^\s/\"'<>]{1,1024})@")
+_authorization = pattern(
     r"(uthorization\\*[\"']?\s{0,8}(?:[:=]|,\s{0,8}(?=\\*[\"']))\s{0,8}\\*[\"']?"
     r"(?:(?:basic|bearer|token|digest|negotiate|apikey|bot)\s{1,8})?+)(?!\{\{|\*\*\*)[^\s\"',;\\]{1,4096}",
     re.IGNORECASE,

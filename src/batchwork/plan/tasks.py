@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from batchwork.errors import BatchworkError, Place, Problem
+from batchwork.late import pattern
 from batchwork.plan.knowns import Knowns
 from batchwork.plan.later import LATER_FIELDS, LATER_TASKS
 from batchwork.plan.model import TaskPlan
@@ -19,8 +20,8 @@ from batchwork.spec.written import TaskSpec
 from batchwork.spelling import listing, suggest
 from batchwork.template import Value
 
-_EXPECTED = re.compile(r"Expected `([^`]*)`(?:, got `([^`]*)`)?(?: - at `\$([^`]*)`)?\Z")
-_AT = re.compile(r"(.*) - at `\$([^`]*)`\Z", re.DOTALL)
+_EXPECTED = pattern(r"Expected `([^`]*)`(?:, got `([^`]*)`)?(?: - at `\$([^`]*)`)?\Z")
+_AT = pattern(r"(.*) - at `\$([^`]*)`\Z", re.DOTALL)
 _WORDS = {
     "str": "text",
     "int": "an integer",
@@ -38,7 +39,7 @@ _USUAL = {
     "print": "echo",
     "script": "shell",
 }
-_PART = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+_PART = pattern(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 
 
 def plan_task(spec: TaskSpec, names: frozenset[str], knowns: Knowns, shared: bool = True) -> TaskPlan | None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from batchwork.frozen import dataclass
+from batchwork.late import pattern
 from batchwork.quoting.code_words import (
     Reading,
     after_first,
@@ -107,77 +108,77 @@ _ENV_HINT = "pass it by the task's `env:`, or as an argument, and read it from t
 _SSH_HINT = "send it on standard input: printf '%s' {{ item }} | ssh HOST 'cat > file'; a host from a value: ssh -- {{ item }} uptime"
 
 _READINGS = (
-    _Interpreter(re.compile("|".join(SHELLS)), "NAME -c", shell_code, _SH_HINT),
+    _Interpreter(pattern("|".join(SHELLS)), "NAME -c", shell_code, _SH_HINT),
     _Interpreter(
-        re.compile(r"python[\d.]*|pypy[\d.]*"),
+        pattern(r"python[\d.]*|pypy[\d.]*"),
         "NAME -c",
         after_flag("c", operand_first=False),
         "pass it as an argument: NAME -c 'import sys; print(sys.argv[1])' {{ item }}; or use a task of type python",
     ),
     _Interpreter(
-        re.compile(r"perl[\d.]*"),
+        pattern(r"perl[\d.]*"),
         "NAME -e",
         after_flag("eE", operand_first=False),
         "pass it as an argument, and use $ARGV[0]",
     ),
     _Interpreter(
-        re.compile(r"ruby[\d.]*"),
+        pattern(r"ruby[\d.]*"),
         "NAME -e",
         after_flag("e", operand_first=False),
         "pass it as an argument, and use ARGV[0]",
     ),
     _Interpreter(
-        re.compile(r"node|nodejs|bun|deno"),
+        pattern(r"node|nodejs|bun|deno"),
         "NAME -e",
         after_flag("ep", "--eval", "--print", "eval", operand_first=False),
         "pass it as an argument, and use process.argv[1]",
     ),
     _Interpreter(
-        re.compile(r"php[\d.]*|lua[\d.]*|julia|R|Rscript|osascript|groovy|scala|ghc|guile|emacs"),
+        pattern(r"php[\d.]*|lua[\d.]*|julia|R|Rscript|osascript|groovy|scala|ghc|guile|emacs"),
         "NAME",
         after_flag("reE", "--eval", "--expr", operand_first=False),
         _ENV_HINT,
     ),
-    _Interpreter(re.compile(r"pwsh|powershell"), "NAME -Command", after_flag("cC", "-Command", "-command"), _ENV_HINT),
+    _Interpreter(pattern(r"pwsh|powershell"), "NAME -Command", after_flag("cC", "-Command", "-command"), _ENV_HINT),
     _Interpreter(
-        re.compile(r"psql"),
+        pattern(r"psql"),
         "NAME -c",
         after_flag("c", "--command"),
         "NAME -v v={{ item }}, and :'v' in the code on stdin",
     ),
-    _Interpreter(re.compile(r"mysql|mariadb"), "NAME -e", after_flag("e", "--execute"), _ENV_HINT),
-    _Interpreter(re.compile(r"su|runuser|script|flock"), "NAME -c", after_flag("c", "--command"), _ENV_HINT),
+    _Interpreter(pattern(r"mysql|mariadb"), "NAME -e", after_flag("e", "--execute"), _ENV_HINT),
+    _Interpreter(pattern(r"su|runuser|script|flock"), "NAME -c", after_flag("c", "--command"), _ENV_HINT),
     _Interpreter(
-        re.compile(r"[gmn]?awk|original-awk|busybox-awk"),
+        pattern(r"[gmn]?awk|original-awk|busybox-awk"),
         "NAME",
         first_operand("vFfiE", "e", "fE"),
         "pass it by the task's `env:`, and use ENVIRON[\"THE_VALUE\"] in the program (or NAME -v x={{ item }} 'program')",
         by_flag=False,
     ),
     _Interpreter(
-        re.compile(r"g?sed"), "NAME", first_operand("l", "e", "f"), _ENV_HINT + " (awk has ENVIRON)", by_flag=False
+        pattern(r"g?sed"), "NAME", first_operand("l", "e", "f"), _ENV_HINT + " (awk has ENVIRON)", by_flag=False
     ),
     _Interpreter(
-        re.compile(r"[jy]q|gojq|jaq"),
+        pattern(r"[jy]q|gojq|jaq"),
         "NAME",
         first_operand("L", "", "f"),
         "NAME --arg x {{ item }} '… $x …'",
         by_flag=False,
     ),
-    _Interpreter(re.compile(r"sqlite3|duckdb"), "NAME", after_first, _ENV_HINT, by_flag=False),
+    _Interpreter(pattern(r"sqlite3|duckdb"), "NAME", after_first, _ENV_HINT, by_flag=False),
     _Interpreter(
-        re.compile(r"watch|parallel"),
+        pattern(r"watch|parallel"),
         "NAME",
         before_lists,
         "NAME runs its words as shell code: leave NAME away, or put values after `:::`",
         by_flag=False,
     ),
-    _Interpreter(re.compile(r"ssh|mosh|autossh|rsh"), "NAME", remote, _SSH_HINT, by_flag=False),
+    _Interpreter(pattern(r"ssh|mosh|autossh|rsh"), "NAME", remote, _SSH_HINT, by_flag=False),
     _Interpreter(
-        re.compile(r"env"), "NAME -S", split_string, "write NAME's words one by one, the command first", by_flag=False
+        pattern(r"env"), "NAME -S", split_string, "write NAME's words one by one, the command first", by_flag=False
     ),
     _Interpreter(
-        re.compile(r"eval"),
+        pattern(r"eval"),
         "NAME",
         every_word,
         "leave NAME away: a value is one word, whatever is in it; or paste it with `| raw`",

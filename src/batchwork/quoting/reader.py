@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 
+from batchwork.late import pattern
 from batchwork.quoting.words import DYNAMIC, HOLE, PROCESS, Command, Where, Word
 
 META = frozenset(" \t\n;&|()<>")
@@ -13,7 +14,7 @@ META = frozenset(" \t\n;&|()<>")
 DESCRIPTOR = Word(DYNAMIC, quoted=True)
 """What is read for the number in `2>file`, which is not a word."""
 
-_name = re.compile(r"[A-Za-z_]\w*|[0-9*@#?$!-]")
+_name = pattern(r"[A-Za-z_]\w*|[0-9*@#?$!-]")
 
 
 class Unclosed(Exception):

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 
+from batchwork.late import pattern
 from batchwork.quoting.reader import DESCRIPTOR, META, Unclosed, WordReader
 from batchwork.quoting.words import HOLE, Command, Where, Word
 
 _RESERVED = frozenset(("if", "then", "else", "elif", "fi", "while", "until", "do", "done", "{", "}", "!", "time"))
-_subscripted = re.compile(r"(?:[A-Za-z_]\w*)?\[")
-_redirect = re.compile(r"<<<|<<-?|<>|<&|>>|>\||>&|&>>|&>|<|>")
+_subscripted = pattern(r"(?:[A-Za-z_]\w*)?\[")
+_redirect = pattern(r"<<<|<<-?|<>|<&|>>|>\||>&|&>>|&>|<|>")
 
 
 class Scanner(WordReader):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import field
 from enum import StrEnum
 
 from batchwork.frozen import dataclass
+from batchwork.late import pattern
 
 HOLE = "\0"
 """Stands in a command's text for a template whose value is bound (a command cannot contain a NUL)."""
@@ -17,7 +17,7 @@ DYNAMIC = "\1"
 PROCESS = "\3"
 """Stands in a word's literal for `<(…)` or `>(…)`."""
 
-_assignment = re.compile(r"([A-Za-z_]\w*)(?:\[[^\]]*\])?\+?=")
+_assignment = pattern(r"([A-Za-z_]\w*)(?:\[[^\]]*\])?\+?=")
 
 
 def names(text: str) -> frozenset[str]:

@@ -10,7 +10,9 @@ import re
 
 from msgspec import Struct
 
-_SUSPECT = re.compile(r"(?:^|[-?:,\[{]|[&!]\S{1,64})[ \t]*\{\{", re.MULTILINE)
+from batchwork.late import pattern
+
+_SUSPECT = pattern(r"(?:^|[-?:,\[{]|[&!]\S{1,64})[ \t]*\{\{", re.MULTILINE)
 
 
 class Bare(Struct, frozen=True):

@@ -6,18 +6,20 @@ import re
 
 from msgspec import Struct, field
 
-_BLANK = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
-_SPACES = re.compile(r"[ \t]*")
-_LINE = re.compile(r"[^\n]*(?:\n|\Z)")
-_DOUBLE = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_SINGLE = re.compile(r"'(?:[^']|'')*'")
-_PLAIN = re.compile(r"(?:[^:#\n]|:(?=\S)|(?<![ \t])#)*")
-_FLOW_PLAIN = re.compile(r"(?:[^,\[\]{}:#\n]|:(?![\s,\[\]{}])|(?<!\s)#)+")
-_FLOW_GAP = re.compile(r"(?:\s|(?<=\s)#[^\n]*)+")
-_PROPERTY = re.compile(r"[&!][^\s,\[\]{}]*")
-_EXPRESSION = re.compile(r"""\{\{|\}\}|[\[({]|[\])}]|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\n""")
-_AFTER_BLOCK = re.compile(r"[ \t]*(?:[ \t]#[^\n]*)?(?:\n|\Z)")
-_AFTER_FLOW = re.compile(r"\s*(?:[,\]}\n]|#|\Z)")
+from batchwork.late import pattern
+
+_BLANK = pattern(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
+_SPACES = pattern(r"[ \t]*")
+_LINE = pattern(r"[^\n]*(?:\n|\Z)")
+_DOUBLE = pattern(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_SINGLE = pattern(r"'(?:[^']|'')*'")
+_PLAIN = pattern(r"(?:[^:#\n]|:(?=\S)|(?<![ \t])#)*")
+_FLOW_PLAIN = pattern(r"(?:[^,\[\]{}:#\n]|:(?![\s,\[\]{}])|(?<!\s)#)+")
+_FLOW_GAP = pattern(r"(?:\s|(?<=\s)#[^\n]*)+")
+_PROPERTY = pattern(r"[&!][^\s,\[\]{}]*")
+_EXPRESSION = pattern(r"""\{\{|\}\}|[\[({]|[\])}]|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\n""")
+_AFTER_BLOCK = pattern(r"[ \t]*(?:[ \t]#[^\n]*)?(?:\n|\Z)")
+_AFTER_FLOW = pattern(r"\s*(?:[,\]}\n]|#|\Z)")
 DEEPEST = 200
 """Flow collections in each other beyond which reading ends: the loader refuses less, and each `{{` costs the rest of its line."""
 LONGEST = 10_000

@@ -7,13 +7,13 @@ core schema (scalars.py); tags are refused, so nothing is ever constructed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import yaml
 from msgspec import Struct, field
 
 from batchwork.errors import Place, Problem
+from batchwork.late import pattern
 from batchwork.spec.bare import find_bare, stand_in
 from batchwork.spec.complaints import complaint
 from batchwork.spec.nodes import Entry, ListNode, MapNode, Node, ScalarNode
@@ -29,7 +29,7 @@ MAX_ALIASED = 100_000
 
 _OTHER_BREAKS = "\x85\u2028\u2029"  # line ends in YAML 1.1, as libyaml reads it, and ordinary characters in 1.2
 _PRIVATE = "\uf8f1\uf8f2\uf8f3"
-_INDENT = re.compile(r"[^\n]*\n(?:[ \t]*\n)*( *)")
+_INDENT = pattern(r"[^\n]*\n(?:[ \t]*\n)*( *)")
 
 
 class _Refused(Exception):

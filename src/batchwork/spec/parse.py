@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from batchwork.errors import Place, Problem
+from batchwork.late import pattern
 from batchwork.spec import models, readers
 from batchwork.spec.mapping import Fields
 from batchwork.spec.nodes import Entry, ListNode, MapNode, Node, ScalarNode, describe
@@ -16,7 +16,7 @@ from batchwork.spelling import suggest
 
 PARAM_TYPES = ("string", "integer", "number", "boolean", "list", "mapping")
 NOTIFY_ON = ("failed", "threshold", "stalled", "finished")
-_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_ENV_NAME = pattern(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 def parse(root: Node | None, file: str, problems: list[Problem]) -> Spec:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import keyword
-import re
 from collections.abc import Sequence
 from typing import TypeVar
 
 from batchwork.errors import Problem
+from batchwork.late import pattern
 from batchwork.spec.nodes import ListNode, MapNode, Node, ScalarNode, describe
 from batchwork.spec.written import Limit, Rate, Reader
 from batchwork.spelling import listing, suggest
@@ -15,13 +15,13 @@ from batchwork.spelling import listing, suggest
 T = TypeVar("T")
 L = TypeVar("L", bound=str)
 
-_DURATION = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|sec|m|min|h|d)?\s*\Z")
+_DURATION = pattern(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|sec|m|min|h|d)?\s*\Z")
 _UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
-_RATE = re.compile(r"\s*(\d[\d_]*)\s*(?:/|per)\s*(s|sec|second|m|min|minute|h|hour)\s*\Z")
+_RATE = pattern(r"\s*(\d[\d_]*)\s*(?:/|per)\s*(s|sec|second|m|min|minute|h|hour)\s*\Z")
 _PER = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_PERCENT = re.compile(r"\s*(\d+(?:\.\d*)?)\s*%\s*\Z")
-_NAME = re.compile(r"[^\W\d]\w*\Z")
-_STEP_NAME = re.compile(r"[^\W\d][\w-]*\Z")
+_PERCENT = pattern(r"\s*(\d+(?:\.\d*)?)\s*%\s*\Z")
+_NAME = pattern(r"[^\W\d]\w*\Z")
+_STEP_NAME = pattern(r"[^\W\d][\w-]*\Z")
 _TEMPLATE_WORDS = frozenset({"true", "false", "none", "self", "loop"})
 
 MAX_DURATION_S = 366 * 86400.0

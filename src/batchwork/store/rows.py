@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import fields, replace
 from typing import TypeAlias
 
 from batchwork import jsontext
 from batchwork.errors import RunRefused, StoreError
+from batchwork.late import pattern
 from batchwork.model import (
     AttemptRecord,
     Checkpoint,
@@ -55,7 +55,7 @@ RUN_COLUMNS = {
 STEP_COLUMNS = frozenset({"status", "result", "failure", "started_ms", "duration_ms", "stale", "note"})
 _FAILURE_FIELDS = tuple((part.name, part.default) for part in fields(Failure))
 _FAILURE_NAMES = frozenset(name for name, _ in _FAILURE_FIELDS)
-_RUN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+_RUN_ID = pattern(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 
 
 def checked_run_id(run: str) -> str:

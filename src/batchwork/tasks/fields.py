@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from batchwork.errors import Problem, RenderError
+from batchwork.late import pattern
 from batchwork.ports import Setting, Written
 from batchwork.spelling import listing
 from batchwork.template import Value
@@ -15,8 +15,8 @@ from batchwork.template import Value
 T = TypeVar("T")
 
 _OF_UNITS = frozenset(("item", "key", "index", "attempt", "batch", "idempotency_key", "error"))
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|bytes?|[kKMG]i?B?)?\s*\Z")
-_DURATION = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|sec|m|min|h)?\s*\Z")
+_SIZE = pattern(r"\s*(\d+(?:\.\d+)?)\s*(B|bytes?|[kKMG]i?B?)?\s*\Z")
+_DURATION = pattern(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|sec|m|min|h)?\s*\Z")
 _SECONDS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, None: 1.0}
 
 

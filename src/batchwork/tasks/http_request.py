@@ -13,6 +13,7 @@ import msgspec
 from batchwork.errors import BindError, Place, Problem, RenderError
 from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
+from batchwork.late import pattern
 from batchwork.ports import Program, Scope, Setting, WorkerKind, Written
 from batchwork.tasks.fields import constant, constant_problems, flag, read_problems, seconds, size, written
 from batchwork.tasks.urls import BoundUrl, compile_url, url_problems, url_warnings, with_params
@@ -22,9 +23,9 @@ TIMEOUT_S = 60.0
 REDIRECTS = 5
 BODY_MAX = 10 << 20
 
-_token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
-_STATUS_RANGE = re.compile(r"([1-5])xx\Z|([1-5]\d\d)(?:\s*-\s*([1-5]\d\d))?\Z", re.IGNORECASE)
-_unsendable = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_token = pattern(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_STATUS_RANGE = pattern(r"([1-5])xx\Z|([1-5]\d\d)(?:\s*-\s*([1-5]\d\d))?\Z", re.IGNORECASE)
+_unsendable = pattern(r"[\x00-\x08\x0a-\x1f\x7f]")
 _COMMON = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
 _CONSTANT = ("expect_status", "timeout", "follow_redirects", "verify", "max_body", "idempotent")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
@@ -14,6 +13,7 @@ from batchwork import jsontext
 from batchwork.errors import BindError, Place, Problem, RenderError, WorkflowError
 from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
+from batchwork.late import pattern
 from batchwork.ports import Program, Scope, Setting, WorkerKind, Written
 from batchwork.quoting import STRING_MAX, ShellCommand, carried, compile_argv, compile_command
 from batchwork.tasks.fields import constant, constant_problems, read_problems, size, written
@@ -22,7 +22,7 @@ from batchwork.template import Template, Value, text_of
 CAPTURE_LIMIT = 1 << 20
 _SHELL = "/bin/sh"
 _UNIT = ("item", "key", "index", "attempt", "idempotency_key")
-_variable = re.compile(r"[^=\0]+\Z")
+_variable = pattern(r"[^=\0]+\Z")
 
 
 def _about(text: str) -> msgspec.Meta:

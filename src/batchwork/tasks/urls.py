@@ -14,13 +14,14 @@ from urllib.parse import quote, urlsplit
 
 from batchwork.errors import BindError, Problem, RenderError
 from batchwork.frozen import dataclass
+from batchwork.late import pattern
 from batchwork.ports import Scope
 from batchwork.template import Expression, Template, Value, text_of
 
-_scheme = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-_host = re.compile(r"(?:[^\s/?#@\\:\[\]%\x00-\x20\x7f]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?\Z")
-_usual = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,4})?(?:[/?#][!-\[\]-~]*)?\Z")
-_control = re.compile(r"[\x00-\x1f\x7f]")
+_scheme = pattern(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_host = pattern(r"(?:[^\s/?#@\\:\[\]%\x00-\x20\x7f]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?\Z")
+_usual = pattern(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,4})?(?:[/?#][!-\[\]-~]*)?\Z")
+_control = pattern(r"[\x00-\x1f\x7f]")
 _DOTS = frozenset((".", ".."))
 
 

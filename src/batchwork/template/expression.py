@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import TypeAlias
 
 from batchwork.errors import Place, RenderError
 from batchwork.frozen import dataclass
+from batchwork.late import pattern
 from batchwork.ports import Scope
 from batchwork.spelling import listing, suggest
 from batchwork.template.forms import in_words
@@ -20,8 +20,8 @@ MARKS = ("args", "raw")
 """Filters that mean something only to shell commands; they must stand last."""
 
 _STEP = r"\.[^\W\d]\w*|\[\s*(?:-?\d{1,9}|'[^'\\]*'|\"[^\"\\]*\")\s*\]"
-_plain_path = re.compile(rf"([^\W\d]\w*)((?:{_STEP})*)((?:\s*\|\s*(?:args|raw))?)\Z")
-_step = re.compile(r"\.(\w+)|\[\s*(?:(-?\d+)|'([^']*)'|\"([^\"]*)\")\s*\]")
+_plain_path = pattern(rf"([^\W\d]\w*)((?:{_STEP})*)((?:\s*\|\s*(?:args|raw))?)\Z")
+_step = pattern(r"\.(\w+)|\[\s*(?:(-?\d+)|'([^']*)'|\"([^\"]*)\")\s*\]")
 _KEYWORDS = frozenset(
     {
         "true",

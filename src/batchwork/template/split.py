@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from batchwork.errors import Place, Problem, WorkflowError
 from batchwork.frozen import dataclass
+from batchwork.late import pattern
 
-_opening = re.compile(r"\{\{|\{%|(?<!\$)\{#")
-_in_expression = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\}\}|[][(){}'"]""", re.DOTALL)
+_opening = pattern(r"\{\{|\{%|(?<!\$)\{#")
+_in_expression = pattern(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\}\}|[][(){}'"]""", re.DOTALL)
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 
