@@ -8,6 +8,7 @@ import pytest
 
 from batchwork.errors import SourceError
 from batchwork.items import keys as keys_module
+from batchwork.items.archive import KeyArchive
 from batchwork.items.grouping import Grouping, Keyed, batch_key, keyed
 from batchwork.items.keys import KeyGuard, default_keys
 from batchwork.items.literal import ListItems
@@ -107,6 +108,26 @@ def test_numbers_are_right_after_they_were_forgotten(monkeypatch: pytest.MonkeyP
     store = Recorded()
     keys = ["a", "b"] * 4
     assert run(KeyGuard("keep", store), store, keys, 3) == ["a", "b", "a#1", "b#1", "a#2", "b#2", "a#3", "b#3"]
+
+
+@pytest.mark.parametrize("most", [1, 2, 5, 1000])
+def test_without_a_store_old_keys_go_to_an_archive(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys_module, "ARCHIVE_AT", most)
+    guard = KeyGuard("keep")
+    found: list[str] = []
+    keys = ["a", "b", "c", "a", "d", "a#1", "e", "a", "e"]
+    for at in range(0, len(keys), 2):
+        found += guard.check(keys[at : at + 2], at).keys
+    assert found == ["a", "b", "c", "a#1", "d", "a#1#1", "e", "a#2", "e#1"]
+
+
+def test_an_archive_of_many_runs_has_what_was_put_in_and_nothing_else() -> None:
+    archive = KeyArchive()
+    for start in range(0, 50_000, 5_000):
+        archive.add(f"key {number}" for number in range(start, start + 5_000))
+    archive.add([])
+    asked = [f"key {number}" for number in range(49_990, 50_010)]
+    assert archive.found(asked) == {*asked[:10]}
 
 
 def test_a_batch_unit_keeps_its_members() -> None:

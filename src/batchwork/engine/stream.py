@@ -43,7 +43,8 @@ class Stream:
         self._reading = self._source.reading()
         self._guard: KeyGuard | None = None
         if batch.key is not None or not self._reading.distinct:
-            self._guard = KeyGuard(batch.on_duplicate, self._recorded)
+            # Members of batches cannot be found in the store by their keys, so there the guard remembers by itself.
+            self._guard = KeyGuard(batch.on_duplicate, self._recorded if batch.each == "item" else None)
         self.length = self._units_in(self._reading.length)
         """Units, None while their number is not known."""
         self._ahead = _Ahead(self._pages(), wake) if _may_block(batch.items) else None

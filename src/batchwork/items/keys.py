@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from batchwork.errors import SourceError
 from batchwork.frozen import dataclass
+from batchwork.items.archive import KeyArchive
 from batchwork.jsontext import KEY_MAX, Json, default_key
 
 OnDuplicate: TypeAlias = Literal["keep", "skip", "error"]
@@ -19,6 +20,8 @@ FILTER_WORDS = 1 << 20
 """64-bit words of the filter: 8 MiB, of which the system hands out only the pages that are touched."""
 BACKLOG_MOST = 50_000
 """So many keys may be put down before they are sorted out."""
+ARCHIVE_AT = 100_000
+"""So many keys are held before they go to the archive."""
 COPIES_MOST = 100_000
 """Repeated keys whose last number is remembered; a forgotten one is counted again from 1."""
 
@@ -59,12 +62,14 @@ class KeyGuard:
 
     It remembers each key by up to four bits in one word of a fixed filter. Only a key whose bits are all set may have
     been seen; then the keys that are not recorded yet decide, and else `known`. Call `release` with keys once `known`
-    would find them: until then they are held here.
+    would find them: until then they are held here. Without `known` nothing need be released: keys go to an archive.
     """
 
-    def __init__(self, on_duplicate: OnDuplicate, known: Known) -> None:
+    def __init__(self, on_duplicate: OnDuplicate, known: Known | None = None) -> None:
         self._error = on_duplicate == "error"
-        self._known = known
+        self._archive = KeyArchive() if known is None else None
+        self._known: Known = known or self._archived
+        self._unarchived = 0
         self._words = memoryview(bytearray(FILTER_WORDS * 8)).cast("Q")
         self._masks = _masks()
         self._held = _Held()
@@ -72,6 +77,11 @@ class KeyGuard:
 
     def check(self, keys: Sequence[str], position: int) -> Checked:
         """The keys of the next page, whose first item stands at `position`. Raises SourceError with `error`."""
+        if self._archive is not None:
+            self._unarchived += len(keys)
+            if self._unarchived > ARCHIVE_AT:
+                self._archive.add(self._held.empty())
+                self._unarchived = len(keys)
         suspects = self._sift(keys)
         if not suspects:
             self._held.add(position, keys)
@@ -81,6 +91,9 @@ class KeyGuard:
     def release(self, keys: Sequence[str]) -> None:
         """These keys are recorded: from now on `known` answers for them."""
         self._held.drop(keys)
+
+    def _archived(self, keys: Sequence[str]) -> Collection[str]:
+        return self._archive.found(keys) if self._archive is not None else ()
 
     def _sift(self, keys: Sequence[str]) -> list[int]:
         """Put the keys into the filter; the offsets of those that seem to be there already."""
@@ -146,14 +159,14 @@ class _Held:
 
     def add(self, position: int, keys: Sequence[str]) -> None:
         """A page of new keys, the first one at `position`."""
-        self._pages.append((position, keys))
+        self._pages.append((position, (*keys,)))
         self._backlog += len(keys)
         if self._backlog > BACKLOG_MOST:
             self._sort_out()
 
     def drop(self, keys: Sequence[str]) -> None:
         """These need not be held any longer."""
-        self._released.append(keys)
+        self._released.append((*keys,))
         self._backlog += len(keys)
 
     def positions(self) -> dict[str, int]:
@@ -161,6 +174,12 @@ class _Held:
         if self._backlog:
             self._sort_out()
         return self._keys
+
+    def empty(self) -> list[str]:
+        """All that is held, which then is held no longer."""
+        keys = [*self.positions()]
+        self._keys = {}
+        return keys
 
     def _sort_out(self) -> None:
         gone: set[str] = set().union(*self._released)
