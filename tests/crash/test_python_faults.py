@@ -457,3 +457,35 @@ def test_eight_that_sleep_do_so_at_the_same_time(make: Make) -> None:
     spans = [json.loads(text) for text in ends.results.values()]
     at_once = max(sum(start <= point <= end for start, end in spans) for point, _ in spans)
     assert at_once >= 4
+
+
+def test_a_retry_after_a_death_gets_a_new_worker(
+    batchwork: Callable[..., subprocess.CompletedProcess[str]], work: Path
+) -> None:
+    (work / "flow.yaml").write_text(
+        """
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: [1, 2, 3]
+      max_parallel: 2
+      retry: {max_attempts: 3}
+      continue_on_error: true
+      task:
+        type: python
+        code: |
+          import os
+          if item == 2 and attempt == 1 or item == 3:
+              os._exit(7)
+          return attempt
+"""
+    )
+    batchwork("run", "flow.yaml", "--json", expect=3)
+    items = [json.loads(line) for line in batchwork("items", "--json").stdout.splitlines()]
+    assert [(each["status"], each["result"], each["attempts"]) for each in items] == [
+        ("succeeded", 1, 1),
+        ("succeeded", 2, 2),
+        ("failed", None, 2),
+    ]
+    assert items[2]["error"]["message"] == "ended with exit code 7"

@@ -35,9 +35,9 @@ class Dispatch:
         return 2 if self.pace.short and not self._strict and self._throttle is None else 1
 
     def warm(self, units: int | None) -> None:
-        """Start workers for what is to come, `units` if that is known."""
+        """Start workers for what is out and what is to come: `units` from the feed if that is known, retries beside them."""
         lanes = self._executor.lanes
-        self._executor.warm(lanes if units is None else min(units, lanes))
+        self._executor.warm(lanes if units is None else min(units + self._window.units_known(), lanes))
 
     def sizes(self, busy: int) -> list[int]:
         """Sizes of the calls to be made now; `busy` slots are taken by `on_item_error`.

@@ -118,6 +118,10 @@ class Window:
         """Whether there is anything left to do; `exhausted`: the feed is at its end."""
         return self.busy or (not self.stopped and bool(self.ready or self.waiting or not exhausted))
 
+    def units_known(self) -> int:
+        """Units that are out, ready, or waiting for a retry."""
+        return self.units_out + len(self.waiting) + sum(len(piece.units) for piece in self.ready)
+
     def next_due(self) -> float | None:
         """When the next retry is due."""
         return self.waiting[0][0] if self.waiting else None
