@@ -38,6 +38,12 @@ def living(reactor: Reactor) -> set[int]:
     return set(proctree.with_cookie(reactor.cookie)) - {reactor.pid}
 
 
+def own_sessions(reactor: Reactor) -> bool:
+    """Whether nothing that it started is in its session or in ours."""
+    sessions = {process.session for pid in living(reactor) if (process := proctree.look(pid)) is not None}
+    return sessions.isdisjoint({os.getsid(0), os.getsid(reactor.pid)})
+
+
 # ---------------------------------------------------------------- ends
 
 
@@ -287,10 +293,9 @@ def test_strict_starts_nothing_after_a_failure(made: list[Reactor], tmp_path: Pa
 
 def test_signals_of_the_terminal_reach_neither_reactor_nor_commands(reactor: Reactor) -> None:
     ends = reactor.submit([sh("sleep 0.3; echo whole")])
-    reactor.until(lambda: living(reactor))
+    reactor.until(lambda: living(reactor) and own_sessions(reactor))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(reactor.pid, number)
-    assert {os.getsid(pid) for pid in living(reactor)}.isdisjoint({os.getsid(0), os.getsid(reactor.pid)})
     reactor.finish()
     assert ends.results[0]["stdout"] == "whole\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import mmap
 import os
@@ -20,8 +21,11 @@ from batchwork.model import Call, Failure, Report
 from batchwork.ports import Program, Staffing
 from batchwork.worker import frames
 
-_PAUSE_S = 0.1
-_PAUSE_MAX_S = 2.0
+_PAUSE_S = 0.05
+_PAUSE_MAX_S = 0.5
+_PATIENCE_S = 60.0
+"""How long the system may lack room for a process before the step fails."""
+_FOR_A_WHILE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 _DEATHS_MAX = 5
 """Deaths in a row, without an outcome between them, after which the step fails."""
 _END_S = 3.0
@@ -53,10 +57,12 @@ class ReactorExecutor:
         self._open: dict[int, _Open] = {}
         self._unsent: list[Call] = []
         self._ready = False
+        self._wanted = False  # whether there is to be a reactor
         self._sent = 0
         self._load = 0
         self._counter: mmap.mmap | None = None
         self._deaths = 0
+        self._failing_since = 0.0  # when it could not be started for the first time, 0 if it could
         self._start_at = 0.0
         self._kill_at: float | None = None  # set once all is to end: when the reactor has had its time for it
         self._broken: WorkerError | None = None
@@ -78,10 +84,11 @@ class ReactorExecutor:
             "cookie": staffing.cookie,
         }
         self._prepare = _encode({"program": dict(program.prepare), "runtime": runtime})
-        self._launch()
 
     def warm(self, lanes: int) -> None:
-        """It is started as soon as it can be, anyway."""
+        if lanes and not self._wanted:
+            self._wanted = True
+            self._launch_if_due()
 
     def ready(self) -> Sequence[bool]:
         return (self._ready,)
@@ -92,8 +99,10 @@ class ReactorExecutor:
     def submit(self, lane: int, call: Call) -> None:
         assert lane == 0
         self._load += len(call.payloads)
-        if self._link is None and (self._unsent or self._clock.now() < self._start_at or not self._launch()):
+        self._wanted = True
+        if self._link is None:
             self._unsent.append(call)
+            self._launch_if_due()
         else:
             self._send(call)
 
@@ -119,13 +128,9 @@ class ReactorExecutor:
         """Do what is due by the clock; how long may be waited for the rest."""
         now = self._clock.now()
         due = []
-        if self._link is None and self._unsent and self._broken is None:
-            if now >= self._start_at and self._launch():
-                unsent, self._unsent = self._unsent, []
-                for call in unsent:
-                    self._send(call)
-            else:
-                due.append(self._start_at - now)
+        self._launch_if_due()
+        if self._link is None and self._wanted:
+            due.append(self._start_at - now)
         if self._link is not None and self._kill_at is not None and self._load:
             if now >= self._kill_at:
                 self._link.kill_tree()
@@ -175,37 +180,49 @@ class ReactorExecutor:
 
     # ------------------------------------------------------------ life and death
 
-    def _launch(self) -> bool:
-        """Start the reactor; False where the system has no room for it now."""
+    def _launch_if_due(self) -> None:
+        """Start a reactor if one is wanted, none is there, and the last trouble is long enough ago."""
+        if self._link is not None or not self._wanted or self._broken or self._clock.now() < self._start_at:
+            return
+        try:
+            self._link = self._make_link()
+        except OSError as error:
+            self._not_started(error)
+            return
+        self._sent = 0
+        self._failing_since = 0.0
+        self._links.add(self._link)
+        self._link.send(frames.PREPARE, self._prepare)
+        unsent, self._unsent = self._unsent, []
+        for call in unsent:
+            self._send(call)
+
+    def _make_link(self) -> Link:
         with tempfile.TemporaryFile() as shared:
             shared.write(bytes(_COUNT.size))
             shared.flush()
+            number = str(shared.fileno())
             self._counter = mmap.mmap(shared.fileno(), _COUNT.size)
-            try:
-                self._link = Link(
-                    lambda read, write: [
-                        sys.executable, "-P", "-m", "batchwork.worker.reactor", str(read), str(write), str(shared.fileno())
-                    ],
-                    environ=os.environ,
-                    cwd=self._staffing.cwd,
-                    cookie=self._staffing.cookie,
-                    inherit=(shared.fileno(),),
-                )  # fmt: skip
-            except OSError as error:
-                self._postpone(f"cannot be started: {error.strerror or error}")
-                return False
-        self._sent = 0
-        self._links.add(self._link)
-        self._link.send(frames.PREPARE, self._prepare)
-        return True
+            program = [sys.executable, "-P", "-m", "batchwork.worker.reactor"]
+            return Link(
+                lambda read, write: [*program, str(read), str(write), number],
+                environ=os.environ,
+                cwd=self._staffing.cwd,
+                cookie=self._staffing.cookie,
+                inherit=(shared.fileno(),),
+            )
 
-    def _postpone(self, why: str) -> None:
-        self._deaths += 1
-        if self._deaths > _DEATHS_MAX and self._broken is None:
-            message = f"the reactor, which runs commands and requests, {why} (tried {self._deaths} times)"
-            self._broken = WorkerError(message)
-            self._return_unsent()
-        self._start_at = self._clock.now() + min(_PAUSE_S * 2 ** (self._deaths - 1), _PAUSE_MAX_S)
+    def _not_started(self, error: OSError) -> None:
+        """Try again for a while where the system only lacks room."""
+        now = self._clock.now()
+        self._failing_since = self._failing_since or now
+        if error.errno not in _FOR_A_WHILE or now - self._failing_since > _PATIENCE_S:
+            self._break(f"cannot be started: {error.strerror or error}")
+        self._start_at = now + _PAUSE_MAX_S
+
+    def _break(self, why: str) -> None:
+        self._broken = WorkerError(f"the reactor, which runs commands and requests, {why}")
+        self._return_unsent()
 
     def _died(self, link: Link, status: int) -> None:
         """What it may have begun is lost (cancelled, if it was killed on our word), the rest has not run."""
@@ -214,6 +231,7 @@ class ReactorExecutor:
         link.sweep()
         self._link = None
         self._ready = False
+        self._wanted = bool(self._unsent)
         begun = _COUNT.unpack_from(self._counter)[0] if self._counter is not None else self._sent
         opened, self._open = self._open, {}
         for one in opened.values():
@@ -227,7 +245,10 @@ class ReactorExecutor:
         if self._broken is not None:
             self._return_unsent()
         elif self._kill_at is None:
-            self._postpone(f"dies again and again ({_ended(status)})")
+            self._deaths += 1
+            if self._deaths > _DEATHS_MAX:
+                self._break(f"dies again and again ({_ended(status)})")
+            self._start_at = self._clock.now() + min(_PAUSE_S * 2**self._deaths, _PAUSE_MAX_S)
 
     # ------------------------------------------------------------ stopping
 
@@ -235,6 +256,7 @@ class ReactorExecutor:
         self._links.wake()
 
     def recall(self) -> None:
+        self._wanted = False
         self._return_unsent()
         if self._link is not None:
             self._link.send(frames.RECALL, b"{}")
@@ -247,6 +269,7 @@ class ReactorExecutor:
         self._end(0)
 
     def _end(self, grace_s: float) -> None:
+        self._wanted = False
         self._return_unsent()
         if self._link is not None:
             self._link.send(frames.CANCEL, _encode({"grace_s": grace_s}))
