@@ -19,7 +19,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-_PUT_OFF = ("inspect", "textwrap", "msgspec.inspect")
+_PUT_OFF = ("inspect", "locale", "textwrap", "msgspec.inspect")
 _ABSENT = ("typing_extensions",)
 
 

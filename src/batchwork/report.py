@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from textwrap import wrap
 from typing import Final, TypedDict
 
 from batchwork.frozen import dataclass
@@ -228,6 +227,8 @@ def summary_text(summary: Summary) -> str:
         if columns(line) + columns(remark) + 2 <= _WIDTH:
             lines.append(f"{line}  {remark}".rstrip())
         else:
+            from textwrap import wrap
+
             lines += [line.rstrip(), *(f"      {part}" for part in wrap(remark, _WIDTH - 6))]
     if summary.usage is not None:
         lines.append(f"  {usage_text(summary.usage)}")

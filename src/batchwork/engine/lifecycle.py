@@ -11,13 +11,11 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Final
 
-from batchwork.engine.choosing import choose, compile_where
 from batchwork.engine.control import Control
 from batchwork.engine.finding import find_run
 from batchwork.engine.keeping import Hiding, Kept, kept_from
 from batchwork.engine.loading import LOST, Loader, current_plan
 from batchwork.engine.options import RunEnd, RunOptions
-from batchwork.engine.revival import carry_out, in_words, resuming, retrying
 from batchwork.engine.runner import Runner
 from batchwork.engine.scope import Names, RunView, environment, run_folder
 from batchwork.engine.signals import Signals
@@ -79,6 +77,8 @@ def start_run(plan: Plan, site: Site, asked: Asked, control: Control) -> RunEnd:
 
 def resume_run(run: str | None, load: Loader, site: Site, asked: Asked, control: Control) -> RunEnd:
     """Go on with a run, the latest by default. Raises RunRefused, RunLocked, WorkflowError, StoreError."""
+    from batchwork.engine.revival import carry_out, resuming
+
     record = find_run(site.store, run)
     if record.status in ENDED:
         return _nothing_to_do(record, asked, "it has finished")
@@ -109,6 +109,9 @@ def retry_run(
 
     A run that has not finished goes on afterwards. `downstream` runs the steps again that come after the retried ones.
     """
+    from batchwork.engine.choosing import choose, compile_where
+    from batchwork.engine.revival import carry_out, retrying
+
     expression = compile_where(where) if where is not None else None
     record = find_run(site.store, run)
     with closing(_Held(site.store.lease(record.id))):
@@ -132,6 +135,8 @@ def retry_run(
 
 def explain_resume(run: str | None, load: Loader, site: Site, asked: Asked) -> list[str]:
     """What `resume_run` would do, and why; nothing is done. One line for each step. Raises RunRefused."""
+    from batchwork.engine.revival import in_words, resuming
+
     record = find_run(site.store, run)
     state = "crashed" if record.status is RunStatus.RUNNING and not record.living else record.status.value
     head = f"run {record.id} ({record.name}): {state}"

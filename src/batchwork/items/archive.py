@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import tempfile
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,8 @@ class KeyArchive:
     """Hashes of keys in sorted runs. Two keys of one hash (one chance in 1,000 at a hundred million keys) count as the same."""
 
     def __init__(self) -> None:
+        import tempfile
+
         self._file, name = tempfile.mkstemp(prefix="batchwork-keys-")
         os.unlink(name)
         self._ends: list[int] = [0]

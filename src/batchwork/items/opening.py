@@ -1,14 +1,11 @@
-"""From `items: {from: SOURCE, …}` with its fields rendered to the source itself."""
+"""From `items: {from: SOURCE, …}` with its fields rendered to the source itself, whose module is imported then."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from batchwork.errors import SourceError
-from batchwork.items.command import CommandItems
-from batchwork.items.files import jsonl_file, lines_file
 from batchwork.items.options import CommandOptions, JsonlOptions, LinesOptions, options
-from batchwork.items.ranges import RangeItems
 from batchwork.jsontext import Json
 from batchwork.ports import ItemSource
 
@@ -23,9 +20,13 @@ def open_source(kind: str, values: Mapping[str, Json], cwd: str, environ: Mappin
     except ValueError as error:
         raise SourceError(f"items: {error}") from error
     if isinstance(chosen, CommandOptions):
+        from batchwork.items.command import CommandItems
+
         return CommandItems(chosen, cwd, environ)
-    if isinstance(chosen, LinesOptions):
-        return lines_file(chosen, cwd)
-    if isinstance(chosen, JsonlOptions):
-        return jsonl_file(chosen, cwd)
+    if isinstance(chosen, LinesOptions | JsonlOptions):
+        from batchwork.items.files import jsonl_file, lines_file
+
+        return lines_file(chosen, cwd) if isinstance(chosen, LinesOptions) else jsonl_file(chosen, cwd)
+    from batchwork.items.ranges import RangeItems
+
     return RangeItems(chosen)

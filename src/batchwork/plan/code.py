@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import ast
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ast
 
 
 def steps_used(code: str) -> tuple[dict[str, int], bool]:
     """The steps that the code names as `steps.NAME` or `steps["NAME"]`, with the line (from 1), and whether it takes others too."""
     if "steps" not in code:
         return {}, False
+    import ast
+
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -29,4 +34,6 @@ def steps_used(code: str) -> tuple[dict[str, int], bool]:
 
 
 def _is_steps(node: ast.expr) -> bool:
+    import ast
+
     return isinstance(node, ast.Name) and node.id == "steps"
