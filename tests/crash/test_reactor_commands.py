@@ -372,3 +372,10 @@ def test_many_at_once(made: list[Reactor]) -> None:
     made.append(Reactor(SHELL, slots=200))
     ends = made[0].run([sh(f"echo {number}; sleep 0.05") for number in range(600)])
     assert [ends.results[number]["stdout"] for number in range(600)] == [f"{number}\n" for number in range(600)]
+
+
+def test_many_timeouts_at_once_are_kept(made: list[Reactor]) -> None:
+    made.append(Reactor(SHELL, slots=150, timeout_s=1.0))
+    ends = made[0].run([sh(f"{FOREVER} & {FOREVER}")] * 150)
+    assert {failure.type for failure in ends.failures.values()} == {"timeout"}
+    assert living(made[0]) == set()

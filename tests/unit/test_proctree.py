@@ -40,6 +40,7 @@ def test_children_and_descendants_are_found(cookie: str) -> None:
     # Then the direct children are the subshell only, and all three carry the cookie
     assert len(proctree.children(shell.pid)) == 1
     assert shell.pid in proctree.children(os.getpid())
+    assert sorted(proctree.below([shell.pid])) == sorted(proctree.descendants([shell.pid]))
     assert set(proctree.with_cookie(cookie)) == {shell.pid, *proctree.descendants([shell.pid])}
     found = proctree.look(shell.pid)
     assert found is not None and found.parent == os.getpid() and found.session == os.getsid(0)

@@ -63,7 +63,7 @@ class Leftovers:
         if process.session in self._commands:
             return {process.session}
         mark = proctree.environ_value(process.pid, MARK)
-        if mark is None:
+        if mark is None or not mark.startswith(f"{self._own}-"):  # of a batchwork inside a command, perhaps
             return set(self._commands)
         owner = self._marks.get(mark)
         return set() if owner is None else {owner}
@@ -87,6 +87,6 @@ def tree(roots: Callable[[], Iterable[int]]) -> Callable[[], list[int]]:
 
     def find() -> list[int]:
         found = list(roots())
-        return found + proctree.descendants(found) if found else []
+        return found + proctree.below(found) if found else []
 
     return find
