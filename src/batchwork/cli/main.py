@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
+import os
 import sys
+import threading
 from importlib import import_module
 from typing import NoReturn
 
@@ -99,6 +103,16 @@ def commands() -> None:
     """
 
 
+def program() -> NoReturn:
+    """The command `batchwork`: ends the process at once, because taking everything apart in order takes Python 15 ms."""
+    gc.set_threshold(20_000)  # imports make many objects and no garbage
+    code = main()
+    if threading.active_count() == 1:  # nobody is to be waited for
+        atexit._run_exitfuncs()
+        os._exit(code)
+    sys.exit(code)
+
+
 def main() -> int:
     """Run the command line; the exit code."""
     prepare_streams()
@@ -153,4 +167,4 @@ def _explain_usage(error: click.ClickException) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()
