@@ -489,3 +489,36 @@ steps:
         ("failed", None, 2),
     ]
     assert items[2]["error"]["message"] == "ended with exit code 7"
+
+
+def test_time_in_which_all_stood_still_does_not_count(make: Make, tmp_path: Path, wait_for: Any) -> None:
+    """As after Ctrl-Z and fg: this process and its workers are stopped for longer than the time limit, then go on."""
+    script = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from python_workers import Workers
+workers = Workers("import time; open(item, 'w').close(); time.sleep(1.2); return 'done'", timeout_s=2.0, cookie="{os.getpid()}z")
+workers.submit([{str(tmp_path / "here")!r}])
+workers.wait(workers.idle)
+print(workers.ends.results, workers.ends.failures)
+workers.executor.close()
+"""
+    main = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    wait_for((tmp_path / "here").exists)
+    stopped = [main.pid, *proctree.with_cookie(f"{os.getpid()}z")]
+    proctree.kill(stopped, signal.SIGSTOP)
+    time.sleep(3)  # what is tested is that this passes unnoticed
+    proctree.kill(stopped, signal.SIGCONT)
+    assert main.communicate(timeout=30)[0] == "{0: '\"done\"'} {}\n"
+
+
+def test_outcomes_are_not_lost_when_another_worker_cannot_be_prepared(make: Make, tmp_path: Path) -> None:
+    setup = f"import os\nos.mkdir({str(tmp_path / 'once')!r})"
+    workers = make(told={"setup": setup, "setup_line": 1}, slots=2)
+    workers.submit([1])
+    workers.wait(lambda: workers.executor.ready()[0], "the first worker")
+    workers.submit([2], [1], lane=1)
+    with pytest.raises(WorkerError, match="FileExistsError"):
+        workers.wait(workers.idle)
+        workers.run([3, 4], size=1)
+    assert workers.ends.results[0] == "1"

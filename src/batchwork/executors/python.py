@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from batchwork.clock import Clock, SystemClock
+from batchwork.errors import WorkerError
 from batchwork.executors.link import Links
 from batchwork.executors.python_lane import Lane
 from batchwork.model import Call, Report
@@ -14,6 +15,20 @@ PAUSE_S = 0.5
 """Waking so much later than asked for means that this process was stopped (Ctrl-Z), or starved."""
 FINISH_S = 2.0
 """How long idle workers may take to end (their exit functions run)."""
+
+
+class Pauses:
+    """When this process stood still, and how long: units that run have lost as much, because they were stopped with it."""
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[float, float]] = []
+
+    def add(self, now: float, length_s: float) -> None:
+        self._seen = [*self._seen[-99:], (now, length_s)]
+
+    def since(self, began: float) -> float:
+        """Seconds lost by what runs since `began`."""
+        return sum(length for noticed, length in self._seen if noticed > began)
 
 
 class PythonExecutor:
@@ -28,7 +43,9 @@ class PythonExecutor:
         self._reports: list[Report] = []
         self._woken = False
         self._closed = False
-        self._pauses: list[tuple[float, float]] = []  # (when it was noticed, how long it was)
+        self._stopping = False
+        self._broken: WorkerError | None = None
+        self._pauses = Pauses()
 
     @property
     def lanes(self) -> int:
@@ -39,7 +56,7 @@ class PythonExecutor:
         self._lanes = [Lane(program.prepare, staffing, self._links) for _ in range(staffing.slots)]
 
     def warm(self, lanes: int) -> None:
-        for lane in self._lanes[:lanes]:
+        for lane in self._lanes[: 0 if self._stopping else lanes]:
             lane.warm = lane.warm or not lane.started
 
     def ready(self) -> Sequence[bool]:
@@ -60,33 +77,30 @@ class PythonExecutor:
                 self._woken = False
                 reports, self._reports = self._reports, []
                 return reports
+            if self._broken is not None:  # only now, so that no outcome is lost
+                raise self._broken
             wait = self._wait_s(now, until)
             self._links.poll(wait)
             before, now = now, self._clock.now()
             if wait is not None and now - before > wait + PAUSE_S:
-                self._pauses.append((now, now - before - wait))
+                self._pauses.add(now, now - before)
 
     def _look(self, now: float) -> None:
         """What has come, what is over its time, what is to be started."""
         for lane in self._lanes:
             if lane.active:
                 was_ready = lane.ready
-                self._reports += lane.hear(now)
+                try:
+                    self._reports += lane.hear(now)
+                    lane.enforce(now, self._pauses.since)
+                    if lane.wants_start() and self._broken is None:
+                        lane.start(now)
+                except WorkerError as error:
+                    self._broken = self._broken or error
                 self._woken = self._woken or lane.ready > was_ready
-                lane.enforce(now, self._paused_s(now))
-                if lane.wants_start():
-                    lane.start(now)
-
-    def _paused_s(self, now: float) -> float:
-        """How long this process stood still, lately: a unit that runs has lost as much."""
-        if not self._pauses:
-            return 0.0
-        keep_s = (self._staffing.timeout_s or 0.0) * 2
-        self._pauses = [(at, length) for at, length in self._pauses if at > now - keep_s]
-        return sum(length for _, length in self._pauses)
 
     def _wait_s(self, now: float, until: float | None) -> float | None:
-        looks = [look for lane in self._lanes if (look := lane.next_look(now)) is not None]
+        looks = [look for lane in self._lanes if (look := lane.next_look(now, self._pauses.since)) is not None]
         if until is not None:
             looks.append(max(0.0, until - now))
         if not looks:
@@ -98,6 +112,7 @@ class PythonExecutor:
         self._links.wake()
 
     def recall(self) -> None:
+        self._stopping = True
         for lane in self._lanes:
             self._reports += lane.recall()
 
@@ -108,7 +123,7 @@ class PythonExecutor:
         self._cancel(0.0)
 
     def _cancel(self, grace_s: float) -> None:
-        now = self._clock.now()
+        now, self._stopping = self._clock.now(), True
         for lane in self._lanes:
             self._reports += lane.cancel(now, grace_s)
 

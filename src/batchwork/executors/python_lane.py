@@ -7,7 +7,7 @@ import json
 import os
 import signal
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ main(sys.argv[2:])
 _BUSY = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 SPAWN_TRIES = 60
 """Times that starting a process is tried while the system has none to give (about a minute)."""
+LOOK_S = 1.0
+"""Where there is a time limit, workers are looked at so often, and so is the clock: a gap in it was a pause."""
 IDLE_DEATHS = 5
 """Deaths in a row that no unit is to blame for, after which the step fails."""
 
@@ -255,7 +257,7 @@ class Lane:
 
     # ------------------------------------------------------------ time
 
-    def next_look(self, now: float) -> float | None:
+    def next_look(self, now: float, lost_since: Callable[[float], float]) -> float | None:
         """Seconds until this lane has to be looked at, whatever comes."""
         if self._link is None:
             return max(0.0, self._start_at - now) if self.wants_start() else None
@@ -265,10 +267,12 @@ class Lane:
         if timeout is None or not self.calls or not self.ready:
             return None
         running = self._memory.running()
-        return timeout if running is None else max(0.0, running.began + timeout - now)
+        if running is None:
+            return min(timeout, LOOK_S)
+        return max(0.0, min(running.began + timeout + lost_since(running.began) - now, LOOK_S))
 
-    def enforce(self, now: float, paused_s: float) -> None:
-        """Kill what is over its time. `paused_s`: how long this process was itself stopped, which counts for no one."""
+    def enforce(self, now: float, lost_since: Callable[[float], float]) -> None:
+        """Kill what is over its time. `lost_since`: seconds that this process stood still, which count for no one."""
         if self._link is None:
             return
         if self._kill_at is not None and now >= self._kill_at:
@@ -277,19 +281,20 @@ class Lane:
         timeout = self._staffing.timeout_s
         if timeout is None or self._ending or not self.ready:
             return
-        if self._is_late(now - paused_s, timeout) is None:
+        if self._late(now, timeout, lost_since) is None:
             return
         self._link.signal(signal.SIGSTOP)
-        running = self._is_late(now - paused_s, timeout)  # it holds still now: is it the same unit?
+        running = self._late(now, timeout, lost_since)  # it holds still now: is it the same unit?
         if running is None:
             self._link.signal(signal.SIGCONT)
             return
         self._ending, self._late_us = "timeout", int((now - running.began) * 1e6)
         self._link.kill_tree()
 
-    def _is_late(self, now: float, timeout: float) -> Running | None:
+    def _late(self, now: float, timeout: float, lost_since: Callable[[float], float]) -> Running | None:
         running = self._memory.running()
-        return running if running is not None and now >= running.began + timeout else None
+        late = running is not None and now >= running.began + timeout + lost_since(running.began)
+        return running if late else None
 
     # ------------------------------------------------------------ stopping
 

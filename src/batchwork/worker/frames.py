@@ -56,6 +56,8 @@ class FrameReader:
             end = start + 4 + length
             if len(pending) < end:
                 break
-            yield tag, bytes(pending[start + HEAD.size : end])
+            with memoryview(pending) as view:  # one copy, not two: a body may be 64 MiB
+                body = bytes(view[start + HEAD.size : end])
+            yield tag, body
             start = end
         del pending[:start]
