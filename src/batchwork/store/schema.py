@@ -47,8 +47,35 @@ def connect(path: str, durability: Durability, warn: Warn, clock: Clock) -> apsw
     connection.set_busy_handler(BusyWait(path, warn, clock))
     if logged:  # nothing is moved from it into the database of a store that turns out not to be ours
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-    connection.execute(f"pragma synchronous = {'full' if durability == 'full' else 'normal'}")
+    _synchronous(connection, durability)
     return connection
+
+
+def _synchronous(connection: apsw.Connection, durability: Durability) -> None:
+    connection.execute(f"pragma synchronous = {'full' if durability == 'full' else 'normal'}")
+
+
+def prepare(connection: apsw.Connection, path: str, durability: Durability) -> None:
+    """Make the file a store of the newest version, with the settings of this store."""
+    if os.path.getsize(path):
+        migrate(connection, path, migrations())
+    else:
+        _lay_out(connection, path, durability)
+    settle_in(connection)
+
+
+def _lay_out(connection: apsw.Connection, path: str, durability: Durability) -> None:
+    """Fill an empty file. A power cut can take nothing from it yet, so it is synced once, not nine times.
+
+    What must be on disk before anything is recorded is that the file has a log beside it. The tables stand in that log,
+    and get to disk with the first thing that is recorded.
+    """
+    connection.execute("pragma synchronous = full")
+    connection.pragma("journal_mode", "off")
+    _wal(connection)
+    connection.execute("pragma synchronous = off")
+    migrate(connection, path, migrations())
+    _synchronous(connection, durability)
 
 
 def settle_in(connection: apsw.Connection) -> None:

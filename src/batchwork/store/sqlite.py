@@ -31,7 +31,7 @@ from batchwork.model import (
     UnitStatus,
 )
 from batchwork.ports import Committed, UnitPage, UnitView
-from batchwork.store import indexes, listing, recording, schema
+from batchwork.store import indexes, listing, matching, recording, schema
 from batchwork.store.claimed import count_unsettled, highest_claimed, unsettled
 from batchwork.store.head import Head, warn_of_loss
 from batchwork.store.lock import Locks, RunLease
@@ -43,7 +43,6 @@ from batchwork.store.rows import (
     STATUSES,
     STEP_COLUMNS,
     Row,
-    UnitRow,
     attempt_record,
     changed_cell,
     checked_run_id,
@@ -53,7 +52,6 @@ from batchwork.store.rows import (
     run_record,
     step_record,
     text_in,
-    unit_record,
     wash,
 )
 from batchwork.store.statements import statement
@@ -76,13 +74,13 @@ class SqliteStore:
         self._path = os.path.realpath(path)
         self._locks = Locks(f"{self._path}.locks", clock)
         self._bookmarks = listing.Bookmarks()
+        self._members: dict[int, matching.Members] = {}
         check_place(self._path, create, warn)
 
         def connect() -> apsw.Connection:
             connection = schema.connect(self._path, durability, warn, clock)
             try:
-                schema.migrate(connection, self._path, schema.migrations())
-                schema.settle_in(connection)
+                schema.prepare(connection, self._path, durability)
             except BaseException:
                 connection.close()
                 raise
@@ -104,6 +102,8 @@ class SqliteStore:
     def close(self) -> None:
         """Write what is queued, close the file, give up all leases. The second time does nothing."""
         self._writer.close()
+        for members in list(self._members.values()):
+            members.close()
         self._readers.close()
         self._locks.release_all()
 
@@ -210,15 +210,11 @@ class SqliteStore:
 
     def match(self, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:
         self._index("key", step)
-        first = first_id(step)
-        text = statement("unit_match", first=first, last=first_id(step + 1))
-        known = {wash(key): key for key in keys}
         with self._readers.snapshot() as connection:
-            rows: list[UnitRow] = connection.execute(text, (jsontext.encode(list(known)),)).fetchall()  # type: ignore[assignment]
-        found: dict[str, UnitRecord] = {}
-        for row in rows:
-            found.setdefault(known[row[1]], unit_record(first, row))
-        return found
+            return matching.by_key(connection, step, keys)
+
+    def members(self, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:
+        return self._members.setdefault(step, matching.Members(self._path, step)).find(keys)
 
     def values(self, step: int, seqs: Sequence[int]) -> list[str]:
         among = jsontext.encode(list(seqs))

@@ -196,3 +196,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    os._exit(0)  # taking everything apart in order takes Python some milliseconds, and the owner waits for the end
