@@ -215,7 +215,7 @@ class UnitRecord:
     worker: str = ""
     base: int = 0  # attempts made before the unit was last given fresh ones
     doubts: int = 0  # times that it was claimed when a process died
-    note: str = ""  # "gone", "duplicate"
+    note: str = ""  # "gone:…", "duplicate", "in doubt", "masked"
     reading: int = 0  # the reading of the source that had it last (see Store.reading); read by `match`, never written
     handled: bool = True  # False: failed, and `on_item_error` has not run for it yet
 
@@ -279,11 +279,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What one step commits in one transaction. Order of execution: claims, rows, attempts, logs, handled, ended, moves, counts.
-
-    `ended` are claims all of whose units are settled or given back. `moves` are (seq, index) of known units whose
-    position changed. `counts` replaces the step's counters, so a checkpoint executed twice counts once.
-    """
+    """What one step commits in one transaction, in the order of the fields. Executed twice, it changes nothing more."""
 
     step: int
     claims: Sequence[Claim] = ()
@@ -292,9 +288,10 @@ class Checkpoint:
     attempts: Sequence[AttemptRecord] = ()
     logs: Sequence[LogRecord] = ()
     handled: Sequence[Handled] = ()
-    ended: Sequence[int] = ()
-    moves: Sequence[tuple[int, int]] = ()
-    counts: Counts | None = None
+    ended: Sequence[int] = ()  # claims all of whose units are settled or given back
+    values: Sequence[tuple[int, str | None, str | None]] = ()  # (seq, value, members) of units recorded without
+    moves: Sequence[tuple[int, int]] = ()  # (seq, index) of known units whose position changed
+    counts: Counts | None = None  # replace the step's counters
 
 
 @dataclass(frozen=True, slots=True)

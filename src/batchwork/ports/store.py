@@ -116,6 +116,10 @@ class Store(Protocol):
         """Stored units by key (indexing keys when first asked). Values and results are not read."""
         ...
 
+    def members(self, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:
+        """Stored batches by the keys of their members, rather such that are not gone. Values and results are not read."""
+        ...
+
     def values(self, step: int, seqs: Sequence[int]) -> list[str]:
         """JSON texts of the values of stored units, in the order of `seqs`; the key's text where the key is the value."""
         ...

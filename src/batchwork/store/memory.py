@@ -13,6 +13,7 @@ from typing import Literal
 
 from batchwork.clock import Clock, iso
 from batchwork.errors import RunLocked, RunRefused, StoreError
+from batchwork.jsontext import decode
 from batchwork.model import (
     FINAL,
     AttemptRecord,
@@ -242,6 +243,13 @@ class MemoryStore:
         wanted = set(keys)
         bare = {"value": None, "members": None, "result": None, "failure": None}
         return {unit.key: replace(unit, **bare) for unit in units if unit.key in wanted}  # type: ignore[arg-type]
+
+    def members(self, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:
+        with self._open():
+            batches = sorted(self._step(step).units.values(), key=lambda unit: (unit.index is not None, -unit.seq))
+        bare = {"value": None, "members": None, "result": None, "failure": None}
+        of = {key: unit for unit in batches if unit.members is not None for key in decode(unit.members)}  # type: ignore[union-attr]
+        return {key: replace(of[key], **bare) for key in keys if key in of}  # type: ignore[arg-type]
 
     def values(self, step: int, seqs: Sequence[int]) -> list[str]:
         with self._open():

@@ -56,6 +56,9 @@ def record(step: MemoryStep, checkpoint: Checkpoint) -> None:
             step.handler_failures[handled.seq] = handled.failure
     for number in checkpoint.ended:
         step.claims.pop(number, None)
+    for seq, value, members in checkpoint.values:
+        if seq in step.units and step.units[seq].value is None:
+            step.units[seq] = replace(step.units[seq], value=value, members=members)
     for seq, index in checkpoint.moves:
         _move(step, seq, index)
     if checkpoint.counts is not None:

@@ -75,7 +75,7 @@ class Readers:
         session: _Session | None = getattr(self._own, "session", None)
         if session is None:
             try:
-                session = _Session(_connect(self._path))
+                session = _Session(_only_reading(self._path))
             except apsw.Error as error:
                 raise explain(error, self._path) from error
             with self._guard:
@@ -84,9 +84,15 @@ class Readers:
         return session
 
 
-def _connect(path: str) -> apsw.Connection:
+def connect(path: str) -> apsw.Connection:
+    """A connection that is meant for reading (and for temporary tables of its own)."""
     # Not opened read-only: a read-only connection cannot recover a log, nor clean up as the last one that is closed.
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
     connection.set_busy_timeout(BUSY_MS)
+    return connection
+
+
+def _only_reading(path: str) -> apsw.Connection:
+    connection = connect(path)
     connection.execute("pragma query_only = 1")
     return connection

@@ -73,6 +73,9 @@ def _record(connection: apsw.Connection, checkpoint: Checkpoint) -> None:
         connection.executemany(statement("unit_handled"), handled)
     if checkpoint.ended:
         connection.executemany(statement("claim_end"), [(step, claim) for claim in checkpoint.ended])
+    if checkpoint.values:
+        values = [(first | seq, value, members) for seq, value, members in checkpoint.values]
+        connection.executemany(statement("unit_value"), values)
     if checkpoint.moves:
         moves = [(first | seq, index, reading) for seq, index in checkpoint.moves]
         connection.executemany(statement("unit_move"), moves)

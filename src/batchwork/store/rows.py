@@ -282,6 +282,7 @@ def washed(checkpoint: Checkpoint) -> Checkpoint:
         ],
         attempts=[replace(attempt, worker=wash(attempt.worker)) for attempt in checkpoint.attempts],
         logs=[LogRecord(log.seq, log.attempt, wash(log.text)) for log in checkpoint.logs],
+        values=[(seq, _wash_or_none(value), _wash_or_none(members)) for seq, value, members in checkpoint.values],
     )
 
 

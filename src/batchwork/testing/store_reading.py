@@ -16,6 +16,7 @@ from batchwork.model import (
     Sample,
     StepStatus,
     Successes,
+    UnitRecord,
 )
 from batchwork.testing.store_case import (
     BROKE,
@@ -95,6 +96,31 @@ class StoreReading(StoreCase):
             assert (found.status, found.attempts, found.base, found.doubts) == (FAILED, 2, 1, 1)
             store.update_step(step, status=StepStatus.SUCCEEDED)
             assert store.match(step, ["k9"])["k9"].seq == 9
+
+    def test_batches_are_found_by_the_keys_of_their_members_also_when_recorded_later(self) -> None:
+        with self._open() as (store, step):
+            rows = Successes(
+                1, 1, "w", [0, 1], [0, 1], ["b0", "b1"], ["[1,2]", "[3]"], ["1", "2"], [1, 1], ['["1","2"]', '["3"]']
+            )
+            commit(store, Checkpoint(step, successes=[rows]))
+            assert {key: batch.seq for key, batch in store.members(step, ["2", "3", "9"]).items()} == {"2": 0, "3": 1}
+            later = [UnitRecord(seq, seq, f"b{seq}", PENDING, 1, "[4]", members='["4","3"]') for seq in (7, 3)]
+            commit(store, Checkpoint(step, records=later))
+            assert {key: batch.seq for key, batch in store.members(step, ["4", "3"]).items()} == {"4": 3, "3": 1}
+            store.reading(step)
+            commit(store, Checkpoint(step, moves=[(0, 0), (7, 1)]))
+            store.sweep(step, 0)
+            found = store.members(step, ["1", "4", "3"])
+            assert {key: batch.seq for key, batch in found.items()} == {"1": 0, "4": 7, "3": 7}
+            assert (found["4"].status, found["4"].attempts, found["4"].index) == (PENDING, 1, 1)
+
+    def test_a_value_can_be_given_to_a_unit_that_was_recorded_without(self) -> None:
+        with self._open() as (store, step):
+            bare = [UnitRecord(seq, seq, "b", FAILED, 0, failure=BROKE) for seq in (0, 1)]
+            commit(store, Checkpoint(step, records=bare, successes=[successes([2])]))
+            commit(store, Checkpoint(step, values=[(1, "[7]", '["7"]'), (2, "8", None)]))
+            assert store.values(step, [1, 2]) == ["[7]", '"v2"']
+            assert [view.record.members for view in store.units(step)] == [None, '["7"]', None]
 
     def test_values_are_given_in_the_order_that_was_asked(self) -> None:
         with self._open() as (store, step):
