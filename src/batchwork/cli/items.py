@@ -7,7 +7,17 @@ from collections.abc import Iterable, Iterator
 import click
 
 from batchwork.alike import Alike, group
-from batchwork.cli.look import Wanted, error_line, failures, looking, split_kind, the_steps, unit_json, units
+from batchwork.cli.look import (
+    Wanted,
+    error_line,
+    failures,
+    looking,
+    readable,
+    split_kind,
+    the_steps,
+    unit_json,
+    units,
+)
 from batchwork.cli.options import Command, json_option, run_argument, step_option, store_option
 from batchwork.cli.output import Output, note
 from batchwork.engine.finding import find_run
@@ -54,7 +64,7 @@ def _row(unit: UnitView) -> tuple[str, ...]:
         unit.status,
         str(record.attempts),
         duration(record.duration_us / 1e6) if record.duration_us else "",
-        error_line(record.failure) or record.result or record.note,
+        error_line(record.failure) or readable(record.result) or record.note,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from batchwork.cli.look import error_line, item_text, looking, the_steps, units_of_key
+from batchwork.cli.look import error_line, item_text, looking, readable, the_steps, units_of_key
 from batchwork.cli.options import Command, step_option, store_option
 from batchwork.cli.output import Output
 from batchwork.engine.finding import find_run
@@ -50,7 +50,7 @@ def _lines(store: Store, step: StepRecord, unit: UnitView) -> Iterator[str]:
     key = f", key {visible(record.key)}" if record.key else ""
     yield f"step {visible(step.name)}{where}{key}: {unit.status} after {plural(record.attempts, 'attempt')}"
     if record.key:
-        yield f"  item: {short(visible(item_text(unit)), 2000)}"
+        yield f"  item: {short(visible(readable(item_text(unit))), 2000)}"
     if record.started_ms:
         worker = f", on {visible(record.worker)}" if record.worker else ""
         yield f"  last attempt: {when(record.started_ms)}, took {duration(record.duration_us / 1e6)}{worker}"
@@ -64,7 +64,7 @@ def _lines(store: Store, step: StepRecord, unit: UnitView) -> Iterator[str]:
         yield from _attempt_lines(number, failed.get(number), logs.get(number, []))
     if record.failure is not None and record.attempts not in failed:
         yield f"  error: {visible(error_line(record.failure))}"
-    if record.result is not None:
+    if record.result is not None and record.attempts not in failed:
         yield "  result:"
         yield from _result_lines(record.result)
 
@@ -94,7 +94,7 @@ def _result_lines(text: str) -> Iterator[str]:
                 yield f"    {name}:"
                 yield from _indented(str(value[name]))
         return
-    yield f"    {visible(text)}"
+    yield f"    {visible(readable(text))}"
 
 
 def _indented(text: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Literal
 from batchwork.cli.output import note
 from batchwork.cli.where import place
 from batchwork.errors import UsageError
-from batchwork.jsontext import default_key, encode
+from batchwork.jsontext import decode, default_key, encode
 from batchwork.model import Failure, RunRecord, StepRecord, UnitStatus
 from batchwork.ports.store import Store, UnitView
 from batchwork.report import error_json
@@ -73,6 +73,13 @@ def item_text(unit: UnitView) -> str:
     if record.value is not None:
         return record.value
     return record.key or "null"
+
+
+def readable(text: str | None) -> str:
+    """A JSON text with its letters as letters, for people; empty for None."""
+    if text is None or "\\u" not in text:
+        return text or ""
+    return encode(decode(text))
 
 
 def unit_json(unit: UnitView) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import click
@@ -13,6 +14,7 @@ from batchwork.cli.reading import read_plan, remarks, workflow_arguments
 from batchwork.jsontext import encode
 from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan, TaskPlan, Threshold
 from batchwork.retry import RetryPolicy
+from batchwork.secrets import cleaner
 from batchwork.template import Template, Value
 from batchwork.wording import duration, number, plural, short, visible
 
@@ -41,7 +43,11 @@ def show_plan(plan: Plan) -> None:
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """A plan in words."""
+    """A plan in words, without its secrets, whatever they came in by."""
+    return map(cleaner(plan.secrets, os.environ), _all_lines(plan))
+
+
+def _all_lines(plan: Plan) -> Iterator[str]:
     yield f"{visible(plan.name)}  ({visible(plan.file)})"
     if plan.description:
         yield f"  {short(visible(plan.description), WIDE)}"
@@ -73,7 +79,10 @@ def _step_lines(place: int, step: StepPlan, seen: Preview | None) -> Iterator[st
         facts.append(("on error", "continue" if step.on_error == "continue" else step.on_error.type))
     if step.outputs:
         facts.append(("gives", step.outputs))
-    facts += [(name, text) for name, text in _task_facts(step.task)]
+    facts += _task_facts(step.task)
+    for task in (step.task, step.batch.on_item_error if step.batch is not None else None, step.on_error):
+        if isinstance(task, TaskPlan) and task.type == "shell":
+            facts += _pasted(task)
     for name, text in facts:
         yield f"   {name.ljust(13)} {text}"
     if seen is not None:
@@ -141,6 +150,19 @@ def _task_facts(task: TaskPlan) -> Iterator[tuple[str, str]]:
         yield name, lines[0]
         for line in lines[1:]:
             yield "", line
+
+
+def _pasted(task: TaskPlan) -> Iterator[tuple[str, str]]:
+    """The values that a command gets in its text, where all others are bound to variables."""
+    from batchwork.tasks.shell import pasted
+
+    for expression in pasted(task.fields):
+        how = (
+            "as words of their own, each quoted for the shell"
+            if expression.mark == "args"
+            else "as it is: what it holds becomes part of the command"
+        )
+        yield "pasted", f"{{{{ {visible(expression.source.strip())} }}}}, line {expression.place.line}: {how}"
 
 
 def _field(value: object) -> str:

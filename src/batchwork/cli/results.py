@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import click
 
-from batchwork.cli.look import error_line, looking, the_steps, units
+from batchwork.cli.look import error_line, looking, readable, the_steps, units
 from batchwork.cli.options import Command, run_argument, step_option, store_option
 from batchwork.cli.output import Output, note
 from batchwork.engine.finding import find_run
@@ -71,7 +71,7 @@ def _jsonl(unit: UnitView) -> str:
 
 def _row(unit: UnitView) -> tuple[str, str, str, str]:
     record = unit.record
-    return str(record.index), record.key, unit.status, record.result or error_line(record.failure)
+    return str(record.index), record.key, unit.status, error_line(record.failure) or readable(record.result)
 
 
 def _to_file(path: str, lines: Iterator[str]) -> None:

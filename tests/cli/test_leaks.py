@@ -1,0 +1,326 @@
+"""Secrets at the level of the real command: nowhere in the state folder, on the terminal or in an argument list, whatever a task does with them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from subprocess import CompletedProcess
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+Command = Callable[..., "CompletedProcess[str]"]
+
+TOKEN = "cnry\"7/+ü&<Zq9x'PPp-" + "Long" * 20
+SET = {"MY_TOKEN": TOKEN}
+
+FLOW = r"""
+name: leaky
+secrets: [MY_TOKEN]
+params: {given: none, url: none}
+env: {COPY: "x{{ env.MY_TOKEN }}"}
+steps:
+  - name: commands
+    task: batch
+    inputs:
+      items: [plain, b64, b64a, b64b, wrapped, url, json, hex, od, split, errors, fail, cut]
+      max_parallel: 4
+      continue_on_error: true
+      retry: {max_attempts: 2}
+      on_item_error: {task: shell, inputs: {command: 'echo "{{ error }} $MY_TOKEN" >&2; exit 1'}}
+      task:
+        type: shell
+        capture_limit: 4000
+        command: |
+          python3 - {{ item }} <<'END'
+          import base64, json, os, sys, time, urllib.parse
+          kind, t = sys.argv[1], os.environ["MY_TOKEN"]
+          b = t.encode()
+          if kind == "plain": print(t, repr(t), ascii(t), repr(b))
+          if kind == "b64": print(base64.b64encode(b).decode())
+          if kind == "b64a": print(base64.b64encode(b"a" + b + b"zz").decode())
+          if kind == "b64b": print(base64.b64encode(b"ab" + b + b"zz").decode())
+          if kind == "wrapped": print(base64.encodebytes(b"user:" + b).decode())
+          if kind == "url": print(urllib.parse.quote(t, safe=""), urllib.parse.quote_plus(t))
+          if kind == "json": print(json.dumps({"t": t}), json.dumps(json.dumps([t])))
+          if kind == "hex": print(b.hex(), b.hex().upper())
+          if kind == "od": print(b.hex(" "))
+          if kind == "split":
+              for c in t: sys.stdout.write(c); sys.stdout.flush(); time.sleep(0.001)
+          if kind == "errors": print(t, file=sys.stderr)
+          if kind == "fail": sys.exit("bad " + t)
+          if kind == "cut": print("y" * 1970 + t + "y" * 4000 + t + "z" * 1950)
+          END
+  - name: code
+    task: batch
+    inputs:
+      items: [result, raise, chained, print, key, late]
+      continue_on_error: true
+      on_item_error: {task: echo, inputs: {message: "{{ env[env.MY_TOKEN] }}"}}
+      task:
+        type: python
+        code: |
+          import os, sys
+          t = env["MY_TOKEN"]
+          if item == "result": return [t, {"a": t.encode().hex()}]
+          if item == "raise": raise ValueError("bad " + t)
+          if item == "late": raise ValueError("y" * 3990 + t)
+          if item == "chained":
+              try:
+                  raise KeyError(t)
+              except KeyError as x:
+                  raise RuntimeError({"t": t.encode()}) from x
+          if item == "print": print(t); print(t, file=sys.stderr); os.system('echo "sub $MY_TOKEN"')
+          if item == "key": return {t: 1}
+  - name: items
+    task: batch
+    inputs:
+      items: ["{{ env.MY_TOKEN }}", "a{{ env.MY_TOKEN }}b", "{{ params.given }}", "{{ params.url }}"]
+      continue_on_error: true
+      task: {type: shell, command: "echo {{ item }} {{ env.COPY }}; cat; sleep 0.1; exit 1", stdin: "{{ item }}"}
+  - name: argv
+    task: batch
+    inputs:
+      items: ["{{ env.MY_TOKEN }}"]
+      continue_on_error: true
+      task: {type: shell, argv: [sleep, "{{ item }}"]}
+  - name: keyed
+    task: batch
+    inputs:
+      items: [1, 2]
+      key: "k{{ item }}{{ env.MY_TOKEN }}"
+      task: {type: echo, inputs: {message: "m {{ item }} {{ env.MY_TOKEN }}"}}
+  - name: choice
+    task: echo
+    on_error: continue
+    when: "{{ env.MY_TOKEN }}"
+    inputs: {message: x}
+  - name: source
+    task: echo
+    on_error: continue
+    for_each: $(echo "e $MY_TOKEN" >&2; exit 4)
+    inputs: {message: x}
+  - name: requests
+    task: batch
+    on_error: continue
+    inputs:
+      items: [1]
+      continue_on_error: true
+      task:
+        type: http_request
+        url: "http://user:{{ env.MY_TOKEN }}@127.0.0.1:9/x"
+        headers: {X-Token: "{{ 'a' if item else env.MY_TOKEN }}"}
+        params: {token: "{{ env.MY_TOKEN }}"}
+  - name: last
+    task: shell
+    inputs: {command: 'echo "$MY_TOKEN" >&2; exit 9'}
+    on_error: {task: echo, inputs: {message: "{{ env[env.MY_TOKEN] }}"}}
+finally:
+  - name: end
+    task: echo
+    inputs: {message: "{{ env.MY_TOKEN }}"}
+notify:
+  - {on: [finished], command: 'echo "n $MY_TOKEN" >&2; exit 1'}
+"""
+
+
+def forms(secret: str) -> Iterator[bytes]:
+    octets = secret.encode()
+    for text in (
+        secret,
+        quote(secret, safe=""),
+        quote_plus(secret),
+        json.dumps(secret)[1:-1],
+        json.dumps(json.dumps(secret))[3:-3],
+        repr(secret)[1:-1],
+        ascii(secret)[1:-1],
+        repr(octets)[2:-1],
+        octets.hex(),
+        octets.hex().upper(),
+        secret[:9],
+        secret[-30:],
+    ):
+        yield text.encode()
+    for before in range(3):
+        padded = bytes(before) + octets
+        yield base64.b64encode(padded)[-(-before * 8 // 6) : len(padded) * 8 // 6]
+
+
+def places(octets: bytes) -> list[bytes]:
+    """Where a secret stands in what was written, also where white space breaks it up."""
+    joined = b"".join(octets.replace(b"\\n", b"").split())
+    return [form for form in forms(TOKEN) if form in octets or form in joined]
+
+
+@contextmanager
+def watched_arguments() -> Iterator[list[bytes]]:
+    """The argument lists with the secret in them that are seen meanwhile."""
+    seen: list[bytes] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.002):
+            for entry in os.listdir("/proc"):
+                if entry.isdigit() and int(entry) != os.getpid():
+                    try:
+                        arguments = Path(f"/proc/{entry}/cmdline").read_bytes()
+                    except OSError:
+                        continue
+                    if places(arguments):
+                        seen.append(arguments)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
+def cells(database: Path) -> Iterator[bytes]:
+    with closing(sqlite3.connect(database)) as connection:
+        tables = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
+        for table in tables:
+            for row in connection.execute(f'select * from "{table}"'):
+                for cell in row:
+                    yield cell if isinstance(cell, bytes) else str(cell).encode("utf-8", "surrogatepass")
+
+
+def test_a_secret_is_seen_nowhere(batchwork: Command, work: Path) -> None:
+    (work / "w.yaml").write_text(FLOW)
+    (work / "given.json").write_text(json.dumps({"given": TOKEN, "url": f"postgres://me:{TOKEN}@host/db"}))
+    with watched_arguments() as seen:
+        shown = [
+            batchwork(*words, expect=None, env=SET)
+            for words in (
+                ("validate", "w.yaml"),
+                ("plan", "w.yaml"),
+                ("run", "w.yaml", "--params-file", "given.json"),
+                ("status",),
+                ("items",),
+                ("items", "--json"),
+                ("errors",),
+                ("errors", "--json"),
+                ("results", "--format", "jsonl"),
+                ("logs", "fail"),
+                ("logs", "print"),
+                ("logs", "raise"),
+                ("resume", "--plan"),
+            )
+        ]
+    assert not seen
+    for done in shown:
+        assert "Traceback (most recent call last)" not in done.stderr
+        assert not places(f"{done.stdout}\n{done.stderr}".encode())
+    for path in (work / ".batchwork").rglob("*"):
+        if path.is_file():
+            assert not places(path.read_bytes()), path
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert not any(map(places, cells(work / ".batchwork" / "state.db")))
+    units = [json.loads(line) for line in shown[5].stdout.splitlines()]
+    told = {(unit["step"], unit["item"]): unit for unit in units if not isinstance(unit["item"], list)}
+    assert told["commands", "plain"]["result"]["stdout"].startswith("*** ")
+    assert told["commands", "split"]["result"]["stdout"] == "***"
+    assert told["commands", "cut"]["result"]["stdout"].startswith("y" * 1970 + "***\n… ")
+    assert told["code", "result"]["result"] == ["***", {"a": "***"}]
+    assert told["argv", "***"]["error"]["type"] == "refused"
+    assert (len(units), sum(unit["step"] == "commands" for unit in units)) == (13 + 6 + 4 + 1 + 2 + 1 + 2, 13)
+
+
+def test_a_parameter_that_is_a_secret_is_not_shown_by_plan(batchwork: Command, work: Path) -> None:
+    (work / "w.yaml").write_text(FLOW)
+    (work / "given.json").write_text(json.dumps({"given": TOKEN, "url": f"postgres://me:{TOKEN}@host/db"}))
+    done = batchwork("plan", "w.yaml", "--params-file", "given.json", env=SET)
+    assert not places(f"{done.stdout}\n{done.stderr}".encode())
+    assert 'given = "***"' in done.stdout and "postgres://me:***@host/db" in done.stdout
+
+
+def test_a_wrong_setting_does_not_tell_the_secret(batchwork: Command, work: Path) -> None:
+    (work / "w.yaml").write_text("""
+secrets: [MY_TOKEN]
+params: {n: {type: integer, default: 1}}
+steps:
+  - name: a
+    task: batch
+    timeout: "{{ env.MY_TOKEN }}"
+    inputs: {items: [1], batch_size: "{{ env.MY_TOKEN }}", task: {type: echo, message: x}}
+""")
+    (work / "given.json").write_text(json.dumps({"n": TOKEN}))
+    for words in (("validate", "w.yaml"), ("run", "w.yaml"), ("run", "w.yaml", "--params-file", "given.json")):
+        done = batchwork(*words, expect=2, env=SET)
+        assert not places(f"{done.stdout}\n{done.stderr}".encode())
+        assert "but it is the text '***…'" in done.stderr  # it is too long to be shown whole
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        'shell, inputs: {argv: [echo, "{{ env.MY_TOKEN }}"]}',
+        'shell, inputs: {argv: [echo, "{{ env.COPY }}"]}',
+        'shell, inputs: {argv: [echo, "{{ env[params.p] }}"]}',
+        'shell, inputs: {command: "echo {{ env.MY_TOKEN | raw }}"}',
+        'shell, inputs: {command: "echo {{ [env.MY_TOKEN] | args }}"}',
+        'shell, inputs: {command: "true", shell: "bash {{ env.COPY }}"}',
+        'echo, for_each: "$(echo {{ env.COPY }})", inputs: {message: x}',
+        'echo, inputs: {message: x}, on_error: {task: shell, argv: [echo, "{{ env.MY_TOKEN }}"]}',
+    ],
+)
+def test_secrets_in_argument_lists_are_refused_beforehand(task: str, batchwork: Command, work: Path) -> None:
+    (work / "w.yaml").write_text(
+        'secrets: [MY_TOKEN]\nparams: {p: x}\nenv: {COPY: "{{ env.MY_TOKEN }}"}\n'
+        f"steps:\n  - {{name: a, task: {task}}}\n"
+    )
+    done = batchwork("validate", "w.yaml", expect=2)
+    assert "w.yaml:5:" in done.stderr
+    assert "the secret `MY_TOKEN` would stand in an argument list" in done.stderr
+
+
+def test_secrets_that_came_as_data_are_kept_out_of_argument_lists(batchwork: Command, work: Path) -> None:
+    (work / "w.yaml").write_text("""
+secrets: [MY_TOKEN]
+params: {p: x}
+steps:
+  - {name: a, task: shell, on_error: continue, inputs: {command: "echo {{ params.p | raw }}"}}
+  - {name: b, task: echo, on_error: continue, for_each: "$(echo {{ params.p }})", inputs: {message: x}}
+""")
+    (work / "given.json").write_text(json.dumps({"p": TOKEN}))
+    end = json.loads(batchwork("run", "w.yaml", "--params-file", "given.json", "--json", expect=3, env=SET).stdout)
+    for step in ("a", "b"):
+        assert "the secret `MY_TOKEN` would stand in an argument list" in end["steps"][step]["error"]["message"]
+
+
+def test_secrets_that_are_too_short_are_warned_of_once(batchwork: Command, work: Path) -> None:
+    (work / "w.yaml").write_text(
+        "secrets: [MY_TOKEN]\nsteps: [{name: a, task: shell, inputs: {command: 'echo $MY_TOKEN banana'}}]\n"
+    )
+    for words in (("validate", "w.yaml"), ("run", "w.yaml")):
+        done = batchwork(*words, env={"MY_TOKEN": "an"})
+        assert done.stderr.count("the secret `MY_TOKEN` is too short to be masked") == 1
+    assert json.loads(batchwork("items", "--json").stdout)["result"]["stdout"] == "an banana\n"
+
+
+def test_plan_says_what_is_pasted(batchwork: Command, work: Path) -> None:
+    (work / "w.yaml").write_text("""
+params: {xs: [a, b]}
+steps:
+  - name: a
+    task: batch
+    inputs:
+      items: [x]
+      on_item_error: {task: shell, inputs: {command: "echo {{ error.message | raw }}"}}
+      task: {type: shell, command: "cat -- {{ params.xs | args }} {{ item }} | {{ item | raw }}"}
+""")
+    out = batchwork("plan", "w.yaml").stdout
+    pasted = [line.split(None, 1)[1] for line in out.splitlines() if line.split()[:1] == ["pasted"]]
+    assert pasted == [
+        "{{ params.xs | args }}, line 9: as words of their own, each quoted for the shell",
+        "{{ item | raw }}, line 9: as it is: what it holds becomes part of the command",
+        "{{ error.message | raw }}, line 8: as it is: what it holds becomes part of the command",
+    ]
