@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 
 LIMIT = 1 << 20
@@ -51,10 +50,12 @@ def shown(log: object, clean: Clean) -> str:
 
 
 def _open() -> int:
-    folder = tempfile.gettempdir()
     try:
+        folder = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108  the file has no name that others could take
         return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except (AttributeError, OSError):  # not every file system can
+        import tempfile
+
         descriptor, path = tempfile.mkstemp(prefix="batchwork")
         os.close(descriptor)
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-import tempfile
 from collections.abc import Iterator
 from typing import NamedTuple
+
+from batchwork.executors.nameless import nameless_file
 
 RECALL = struct.Struct("@Q")
 CALL = struct.Struct("@Q")
@@ -39,7 +40,7 @@ class WorkerMemory:
     """Shared memory without a name: it is gone with the two processes."""
 
     def __init__(self) -> None:
-        self.descriptor = _anonymous_file("batchwork")
+        self.descriptor = nameless_file("batchwork")
         os.ftruncate(self.descriptor, SIZE)
         self._map = mmap.mmap(self.descriptor, SIZE)
         UNIT.pack_into(self._map, UNIT_AT, -1, 0.0, 0, RECORDS_AT)
@@ -74,12 +75,3 @@ def _parsed(text: str) -> Iterator[Record]:
         elif kind in {"D", "F", "C"}:
             yield Record(kind, int(offset), int(first), rest, log)
             log = None
-
-
-def _anonymous_file(name: str) -> int:
-    try:
-        return os.memfd_create(name)
-    except (AttributeError, OSError):  # not Linux
-        descriptor, path = tempfile.mkstemp(prefix=name)
-        os.unlink(path)
-        return descriptor

@@ -8,7 +8,6 @@ import mmap
 import os
 import struct
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from batchwork import proctree
 from batchwork.clock import Clock
 from batchwork.errors import WorkerError
 from batchwork.executors.link import Link, Links
+from batchwork.executors.nameless import nameless_file
 from batchwork.jsontext import Json
 from batchwork.model import Call, Failure, Report
 from batchwork.ports import Program, Staffing
@@ -198,19 +198,20 @@ class ReactorExecutor:
             self._send(call)
 
     def _make_link(self) -> Link:
-        with tempfile.TemporaryFile() as shared:
-            shared.write(bytes(_COUNT.size))
-            shared.flush()
-            number = str(shared.fileno())
-            self._counter = mmap.mmap(shared.fileno(), _COUNT.size)
+        counter = nameless_file("batchwork-counter")
+        try:
+            os.ftruncate(counter, _COUNT.size)
+            self._counter = mmap.mmap(counter, _COUNT.size)
             program = [sys.executable, "-P", "-m", "batchwork.worker.reactor"]
             return Link(
-                lambda read, write: [*program, str(read), str(write), number],
+                lambda read, write: [*program, str(read), str(write), str(counter)],
                 environ=os.environ,
                 cwd=self._staffing.cwd,
                 cookie=self._staffing.cookie,
-                inherit=(shared.fileno(),),
+                inherit=(counter,),
             )
+        finally:
+            os.close(counter)
 
     def _not_started(self, error: OSError) -> None:
         """Try again for a while where the system only lacks room."""
