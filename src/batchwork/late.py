@@ -11,6 +11,7 @@ that these packages take to import; they behave the same.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-_PUT_OFF = ("inspect", "locale", "textwrap", "msgspec.inspect")
+_PUT_OFF = ("inspect", "platform", "textwrap", "msgspec.inspect")
 _ABSENT = ("typing_extensions",)
 
 
@@ -66,6 +67,14 @@ def cleandoc(text: str) -> str:
     return "\n".join(lines)
 
 
+def system() -> str:
+    """As `platform.system`, which uuid asks when it is imported."""
+    return os.uname().sysname
+
+
+_OWN = (("inspect", cleandoc), ("platform", system))
+
+
 class _Patterns(ModuleType):
     """Stands for `re`: all is as there, but `compile` compiles later."""
 
@@ -75,11 +84,19 @@ class _Patterns(ModuleType):
 
 @contextmanager
 def late_imports() -> Iterator[None]:
-    """What is imported in here gets the stand-ins; afterwards the real modules are where they belong."""
+    """What is imported in here gets the stand-ins; afterwards the real modules are where they belong.
+
+    Where there are other threads, nothing is put off: they might import at the same time, and find the stand-ins.
+    """
+    threading = sys.modules.get("threading")
+    if threading is not None and threading.active_count() > 1:
+        yield
+        return
     stand_ins: dict[str, ModuleType | None] = {"re": _Patterns("re")}
     stand_ins |= {name: _Module(name) for name in _PUT_OFF if name not in sys.modules}
-    if inspect := stand_ins.get("inspect"):
-        inspect.cleandoc = cleandoc  # type: ignore[attr-defined]
+    for name, function in _OWN:
+        if stand_in := stand_ins.get(name):
+            setattr(stand_in, function.__name__, function)
     stand_ins |= dict.fromkeys((name for name in _ABSENT if name not in sys.modules), None)
     # None is how Python is told that there is no such module
     sys.modules.update(stand_ins)  # type: ignore[arg-type]

@@ -13,16 +13,13 @@ import itertools
 import os
 import selectors
 import signal
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self, TypeAlias
 
 from batchwork import proctree
 from batchwork.faults import fault
-from batchwork.late import late_imports
 from batchwork.worker.frames import FrameReader, frame
-
-with late_imports():
-    import subprocess
 
 Command: TypeAlias = Callable[[int, int], Sequence[str]]
 """The argument list, made from the worker's own numbers of the pipe that it reads and the pipe that it writes."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from batchwork.errors import Place, Problem
-from batchwork.plan.each import takes_batch
 from batchwork.plan.items import plan_items
 from batchwork.plan.knowns import ITEM_NAMES, RESERVED, Knowns
 from batchwork.plan.model import BatchPlan, Rate, TaskPlan, Threshold
@@ -86,6 +85,8 @@ def _each(spec: BatchSpec, task: TaskPlan | None, size: int, knowns: Knowns) -> 
     text = getattr(code, "json", None)
     if size <= 1 or code is None or not isinstance(text, str):
         return "item", False
+    from batchwork.plan.each import takes_batch
+
     names = {"item", *filter(None, [spec.arg_name])}
     line = takes_batch(text, names)
     if line is None:
