@@ -214,8 +214,7 @@ class Coordinator:
             message = f"{error.message} ({error.hint})" if error.hint else error.message
             self._fail(Failure("source", message, retryable=False))
             return None
-        skipped = feed.deliver(self._draft, self._clock.now())
-        self._counts = self._counts.add(skipped=skipped)
+        self._counts = feed.deliver(self._draft, self._clock.now(), self._counts)
         if feed.ended():
             self._counts = feed.with_total(self._counts)
             self._draft.touch(self._clock.now(), 0)

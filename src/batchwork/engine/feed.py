@@ -12,10 +12,10 @@ from batchwork.engine.order import StepOrder
 from batchwork.engine.stream import Stream, open_stream
 from batchwork.engine.window import Piece
 from batchwork.jsontext import decode
-from batchwork.model import FINAL, Checkpoint, Counts, Units, UnitStatus
+from batchwork.model import FINAL, Counts, Units, UnitStatus
 from batchwork.ports import Store
 
-MOVES_MOST = 2_000
+CHANGES_MOST = 2_000
 STORE_PAGE = 1_000
 END: Final = object()
 
@@ -67,16 +67,20 @@ class Feed:
         self._rest = None
         return piece
 
-    def deliver(self, draft: Draft, now: float) -> int:
-        """Put the duplicates that reading skipped into the draft; how many there were that no earlier reading had."""
-        skipped = self._stream.skipped() if self._stream is not None else []
-        if self._merge is not None:
-            skipped = self._merge.new_only(skipped)
-        self._total += len(skipped)
+    def deliver(self, draft: Draft, now: float, counts: Counts) -> Counts:
+        """Put the duplicates that reading skipped, and no earlier one had, into the draft. The counters with what is found."""
+        merge = self._merge
+        if merge is not None:
+            skipped, merge.fresh = merge.fresh, []
+            back, merge.back = merge.back, Counts()
+            counts = counts.add(back.succeeded, back.failed, back.skipped)
+        else:
+            skipped = self._stream.skipped() if self._stream is not None else []
+            self._total += len(skipped)
         if skipped:
             draft.records.extend(skipped)
             draft.touch(now, len(skipped))
-        return len(skipped)
+        return counts.add(skipped=len(skipped))
 
     def recorded(self, draft: Draft) -> None:
         """What a draft holds is on disk now: duplicates of these units are found there."""
@@ -114,23 +118,20 @@ class Feed:
                 yield Piece(1, 0, units) if units is not None else None
         else:
             for piece in self._merge.pieces():
-                self._write_moves(MOVES_MOST)
+                self._write_changes(CHANGES_MOST)
                 yield piece
 
     def _finish(self) -> None:
         self.exhausted = True
         if self._merge is not None:
-            self._write_moves(1)
+            self._write_changes(1)
             self._merge.finish()
             self._total = self._merge.total
 
-    def _write_moves(self, least: int) -> None:
-        merge = self._merge
-        if merge is not None and len(merge.moves) >= least:
-            commit(self._store, Checkpoint(self._order.number, moves=merge.moves))
-            if self._stream is not None:
-                self._stream.release(merge.moved_keys)
-            merge.moves, merge.moved_keys = [], []
+    def _write_changes(self, least: int) -> None:
+        if self._merge is not None and self._merge.waiting >= least:
+            commit(self._store, self._merge.changes)
+            self._merge.written()
 
 
 def open_feed(order: StepOrder, store: Store, uses_batch: bool, wake: Callable[[], None], handles: bool) -> Feed:
@@ -142,7 +143,8 @@ def open_feed(order: StepOrder, store: Store, uses_batch: bool, wake: Callable[[
     if not order.resumed:
         stream.known = lambda keys: store.match(order.number, keys).keys()
         return Feed(order, store, start, stream, None)
-    merge = Merge(store, order.number, stream, start.doubts)
+    lacking = frozenset(record.seq for record in start.failed)
+    merge = Merge(store, order, stream, start.doubts, lacking)
     stream.known = merge.known
     return Feed(order, store, start, stream, merge)
 

@@ -36,7 +36,7 @@ class Stream:
     """Units of one reading, numbered by position. `known` says which keys of this reading are recorded (for duplicates)."""
 
     def __init__(self, order: StepOrder, batch: BatchPlan, uses_batch: bool, wake: Callable[[], None]) -> None:
-        self._order, self._batch, self._views = order, batch, uses_batch
+        self._order, self._batch, self.views = order, batch, uses_batch
         self.known: Known = _none
         self._skipped: list[UnitRecord] = []
         self._source = open_items(batch.items, order)
@@ -45,14 +45,14 @@ class Stream:
         if batch.key is not None or not self._reading.distinct:
             # Members of batches cannot be found in the store by their keys, so there the guard remembers by itself.
             self._guard = KeyGuard(batch.on_duplicate, self._recorded if batch.each == "item" else None)
-        self.length = self._units_in(self._reading.length)
+        self.items = self._reading.length
+        self.length = self._units_in(self.items)
         """Units, None while their number is not known."""
         self._ahead = _Ahead(self._pages(), wake) if _may_block(batch.items) else None
 
     def units(self) -> Iterator[Units | None]:
         """The units; None where there is nothing for now (`wake` is called when there is)."""
-        total = self._reading.length
-        grouping = Grouping(self._batch.each, self._batch.batch_size, views=self._views, total=total)
+        grouping = Grouping(self._batch.each, self._batch.batch_size, views=self.views, total=self.items)
         position = 0
         for page in self._available():
             if page is None:

@@ -1,0 +1,88 @@
+"""Batches of a source that has changed: recorded ones keep their members, the other items are grouped anew. What is run is merging.py's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+from batchwork.items.grouping import Grouping, Keyed
+from batchwork.model import FINAL, UnitRecord, Units, UnitStatus
+from batchwork.ports import Store
+
+GONE = "gone:"
+"""Note of a unit that an earlier reading had and the last one had not, with its former status."""
+
+Found: TypeAlias = "tuple[int, UnitRecord] | Units"
+"""A recorded batch with its position in this reading, or batches that were grouped anew (their numbers mean nothing)."""
+
+
+class Regrouping:
+    """Takes the batches of a reading apart and puts the items where they belong; holds less than one batch of them.
+
+    `index` is the position of the first batch, `reading` the number of this reading. A recorded batch is there if one of
+    its members is. One that is to run and whose value may hold a masked secret cannot be run as recorded (`secrets`:
+    there may be such): its items count as not recorded.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        step: int,
+        batch_size: int,
+        views: bool,
+        items: int | None,
+        index: int,
+        reading: int,
+        secrets: bool,
+    ) -> None:
+        self._store, self._step = store, step
+        self._first, self._reading, self._secrets = index, reading, secrets
+        self._grouping = Grouping("batch", batch_size, views=views, total=items)
+        self._grouping.batch = index
+        self.met: set[int] = set()
+        """Recorded batches that this reading has had, as long as the store does not know it."""
+
+    def add(self, units: Units) -> Iterator[Found]:
+        """What comes of these batches, in the order of the items."""
+        assert units.members is not None
+        keys = [key for members in units.members for key in members]
+        values = [value for batch in units.values for value in batch]  # type: ignore[union-attr]  # lists, all of them
+        recorded = self._store.members(self._step, keys)
+        others: list[int] = []
+        for offset, key in enumerate(keys):
+            record = recorded.get(key)
+            if record is None or not self._stays(record):
+                others.append(offset)
+                continue
+            if self._is_new(record):
+                yield from self._grouped(keys, values, others)
+                others = []
+                self.met.add(record.seq)
+                self._grouping.batch += 1
+                yield self._grouping.batch - 1, record
+        yield from self._grouped(keys, values, others)
+
+    def end(self) -> Units:
+        """The last batch that was grouped anew."""
+        return self._grouping.end()
+
+    def _grouped(self, keys: Sequence[str], values: Sequence[object], offsets: Sequence[int]) -> Iterator[Units]:
+        if offsets:
+            items = Keyed(offsets, [keys[at] for at in offsets], [values[at] for at in offsets])  # type: ignore[misc]
+            units = self._grouping.add(items)
+            if len(units):
+                yield units
+
+    def _is_new(self, record: UnitRecord) -> bool:
+        """Whether this reading has the batch for the first time."""
+        return record.seq >= self._first and record.reading != self._reading and record.seq not in self.met
+
+    def _stays(self, record: UnitRecord) -> bool:
+        return not (self._secrets and record.note) or status_now(record) in FINAL
+
+
+def status_now(record: UnitRecord) -> UnitStatus:
+    """The status of a known unit that the source has (again)."""
+    if record.note.startswith(GONE):
+        return UnitStatus(record.note.removeprefix(GONE))
+    return record.status

@@ -1,0 +1,129 @@
+"""Sources that change between the executions of a step, whatever the changes: nothing done is run again, nothing is lost, the sum holds."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from step_plans import batch_plan, step_plan, task_plan
+
+from batchwork.clock import SystemClock
+from batchwork.engine.control import Control
+from batchwork.engine.coordinator import Coordinator
+from batchwork.engine.order import StepEnd, StepOrder
+from batchwork.jsontext import Json, decode
+from batchwork.model import RunRecord, RunStatus, StepStatus
+from batchwork.ports import Setting, Store
+from batchwork.retry import RetryPolicy
+from batchwork.store import open_store
+from batchwork.template import Value
+from batchwork.testing.fakes import CallableTask, Collected, callable_executors
+
+ITEMS = st.lists(st.sampled_from("abcdefghij"), max_size=14)
+READINGS = st.lists(st.tuples(ITEMS, st.integers(0, 12)), min_size=1, max_size=4)
+
+
+class History:
+    """Executions of one step, one after another, each with its own source; the last one is not stopped."""
+
+    def __init__(self, store: Store, **batch: Any) -> None:
+        self.store, self.batch = store, batch
+        store.create_run(RunRecord("r1", "flow", "flow.yaml", "", "{}", "{}", RunStatus.RUNNING, 0), [("s", True)])
+        self.number = store.steps("r1")[0].number
+        self.done: Counter[str] = Counter()  # how often each item was in something that succeeded
+
+    def run(self, items: list[str], stop_after: int | None, resumed: bool) -> StepEnd:
+        control = Control(SystemClock())
+        calls = 0
+
+        def act(payload: dict[str, Any]) -> object:
+            nonlocal calls
+            calls += 1
+            if stop_after is not None and calls >= stop_after:
+                control.raise_to(1, "test")
+            item = payload["item"]
+            self.done.update(item if isinstance(item, list) else [item])
+            return item
+
+        if stop_after == 0:
+            control.raise_to(1, "at once")
+        plan = step_plan(
+            "s",
+            task=task_plan(CallableTask(act)),
+            batch=batch_plan(Value.constant(list[Json](items)), slots=1, parallel=False, **self.batch),
+            retry=RetryPolicy(),
+        )
+        setting = Setting("s", {}, frozenset(), {}, "/", "/", None)
+        order = StepOrder(plan, self.number, "r1", resumed, False, {}, setting, lambda query: "[]", "cookie", None, 2)
+        end = Coordinator(order, self.store, callable_executors, Collected(), SystemClock(), control).run()
+        rows = self.store.count(self.number)
+        if end.status is StepStatus.SUCCEEDED:
+            counted = (end.counts.succeeded, end.counts.failed, end.counts.skipped)
+            assert counted == (rows.succeeded, rows.failed, rows.skipped)
+            assert end.counts.pending == 0
+        return end
+
+    def present(self) -> list[Json]:
+        """Results of what is there, in order."""
+        return [None if text is None else decode(text) for text in self.store.results(self.number, 0, 1000)]
+
+    def go(self, readings: list[tuple[list[str], int]]) -> None:
+        for number, (items, stop_after) in enumerate(readings[:-1]):
+            self.run(items, stop_after, resumed=number > 0)
+        end = self.run(readings[-1][0], None, resumed=len(readings) > 1)
+        assert end.status is StepStatus.SUCCEEDED, end
+
+
+def history(folder: str, kind: str, **batch: Any) -> History:
+    return History(open_store("memory:" if kind == "memory" else str(Path(folder) / "s.db"), "fast"), **batch)
+
+
+KINDS = pytest.mark.parametrize(("kind", "examples"), [("memory", 150), ("sqlite", 15)])
+
+
+@KINDS
+def test_items(kind: str, examples: int):
+    @settings(max_examples=examples)
+    @given(READINGS, st.sampled_from(["keep", "skip"]), st.booleans())
+    def holds(readings: list[tuple[list[str], int]], on_duplicate: str, views: bool) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            told = history(folder, kind, on_duplicate=on_duplicate, batch_size=3 if views else 1)
+            told.go(readings)
+            last = readings[-1][0]
+            if on_duplicate == "keep":
+                assert told.present() == last
+            else:
+                assert [item for item in told.present() if item is not None] == list(dict.fromkeys(last))
+            most = max((items.count(item) for items, _ in readings for item in items), default=0)
+            assert all(count <= (most if on_duplicate == "keep" else 1) for count in told.done.values())
+            told.store.close()
+
+    holds()
+
+
+@KINDS
+def test_batches(kind: str, examples: int):
+    @settings(max_examples=examples)
+    @given(READINGS, st.sampled_from(["keep", "skip"]), st.integers(1, 4))
+    def holds(readings: list[tuple[list[str], int]], on_duplicate: str, size: int) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            told = history(folder, kind, on_duplicate=on_duplicate, each="batch", batch_size=size)
+            told.go(readings)
+            batches = told.present()
+            assert all(isinstance(batch, list) and 0 < len(batch) <= size for batch in batches)
+            there = Counter(item for batch in batches for item in batch)
+            last = readings[-1][0]
+            wanted = Counter(last) if on_duplicate == "keep" else Counter(set(last))
+            assert all(there[item] >= count for item, count in wanted.items()), "nothing is lost"
+            most = {item: max(items.count(item) for items, _ in readings) for item in there}
+            for item, count in told.done.items():
+                allowed = most.get(item, 99) if on_duplicate == "keep" else 1
+                assert count <= allowed, f"{item} was done {count} times"
+            told.store.close()
+
+    holds()
