@@ -75,11 +75,11 @@ def report_of(sent: Sent, body: bytes, worker: str, clean: Clean) -> Report:
 
 
 def _offsets(sent: Sent, ranges: Sequence[Sequence[int]]) -> Sequence[int]:
-    for start, last in ranges:
-        sent.mark(start, last + 1)
+    for start, stop in ranges:
+        sent.mark(start, stop)
     if len(ranges) == 1:
-        return range(ranges[0][0], ranges[0][1] + 1)
-    return [offset for start, last in ranges for offset in range(start, last + 1)]
+        return range(ranges[0][0], ranges[0][1])
+    return [offset for start, stop in ranges for offset in range(start, stop)]
 
 
 def _masked(results: list[str], joined: str, clean: Clean) -> list[str]:

@@ -18,7 +18,8 @@ From a worker:
 
 Header of O: {"id", "done": [[from, to], …], "us": [µs, one for each done], "failures": [[offset, {Failure fields}, µs], …],
 "cancelled": [offset, …], "returned": [offset, …], "logs": {"offset": text}}; all but `id` may be left out. Offsets count
-within the call. The results stand in the order of `done`. Each unit of a call is reported in exactly one frame.
+within the call, `to` being the first that is not meant. The results stand in the order of `done`. Each unit of a call is
+reported in exactly one frame.
 
 In a program, `"sequences": {NAME: {"step", "counts", "duration", "length"}}` stands for lazy results of earlier steps.
 """

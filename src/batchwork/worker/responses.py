@@ -65,7 +65,9 @@ def unexpected(response: Response, masks: Sequence[str], wall_s: float) -> Faile
     kept = {
         "status_code": response.status,
         "headers": headers,
-        "text": text[:_KEPT_MAX],
+        "text": text
+        if len(text) <= _KEPT_MAX
+        else f"{text[:_KEPT_MAX]}\n… {len(text) - _KEPT_MAX} characters left out …",
         "json": None,
         "elapsed": round(response.elapsed_s, 6),
     }

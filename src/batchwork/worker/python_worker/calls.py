@@ -77,14 +77,14 @@ class Outcomes:
         return text.encode("ascii")
 
     def _ranges(self, stop: int) -> list[tuple[int, int]]:
-        """[from, to] (`to` is in it) of what is done: all but the failures."""
+        """[from, to] (`to` is not in it) of what is done: all but the failures."""
         ranges, start = [], self.start
         for offset in sorted([offset for offset, _, _ in self.failures] + self.cancelled):
             if offset > start:
-                ranges.append((start, offset - 1))
+                ranges.append((start, offset))
             start = offset + 1
         if stop > start:
-            ranges.append((start, stop - 1))
+            ranges.append((start, stop))
         return ranges
 
 
