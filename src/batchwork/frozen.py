@@ -16,6 +16,7 @@ else:
     from operator import attrgetter
 
     _set = object.__setattr__
+    _SLOW_CALLS = 4  # most classes have few instances in a run, for which compiling a function does not pay
 
     def dataclass(*, slots: bool, frozen: bool = False, order: bool = False) -> Any:
         """As `dataclasses.dataclass`."""
@@ -66,7 +67,14 @@ else:
         return lambda value: tuple(getattr(value, name) for name in names)
 
     def _basics(fields: dict[str, Any], compared: Any) -> dict[str, Any]:
+        names = [name for name, field in fields.items() if field.init]
+        slow = _SLOW_CALLS
+
         def first_init(self: Any, *args: Any, **kwargs: Any) -> None:
+            nonlocal slow
+            slow -= 1
+            if slow >= 0 and _fill(self, fields, names, args, kwargs):
+                return
             kind = next(base for base in type(self).__mro__ if vars(base).get("__dataclass_fields__") is fields)
             kind.__init__ = made = _init(fields, hasattr(kind, "__post_init__"))
             made(self, *args, **kwargs)
@@ -79,6 +87,26 @@ else:
             return compared(self) == compared(other) if other.__class__ is self.__class__ else NotImplemented
 
         return {"__init__": first_init, "__repr__": show, "__eq__": equal}
+
+    def _fill(value: Any, fields: dict[str, Any], names: list[str], args: tuple[Any, ...], kwargs: Any) -> bool:
+        """What the real `__init__` does; False where it is to do it, because the arguments are wrong."""
+        given = dict(zip(names, args, strict=False))
+        if len(args) > len(names) or not kwargs.keys() <= set(names[len(args) :]):
+            return False
+        given |= kwargs
+        for name, field in fields.items():
+            if name not in given:
+                if field.default is not dataclasses.MISSING:
+                    given[name] = field.default
+                elif field.default_factory is not dataclasses.MISSING:
+                    given[name] = field.default_factory()
+                elif field.init:
+                    return False
+        for name, content in given.items():
+            _set(value, name, content)
+        if hasattr(value, "__post_init__"):
+            value.__post_init__()
+        return True
 
     def _init(fields: dict[str, Any], post: bool) -> Any:
         """The real `__init__`, compiled. Names of fields come from the source of classes, never from outside."""
