@@ -1,8 +1,9 @@
 """What must not be seen in logs, errors, results and the store, and taking it out of texts. Pure; nothing is looked up here.
 
 Secrets are found in the forms in which tools print them: plain, URL-encoded, escaped for JSON, Python, shells or HTML, in
-base64 at each of the three alignments, in hexadecimal. Passwords in URLs and `Authorization` headers are masked whether
-or not they are declared.
+base64 at each of the three alignments, in hexadecimal; these two also where white space breaks them up (`base64` begins a
+new line after 76 characters), and all of them where a part is left of a text that was cut. Passwords in URLs and
+`Authorization` headers are masked whether or not they are declared.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from batchwork import jsontext
 from batchwork.jsontext import Json
@@ -23,6 +25,11 @@ SHORTEST = 4
 
 _SHORTEST_FORM = 5
 _SHORTEST_LINE = 8
+_SHORTEST_PART = 4
+_SHORTEST_CODED = 12
+_CUTS_MAX = 100
+_SPACE = r"(?:\s|\\+[nrt]){0,8}+"  # as it is, or in a JSON text
+_cut = pattern(r"(?:\s|\\n)?(?:…|\\u2026)(?: [\d,]+ (?:bytes|characters) left out (?:…|\\u2026))?(?:\s|\\n)?")
 
 # Both begin at a rare text and have bounded repeats, so that they are linear on any text.
 _url_password = pattern(r"(://[^\s/?#@:\"'<>\\]{0,256}):([^\s/\"'<>]{1,1024})@")
@@ -36,28 +43,45 @@ _authorization = pattern(
 class Masker:
     """Takes secrets out of texts. `too_short` are the names of those that cannot be masked."""
 
-    __slots__ = ("_forms", "too_short")
+    __slots__ = ("_broken", "_coded", "_forms", "too_short")
 
     def __init__(self, secrets: Mapping[str, str], further: Iterable[str] = ()) -> None:
         """`secrets` are values by name; `further` values have no name (passwords of URLs)."""
         self.too_short = tuple(name for name, value in secrets.items() if len(value.strip()) < SHORTEST)
-        forms: set[str] = set()
-        for value in (*secrets.values(), *further):
-            if len(value.strip()) >= SHORTEST:
-                forms.update(_forms_of(value))
+        values = [value for value in (*secrets.values(), *further) if len(value.strip()) >= SHORTEST]
+        forms = {form for value in values for form in _forms_of(value)}
         self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
+        coded = {form for value in values for form in _coded(value.strip())}
+        self._coded = tuple(sorted(form for form in coded if len(form) >= _SHORTEST_CODED))
+        self._broken: re.Pattern[str] | None = None
 
     def __call__(self, text: str) -> str:
         """The text with every secret replaced by `***`; JSON stays JSON."""
-        cleaned = text
-        for form in self._forms:
-            if form in cleaned:
-                cleaned = cleaned.replace(form, MASK)
-        if "://" in cleaned and "@" in cleaned:
-            cleaned = _url_password.sub(rf"\1:{MASK}@", cleaned)
-        if "uthorization" in cleaned or "UTHORIZATION" in cleaned:
-            cleaned = _authorization.sub(rf"\1{MASK}", cleaned)
+        cleaned = self._in_text(text)
         return cleaned if cleaned is text or cleaned == text else self._still_json(text, cleaned)
+
+    def _in_text(self, text: str) -> str:
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, MASK)
+        if self._coded and len(text) > _SHORTEST_CODED:
+            text = self._without_broken(text)
+        if self._forms and ("…" in text or "\\u2026" in text):
+            text = _without_parts(text, self._forms)
+        if "://" in text and "@" in text:
+            text = _url_password.sub(rf"\1:{MASK}@", text)
+        if "uthorization" in text or "UTHORIZATION" in text:
+            text = _authorization.sub(rf"\1{MASK}", text)
+        return text
+
+    def _without_broken(self, text: str) -> str:
+        """The text without coded secrets that white space breaks up. Looking for them is quick, finding them is not."""
+        joined = "".join(text.replace("\\n", "").split()).replace("\\", "")
+        if len(joined) == len(text) or not any(form in joined for form in self._coded):
+            return text
+        if self._broken is None:
+            self._broken = re.compile("|".join(_SPACE.join(map(re.escape, form)) for form in self._coded))
+        return self._broken.sub(MASK, text)
 
     def _still_json(self, text: str, cleaned: str) -> str:
         """A secret such as `1234` may have been part of a number: what was JSON is then masked value by value."""
@@ -77,13 +101,6 @@ class Masker:
         number = jsontext.encode(value)
         return value if self._in_text(number) == number else MASK
 
-    def _in_text(self, text: str) -> str:
-        for form in self._forms:
-            if form in text:
-                text = text.replace(form, MASK)
-        text = _url_password.sub(rf"\1:{MASK}@", text)
-        return _authorization.sub(rf"\1{MASK}", text)
-
 
 def cleaner(names: Iterable[str], environ: Mapping[str, str]) -> Callable[[str], str]:
     """What masks the secrets of these names, and the passwords of URLs in the environment."""
@@ -93,6 +110,11 @@ def cleaner(names: Iterable[str], environ: Mapping[str, str]) -> Callable[[str],
 def too_short(names: Iterable[str], environ: Mapping[str, str]) -> list[str]:
     """The names of the secrets that are too short to be masked."""
     return [name for name in names if environ.get(name) and len(environ[name].strip()) < SHORTEST]
+
+
+def unmistakable(names: Iterable[str], environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The secrets, by name, that are long enough not to be found in a text by chance."""
+    return [(name, environ[name]) for name in names if len(environ.get(name, "").strip()) >= _SHORTEST_LINE]
 
 
 def url_passwords(texts: Iterable[str]) -> list[str]:
@@ -105,6 +127,50 @@ def url_passwords(texts: Iterable[str]) -> list[str]:
             for match in _url_password.finditer(text):
                 found += {match[2], unquote(match[2])}
     return found
+
+
+# ---------------------------------------------------------------- texts that were cut
+
+
+def _without_parts(text: str, forms: Sequence[str]) -> str:
+    """The text without the beginnings of forms before, and their ends after, what was left out of it."""
+    longest, done = len(forms[0]), 0
+    pieces: list[str] = []
+    for match in islice(_cut.finditer(text), _CUTS_MAX):
+        start, stop = match.span()
+        if start < done:
+            continue
+        first = start - _beginning(text[max(done, start - longest) : start], forms)
+        last = stop + _end(text[stop : stop + longest], forms)
+        pieces += [text[done:first], MASK * (first < start), text[start:stop], MASK * (last > stop)]
+        done = last
+    return "".join([*pieces, text[done:]])
+
+
+def _beginning(text: str, forms: Sequence[str]) -> int:
+    """How many characters at the end of `text` are the beginning of a form."""
+    most = 0
+    for form in forms:
+        at = text.find(form[:_SHORTEST_PART], max(0, len(text) - len(form) + 1))
+        while 0 <= at < len(text) - most:
+            if form.startswith(text[at:]):
+                most = len(text) - at
+                break
+            at = text.find(form[:_SHORTEST_PART], at + 1)
+    return most
+
+
+def _end(text: str, forms: Sequence[str]) -> int:
+    """How many characters at the beginning of `text` are the end of a form."""
+    most = 0
+    for form in forms:
+        at = text.rfind(form[-_SHORTEST_PART:], 0, len(form) - 1)
+        while at >= 0 and at + _SHORTEST_PART > most:
+            if form.endswith(text[: at + _SHORTEST_PART]):
+                most = at + _SHORTEST_PART
+                break
+            at = text.rfind(form[-_SHORTEST_PART:], 0, at + _SHORTEST_PART - 1)
+    return most
 
 
 # ---------------------------------------------------------------- forms
@@ -128,7 +194,6 @@ def _plain_json(text: str) -> str:
 
 
 def _encoded(text: str) -> Iterator[str]:
-    import base64
     import html
     from urllib.parse import quote, quote_plus  # all of them late: most runs have no secrets
 
@@ -142,9 +207,17 @@ def _encoded(text: str) -> Iterator[str]:
     )
     octets = text.encode("utf-8", "surrogateescape")
     yield repr(octets)[2:-1]
+    yield from _coded(text)
     for encoded in (quote(octets, safe=""), quote(octets), quote_plus(octets)):
         yield encoded
         yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), encoded)
+
+
+def _coded(text: str) -> Iterator[str]:
+    """In hexadecimal and base64."""
+    import base64
+
+    octets = text.encode("utf-8", "surrogateescape")
     yield from (octets.hex(), octets.hex().upper())
     for before in range(3):
         padded = bytes(before) + octets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shlex
 from urllib.parse import quote, quote_plus
 
@@ -57,6 +58,46 @@ def test_each_form_is_masked(form: str, masker: Masker) -> None:
         assert left not in cleaned
     if text.isalnum():  # hexadecimal, base64: nothing but what depends on the neighbours is left
         assert len(cleaned) < len("before  after") + 3 + 8
+
+
+LONG = "eyJhbGciOi" + "".join(map(chr, range(65, 123))) * 2  # as long as a JSON Web Token
+
+
+@pytest.mark.parametrize("secret", [SECRET, LONG])
+@pytest.mark.parametrize("before", range(60))
+def test_base64_and_hexadecimal_may_be_broken_up(secret: str, before: int) -> None:
+    masker = Masker({"MY_TOKEN": secret})
+    octets = b"u" * before + secret.encode() + b"v" * 70
+    digits = secret.encode().hex()
+    lines = re.findall("..", octets.hex())
+    for text, parts in (
+        (base64.encodebytes(octets).decode(), base64.b64encode(secret.encode()).decode()),
+        ("\n".join("".join(lines[at : at + 30]) for at in range(0, len(lines), 30)), digits),  # xxd -p
+        ("\n".join(" " + " ".join(lines[at : at + 16]) for at in range(0, len(lines), 16)), digits),  # od -tx1
+    ):
+        for shown in (text, json.dumps({"stdout": text}), json.dumps(json.dumps(text))):
+            cleaned = masker(shown)
+            assert MASK in cleaned
+            joined = re.sub(r"\s|\\+n", "", cleaned)
+            assert not any(parts[at : at + 16] in joined for at in range(0, len(parts) - 16, 8))
+
+
+@pytest.mark.parametrize("cut", ["\n… 17 bytes left out …\n", "…", " …"])
+@pytest.mark.parametrize("kept", range(4, len(SECRET)))
+def test_parts_of_secrets_are_masked_where_text_was_cut(cut: str, kept: int, masker: Masker) -> None:
+    begun, ended = f"a{SECRET[:kept]}{cut}zzz", f"zzz{cut}{SECRET[-kept:]}b"
+    for text, cleaned in ((begun, f"a{MASK}{cut}zzz"), (ended, f"zzz{cut}{MASK}b")):
+        for found in (
+            masker(text),
+            json.loads(masker(json.dumps([text])))[0],
+            json.loads(masker(json.dumps([text], ensure_ascii=False)))[0],
+        ):
+            assert found.replace(" ", "") == cleaned.replace(" ", "")  # a space beside the cut may be left
+
+
+def test_ellipses_in_other_texts_change_nothing(masker: Masker) -> None:
+    text = "well… it is… so … far\n…\n" * 200
+    assert masker(text) == text
 
 
 def test_other_text_stays_the_same_object(masker: Masker) -> None:

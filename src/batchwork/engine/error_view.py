@@ -1,6 +1,9 @@
-"""`error` as templates and code see it: as text its message, with the parts of the failure as attributes."""
+"""Failures as they may be seen: `error` of templates and code, and failures without the secrets in them."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
 
 from batchwork.frozen import dataclass
 from batchwork.model import Failure
@@ -22,3 +25,10 @@ class ErrorView:
 
     def __str__(self) -> str:
         return self.message
+
+
+def masked(failure: Failure, clean: Callable[[str], str] | None) -> Failure:
+    """The failure without secrets: what templates say of values has not been through a worker, which takes them out."""
+    if clean is None:
+        return failure
+    return replace(failure, message=clean(failure.message), traceback=clean(failure.traceback))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from threading import Event, Thread
 
 from batchwork.clock import Clock
-from batchwork.engine.error_view import ErrorView
+from batchwork.engine.error_view import ErrorView, masked
 from batchwork.engine.order import StepOrder
 from batchwork.engine.units import Binding
 from batchwork.engine.window import Piece
@@ -136,7 +136,7 @@ class Hook:
         binding.constant("error", ErrorView.of(record.failure, record.attempts))
         bound = binding.bind(Piece(max(1, record.attempts), 0, units))
         if bound.refused:
-            self._give(Reaction(Handled(record.seq, bound.refused[0][1])))
+            self._give(Reaction(Handled(record.seq, masked(bound.refused[0][1], self._order.clean))))
             return None
         return Call(number, 1, bound.units, bound.payloads)
 

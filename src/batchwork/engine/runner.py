@@ -12,6 +12,7 @@ from queue import Empty, SimpleQueue
 
 from batchwork.clock import Clock
 from batchwork.engine.control import GO, KILL, TERMINATE, Control, Shield
+from batchwork.engine.error_view import masked
 from batchwork.engine.options import RunEnd, RunOptions
 from batchwork.engine.order import StepOrder
 from batchwork.engine.results import Pages
@@ -29,6 +30,7 @@ from batchwork.plan.model import Plan, StepPlan
 from batchwork.ports import EventSink, ExecutorFactory, Store
 from batchwork.report import exit_code
 
+_SHOWN_MAX = 100
 RETRIED = "retry"
 """Note of a step whose failed units were given fresh attempts after it had ended: its source is not read again."""
 
@@ -160,7 +162,7 @@ class Runner:
             try:
                 wanted = wants(step, scope)
             except RenderError as error:
-                self._fail(step, step_failure(error))
+                self._fail(step, masked(step_failure(error), self._options.clean))
                 return
             if not wanted:
                 self._skip(step, "`when` is false")
@@ -262,8 +264,10 @@ def wants(step: StepPlan, scope: Mapping[str, object]) -> bool:
     if isinstance(value, bool):
         return value
     shown = f"the text {value!r}" if isinstance(value, str) else repr(value)
+    if len(shown) > _SHOWN_MAX:  # cutting it might leave half a secret, which nobody would know for one
+        shown = f"{'a text' if isinstance(value, str) else 'a value'} of {len(shown):,} characters"
     raise RenderError(
-        f"`when` must give true or false, and gives {shown:.100}",
+        f"`when` must give true or false, and gives {shown}",
         f"write a comparison, such as `when: {{{{ … == 'yes' }}}}`; it stands at {step.when.place}",
     )
 

@@ -13,7 +13,7 @@ from batchwork.clock import Clock
 from batchwork.engine.control import TERMINATE, Control
 from batchwork.engine.coordinator import Coordinator
 from batchwork.engine.errand import run_once
-from batchwork.engine.error_view import ErrorView
+from batchwork.engine.error_view import ErrorView, masked
 from batchwork.engine.order import StepEnd, StepOrder
 from batchwork.errors import BatchworkError, RenderError, SourceError, StoreError
 from batchwork.events import Said, StepFinished, Warned
@@ -80,7 +80,7 @@ class StepRun:
             status=end.status,
             counts=end.counts,
             result=end.result,
-            failure=self._masked(end.failure),
+            failure=end.failure if end.failure is None else masked(end.failure, self._order.clean),
             duration_ms=self._record.duration_ms + round((self._clock.now() - began) * 1000),
             stale=False,
             note="" if end.status is not StepStatus.RUNNING else self._record.note,
@@ -114,12 +114,6 @@ class StepRun:
             return end
         return StepEnd(StepStatus.FAILED, end.counts, Failure("count", wrong, retryable=False), None)
 
-    def _masked(self, failure: Failure | None) -> Failure | None:
-        clean = self._order.clean
-        if failure is None or clean is None:
-            return failure
-        return replace(failure, message=clean(failure.message), traceback=clean(failure.traceback))
-
     def _react(self, task: TaskPlan, failure: Failure) -> None:
         """Run `on_error`. It changes nothing else, so its own failure is a warning."""
         order = self._order
@@ -132,9 +126,11 @@ class StepRun:
         )
         done = run_once(task, setting, scope, self._executors, staffing, self._control)
         if done.said is not None:
-            self._sink.emit(Said(order.plan.name, str(decode(done.said))))
+            said = str(decode(done.said))
+            self._sink.emit(Said(order.plan.name, said if order.clean is None else order.clean(said)))
         if done.failure is not None:
-            self._sink.emit(Warned(f"`on_error` failed: {done.failure.message}", order.plan.name))
+            message = masked(done.failure, order.clean).message
+            self._sink.emit(Warned(f"`on_error` failed: {message}", order.plan.name))
 
 
 def _no_unit(order: StepOrder) -> dict[str, object]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from batchwork.errors import Place, Problem, WorkflowError
+from batchwork.errors import Place, RenderError, WorkflowError
 from batchwork.plan.knowns import Knowns
 from batchwork.ports import Scope
+from batchwork.secrets import unmistakable
 from batchwork.spec.nodes import ScalarNode
-from batchwork.template import Template, Value
+from batchwork.template import Value
 
 if TYPE_CHECKING:
     from batchwork.quoting import ShellCommand
@@ -35,21 +37,20 @@ def bound_command(command: str, place: Place, knowns: Knowns) -> Value | None:
     except WorkflowError as error:
         knowns.problems.extend(error.problems)
         return None
-    secret = _secret(template, knowns)
-    if secret is not None:
-        message = f"the secret `{secret}` would stand in an argument list, where others can read it"
-        knowns.problems.append(Problem(place, message, f'write "${secret}": commands have it in their environment'))
+    exposed = [*knowns.exposed(template.paths, place)]
+    if exposed:
+        knowns.problems.extend(exposed)
         return None
     knowns.warnings.extend(compiled.warnings)
-    return Value(command, place, template.roots, (template,), lambda scope: _text(compiled, scope))
+    secrets = unmistakable((node.text for node in knowns.spec.secrets), knowns.environ)
+    return Value(command, place, template.roots, (template,), lambda scope: _text(compiled, scope, secrets))
 
 
-def _text(compiled: ShellCommand, scope: Scope) -> str:
-    assignments = (f"{name}={shlex.quote(text)}\n" for name, text in compiled.bind(scope).items())
+def _text(compiled: ShellCommand, scope: Scope, secrets: Sequence[tuple[str, str]]) -> str:
+    values = compiled.bind(scope)
+    for name, secret in secrets:
+        if any(secret in text for text in values.values()):
+            message = f"the secret `{name}` would stand in an argument list, where others can read it"
+            raise RenderError(message, f'write "${name}": commands have it in their environment')
+    assignments = (f"{name}={shlex.quote(text)}\n" for name, text in values.items())
     return "".join(assignments) + compiled.text(scope)
-
-
-def _secret(template: Template, knowns: Knowns) -> str | None:
-    names = {node.text for node in knowns.spec.secrets}
-    used = (str(path[1]) for path in template.paths if path[0] == "env" and len(path) > 1)
-    return next((name for name in used if name in names), None)

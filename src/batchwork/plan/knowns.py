@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TypeVar
 
 from msgspec import Struct, field
@@ -12,7 +12,7 @@ from batchwork.jsontext import Json
 from batchwork.spec.mapping import is_template
 from batchwork.spec.nodes import ListNode, Node, ScalarNode, json_of, node_of, place_in, text_place
 from batchwork.spec.written import Deferred, Setting, Spec
-from batchwork.template import Template, Value, compile_template, misplaced, unknown_names
+from batchwork.template import Path, Template, Value, compile_template, misplaced, unknown_names
 
 T = TypeVar("T")
 
@@ -108,6 +108,22 @@ class Knowns(Struct):
             return Problem(problem.place, problem.message, hint)
         return problem
 
+    def exposed(self, paths: Iterable[Path], place: Place) -> Iterator[Problem]:
+        """A problem if a value of these paths, which is to stand in an argument list, may hold a secret.
+
+        It may do so by the secret's own name, by a variable of `env:`, or with all of `env`.
+        """
+        holders = {node.text: node.text for node in self.spec.secrets}
+        if not holders:
+            return
+        for name, value in self.env.items():
+            if (secret := _held(value.paths, holders)) is not None:
+                holders[name] = secret
+        secret = _held(paths, holders)
+        if secret is not None:
+            message = f"the secret `{secret}` would stand in an argument list, where others can read it"
+            yield Problem(place, message, f'commands have it in their environment: "${secret}"; or give it by `stdin:`')
+
     # ------------------------------------------------------------ settings
 
     def setting(self, setting: Setting[T], default: T) -> T:
@@ -146,6 +162,17 @@ class Knowns(Struct):
                 if not self.lenient:
                     self.problems.append(Problem(value.place, f"env `{name}`: {error.message}", error.hint))
         return {**scope, "env": rendered}
+
+
+def _held(paths: Iterable[Path], holders: Mapping[str, str]) -> str | None:
+    for path in paths:
+        if path[0] != "env":
+            continue
+        if len(path) == 1 or hasattr(dict, str(path[1])):  # all of it, such as `env[name]` or `env.get(name)`
+            return next(iter(holders.values()))
+        if str(path[1]) in holders:
+            return holders[str(path[1])]
+    return None
 
 
 def _has_template(node: Node) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from batchwork.errors import Place, Problem, UsageError, WorkflowError
@@ -14,12 +15,12 @@ from batchwork.plan.model import NotifyOn, NotifyPlan, Plan, StepPlan
 from batchwork.plan.params import parameter_values, read_value, unusual_defaults
 from batchwork.plan.references import with_dependencies
 from batchwork.plan.steps import plan_step
+from batchwork.secrets import SHORTEST, Masker, cleaner, too_short
 from batchwork.spec.loader import load
 from batchwork.spec.nodes import MapNode, ScalarNode, excerpted, json_of
 from batchwork.spec.parse import parse
 from batchwork.spec.written import NotifySpec
 
-SHORTEST_SECRET: Final = 4
 STALLED_S: Final = 600.0
 THRESHOLD: Final = 0.05
 
@@ -56,13 +57,19 @@ def load_plan(
     planned = {step.name: step for step in (plan_step(step, knowns) for step in spec.steps) if step is not None}
     steps = tuple(with_dependencies(list(planned.values()), specs, knowns))
     notify = tuple(_notification(entry, knowns) for entry in spec.notify)
+    clean = cleaner([node.text for node in spec.secrets], environ)
     if problems:
-        raise _error(problems, file, lines)
-    return _plan(file, text, knowns, steps, notify, lines)
+        raise _error(problems, file, lines, clean)
+    return _plan(file, text, knowns, steps, notify, lambda problem: _tidy(problem, file, lines, clean))
 
 
 def _plan(
-    file: str, text: str, knowns: Knowns, steps: tuple[StepPlan, ...], notify: tuple[NotifyPlan, ...], lines: list[str]
+    file: str,
+    text: str,
+    knowns: Knowns,
+    steps: tuple[StepPlan, ...],
+    notify: tuple[NotifyPlan, ...],
+    tidy: Callable[[Iterable[Problem]], list[Problem]],
 ) -> Plan:
     spec = knowns.spec
     stem = os.path.splitext(os.path.basename(file))[0]
@@ -78,8 +85,8 @@ def _plan(
         steps=steps,
         notify=notify,
         fingerprint=fingerprint(steps, {name: value.json for name, value in knowns.env.items()}),
-        warnings=tuple(_tidy(knowns.warnings, file, lines)),
-        decisions=tuple(_tidy(knowns.decisions, file, lines)),
+        warnings=tuple(tidy(knowns.warnings)),
+        decisions=tuple(tidy(knowns.decisions)),
     )
 
 
@@ -156,18 +163,20 @@ def _check_secrets(knowns: Knowns) -> None:
             if not knowns.lenient:
                 message = f"the secret `{node.text}` is not set"
                 knowns.problems.append(Problem(node.place, message, f"set the environment variable {node.text}"))
-        elif len(value) < SHORTEST_SECRET:
-            message = (
-                f"the secret `{node.text}` is too short to be masked: it has fewer than {SHORTEST_SECRET} characters"
-            )
-            knowns.warnings.append(Problem(node.place, message))
+        elif too_short([node.text], knowns.environ):
+            message = f"the secret `{node.text}` is too short to be masked: it has fewer than {SHORTEST} characters"
+            knowns.warnings.append(Problem(node.place, message, "it may be seen in results, errors and logs"))
 
 
 def _notification(spec: NotifySpec, knowns: Knowns) -> NotifyPlan:
     names = knowns.plain_names | CONSTANT_NAMES
+    command = knowns.value(spec.command, names) if spec.command is not None else None
+    for part in command.template.expressions if command is not None and command.template is not None else ():
+        if part.mark:
+            knowns.problems.extend(knowns.exposed(part.paths, part.place))
     return NotifyPlan(
         on=_known_words(spec.on),
-        command=knowns.value(spec.command, names) if spec.command is not None else None,
+        command=command,
         url=knowns.value(spec.url, names) if spec.url is not None else None,
         threshold=knowns.setting(spec.threshold, THRESHOLD),
         stalled_s=knowns.setting(spec.stalled_s, STALLED_S),
@@ -183,13 +192,25 @@ def _known_words(words: Iterable[str]) -> tuple[NotifyOn, ...]:
 # ---------------------------------------------------------------- problems
 
 
-def _tidy(problems: Iterable[Problem], file: str, lines: Sequence[str]) -> list[Problem]:
-    """Each problem once, in the order of the file, with its line."""
-    show: Callable[[Problem], Problem] = lambda problem: (  # noqa: E731
-        excerpted(problem, lines) if problem.place.file == file else problem
-    )
-    return sorted({show(problem): None for problem in problems}, key=lambda problem: problem.place)
+_no_secrets = Masker({})
 
 
-def _error(problems: Iterable[Problem], file: str, lines: Sequence[str]) -> WorkflowError:
-    return WorkflowError(_tidy(problems, file, lines))
+def _tidy(
+    problems: Iterable[Problem], file: str, lines: Sequence[str], clean: Callable[[str], str] = _no_secrets
+) -> list[Problem]:
+    """Each problem once, in the order of the file, with its line; without the secrets that a value in it may hold."""
+
+    def shown(problem: Problem) -> Problem:
+        if problem.place.file == file:
+            problem = excerpted(problem, lines)
+        return replace(
+            problem, message=clean(problem.message), hint=clean(problem.hint), excerpt=clean(problem.excerpt)
+        )
+
+    return sorted({shown(problem): None for problem in problems}, key=lambda problem: problem.place)
+
+
+def _error(
+    problems: Iterable[Problem], file: str, lines: Sequence[str], clean: Callable[[str], str] = _no_secrets
+) -> WorkflowError:
+    return WorkflowError(_tidy(problems, file, lines, clean))

@@ -14,7 +14,7 @@ from batchwork.plan.knowns import Knowns
 from batchwork.plan.later import LATER_FIELDS, LATER_TASKS
 from batchwork.plan.model import TaskPlan
 from batchwork.plugins import find_task, task_names
-from batchwork.ports import Task
+from batchwork.ports import Exposing, Task
 from batchwork.spec.nodes import Entry, Node, describe, json_of, place_in
 from batchwork.spec.written import TaskSpec
 from batchwork.spelling import listing, suggest
@@ -77,6 +77,8 @@ def plan_task(spec: TaskSpec, names: frozenset[str], knowns: Knowns, shared: boo
     if len(fields) == len(entries) and len(knowns.problems) == count:
         knowns.problems.extend(task.check(fields, names, spec.place))
         knowns.warnings.extend(task.warn(fields, names, spec.place))
+        for place, paths in task.exposed(fields) if isinstance(task, Exposing) else ():
+            knowns.problems.extend(knowns.exposed(paths, place))
     if len(knowns.problems) > count:
         knowns.unsound.add(spec.place)
     return TaskPlan(spec.type, task, fields, spec.place)

@@ -16,13 +16,14 @@ from batchwork.ports.executors import Executor, ExecutorFactory, PageQuery, Staf
 from batchwork.ports.items import ItemSource, Reading
 from batchwork.ports.sinks import EventSink, Fanout
 from batchwork.ports.store import Committed, Lease, Store, UnitPage, UnitView
-from batchwork.ports.tasks import Fields, Program, Scope, Setting, Task, Value, WorkerKind, Written
+from batchwork.ports.tasks import Exposing, Fields, Program, Scope, Setting, Task, Value, WorkerKind, Written
 
 __all__ = [
     "Committed",
     "EventSink",
     "Executor",
     "ExecutorFactory",
+    "Exposing",
     "Fanout",
     "Fields",
     "ItemSource",

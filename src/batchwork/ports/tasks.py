@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 from batchwork.errors import Place, Problem
 from batchwork.frozen import dataclass
@@ -76,6 +76,15 @@ class Program(Protocol):
 
     def bind(self, scope: Scope) -> Json:
         """The payload of one unit. `scope` has all names. Raises RenderError or BindError."""
+        ...
+
+
+@runtime_checkable
+class Exposing(Protocol):
+    """A task type of which some values stand where every user of the machine sees them, such as an argument list."""
+
+    def exposed(self, fields: Written) -> Iterable[tuple[Place, frozenset[tuple[str | int, ...]]]]:
+        """Where templates for such values stand, and what they use (`("env", "TOKEN")`)."""
         ...
 
 

@@ -16,8 +16,9 @@ from batchwork.jsontext import Json
 from batchwork.late import pattern
 from batchwork.ports import Program, Scope, Setting, WorkerKind, Written
 from batchwork.quoting import STRING_MAX, ShellCommand, carried, compile_argv, compile_command
+from batchwork.secrets import unmistakable
 from batchwork.tasks.fields import constant, constant_problems, read_problems, size, written
-from batchwork.template import Template, Value, text_of
+from batchwork.template import Expression, Template, Value, text_of
 
 CAPTURE_LIMIT = 1 << 20
 _SHELL = "/bin/sh"
@@ -100,6 +101,14 @@ class ShellTask:
                         expression.place, message, "without `| raw` the value is bound, and always plain data"
                     )
 
+    def exposed(self, fields: Written) -> Iterator[tuple[Place, frozenset[tuple[str | int, ...]]]]:
+        """What stands in an argument list: the words of `argv`, what is pasted into a command, and the shell."""
+        for value in (written(fields, "argv"), written(fields, "shell")):
+            for template in value.templates() if value is not None else ():
+                yield template.place, template.paths
+        for expression in pasted(fields):
+            yield expression.place, expression.paths
+
     def code_names(self, fields: Written) -> frozenset[str]:
         return frozenset()
 
@@ -127,7 +136,19 @@ class ShellTask:
             command=compiled,
             constant=compiled.constant if compiled is not None else None,
             launcher=(*launcher, "-c"),
+            hidden=unmistakable(setting.secrets, setting.environ),
         )
+
+
+def pasted(fields: Written) -> tuple[Expression, ...]:
+    """The templates of the command whose values are pasted into its text: `| raw` and `| args`."""
+    command = written(fields, "command")
+    if command is None or command.template is None:
+        return ()
+    try:
+        return compile_command(command.template, _shell_of(fields)[0]).pasted
+    except WorkflowError:  # told as a problem
+        return ()
 
 
 def _command_problems(command: Value, fields: Written) -> Iterator[Problem]:
@@ -205,6 +226,7 @@ class ShellProgram:
     command: ShellCommand | None = None
     constant: str | None = None
     launcher: tuple[str, ...] = (_SHELL, "-c")
+    hidden: Sequence[tuple[str, str]] = ()
     worker: WorkerKind = "reactor"
     takes_item: bool = False
     says: bool = False
@@ -219,6 +241,8 @@ class ShellProgram:
             argv: list[Json] = [*self.launcher, text]
         else:
             argv = _arguments(self.words.render(scope) if self.words is not None else None)
+        if self.hidden and self.constant is None:
+            _keep_out(self.hidden, argv)
         return {
             "argv": argv,
             "env": env,
@@ -233,6 +257,16 @@ class ShellProgram:
         text = text_of(value)
         carried(text, "`working_dir`")
         return os.path.join(self.cwd, os.path.expanduser(text) if working_dir.is_constant else text)
+
+
+def _keep_out(secrets: Sequence[tuple[str, str]], words: Sequence[Json]) -> None:
+    """Refuse words with a secret in them, which came by an item or a parameter. Raises BindError."""
+    for name, secret in secrets:
+        if any(secret in str(word) for word in words):
+            raise BindError(
+                f"the secret `{name}` would stand in an argument list, where others can read it",
+                f'commands have it in their environment: "${name}"; or give it by `stdin:`',
+            )
 
 
 def _of_unit(scope: Scope) -> Iterator[tuple[str, str]]:
