@@ -194,8 +194,12 @@ class Coordinator:
             return
         if not self._window.has_work(feed.ended()):
             return
-        self._dispatch.warm(feed.left())
-        for size in self._dispatch.sizes(0 if self._in_order else self._hook.active):
+        left = feed.left()
+        self._dispatch.warm(left)
+        sizes = self._dispatch.sizes(0 if self._in_order else self._hook.active)
+        if not sizes and left == 0:
+            sizes = [1]  # no worker is needed, nor may be there, to find that the source has ended
+        for size in sizes:
             if not self._window.may_start():
                 return
             piece = self._window.next_piece(size) or self._fresh(feed, size)
