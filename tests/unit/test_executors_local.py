@@ -1,0 +1,50 @@
+"""The right executor for a program, started; what is not used is not imported."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from batchwork.clock import SystemClock
+from batchwork.executors.local import local_executors
+from batchwork.ports import Staffing, WorkerKind
+
+
+@dataclass
+class Program:
+    worker: WorkerKind
+    prepare: dict[str, Any] = field(default_factory=lambda: {"kind": "shell", "capture_limit": 10})
+    takes_item: bool = False
+    says: bool = False
+    uses: frozenset[str] = frozenset()
+
+    def bind(self, scope: object) -> None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("worker", "name", "lanes", "width"),
+    [("reactor", "ReactorExecutor", 1, 3), ("python", "PythonExecutor", 3, 1), ("inline", "InlineExecutor", 1, None)],
+)
+def test_each_kind_of_worker_has_its_executor(worker: WorkerKind, name: str, lanes: int, width: int | None) -> None:
+    staffing = Staffing(3, None, False, "cookie", dict(os.environ), os.getcwd())
+    executor = local_executors(SystemClock())(Program(worker), staffing)
+    assert type(executor).__name__ == name
+    assert executor.lanes == lanes
+    assert width is None or executor.width == width
+    assert sum(executor.load()) == 0
+    executor.close()
+
+
+def test_choosing_imports_no_executor() -> None:
+    code = (
+        "import sys; from batchwork.executors.local import local_executors\n"
+        "print([name for name in sys.modules if name.startswith('batchwork.executors.') or name == 'pycurl'])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said == "['batchwork.executors.local']\n"
