@@ -328,4 +328,5 @@ class Commands:
     def destroy(self) -> None:
         """End everything at once, whatever it is, and report nothing."""
         own = os.getpid()
-        proctree.kill_all(lambda: proctree.descendants([own]))
+        if proctree.children(own):  # else nothing is below us, and looking through all processes takes a while
+            proctree.kill_all(lambda: proctree.descendants([own]))
