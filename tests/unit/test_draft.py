@@ -33,7 +33,12 @@ def test_with_a_written_key_the_value_is_kept_beside_it():
 
 
 def test_secrets_are_masked_in_values():
-    assert value_texts(units(["s3cret"]), False, lambda text: text.replace("s3cret", "***")) == ['"***"']
+    clean = lambda text: text.replace("s3cret", "***")  # noqa: E731
+    values = ["s3cret", "plain", 7, "s3cret", {"b": "s3cret", "a": 1}, "x" * 500]
+    keys = ['"***"', '"plain"', "7", '"***"#1', '{"a":1,"b":"***"}', default_key("x" * 500)]
+    texts = value_texts(units(values, keys), False, clean)
+    assert texts == [None, None, None, '"***"', '{"b":"***","a":1}', f'"{"x" * 500}"']
+    assert value_texts(units(["s3cret"], ["k"]), True, clean) == ['"***"']
 
 
 def call(count: int) -> Call:

@@ -79,12 +79,20 @@ def key_is_value(key: str) -> bool:
 
 def value_texts(units: Units, written_key: bool, clean: Callable[[str], str] | None) -> list[str | None]:
     """JSON text of each unit's value, None where the key says it already (a million keys need no second copy)."""
-    if written_key or units.members is not None or clean is not None:
+    if written_key or units.members is not None:
         texts = map(encode, units.values)
         return [clean(text) for text in texts] if clean is not None else list(texts)
+    if clean is not None:  # the keys have been cleaned
+        return [_unless_key(encode(value), key, clean) for key, value in zip(units.keys, units.values, strict=True)]
     if all(map(str.isdigit, units.keys)):
         return [None] * len(units)
     return [None if key_is_value(key) else encode(value) for key, value in zip(units.keys, units.values, strict=True)]
+
+
+def _unless_key(text: str, key: str, clean: Callable[[str], str]) -> str | None:
+    if text != key:
+        text = clean(text)
+    return None if text == key and key_is_value(key) else text
 
 
 def member_texts(units: Units) -> list[str | None] | None:
