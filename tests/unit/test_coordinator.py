@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from itertools import pairwise
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -25,7 +28,7 @@ from batchwork.model import (
     StepStatus,
     UnitStatus,
 )
-from batchwork.plan.model import Threshold
+from batchwork.plan.model import Rate, Threshold
 from batchwork.ports import Setting
 from batchwork.retry import RetryPolicy
 from batchwork.store.memory import MemoryStore
@@ -48,6 +51,12 @@ class Bench:
         self.number = self.store.steps("r1")[0].number
         self.sink = Collected()
         self.control = Control(SystemClock())
+
+    def use(self, store: MemoryStore) -> None:
+        """Another store instead."""
+        self.store = store
+        self.store.create_run(RunRecord("r1", "flow", "flow.yaml", "", "{}", "{}", RunStatus.RUNNING, 0), [("s", True)])
+        self.number = self.store.steps("r1")[0].number
 
     def order(self, act: Act, items: Json, resumed: bool = False, reopened: bool = False, **changes: Any) -> StepOrder:
         retry = changes.pop("retry", RetryPolicy())
@@ -321,3 +330,44 @@ def test_values_that_are_not_their_keys_are_stored(bench: Bench):
     bench.run(lambda payload: 1, [long, 7])
     seqs = [view.record.seq for view in bench.store.units(bench.number)]
     assert bench.store.values(bench.number, seqs) == [encode(long), "7"]
+
+
+class SlowStore(MemoryStore):
+    """Takes its time for one checkpoint with claims, as a disk does now and then."""
+
+    def __init__(self, slow: int, seconds: float) -> None:
+        super().__init__(SystemClock())
+        self.slow, self.seconds, self.seen = slow, seconds, 0
+        self.orders: SimpleQueue[tuple[Checkpoint, Any] | None] = SimpleQueue()
+        threading.Thread(target=self._write, daemon=True).start()
+
+    def submit(self, checkpoint: Checkpoint, committed: Any) -> None:
+        self.orders.put((checkpoint, committed))
+
+    def _write(self) -> None:
+        while (order := self.orders.get()) is not None:
+            checkpoint, committed = order
+            self.seen += bool(checkpoint.claims)
+            if checkpoint.claims and self.seen == self.slow:
+                threading.Event().wait(self.seconds)
+            super().submit(checkpoint, committed)
+
+
+def test_what_the_disk_held_up_does_not_start_faster_than_the_rate(bench: Bench):
+    bench.use(SlowStore(5, 0.3))
+    starts: list[float] = []
+    bench.run(lambda _: starts.append(time.monotonic()), list(range(30)), slots=8, rate=Rate(50, 1.0))
+    assert min(later - earlier for earlier, later in pairwise(starts[1:])) > 0.015
+    assert len(starts) == 30
+
+
+def test_waiting_for_a_slow_unit_under_a_rate_takes_no_processor(bench: Bench):
+    before: list[float] = []
+
+    def act(_: object) -> None:
+        before.append(time.process_time())
+        threading.Event().wait(0.3)
+        before.append(time.process_time())
+
+    bench.run(act, [1, 2, 3], slots=1, rate=Rate(1000, 1.0))
+    assert before[-1] - before[0] < 0.3

@@ -57,3 +57,14 @@ def test_a_share_means_nothing_before_twenty_are_finished():
 
 def test_without_a_threshold_nothing_is_too_much():
     assert not exceeded(None, Counts(failed=10_000))
+
+
+def test_attempts_that_start_a_little_late_keep_to_the_rate_all_the_same():
+    throttle = Throttle(Rate(10, 1.0))
+    now, starts = 0.0, []
+    for late in [0.015] + [0.0] * 40:
+        now += 0.0 if not starts else throttle.next_in()
+        throttle.spend(throttle.allows(now))
+        starts.append(now + late)
+    for first in starts:
+        assert sum(1 for start in starts if first <= start < first + 1.0) <= 10

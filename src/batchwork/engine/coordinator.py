@@ -235,8 +235,8 @@ class Coordinator:
         if not self._window.stopped:
             if (due := self._window.next_due()) is not None:
                 times.append(due - now)
-            if (start := self._dispatch.next_in()) is not None and self._window.may_start():
-                times.append(start)
+            if (held := self._dispatch.held_s()) is not None:
+                times.append(held)
         if self._draft.since is not None and self._under_way < CHECKPOINTS_MOST:
             times.append(self._draft.since + COMMIT_AFTER_S - now)
         return max(0.0, min(times)) if times else None

@@ -24,7 +24,11 @@ class Dispatch:
         self.pace = Pace()
         self.started_ms: dict[int, int] = {}
         self._window, self._executor, self._binding, self._clock = window, executor, binding, clock
-        self._throttle = Throttle(batch.rate) if batch is not None and batch.rate is not None else None
+        rate = batch.rate if batch is not None else None
+        # Claims keep to the rate, so that none waits long for its start; so do starts, however long the disk took.
+        self._throttle = Throttle(rate) if rate is not None else None
+        self._starts = Throttle(rate) if rate is not None else None
+        self._held_s: float | None = None
         self._strict = batch is None or not batch.parallel or not batch.continue_on_error
         self._cleared: deque[Call] = deque()
         self._lane_calls = [0] * executor.lanes
@@ -49,8 +53,17 @@ class Dispatch:
         sizes = wanted(self.pace, standing, lanes, self._executor.width, self.depth, busy) if lanes else []
         if self._throttle is None:
             return sizes
+        if self._executor.width > 1:  # what waits for a slot inside a reactor would start when nobody counts
+            sizes = [min(size, self._executor.width - busy - standing.units) for size in sizes]
         allowed = self._throttle.allows(self._clock.now())
-        return [size for size in (min(sum(sizes), allowed),) if size > 0]
+        if not allowed and any(size > 0 for size in sizes):
+            self._held_s = self._throttle.next_in()
+        permitted = []
+        for size in sizes:
+            if (part := min(size, allowed)) > 0:
+                permitted.append(part)
+                allowed -= part
+        return permitted
 
     def make(self, draft: Draft, piece: Piece, now: float) -> Sequence[tuple[int, Failure]]:
         """Bind a piece and put its claim into the draft. Returns what could not be bound, by offset in the piece."""
@@ -69,11 +82,10 @@ class Dispatch:
 
     def hand_out(self) -> None:
         """Cleared calls go to lanes, the emptiest first, as far as these take them."""
-        if self._executor.width > 1:
-            while self._cleared:
+        while self._cleared and self._permitted(len(self._cleared[0].units)):
+            if self._executor.width > 1:
                 self._hand(0)
-            return
-        while self._cleared:
+                continue
             # A lane that is not ready comes last: its worker has died and is being started anew.
             _, calls, lane = min(
                 (not ready, calls, lane)
@@ -102,12 +114,23 @@ class Dispatch:
         draft.ended.append(call.id)
         draft.touch(now, 1)
 
-    def next_in(self) -> float | None:
-        """Seconds until the rate permits another start; None where no rate holds anything up."""
-        return self._throttle.next_in() if self._throttle is not None else None
+    def held_s(self) -> float | None:
+        """Seconds until the rate permits what it has held up since the last call; None where it has held up nothing."""
+        held, self._held_s = self._held_s, None
+        return held
+
+    def _permitted(self, count: int) -> bool:
+        """Whether the rate lets so many start now."""
+        if self._starts is None or self._starts.allows(self._clock.now()) >= min(count, int(self._starts.burst)):
+            return True
+        wait_s = self._starts.next_in(min(count, int(self._starts.burst)))
+        self._held_s = wait_s if self._held_s is None else min(self._held_s, wait_s)
+        return False
 
     def _hand(self, lane: int) -> None:
         call = self._cleared.popleft()
+        if self._starts is not None:
+            self._starts.spend(len(call.units))
         self._window.out[call.id].lane = lane
         self._lane_calls[lane] += 1
         self.started_ms[call.id] = self._clock.wall_ms()

@@ -8,6 +8,8 @@ from batchwork.plan.model import Rate, Threshold
 
 SHARE_FROM = 20
 """Finished units from which on a percentage means something."""
+JITTER_S = 0.02
+"""How much later than it was allowed an attempt may start; a span that much shorter must not hold one too many."""
 
 
 @dataclass(slots=True)
@@ -26,7 +28,7 @@ class Throttle:
     @property
     def _per_s(self) -> float:
         # The burst is part of the promise: what may come at once is taken from what may come in the rest of the span.
-        return max(self.rate.count - self.burst + 1, self.rate.count * 0.9) / self.rate.per_s
+        return (self.rate.count - self.burst + 1) / (self.rate.per_s + JITTER_S)
 
     def allows(self, now: float) -> int:
         """Attempts that may start at `now` (seconds on a monotonic clock)."""
@@ -39,9 +41,9 @@ class Throttle:
         """`count` attempts start."""
         self.tokens -= count
 
-    def next_in(self) -> float:
-        """Seconds until the next attempt may start, as seen at the last `allows`."""
-        return max(0.0, (1 - self.tokens) / self._per_s)
+    def next_in(self, count: int = 1) -> float:
+        """Seconds until the next attempts, `count` of them, may start, as seen at the last `allows`."""
+        return max(0.0, (count - self.tokens) / self._per_s)
 
 
 def exceeded(threshold: Threshold | None, counts: Counts) -> bool:
