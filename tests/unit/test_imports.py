@@ -74,7 +74,7 @@ def test_a_simple_run_imports_what_it_uses(tmp_path: Path, task: str, inputs: st
     (tmp_path / "flow.yaml").write_text(flow)
     modules = imported(tmp_path, "run", "flow.yaml")
     assert {"batchwork.engine.coordinator", "apsw", f"batchwork.tasks.{task}"} <= modules
-    allowed = {"ast", "hashlib", "worker"} if task == "python" else {"worker"} if task == "shell" else set()
+    allowed = {"ast", "worker"} if task == "python" else {"worker"} if task == "shell" else set()
     unused = HEAVY | others | {f"batchwork.{name}" for name in FOR_OTHERS if name not in allowed}
     assert modules & (unused - allowed) == set()
 

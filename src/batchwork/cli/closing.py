@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 
-from batchwork.alike import group
-from batchwork.cli.items import group_lines
 from batchwork.cli.look import failures
 from batchwork.model import RunStatus, StepRecord
 from batchwork.ports.store import Store
@@ -28,9 +26,14 @@ def closing_lines(summary: Summary, store: Store, steps: Sequence[StepRecord], w
 
 def failure_lines(store: Store, steps: Sequence[StepRecord], where: str | None, run: str) -> Iterator[str]:
     """The most frequent failures of a run, alike ones together."""
-    groups = group(islice(failures(store, steps), READ_MAX))
-    if not groups:
+    found = islice(failures(store, steps), READ_MAX)
+    first = next(found, None)
+    if first is None:
         return
+    from batchwork.alike import group
+    from batchwork.cli.items import group_lines
+
+    groups = group(chain([first], found))
     yield ""
     yield from group_lines(groups[:TOP])
     rest = len(groups) - TOP

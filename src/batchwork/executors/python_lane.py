@@ -8,7 +8,6 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from batchwork.errors import BatchworkError, WorkerError
@@ -23,7 +22,7 @@ from batchwork.model import Call, Failure, Report
 from batchwork.ports import PageQuery, Staffing
 from batchwork.worker import frames
 
-_WORKER_FOLDER = str(Path(__file__).resolve().parent.parent / "worker")
+_WORKER_FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "worker")
 _START = """import sys
 if sys.version_info < (3, 8):
     sys.exit("this is Python %d.%d, and a worker needs 3.8 or newer" % sys.version_info[:2])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 
@@ -89,6 +88,8 @@ def find_function(path: str, folders: Sequence[str]) -> FunctionSource | None:
                     text = source.read()
             except OSError:
                 continue
+            import hashlib  # it loads a large library
+
             return FunctionSource(file, hashlib.sha256(text).hexdigest(), _arguments(text, name))
     return None
 
