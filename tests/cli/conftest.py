@@ -22,7 +22,7 @@ def steady(text: str) -> str:
     text = re.sub(r"\b\d+(\.\d+)? (ms|s|min \d\d s)\b(?! apart)", "TIME", text)
     text = re.sub(r"\b[\d,.]+/(s|min|h)\b", "RATE", text)
     text = re.sub(r"\b(python/|reactor-)\d+", r"\1PID", text)
-    text = re.sub(r"CPU \d+ %, memory.*", "MACHINE", text)
+    text = re.sub(r"^  (CPU \d+ %|machine  |speed  ).*\n", "", text, flags=re.M)
     return re.sub(r" +(?=TIME|RATE|duration|rate\b)", " ", text)
 
 
