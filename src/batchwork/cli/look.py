@@ -8,6 +8,7 @@ from typing import Literal
 
 from batchwork.cli.output import note
 from batchwork.cli.where import place
+from batchwork.engine.recorded import value_text
 from batchwork.errors import UsageError
 from batchwork.jsontext import decode, default_key, encode
 from batchwork.model import Failure, RunRecord, StepRecord, UnitStatus
@@ -68,11 +69,8 @@ def units_of_key(store: Store, steps: Sequence[StepRecord], text: str) -> list[t
 
 
 def item_text(unit: UnitView) -> str:
-    """The item as JSON text; where it is not stored by itself, the key is it."""
-    record = unit.record
-    if record.value is not None:
-        return record.value
-    return record.key or "null"
+    """The item as JSON text; `null` where it is not known."""
+    return value_text(unit.record) or "null"
 
 
 def readable(text: str | None) -> str:

@@ -1,14 +1,17 @@
-"""Which failed units `batchwork retry --where` chooses: an expression over one unit at a time. What is done with them is revival.py's."""
+"""Which failed units `batchwork retry` chooses: with `--where`, an expression over one unit at a time. What is done with them is revival.py's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import field
 from typing import Final
 
 from batchwork.engine.error_view import ErrorView
-from batchwork.engine.results import failure_of, item_of
+from batchwork.engine.recorded import can_run_again, item_of
+from batchwork.engine.results import failure_of
 from batchwork.errors import RenderError, UsageError, WorkflowError
-from batchwork.model import StepRecord, UnitStatus
+from batchwork.frozen import dataclass
+from batchwork.model import StepRecord, StepStatus, UnitStatus
 from batchwork.ports import Store, UnitView
 from batchwork.template import Template, compile_template, unknown_names
 
@@ -33,16 +36,40 @@ def compile_where(where: str) -> Template:
 _HINT = "for example --where \"error.type == 'timeout'\"; the names are item, key, index, attempts, error"
 
 
-def choose(store: Store, records: Iterable[StepRecord], where: Template | None) -> dict[str, tuple[int, ...] | None]:
-    """For each step that has chosen failed units, their seqs; None for all of them, where no choice is made."""
-    if where is None:
-        return {record.name: None for record in records if store.units(record.number, UnitStatus.FAILED, 0, 1)}
-    chosen: dict[str, tuple[int, ...] | None] = {}
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The failed units that get fresh attempts, by step: their seqs, or None for all of a step's.
+
+    `unread` are steps with units that can run only with the values of the source; `left` how many of a step that is not
+    read again stay failed for that reason.
+    """
+
+    steps: Mapping[str, tuple[int, ...] | None]
+    unread: frozenset[str] = frozenset()
+    left: Mapping[str, int] = field(default_factory=dict)
+
+
+def choose(store: Store, records: Iterable[StepRecord], where: Template | None) -> Chosen:
+    """The failed units for which the expression is true, all where there is none, as far as they can be run again."""
+    steps: dict[str, tuple[int, ...] | None] = {}
+    unread, left = set(), {}
     for record in records:
-        seqs = tuple(view.record.seq for view in _failed(store, record) if _holds(where, view))
-        if seqs:
-            chosen[record.name] = seqs
-    return chosen
+        found, bare, every = list[int](), 0, True
+        for view in _failed(store, record):
+            if where is not None and not _holds(where, view):
+                every = False
+            elif not record.batch or can_run_again(view.record):
+                found.append(view.record.seq)
+            elif record.status is StepStatus.SUCCEEDED:
+                bare, every = bare + 1, False
+            else:
+                unread.add(record.name)
+                found.append(view.record.seq)
+        if found:
+            steps[record.name] = None if every else tuple(found)
+        if bare:
+            left[record.name] = bare
+    return Chosen(steps, frozenset(unread), left)
 
 
 def _failed(store: Store, record: StepRecord) -> Iterator[UnitView]:

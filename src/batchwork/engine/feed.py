@@ -9,14 +9,13 @@ from batchwork.engine.draft import Draft
 from batchwork.engine.merging import Merge
 from batchwork.engine.opening import Opening, commit, opening
 from batchwork.engine.order import StepOrder
+from batchwork.engine.reopening import reopened
 from batchwork.engine.stream import Stream, open_stream
 from batchwork.engine.window import Piece
-from batchwork.jsontext import decode
-from batchwork.model import FINAL, Counts, Units, UnitStatus
+from batchwork.model import Counts
 from batchwork.ports import Store
 
 CHANGES_MOST = 2_000
-STORE_PAGE = 1_000
 END: Final = object()
 
 
@@ -24,12 +23,12 @@ class Feed:
     """Units for one coordinator, in order. `exhausted` is set with the last one, or when reading failed."""
 
     def __init__(
-        self, order: StepOrder, store: Store, start: Opening, stream: Stream | None, merge: Merge | None
+        self, order: StepOrder, store: Store, start: Opening, stream: Stream | None, merge: Merge | None, views: bool
     ) -> None:
         self.opening = start
         self.exhausted = False
         self._order, self._store = order, store
-        self._stream, self._merge = stream, merge
+        self._stream, self._merge, self._views = stream, merge, views
         self._pieces = self._all()
         self._rest: Piece | None = None
         self._total = 0
@@ -112,7 +111,7 @@ class Feed:
             return
         if self._stream is None:
             self._total = self.opening.counts.finished
-            yield from _reopened(self._order, self._store)
+            yield from reopened(self._order, self._store, self._views)
         elif self._merge is None:
             for units in self._stream.units():
                 yield Piece(1, 0, units) if units is not None else None
@@ -138,26 +137,12 @@ def open_feed(order: StepOrder, store: Store, uses_batch: bool, wake: Callable[[
     """The feed of a step. Raises SourceError, RenderError, StoreError."""
     start = opening(order, store, handles)
     if start.refused or order.reopened:
-        return Feed(order, store, start, None, None)
+        return Feed(order, store, start, None, None, uses_batch)
     stream = open_stream(order, uses_batch, wake)
     if not order.resumed:
         stream.known = lambda keys: store.match(order.number, keys).keys()
-        return Feed(order, store, start, stream, None)
+        return Feed(order, store, start, stream, None, uses_batch)
     lacking = frozenset(record.seq for record in start.failed)
     merge = Merge(store, order, stream, start.doubts, lacking)
     stream.known = merge.known
-    return Feed(order, store, start, stream, merge)
-
-
-def _reopened(order: StepOrder, store: Store) -> Iterator[Piece | None]:
-    """Stored units that are not finished, in the order of their numbers, with the values that were stored."""
-    after = -1
-    while (page := store.page(order.number, after, STORE_PAGE)).seqs:
-        after = page.seqs[-1]
-        if page.all_final:
-            continue
-        rows = zip(page.seqs, page.keys, page.indexes, page.statuses, page.attempts, page.bases, strict=True)
-        open_rows = [row for row in rows if UnitStatus(row[3]) not in FINAL]
-        values = store.values(order.number, [row[0] for row in open_rows])
-        for (seq, key, index, _, attempts, base), value in zip(open_rows, values, strict=True):
-            yield Piece(attempts + 1, base, Units([seq], [index or 0], [key], [decode(value)], None, None))
+    return Feed(order, store, start, stream, merge, uses_batch)

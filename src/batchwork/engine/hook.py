@@ -13,11 +13,11 @@ from threading import Event, Thread
 from batchwork.clock import Clock
 from batchwork.engine.error_view import ErrorView, masked
 from batchwork.engine.order import StepOrder
+from batchwork.engine.recorded import item_of
 from batchwork.engine.units import Binding
 from batchwork.engine.window import Piece
 from batchwork.errors import BatchworkError
 from batchwork.frozen import dataclass
-from batchwork.jsontext import decode
 from batchwork.model import Call, Handled, Report, UnitRecord, Units
 from batchwork.ports import Executor, ExecutorFactory, Program, Staffing
 
@@ -132,7 +132,7 @@ class Hook:
 
     def _call(self, number: int, record: UnitRecord, binding: Binding) -> Call | None:
         assert record.failure is not None
-        units = Units([record.seq], [record.index or 0], [record.key], [decode(record.value or record.key)], None, None)
+        units = Units([record.seq], [record.index or 0], [record.key], [item_of(record)], None, None)
         binding.constant("error", ErrorView.of(record.failure, record.attempts))
         bound = binding.bind(Piece(max(1, record.attempts), 0, units))
         if bound.refused:

@@ -30,6 +30,7 @@ from batchwork.ports import EventSink, Fanout, Lease, Store
 from batchwork.proctree import kill_all, with_cookie
 from batchwork.report import exit_code
 from batchwork.secrets import cleaner, url_passwords
+from batchwork.wording import plural
 
 __all__ = [
     "Asked",
@@ -44,6 +45,10 @@ __all__ = [
 ]
 
 ENDED: Final = frozenset({RunStatus.SUCCEEDED, RunStatus.PARTIAL})
+LEFT: Final = (
+    "{} {} as before: what is stored of the item is not what it was (secrets are not stored, nor is what was in doubt), "
+    "and a step that succeeded does not read its items again; start a new run for them"
+)
 
 
 def start_run(plan: Plan, site: Site, asked: Asked, control: Control) -> RunEnd:
@@ -121,14 +126,17 @@ def retry_run(
         clean = _cleaner(plan, site)
         _check_before(plan, site)
         records = _records(site.store, record.id)
-        failing = choose(site.store, [records[step.name] for step in plan.steps if step.name in records], expression)
+        chosen = choose(site.store, [records[step.name] for step in plan.steps if step.name in records], expression)
+        for step, count in chosen.left.items():
+            site.sink.emit(Warned(LEFT.format(plural(count, "failed unit"), "stays" if count == 1 else "stay"), step))
         stale = [name for name, step in records.items() if step.stale] if downstream else []
-        if not failing and not stale and (record.status in ENDED or where is not None):
-            return _nothing_to_do(record, asked, "no failed item" + (f" fits `{where}`" if where is not None else ""))
+        if not chosen.steps and not stale and (record.status in ENDED or where is not None):
+            what = "no failed item that can be run again" if chosen.left else "no failed item"
+            return _nothing_to_do(record, asked, what + (f" fits `{where}`" if where is not None else ""))
         _end_orphans(kept, site)
         _begin_again(plan, record, site, asked, kept)
         records = _records(site.store, record.id)
-        revivals = retrying(plan, records, failing, where is None, downstream)
+        revivals = retrying(plan, records, chosen, where is None, downstream)
         carry_out(revivals, site.store)
         return _execute(plan, record, site, asked, control, kept, clean, resumed=True)
 

@@ -269,11 +269,10 @@ class Merge:
 
     def _fill(self, units: Units, seqs: Sequence[int]) -> None:
         """Give units the values that a process did not live to record."""
-        batch = self.order.plan.batch
         for offset in [offset for offset, seq in enumerate(seqs) if seq in self.lacking]:
             unit = units.pick([offset])
             members = member_texts(unit)
-            value = value_texts(unit, batch is not None and batch.key is not None, self.order.clean)[0]
+            value = value_texts(unit, True, self.order.clean)[0]
             self._values.append((seqs[offset], value, members[0] if members is not None else None))
 
     # ------------------------------------------------------------ batches

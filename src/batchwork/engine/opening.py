@@ -7,6 +7,7 @@ from dataclasses import field
 from threading import Event
 
 from batchwork.engine.order import StepOrder
+from batchwork.engine.recorded import IN_DOUBT
 from batchwork.engine.settling import DOUBTS_MOST
 from batchwork.frozen import dataclass
 from batchwork.model import Checkpoint, Claim, Counts, Failure, UnitRecord, UnitStatus
@@ -95,7 +96,7 @@ def _doubted(claim: Claim, order: StepOrder, store: Store, policy: str, handles:
                 base=base,
                 failure=failure,
                 doubts=doubts,
-                note="in doubt",
+                note=IN_DOUBT,
                 handled=failure is None or not handles,
             )
         )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Generic, TypedDict, TypeVar, overload
 
 from batchwork.engine.error_view import ErrorView
+from batchwork.engine.recorded import item_of
 from batchwork.errors import StoreError
 from batchwork.frozen import dataclass
 from batchwork.jsontext import Json, decode, encode
@@ -211,13 +212,6 @@ class Pages:
         if results is None:
             raise StoreError(f"there are no results of a step `{query.step}`")
         return results.page(query.what, query.start, max(1, min(query.count, PAGE_MOST)))
-
-
-def item_of(record: UnitRecord) -> Json:
-    """The value of a unit; where none is stored, the key is its JSON text. A step without items has no value."""
-    if record.value is not None:
-        return decode(record.value)
-    return decode(record.key) if record.key else None
 
 
 def failure_of(record: UnitRecord) -> Failure:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
+from batchwork.engine.choosing import Chosen
 from batchwork.engine.runner import RETRIED
 from batchwork.engine.scheduling import ENDED, downstream, met, tolerated
 from batchwork.frozen import dataclass
@@ -49,23 +50,23 @@ def resuming(plan: Plan, records: Mapping[str, StepRecord]) -> list[Revival]:
 def retrying(
     plan: Plan,
     records: Mapping[str, StepRecord],
-    failing: Mapping[str, tuple[int, ...] | None],
+    chosen: Chosen,
     everything: bool,
     again: bool,
 ) -> list[Revival]:
-    """What a retry does. `failing` are the chosen units by step; `everything`: no choice was made; `again`: `--downstream`.
+    """What a retry does. `chosen` are units by step; `everything`: no choice was made; `again`: `--downstream`.
 
     A run that has not ended goes on afterwards, as with a resume; but failed units that were not chosen stay failed.
     """
-    retried = [step.name for step in plan.steps if step.name in failing]
+    retried = [step.name for step in plan.steps if step.name in chosen.steps]
     later = set(downstream(plan.steps, retried))
     main = []
     for step in plan.steps:
         if step.finalizer:
             continue
         record = records[step.name]
-        if step.name in failing:
-            main.append(_retried(step, record, failing[step.name]))
+        if step.name in chosen.steps:
+            main.append(_retried(step, record, chosen.steps[step.name], step.name in chosen.unread))
         elif again and record.stale:
             main.append(Revival(step, record, Act.ANEW, "a step before it was retried"))
         elif step.name in later and record.status in ENDED and again:
@@ -102,11 +103,11 @@ def _resumed(step: StepPlan, record: StepRecord) -> Revival:
             return Revival(step, record, Act.KEEP, f"succeeded{done}")
 
 
-def _retried(step: StepPlan, record: StepRecord, chosen: tuple[int, ...] | None) -> Revival:
+def _retried(step: StepPlan, record: StepRecord, chosen: tuple[int, ...] | None, unread: bool) -> Revival:
     count = record.counts.failed if chosen is None else len(chosen)
     what = f"{plural(count, 'failed unit')} get fresh attempts" if record.batch else "it failed"
     read = record.batch and (record.status is StepStatus.SUCCEEDED or record.counts.pending == 0)
-    act = Act.RETRY if read and record.status in ENDED else Act.REVIVE
+    act = Act.RETRY if read and record.status in ENDED and not unread else Act.REVIVE
     return Revival(step, record, act, what, chosen)
 
 

@@ -8,8 +8,10 @@ from dataclasses import field
 from batchwork.clock import Clock
 from batchwork.engine.draft import Draft, member_texts, successes, value_texts
 from batchwork.engine.order import StepOrder
+from batchwork.engine.recorded import MASKED
 from batchwork.engine.window import Out, Piece, Window
 from batchwork.frozen import dataclass
+from batchwork.jsontext import encode
 from batchwork.model import (
     Again,
     AttemptRecord,
@@ -174,6 +176,9 @@ class Settler:
         batch = self.order.plan.batch
         members = member_texts(units)
         seq = units.seqs[0]
+        value = value_texts(units, batch is not None and batch.key is not None, self.order.clean)[0]
+        kept = units.keys[0] if value is None else value
+        masked = self.order.clean is not None and kept != encode(units.values[0])
         return UnitRecord(
             seq=seq,
             index=units.indexes[0],
@@ -181,7 +186,7 @@ class Settler:
             status=status,
             attempts=attempts,
             base=base,
-            value=value_texts(units, batch is not None and batch.key is not None, self.order.clean)[0],
+            value=value,
             members=members[0] if members is not None else None,
             result=failure.result if failure is not None else None,
             failure=failure,
@@ -189,6 +194,7 @@ class Settler:
             started_ms=started_ms,
             worker=worker,
             doubts=self.doubts.get(seq, 0),
+            note=MASKED if masked else "",
             handled=not (self.handles and status is UnitStatus.FAILED),
         )
 
@@ -201,7 +207,7 @@ class Settler:
         if self.order.plan.batch is None:
             return record.failure
         tries = f" after {record.attempts} attempts" if record.attempts > 1 else ""
-        noun = "batch" if record.members is not None else "item"
+        noun = self.order.plan.batch.each
         message = f"{noun} {record.key} failed{tries}: {record.failure.message}"
         return Failure(record.failure.type, message, exit_code=record.failure.exit_code)
 

@@ -1,0 +1,179 @@
+"""Runs that go on with sources that changed, broke off or vanished, and retries of values that are not stored, by the real command."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Rows = list[dict[str, Any]]
+
+
+class Bench:
+    """A workflow with one batch step in the test's folder; its shell items write themselves into `ledger`."""
+
+    def __init__(self, work: Path, command: Callable[..., Any], environ: Mapping[str, str]) -> None:
+        self.work, self.command, self.environ = work, command, environ
+
+    def write(self, inputs: str, task: str, head: str = "") -> None:
+        fields = "".join(f"      {line}\n" for line in inputs.strip().splitlines())
+        (self.work / "f.yaml").write_text(
+            f"{head}steps:\n  - name: s\n    task: batch\n    inputs:\n{fields}      task: {task}\n"
+        )
+
+    def items(self) -> Rows:
+        return [json.loads(line) for line in self.command("items", "--json").stdout.splitlines()]
+
+    def counts(self) -> dict[str, int]:
+        found: dict[str, int] = json.loads(self.command("status", "--json").stdout)["steps"]["s"]["counts"]
+        return {name: count for name, count in found.items() if count}
+
+    def ledger(self) -> Counter[str]:
+        return Counter((self.work / "ledger").read_text().splitlines())
+
+    def kill_when(self, fact: Callable[[], object], wait_for: Callable[..., None], *words: str) -> None:
+        process = subprocess.Popen(
+            ["batchwork", *words], env=self.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_for(fact, "the moment to kill")
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+
+
+@pytest.fixture
+def bench(work: Path, batchwork: Callable[..., Any], environ: Mapping[str, str]) -> Bench:
+    return Bench(work, batchwork, environ)
+
+
+def test_a_command_that_breaks_off_is_run_again_and_what_is_done_is_not(bench: Bench):
+    bench.write(
+        "items: $(seq 1 100; until test -s ledger; do sleep 0.01; done; test -e ok)\nmax_parallel: 4",
+        "{type: shell, command: 'echo {{ item }} >> ledger'}",
+    )
+    done = bench.command("run", "f.yaml", expect=1)
+    assert "exit code 1" in done.stdout
+    assert bench.items(), "what came before the end was run"
+    (bench.work / "ok").touch()
+    bench.command("resume")
+    assert bench.counts() == {"total": 100, "succeeded": 100}
+    assert bench.ledger() == Counter(map(str, range(1, 101)))
+
+
+def test_a_file_that_is_gone_is_an_error_and_loses_nothing(bench: Bench):
+    bench.write(
+        "items: {from: lines, path: x}\nmax_parallel: 1",
+        "{type: shell, command: 'echo {{ item }} >> ledger; test {{ item }} != c || test -e ok'}",
+    )
+    (bench.work / "x").write_text("a\nb\nc\nd\n")
+    bench.command("run", "f.yaml", expect=1)
+    (bench.work / "x").unlink()
+    assert "x: no such file" in bench.command("resume", expect=1).stderr
+    assert [row["status"] for row in bench.items()[:2]] == ["succeeded", "succeeded"]
+    (bench.work / "x").write_text("a\nb\nc\nd\n")
+    (bench.work / "ok").touch()
+    bench.command("resume")
+    assert bench.ledger() == Counter({"a": 1, "b": 1, "c": 2, "d": 1})
+
+
+@pytest.mark.parametrize("tail", ["", "b\nc\n", "z\n"])
+def test_skipped_duplicates_are_counted_once(bench: Bench, tail: str):
+    bench.write(
+        "items: {from: lines, path: x}\nmax_parallel: 1\non_duplicate: skip",
+        "{type: shell, command: 'echo {{ item }} >> ledger; test {{ item }} != c || test -e ok'}",
+    )
+    (bench.work / "x").write_text("a\nb\na\nc\na\n")
+    bench.command("run", "f.yaml", expect=1)
+    (bench.work / "x").write_text(f"a\nb\na\nc\na\n{tail}")
+    (bench.work / "ok").touch()
+    bench.command("resume")
+    lines = ("a\nb\na\nc\na\n" + tail).split()
+    assert bench.counts() == {"total": len(lines), "succeeded": len({*lines}), "skipped": len(lines) - len({*lines})}
+
+
+def test_recorded_batches_keep_their_members(bench: Bench):
+    bench.write(
+        "items: {from: lines, path: x}\nbatch_size: 3\neach: batch\nmax_parallel: 1",
+        """
+        type: shell
+        command: 'echo {{ item }} >> ledger; test {{ item[2] | default("") }} != f || test -e ok'""",
+    )
+    (bench.work / "x").write_text("\n".join("abcdefghi"))
+    bench.command("run", "f.yaml", expect=1)
+    (bench.work / "x").write_text("\n".join("XabcdefgYhi"))
+    (bench.work / "ok").touch()
+    bench.command("resume")
+    assert ["".join(row["item"]) for row in bench.items()] == ["abc", "def", "XgY", "hi"]
+    assert [row["attempts"] for row in bench.items()] == [1, 2, 1, 1]
+    assert bench.counts() == {"total": 4, "succeeded": 4}
+
+
+@pytest.mark.parametrize("each", ["item", "batch"])
+def test_a_retried_unit_has_its_batch(bench: Bench, each: str):
+    bench.write(
+        f"items: {{from: range, count: 7}}\nbatch_size: 3\neach: {each}\ncontinue_on_error: true",
+        "{type: shell, command: 'echo {{ batch.index }} {{ batch.items }} {{ batch.total }}; test -e ok || test {{ index }} != 1'}",
+    )
+    bench.command("run", "f.yaml", expect=3)
+    assert [row["status"] for row in bench.items()].count("failed") == 1
+    (bench.work / "ok").touch()
+    bench.command("retry")
+    row = bench.items()[1]
+    assert row["attempts"] == 2
+    assert row["result"]["stdout"] == ("0 [0,1,2] 7\n" if each == "item" else "1 [3,4,5] 7\n")
+
+
+def test_a_value_with_a_secret_is_not_retried_without_it(bench: Bench):
+    bench.write(
+        'items: ["a", "{{ env.TOKEN }}", "c"]\ncontinue_on_error: true',
+        "{type: shell, command: 'echo {{ item }} >> ledger; test -e ok'}",
+        "secrets: [TOKEN]\n",
+    )
+    secret = {"TOKEN": "canary-12345"}
+    bench.command("run", "f.yaml", expect=3, env=secret)
+    (bench.work / "ok").touch()
+    done = bench.command("retry", expect=3, env=secret)
+    assert "1 failed unit stays as before" in done.stderr
+    assert bench.ledger() == Counter({"a": 2, "canary-12345": 1, "c": 2})
+    assert [row["status"] for row in bench.items()] == ["succeeded", "failed", "succeeded"]
+    done = bench.command("retry", expect=3, env=secret)
+    assert "nothing to do" in done.stderr
+    assert bench.ledger()["***"] == 0
+
+
+def test_a_failed_step_reads_a_value_with_a_secret_again(bench: Bench):
+    bench.write(
+        'items: ["a", "{{ env.TOKEN }}"]\nmax_failures: 1',
+        "{type: shell, command: 'echo {{ item }} >> ledger; test -e ok'}",
+        "secrets: [TOKEN]\n",
+    )
+    secret = {"TOKEN": "canary-12345"}
+    bench.command("run", "f.yaml", expect=1, env=secret)
+    (bench.work / "ok").touch()
+    bench.command("retry", env=secret)
+    assert bench.ledger() == Counter({"a": 2, "canary-12345": 2})
+
+
+def test_what_was_in_doubt_and_failed_can_be_retried(bench: Bench, wait_for: Callable[..., None]):
+    bench.write(
+        'items: [{id: x1}, {id: x2}, {id: x3}]\nkey: "{{ item.id }}"\nmax_parallel: 2\n'
+        "continue_on_error: true\non_in_doubt: fail",
+        "{type: shell, command: 'echo {{ item.id }} >> ledger; test -e ok || sleep 60'}",
+    )
+    ledger = bench.work / "ledger"
+    bench.kill_when(lambda: ledger.exists() and len(bench.ledger()) == 2, wait_for, "run", "f.yaml")
+    (bench.work / "ok").touch()
+    assert [(row["key"], row["status"], row["item"]) for row in bench.items()] == [
+        ("x1", "in_doubt", None),
+        ("x2", "in_doubt", None),
+    ]
+    bench.command("resume", expect=3)
+    assert bench.counts() == {"total": 3, "succeeded": 1, "failed": 2}
+    bench.command("retry")
+    assert bench.counts() == {"total": 3, "succeeded": 3}
+    assert [row["item"] for row in bench.items()] == [{"id": "x1"}, {"id": "x2"}, {"id": "x3"}]
