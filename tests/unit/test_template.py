@@ -317,6 +317,26 @@ def test_args_outside_of_a_command_is_found_beforehand() -> None:
     assert misplaced(Value.of("{{ y | raw }}")) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("{{ 1 if false }}", ""),
+        ("a{{ 1 if false }}b", "ab"),
+        ("{{ [1 if false, 2] }}", ["", 2]),
+        ("{{ {'a': (1 if false, 3)} }}", {"a": ["", 3]}),
+    ],
+)
+def test_a_condition_without_else_gives_an_empty_text(text: str, value: object) -> None:
+    assert render(text) == value
+    assert type(render(text)) is type(value)
+
+
+@pytest.mark.parametrize("inner", ["[1] | groupby('__class__')", "([1] | groupby('__class__'), 1)"])
+def test_what_is_not_allowed_is_an_error_however_deep(inner: str) -> None:
+    with pytest.raises(RenderError, match="not allowed in a template"):
+        render("{{ " + inner + " }}")
+
+
 def test_is_template() -> None:
     assert is_template("a {{ b }}") and is_template("{% if %}") and not is_template("{ { x } } {# #}")
 

@@ -132,22 +132,30 @@ def _evaluating(
             for _ in render(context):
                 pass
             value = settled(context.vars["result"])
-            _insist(value)
-            return value
+            return _defined(value) if _insist(value) else value
 
     return evaluate
 
 
-def _insist(value: object) -> None:
-    """Undefined, also inside of lists and mappings, is an error that says what is not there."""
+def _insist(value: object) -> bool:
+    """Undefined, also inside of lists and mappings, is an error that says what is not there.
+
+    Whether there is the other kind of it, which `a if b` without `else` gives: as everywhere in Jinja2, an empty text.
+    """
     if isinstance(value, Undefined):
         str(value)
-    elif type(value) in (list, tuple):
-        for part in value:  # type: ignore[attr-defined]
-            _insist(part)
-    elif type(value) is dict:
-        for part in value.values():
-            _insist(part)
+        return True
+    if isinstance(value, list | tuple):
+        return sum(map(_insist, value)) > 0
+    return type(value) is dict and sum(map(_insist, value.values())) > 0
+
+
+def _defined(value: object) -> object:
+    if isinstance(value, Undefined):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [*map(_defined, value)]
+    return {name: _defined(part) for name, part in value.items()} if type(value) is dict else value
 
 
 def _need(needs: frozenset[str], scope: Scope) -> None:
