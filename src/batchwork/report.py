@@ -113,22 +113,24 @@ def summarize(
         run.id,
         run.name,
         status,
-        tuple(_step(step, run.living) for step in ordered),
+        tuple(_step(step, run.living, now_ms) for step in ordered),
         max(0, ended - run.created_ms) / 1000 if ended is not None else worked,
         usage(samples),
         run.window,
     )
 
 
-def _step(record: StepRecord, living: bool) -> StepSummary:
-    counts = record.counts
+def _step(record: StepRecord, living: bool, now_ms: int | None) -> StepSummary:
+    counts, took_ms = record.counts, record.duration_ms
+    if living and now_ms is not None and record.started_ms is not None and record.status is StepStatus.RUNNING:
+        took_ms = took_ms or max(0, now_ms - record.started_ms)  # what is stored is of executions that have ended
     if living and counts.in_doubt:
         counts = replace(counts, in_doubt=0)  # their process lives: they are being worked on
     return StepSummary(
         record.name,
         record.status,
         counts,
-        record.duration_ms / 1000,
+        took_ms / 1000,
         record.failure,
         record.batch,
         record.stale,

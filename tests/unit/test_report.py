@@ -147,3 +147,10 @@ def test_the_number_of_groups_is_bounded() -> None:
     groups = group(("s", "k", "E", letters(number)) for number in range(GROUPS_MAX + 500))
     assert len(groups) == GROUPS_MAX + 1
     assert (groups[0].pattern, groups[0].count) == ("(others)", 500)
+
+
+def test_a_running_step_has_been_going_since_it_was_started() -> None:
+    running = replace(FETCH, status=StepStatus.RUNNING, duration_ms=0, started_ms=1_000)
+    run = replace(RUN, status=RunStatus.RUNNING, ended_ms=None, living=True)
+    assert summarize(run, [running], now_ms=5_500).steps[0].duration_s == 4.5
+    assert summarize(replace(run, living=False), [running], now_ms=5_500).steps[0].duration_s == 0
