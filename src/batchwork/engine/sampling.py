@@ -53,7 +53,7 @@ class Sampler:
     def _watch(self) -> None:
         wait_s = self._every_s
         while not self._stopped.wait(wait_s):
-            import psutil as _  # before the time is taken: importing it is not looking
+            import psutil as _  # noqa: F401  before the time is taken: importing it is not looking
 
             began = self._clock.now()
             if not self._add(self._look()):
