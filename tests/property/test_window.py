@@ -70,6 +70,10 @@ class Calls(RuleBasedStateMachine):
         assert self.window.units_out == len(running)
 
     @invariant()
+    def what_is_ready_is_counted(self) -> None:
+        assert self.window.units_ready == sum(len(piece.units) for piece in self.window.ready)
+
+    @invariant()
     def what_is_ready_stands_in_order(self) -> None:
         firsts = [piece.units.indexes[0] for piece in self.window.ready]
         assert firsts == sorted(firsts)
@@ -110,3 +114,15 @@ def test_while_too_many_retries_wait_nothing_fresh_is_taken():
         window.wait(Piece(2, 0, units(number, 1)), due=9.0)
     assert window.may_start()
     assert not window.may_take_fresh()
+
+
+def test_retries_that_are_due_together_go_out_together():
+    window = Window()
+    for number in (3, 1, 2):
+        window.wait(Piece(2, 0, units(number, 1)), 0.0)
+    window.wait(Piece(3, 0, units(4, 1)), 0.0)
+    window.wake(1.0)
+    piece = window.next_piece(10)
+    assert piece is not None
+    assert (piece.attempt, piece.units) == (2, units(1, 3))
+    assert window.units_known() == 1

@@ -7,8 +7,10 @@ never holds more than the calls that are out and the retries that wait, whatever
 from __future__ import annotations
 
 import heapq
-from collections import deque
+from bisect import insort_left
+from collections.abc import Sequence
 from dataclasses import field
+from itertools import chain
 
 from batchwork.frozen import dataclass
 from batchwork.model import Call, Units
@@ -43,7 +45,8 @@ class Window:
     strict: bool = False
     stopped: bool = False
     out: dict[int, Out] = field(default_factory=dict)
-    ready: deque[Piece] = field(default_factory=deque)
+    ready: list[Piece] = field(default_factory=list)
+    units_ready: int = 0
     waiting: list[tuple[float, int, Piece]] = field(default_factory=list)
     calls_made: int = 0
     units_out: int = 0
@@ -52,11 +55,8 @@ class Window:
 
     def give_back(self, piece: Piece) -> None:
         """Units that did not start: next in turn again. Pieces stand in the order of their first unit."""
-        first = piece.units.indexes[0]
-        at = 0
-        while at < len(self.ready) and self.ready[at].units.indexes[0] < first:
-            at += 1
-        self.ready.insert(at, piece)
+        insort_left(self.ready, piece, key=_first)
+        self.units_ready += len(piece.units)
 
     def wait(self, piece: Piece, due: float) -> None:
         """A unit that gets its next attempt at `due`."""
@@ -78,12 +78,21 @@ class Window:
         return self.may_start() and not self.ready and len(self.waiting) < WAITING_MOST
 
     def next_piece(self, most: int) -> Piece | None:
-        """At most `most` ready units of one attempt, or None."""
-        if not self.ready:
+        """At most `most` ready units of one attempt, or None. Retries, which come one by one, go out together."""
+        parts: list[Piece] = []
+        left = most
+        for piece in self.ready:
+            if left <= 0 or (parts and (piece.attempt, piece.base) != (parts[0].attempt, parts[0].base)):
+                break
+            parts.append(piece)
+            left -= len(piece.units)
+        if not parts:
             return None
-        piece = self.ready.popleft()
-        if len(piece.units) > most:
-            self.ready.appendleft(Piece(piece.attempt, piece.base, piece.units.cut(most, len(piece.units))))
+        del self.ready[: len(parts)]
+        piece = parts[0] if len(parts) == 1 else Piece(parts[0].attempt, parts[0].base, _joined(parts))
+        self.units_ready -= len(piece.units)
+        if left < 0:
+            self.give_back(Piece(piece.attempt, piece.base, piece.units.cut(most, len(piece.units))))
             piece = Piece(piece.attempt, piece.base, piece.units.cut(0, most))
         return piece
 
@@ -120,7 +129,7 @@ class Window:
 
     def units_known(self) -> int:
         """Units that are out, ready, or waiting for a retry."""
-        return self.units_out + len(self.waiting) + sum(len(piece.units) for piece in self.ready)
+        return self.units_out + len(self.waiting) + self.units_ready
 
     def next_due(self) -> float | None:
         """When the next retry is due."""
@@ -129,3 +138,21 @@ class Window:
     def _retrying(self) -> bool:
         # In strict order a retry runs alone: what follows it may start only when it is settled.
         return any(out.call.attempt - out.base > 1 for out in self.out.values())
+
+
+def _first(piece: Piece) -> int:
+    return piece.units.indexes[0]
+
+
+def _joined(pieces: Sequence[Piece]) -> Units:
+    parts = [piece.units for piece in pieces]
+    members = [part.members for part in parts if part.members is not None]
+    batches = [part.batches for part in parts if part.batches is not None]
+    return Units(
+        list(chain.from_iterable(part.seqs for part in parts)),
+        list(chain.from_iterable(part.indexes for part in parts)),
+        list(chain.from_iterable(part.keys for part in parts)),
+        list(chain.from_iterable(part.values for part in parts)),
+        list(chain.from_iterable(members)) if members else None,
+        list(chain.from_iterable(batches)) if batches else None,
+    )
