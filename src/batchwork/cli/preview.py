@@ -16,6 +16,8 @@ from batchwork.template import Template, Value
 from batchwork.wording import number, plural, short, visible
 
 FIRST = 3
+READ_MAX = 1000
+"""Items that are read, whatever the size of a batch."""
 MASK = "***"
 
 
@@ -32,9 +34,9 @@ def preview(plan: Plan, step: StepPlan) -> Preview | None:
     batch = step.batch
     if batch is None:
         return None
-    scope = _scope(plan)
     try:
-        found, count = _first(batch.items, scope, FIRST * batch.batch_size)
+        scope = _scope(plan)
+        found, count = _first(batch.items, scope, min(FIRST * batch.batch_size, READ_MAX))
     except BatchworkError as error:
         return Preview("", (f"   first         not known: {visible(error.message)}",))
     if found is None:
