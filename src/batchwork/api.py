@@ -143,6 +143,7 @@ def retry_failed(
     *,
     where: str | None = None,
     downstream: bool = False,
+    accept_changes: bool = False,
     store: Path | None = None,
     progress: str = "off",
 ) -> FinishedRun:
@@ -150,7 +151,7 @@ def retry_failed(
     loader = _Remembering()
 
     def work(site: Site, control: Control) -> tuple[RunEnd, Plan]:
-        end = retry_run(run, loader, site, Asked(), control, where, downstream)
+        end = retry_run(run, loader, site, Asked(accept_changes=accept_changes), control, where, downstream)
         return end, loader.plan(site.store, end.run)
 
     return _done(store, "full", progress, work)

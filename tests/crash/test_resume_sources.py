@@ -177,3 +177,34 @@ def test_what_was_in_doubt_and_failed_can_be_retried(bench: Bench, wait_for: Cal
     bench.command("retry")
     assert bench.counts() == {"total": 3, "succeeded": 3}
     assert [row["item"] for row in bench.items()] == [{"id": "x1"}, {"id": "x2"}, {"id": "x3"}]
+
+
+def test_a_mended_command_is_retried_with_its_changes_accepted(bench: Bench):
+    bench.write(
+        "items: [1, 2]\ncontinue_on_error: true",
+        "{type: shell, command: 'echo {{ item }} >> ledger; test {{ item }} = 1'}",
+    )
+    bench.command("run", "f.yaml", expect=3)
+    bench.write("items: [1, 2]\ncontinue_on_error: true", "{type: shell, command: 'echo {{ item }} >> ledger'}")
+    refused = bench.command("retry", expect=4)
+    assert "`command` was" in refused.stderr
+    assert "`--accept-changes`" in refused.stderr
+    bench.command("retry", "--accept-changes")
+    assert bench.ledger() == Counter({"1": 1, "2": 2})
+
+
+def test_in_doubt_and_stop_says_what_to_do(bench: Bench, wait_for: Callable[..., None]):
+    bench.write(
+        "items: [1, 2]\nmax_parallel: 1\non_in_doubt: stop",
+        "{type: shell, command: 'echo {{ item }} >> ledger; test -e ok || sleep 60'}",
+    )
+    bench.kill_when((bench.work / "ledger").exists, wait_for, "run", "f.yaml")
+    (bench.work / "ok").touch()
+    for _ in range(2):
+        stopped = bench.command("resume", expect=1)
+        assert "1 in doubt after a crash" in stopped.stderr
+        assert "resume with `on_in_doubt: retry` or `fail`" in stopped.stderr
+    workflow = bench.work / "f.yaml"
+    workflow.write_text(workflow.read_text().replace("stop", "retry"))
+    bench.command("resume")
+    assert bench.ledger() == Counter({"1": 2, "2": 1})

@@ -65,10 +65,16 @@ def resume(run: str | None, where: str | None, watch: Watch, accept_changes: boo
 
 
 def retry(
-    run: str | None, where: str | None, watch: Watch, expression: str | None, downstream: bool, max_parallel: int | None
+    run: str | None,
+    where: str | None,
+    watch: Watch,
+    expression: str | None,
+    downstream: bool,
+    accept_changes: bool,
+    max_parallel: int | None,
 ) -> int:
     """Run failed items again. The exit code."""
-    asked = Asked(max_parallel=max_parallel, allow_failures=watch.allow_failures)
+    asked = Asked(max_parallel=max_parallel, allow_failures=watch.allow_failures, accept_changes=accept_changes)
     return _go(
         where,
         watch,

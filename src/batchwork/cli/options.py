@@ -71,3 +71,12 @@ def parallel_option(command: F) -> F:
         metavar="N",
         help="At most N attempts at once in each step; lowers what the workflow says. Default: what it says.",
     )(command)
+
+
+def accept_option(command: F) -> F:
+    """`--accept-changes`."""
+    return click.option(
+        "--accept-changes",
+        is_flag=True,
+        help="Go on although the workflow now does something else; what is done is kept.",
+    )(command)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import click
 
-from batchwork.cli.options import Command, parallel_option, run_argument, store_option
+from batchwork.cli.options import Command, accept_option, parallel_option, run_argument, store_option
 from batchwork.cli.watching import watching_options
 
 
 @click.command("resume", cls=Command)
 @run_argument
 @click.option("--plan", "explained", is_flag=True, help="Print what would happen and why, and do nothing.")
-@click.option(
-    "--accept-changes",
-    is_flag=True,
-    help="Go on although the workflow now does something else; what is done is kept.",
-)
+@accept_option
 @parallel_option
 @store_option
 @watching_options

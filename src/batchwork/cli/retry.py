@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from batchwork.cli.options import Command, parallel_option, run_argument, store_option
+from batchwork.cli.options import Command, accept_option, parallel_option, run_argument, store_option
 from batchwork.cli.watching import watching_options
 
 
@@ -18,6 +18,7 @@ from batchwork.cli.watching import watching_options
     "Default: all failed items.",
 )
 @click.option("--downstream", is_flag=True, help="Also run the steps again that come after. Default: marked as stale.")
+@accept_option
 @parallel_option
 @store_option
 @watching_options
@@ -25,6 +26,7 @@ def retry_command(
     run: str | None,
     expression: str | None,
     downstream: bool,
+    accept_changes: bool,
     max_parallel: int | None,
     store: str | None,
     progress: str,
@@ -35,4 +37,5 @@ def retry_command(
     """Run the failed items of RUN (the latest run by default) again, all or a chosen part."""
     from batchwork.cli.assemble import Watch, retry
 
-    return retry(run, store, Watch(progress, quiet, as_json, allow_failures), expression, downstream, max_parallel)
+    watch = Watch(progress, quiet, as_json, allow_failures)
+    return retry(run, store, watch, expression, downstream, accept_changes, max_parallel)

@@ -55,6 +55,7 @@ class Coordinator:
         self._committed: deque[tuple[Draft, Counts, Exception | None]] = deque()  # filled by the writer's thread
         self._under_way = 0
         self._failure: Failure | None = None
+        self._unhandled = 0  # failed units for which `on_item_error` has not run to its end
         self._stop_level = 0
         self._shown: Counts | None = None
         self._shown_at = -1.0
@@ -115,9 +116,13 @@ class Coordinator:
         if opening.refused:
             shown = ", ".join(opening.refused[:10])
             more = f" and {len(opening.refused) - 10} more" if len(opening.refused) > 10 else ""
-            message = f"{len(opening.refused)} in doubt after a crash, and `on_in_doubt: stop`: {shown}{more}"
+            message = (
+                f"{len(opening.refused)} in doubt after a crash, and `on_in_doubt: stop`: {shown}{more} "
+                "(see what became of them, then resume with `on_in_doubt: retry` or `fail`)"
+            )
             self._fail(Failure("in doubt", message, retryable=False))
             return
+        self._unhandled = len(opening.unhandled)
         for record in opening.unhandled:
             self._hook.add(record)
         self._sink.emit(StepStarted(self._order.plan.name, self._counts, self._batch is not None))
@@ -130,6 +135,8 @@ class Coordinator:
         while True:
             self._obey()
             self._refill(feed)
+            if self._in_order and (self._unhandled or self._dispatch.overtaken()):
+                self._dispatch.withdraw(self._draft, self._clock.now())
             if not self._window.stopped:
                 self._dispatch.hand_out()
             self._commit()
@@ -190,13 +197,13 @@ class Coordinator:
         """Make calls while slots are free and the rate allows; their claims go into the draft."""
         now = self._clock.now()
         self._window.wake(now)
-        if self._under_way >= CHECKPOINTS_MOST or (self._in_order and self._hook.active):
+        if self._under_way >= CHECKPOINTS_MOST or (self._in_order and self._unhandled):
             return
         if not self._window.has_work(feed.ended()):
             return
         left = feed.left()
         self._dispatch.warm(left)
-        sizes = self._dispatch.sizes(0 if self._in_order else self._hook.active)
+        sizes = self._dispatch.sizes(0 if self._in_order else self._unhandled)
         if not sizes and left == 0:
             sizes = [1]  # no worker is needed, nor may be there, to find that the source has ended
         for size in sizes:
@@ -262,13 +269,13 @@ class Coordinator:
             self._draft.ended.append(report.call)
             self._draft.touch(now, 1)
             self._dispatch.over(out)
-        if self._in_order and report.failures:
-            self._dispatch.withdraw(self._draft, now)  # a retry comes before what was claimed ahead
         self._decided(failed)
 
     def _decided(self, failed: int) -> None:
         """`failed` more units have used up their attempts: does that end the step?"""
         self._counts = self._counts.add(failed=failed)
+        if self._hook.exists:
+            self._unhandled += failed
         if self._batch is None or not self._settler.given_up:
             return
         if not self._batch.continue_on_error:
@@ -324,6 +331,7 @@ class Coordinator:
 
     def _take_reactions(self) -> None:
         for reaction in self._hook.taken():
+            self._unhandled -= 1
             self._draft.handled.append(reaction.handled)
             self._draft.said.extend(reaction.said)
             self._draft.touch(self._clock.now(), 1)

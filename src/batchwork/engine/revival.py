@@ -93,7 +93,7 @@ def _resumed(step: StepPlan, record: StepRecord) -> Revival:
         case StepStatus.FAILED if record.started_ms is None:
             return Revival(step, record, Act.ANEW, "it failed before it began")
         case StepStatus.FAILED:
-            again = f"{plural(counts.failed, 'failed unit')} get fresh attempts; " if record.batch else ""
+            again = f"{_fresh(counts.failed)}; " if record.batch and counts.failed else ""
             return Revival(step, record, Act.REVIVE, f"it failed: {again}{_continued(record)}")
         case StepStatus.SKIPPED:
             return Revival(step, record, Act.KEEP, record.note or "skipped")
@@ -105,10 +105,14 @@ def _resumed(step: StepPlan, record: StepRecord) -> Revival:
 
 def _retried(step: StepPlan, record: StepRecord, chosen: tuple[int, ...] | None, unread: bool) -> Revival:
     count = record.counts.failed if chosen is None else len(chosen)
-    what = f"{plural(count, 'failed unit')} get fresh attempts" if record.batch else "it failed"
+    what = _fresh(count) if record.batch else "it failed"
     read = record.batch and (record.status is StepStatus.SUCCEEDED or record.counts.pending == 0)
     act = Act.RETRY if read and record.status in ENDED and not unread else Act.REVIVE
     return Revival(step, record, act, what, chosen)
+
+
+def _fresh(failed: int) -> str:
+    return f"{plural(failed, 'failed unit')} {'gets' if failed == 1 else 'get'} fresh attempts"
 
 
 def _finalizers(plan: Plan, records: Mapping[str, StepRecord], busy: bool) -> list[Revival]:
