@@ -333,7 +333,7 @@ def test_values_that_are_not_their_keys_are_stored(bench: Bench):
 
 
 class SlowStore(MemoryStore):
-    """Takes its time for one checkpoint with claims, as a disk does now and then."""
+    """Takes its time for the `slow`-th checkpoint with claims (0: for each), as a disk does now and then."""
 
     def __init__(self, slow: int, seconds: float) -> None:
         super().__init__(SystemClock())
@@ -348,7 +348,7 @@ class SlowStore(MemoryStore):
         while (order := self.orders.get()) is not None:
             checkpoint, committed = order
             self.seen += bool(checkpoint.claims)
-            if checkpoint.claims and self.seen == self.slow:
+            if checkpoint.claims and self.slow in (0, self.seen):
                 threading.Event().wait(self.seconds)
             super().submit(checkpoint, committed)
 
@@ -371,3 +371,32 @@ def test_waiting_for_a_slow_unit_under_a_rate_takes_no_processor(bench: Bench):
 
     bench.run(act, [1, 2, 3], slots=1, rate=Rate(1000, 1.0))
     assert before[-1] - before[0] < 0.3
+
+
+def test_in_strict_order_a_retry_comes_before_what_is_being_claimed(bench: Bench):
+    bench.use(SlowStore(0, 0.02))
+    seen: list[int] = []
+
+    def act(payload: dict[str, Any]) -> object:
+        seen.append(payload["item"])
+        again = payload["item"] % 7 == 6 and seen.count(payload["item"]) < 2
+        return Failure("No", "not yet") if again else None
+
+    items = list(range(60))
+    bench.run(act, items, parallel=False, slots=1, retry=RetryPolicy(max_attempts=2, delay_s=0.01))
+    assert seen == [number for item in items for number in [item] * (1 + (item % 7 == 6))]
+
+
+def test_in_strict_order_on_item_error_comes_before_the_next_unit(bench: Bench):
+    bench.use(SlowStore(0, 0.02))
+    seen: list[Any] = []
+    bench.run(
+        lambda payload: seen.append(payload["item"]) or (Failure("No", "no") if payload["item"] % 3 == 2 else None),
+        list(range(30)),
+        parallel=False,
+        slots=1,
+        continue_on_error=True,
+        on_item_error=lambda payload: seen.append(-payload["item"]),
+    )
+    expected = [number for item in range(30) for number in ([item, -item] if item % 3 == 2 else [item])]
+    assert seen == expected

@@ -101,6 +101,10 @@ class Dispatch:
         if out.lane is not None:
             self._lane_calls[out.lane] -= 1
 
+    def overtaken(self) -> bool:
+        """Where order is strict: whether something has come in before what was claimed ahead, a retry for example."""
+        return bool(self._cleared) and self._window.before(self._cleared[0])
+
     def withdraw(self, draft: Draft, now: float) -> None:
         """What is claimed and not handed out goes back into the window; the claims end."""
         while self._cleared:

@@ -131,6 +131,17 @@ class Window:
         """Units that are out, ready, or waiting for a retry."""
         return self.units_out + len(self.waiting) + self.units_ready
 
+    def before(self, call: Call) -> bool:
+        """Whether anything that waits, is ready or is being retried has its turn before a claimed call."""
+        own = self.out[call.id]
+        if call.attempt - own.base > 1:
+            return False
+        return (
+            bool(self.waiting)
+            or self._retrying()
+            or (bool(self.ready) and _first(self.ready[0]) < call.units.indexes[0])
+        )
+
     def next_due(self) -> float | None:
         """When the next retry is due."""
         return self.waiting[0][0] if self.waiting else None
