@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from queue import SimpleQueue
 from typing import Any
@@ -15,6 +16,7 @@ from step_plans import batch_plan, step_plan, task_plan
 from batchwork.clock import SystemClock
 from batchwork.engine.control import Control
 from batchwork.engine.coordinator import Coordinator
+from batchwork.engine.hook import Hook
 from batchwork.engine.opening import commit
 from batchwork.engine.order import StepEnd, StepOrder
 from batchwork.jsontext import Json, decode, encode
@@ -400,3 +402,25 @@ def test_in_strict_order_on_item_error_comes_before_the_next_unit(bench: Bench):
     )
     expected = [number for item in range(30) for number in ([item, -item] if item % 3 == 2 else [item])]
     assert seen == expected
+
+
+def test_an_on_item_error_that_cannot_run_is_recorded_beside_each_unit(bench: Bench):
+    order = bench.order(failing(1, 5), list(range(8)), continue_on_error=True)
+    hook = task_plan(CallableTask(refuse="no such name"))
+    assert order.plan.batch is not None
+    order = replace(order, plan=replace(order.plan, batch=replace(order.plan.batch, on_item_error=hook)))
+    end = Coordinator(order, bench.store, callable_executors, bench.sink, SystemClock(), bench.control).run()
+    assert (end.status, end.counts) == (StepStatus.SUCCEEDED, Counts(total=8, succeeded=6, failed=2))
+    for key in ("1", "5"):
+        told = bench.store.units(bench.number, key=key)[0].handler_failure
+        assert isinstance(told, Failure)
+        assert (told.type, told.message) == ("template", "no such name")
+
+
+def test_a_bug_in_on_item_error_is_raised_and_nobody_waits_for_ever(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(Hook, "_call", broken)
+    with pytest.raises(ZeroDivisionError):
+        bench.run(failing(1), [0, 1], continue_on_error=True, on_item_error=lambda _: None)

@@ -21,7 +21,7 @@ from batchwork.engine.speed import Speed
 from batchwork.engine.units import Binding
 from batchwork.engine.window import Piece, Window
 from batchwork.errors import SourceError, StoreError
-from batchwork.events import Progressed, Said, StepStarted
+from batchwork.events import Progressed, Said, StepStarted, Warned
 from batchwork.jsontext import decode
 from batchwork.model import Counts, Failure, Report, StepStatus
 from batchwork.ports import EventSink, Executor, ExecutorFactory, Staffing, Store
@@ -56,6 +56,7 @@ class Coordinator:
         self._under_way = 0
         self._failure: Failure | None = None
         self._unhandled = 0  # failed units for which `on_item_error` has not run to its end
+        self._warned = False
         self._stop_level = 0
         self._shown: Counts | None = None
         self._shown_at = -1.0
@@ -150,7 +151,7 @@ class Coordinator:
     def _has_work(self, feed: Feed) -> bool:
         if not self._draft.empty or self._under_way or self._committed:
             return True
-        if self._stop_level < 2 and self._hook.active:
+        if self._hook.ending or (self._stop_level < 2 and self._hook.active):
             return True
         return self._window.has_work(feed.exhausted)
 
@@ -178,6 +179,7 @@ class Coordinator:
                 self._hook.stop()
             elif self._stop_level == 3:
                 self._executor.kill()
+                self._hook.kill()
 
     def _stop(self) -> None:
         """Nothing starts any more; what runs finishes."""
@@ -332,6 +334,11 @@ class Coordinator:
     def _take_reactions(self) -> None:
         for reaction in self._hook.taken():
             self._unhandled -= 1
+            if reaction.handled.failure is not None and not self._warned:
+                self._warned = True  # once: each failure is recorded beside its unit
+                self._sink.emit(
+                    Warned(f"`on_item_error` failed: {reaction.handled.failure.message}", self._order.plan.name)
+                )
             self._draft.handled.append(reaction.handled)
             self._draft.said.extend(reaction.said)
             self._draft.touch(self._clock.now(), 1)

@@ -1,7 +1,7 @@
 """`on_item_error`: one task for each unit that has failed for good, once its failure is on disk. In a thread of its own.
 
 It runs at least once: units whose failure is recorded and whose hook is not are given to it again by a resume. Its own
-failure is recorded beside the unit and changes nothing else.
+failure, also that it cannot run at all, is recorded beside the unit and changes nothing else.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from batchwork.engine.order import StepOrder
 from batchwork.engine.recorded import item_of
 from batchwork.engine.units import Binding
 from batchwork.engine.window import Piece
-from batchwork.errors import BatchworkError
+from batchwork.errors import BatchworkError, RenderError
 from batchwork.frozen import dataclass
-from batchwork.model import Call, Handled, Report, UnitRecord, Units
+from batchwork.model import Call, Failure, Handled, Report, UnitRecord, Units
 from batchwork.ports import Executor, ExecutorFactory, Program, Staffing
 
 SLOTS_MOST = 8
@@ -45,9 +45,10 @@ class Hook:
         self._added = Event()
         self._thread: Thread | None = None
         self._executor: Executor | None = None
-        self._stopping = False
+        self._out: dict[int, tuple[Call, UnitRecord]] = {}
+        self._stopping = self._killing = self._over = False
         self._added_count = self._taken_count = 0
-        self._error: BatchworkError | None = None
+        self._error: Exception | None = None
 
     @property
     def exists(self) -> bool:
@@ -58,6 +59,11 @@ class Hook:
     def active(self) -> int:
         """Units for which it has not run to its end yet."""
         return self._added_count - self._taken_count
+
+    @property
+    def ending(self) -> bool:
+        """Whether it was told to stop, and something of it still runs."""
+        return self._stopping and self._thread is not None and not self._over
 
     def add(self, record: UnitRecord) -> None:
         """A failed unit whose failure is on disk."""
@@ -73,7 +79,7 @@ class Hook:
             self._executor.wake()
 
     def taken(self) -> list[Reaction]:
-        """What came of units since the last call. Raises what kept the hook from running at all."""
+        """What came of units since the last call. Raises what is a bug."""
         if self._error is not None:
             raise self._error
         reactions = []
@@ -83,15 +89,23 @@ class Hook:
         return reactions
 
     def stop(self) -> None:
-        """Start nothing more, end what runs; a resume goes on with what is left."""
+        """Start nothing more, terminate what runs; a resume goes on with what is left."""
         self._stopping = True
+        self._alert()
+
+    def kill(self) -> None:
+        """The same, at once."""
+        self._stopping = self._killing = True
+        self._alert()
+
+    def _alert(self) -> None:
         self._added.set()
         if self._executor is not None:
             self._executor.wake()
 
     def close(self) -> None:
-        """Stop, and wait for the thread."""
-        self.stop()
+        """End it, and wait for the thread."""
+        self.kill()
         if self._thread is not None:
             self._thread.join()
 
@@ -99,36 +113,72 @@ class Hook:
 
     def _run(self) -> None:
         try:
-            self._serve()
-        except BatchworkError as error:
+            try:
+                self._serve()
+            except BatchworkError as error:
+                self._close_executor()
+                self._refuse(error)
+        except Exception as error:  # noqa: BLE001  # a bug: the coordinator, which waits for this thread, raises it
             self._error = error
         finally:
-            if self._executor is not None:
-                self._executor.close()
+            self._close_executor()
+            self._over = True
             self._wake()
+
+    def _close_executor(self) -> None:
+        if self._executor is not None:
+            self._executor.close()
 
     def _serve(self) -> None:
         assert self._task is not None
         program = self._task.task.program(self._task.fields, self._order.setting)
         binding = Binding(self._order, program)
-        out: dict[int, tuple[Call, UnitRecord]] = {}
         self._executor = executor = self._executors(program, self._staffing())
         number = 0
         while not self._stopping:
             while self._inbox and sum(executor.load()) < self._slots and not self._stopping:
                 record, number = self._inbox.popleft(), number + 1
                 if (call := self._call(number, record, binding)) is not None:
-                    out[call.id] = (call, record)
+                    self._out[call.id] = (call, record)
                     load = executor.load()
                     executor.submit(load.index(min(load)), call)
-            if out:
+            if self._out:
                 for report in executor.poll(None):
-                    self._react(report, out, program)
+                    self._react(report, program)
             else:
-                self._added.wait()
-            self._added.clear()
-            if self._inbox:
-                self._added.set()
+                self._await()
+        self._finish(executor, program)
+
+    def _await(self) -> None:
+        """Wait for a unit, or the end."""
+        self._added.wait()
+        self._added.clear()
+        if self._inbox or self._stopping:
+            self._added.set()
+
+    def _finish(self, executor: Executor, program: Program) -> None:
+        """Terminate what runs, and kill it where that is asked for."""
+        if self._out and not self._killing:
+            executor.cancel()
+        killed = False
+        while self._out:
+            if self._killing and not killed:
+                killed = True
+                executor.kill()
+            for report in executor.poll(None):
+                self._react(report, program)
+
+    def _refuse(self, error: BatchworkError) -> None:
+        """It cannot run at all: that is recorded beside each unit."""
+        message = f"{error.message} ({error.hint})" if error.hint else error.message
+        kind = "template" if isinstance(error, RenderError) else "worker"
+        failure = masked(Failure(kind, message, retryable=False), self._order.clean)
+        for _, record in self._out.values():
+            self._inbox.append(record)
+        while not self._stopping:
+            while self._inbox:
+                self._give(Reaction(Handled(self._inbox.popleft().seq, failure)))
+            self._await()
 
     def _call(self, number: int, record: UnitRecord, binding: Binding) -> Call | None:
         assert record.failure is not None
@@ -140,14 +190,13 @@ class Hook:
             return None
         return Call(number, 1, bound.units, bound.payloads)
 
-    def _react(self, report: Report, out: dict[int, tuple[Call, UnitRecord]], program: Program) -> None:
-        call, record = out[report.call]
-        if report.returned or report.lost:
-            load = self._executor.load() if self._executor is not None else [0]
-            if self._executor is not None and not self._stopping:
-                self._executor.submit(load.index(min(load)), call)
+    def _react(self, report: Report, program: Program) -> None:
+        call, record = self._out[report.call]
+        if (report.returned or report.lost) and self._executor is not None and not self._stopping:
+            load = self._executor.load()
+            self._executor.submit(load.index(min(load)), call)
             return
-        del out[report.call]
+        del self._out[report.call]
         if report.done:
             self._give(Reaction(Handled(record.seq), tuple(report.results) if program.says else ()))
         elif report.failures:
