@@ -199,14 +199,16 @@ def test_what_is_reported_has_been_synced(tmp_path: Path) -> None:
     )
     if done.returncode:
         pytest.skip(f"strace does not work here: {done.stderr[:200]}")
-    log, dirty, reports, written = "", False, 0, 0
+    logs: set[str] = set()  # descriptors of the log: the writer's, and a reader's
+    dirty, reports, written = False, 0, 0
     for line in trace.read_text().splitlines():
         call = line.split(maxsplit=1)[1]
-        if call.startswith("openat") and 'x.db-wal"' in call:
-            log = call.rsplit(" ", 1)[1]
-        elif log and call.startswith(f"pwrite64({log},"):
+        if call.startswith("openat"):
+            number = call.rsplit(" ", 1)[1]
+            logs = logs | {number} if 'x.db-wal"' in call else logs - {number}
+        elif (written_to := re.match(r"pwrite64\((\d+),", call)) and written_to[1] in logs:
             dirty, written = True, written + 1
-        elif log and call.startswith((f"fdatasync({log}", f"fsync({log}")):
+        elif (synced := re.match(r"f(?:data)?sync\((\d+)", call)) and synced[1] in logs:
             dirty = False
         elif re.match(r'write\(1, "\d', call):
             assert not dirty, f"report {reports} came before its sync"
