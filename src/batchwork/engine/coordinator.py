@@ -12,6 +12,7 @@ from batchwork.clock import Clock
 from batchwork.engine.control import Control
 from batchwork.engine.dispatch import Dispatch
 from batchwork.engine.draft import Draft
+from batchwork.engine.excuses import in_doubt, unrecorded, with_hint
 from batchwork.engine.feed import Feed, open_feed
 from batchwork.engine.hook import Hook
 from batchwork.engine.limits import exceeded
@@ -20,7 +21,7 @@ from batchwork.engine.settling import Settler
 from batchwork.engine.speed import Speed
 from batchwork.engine.units import Binding
 from batchwork.engine.window import Piece, Window
-from batchwork.errors import SourceError, StoreError
+from batchwork.errors import SourceError, WorkerError
 from batchwork.events import Progressed, Said, StepStarted, Warned
 from batchwork.jsontext import decode
 from batchwork.model import Counts, Failure, Report, StepStatus
@@ -64,7 +65,7 @@ class Coordinator:
     # ------------------------------------------------------------ the step as a whole
 
     def run(self) -> StepEnd:
-        """The step, until it has ended or was stopped. Raises StoreError, SourceError, WorkerError, RenderError."""
+        """The step, until it has ended or was stopped. Raises StoreError, SourceError, RenderError, WorkerError."""
         order = self._order
         program = order.plan.task.task.program(order.plan.task.fields, order.setting)
         binding = Binding(order, program)
@@ -115,13 +116,7 @@ class Coordinator:
             started_ms=self._dispatch.started_ms,
         )
         if opening.refused:
-            shown = ", ".join(opening.refused[:10])
-            more = f" and {len(opening.refused) - 10} more" if len(opening.refused) > 10 else ""
-            message = (
-                f"{len(opening.refused)} in doubt after a crash, and `on_in_doubt: stop`: {shown}{more} "
-                "(see what became of them, then resume with `on_in_doubt: retry` or `fail`)"
-            )
-            self._fail(Failure("in doubt", message, retryable=False))
+            self._fail(in_doubt(opening.refused))
             return
         self._unhandled = len(opening.unhandled)
         for record in opening.unhandled:
@@ -143,7 +138,7 @@ class Coordinator:
             self._commit()
             if not self._has_work(feed):
                 return
-            for report in self._executor.poll(self._wait_s()):
+            for report in self._reports():
                 self._settle(report)
             self._take_commits(feed)
             self._take_reactions()
@@ -224,8 +219,7 @@ class Coordinator:
             piece = feed.take(most)
         except SourceError as error:
             feed.exhausted = True
-            message = f"{error.message} ({error.hint})" if error.hint else error.message
-            self._fail(Failure("source", message, retryable=False))
+            self._fail(with_hint("source", error))
             return None
         self._counts = feed.deliver(self._draft, self._clock.now(), self._counts)
         if feed.ended():
@@ -234,6 +228,13 @@ class Coordinator:
         return piece
 
     # ------------------------------------------------------------ wait
+
+    def _reports(self) -> list[Report]:
+        try:
+            return self._executor.poll(self._wait_s())
+        except WorkerError as error:  # what runs in other workers is recorded like after any failure
+            self._fail(with_hint("worker", error))
+            return []
 
     def _wait_s(self) -> float | None:
         """How long nothing needs to be done: until the next retry, the next permitted start, the next commit."""
@@ -310,7 +311,7 @@ class Coordinator:
             draft, counts, error = self._committed.popleft()
             self._under_way -= 1
             if error is not None:
-                raise self._unrecorded(draft, error)
+                raise unrecorded([draft, self._draft, *(waiting for waiting, _, _ in self._committed)], error)
             for call in draft.calls:
                 if self._window.stopped:
                     self._dispatch.give_back(call, self._draft, self._clock.now())
@@ -322,14 +323,6 @@ class Coordinator:
             for text in draft.said:
                 self._sink.emit(Said(self._order.plan.name, str(decode(text))))
             self._show(counts, feed)
-
-    def _unrecorded(self, draft: Draft, error: Exception) -> Exception:
-        if not isinstance(error, StoreError):
-            return error
-        drafts = [draft, self._draft, *(waiting for waiting, _, _ in self._committed)]
-        lost = sum(len(rows.seqs) for one in drafts for rows in one.successes)
-        note = f" ({lost} finished since the last commit are not recorded and will run again)" if lost else ""
-        return type(error)(error.message + note, error.hint)
 
     def _take_reactions(self) -> None:
         for reaction in self._hook.taken():

@@ -12,13 +12,14 @@ from threading import Event, Thread
 
 from batchwork.clock import Clock
 from batchwork.engine.error_view import ErrorView, masked
+from batchwork.engine.excuses import with_hint
 from batchwork.engine.order import StepOrder
 from batchwork.engine.recorded import item_of
 from batchwork.engine.units import Binding
 from batchwork.engine.window import Piece
 from batchwork.errors import BatchworkError, RenderError
 from batchwork.frozen import dataclass
-from batchwork.model import Call, Failure, Handled, Report, UnitRecord, Units
+from batchwork.model import Call, Handled, Report, UnitRecord, Units
 from batchwork.ports import Executor, ExecutorFactory, Program, Staffing
 
 SLOTS_MOST = 8
@@ -170,9 +171,8 @@ class Hook:
 
     def _refuse(self, error: BatchworkError) -> None:
         """It cannot run at all: that is recorded beside each unit."""
-        message = f"{error.message} ({error.hint})" if error.hint else error.message
         kind = "template" if isinstance(error, RenderError) else "worker"
-        failure = masked(Failure(kind, message, retryable=False), self._order.clean)
+        failure = masked(with_hint(kind, error), self._order.clean)
         for _, record in self._out.values():
             self._inbox.append(record)
         while not self._stopping:

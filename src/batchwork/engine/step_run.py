@@ -14,6 +14,7 @@ from batchwork.engine.control import TERMINATE, Control
 from batchwork.engine.coordinator import Coordinator
 from batchwork.engine.errand import run_once
 from batchwork.engine.error_view import ErrorView, masked
+from batchwork.engine.excuses import with_hint
 from batchwork.engine.order import StepEnd, StepOrder
 from batchwork.errors import BatchworkError, RenderError, SourceError, StoreError
 from batchwork.events import Said, StepFinished, Warned
@@ -167,8 +168,7 @@ def step_failure(error: BatchworkError) -> Failure:
             kind = "template"
         case _:
             kind = "worker"
-    message = f"{error.message} ({error.hint})" if error.hint else error.message
-    return Failure(kind, message, retryable=False)
+    return with_hint(kind, error)
 
 
 def broken_sum(end: StepEnd, rows: Counts) -> str | None:

@@ -45,6 +45,7 @@ class PythonExecutor:
         self._closed = False
         self._stopping = False
         self._broken: WorkerError | None = None
+        self._told = False
         self._pauses = Pauses()
 
     @property
@@ -77,7 +78,8 @@ class PythonExecutor:
                 self._woken = False
                 reports, self._reports = self._reports, []
                 return reports
-            if self._broken is not None:  # only now, so that no outcome is lost
+            if self._broken is not None and not self._told:  # only now, so that no outcome is lost
+                self._told = True
                 raise self._broken
             wait = self._wait_s(now, until)
             self._links.poll(wait)
@@ -96,7 +98,10 @@ class PythonExecutor:
                     if lane.wants_start() and self._broken is None:
                         lane.start(now)
                 except WorkerError as error:
-                    self._broken = self._broken or error
+                    lane.trouble = error
+                if lane.trouble is not None and self._broken is None:
+                    self._broken = lane.trouble
+                    self.recall()  # what runs in other lanes goes on, and all else comes back
                 self._woken = self._woken or lane.ready > was_ready
 
     def _wait_s(self, now: float, until: float | None) -> float | None:

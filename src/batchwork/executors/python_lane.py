@@ -57,6 +57,8 @@ class Lane:
         self._deaths = 0  # in a row, without a success between
         self._start_at = 0.0
         self._ending: str = ""  # why the worker is being ended: "cancel", "timeout", "nonsense"
+        self.trouble: WorkerError | None = None
+        """Why no worker of this kind can ever run."""
         self._kill_at: float | None = None
         self._late_us = 0
 
@@ -127,7 +129,7 @@ class Lane:
     # ------------------------------------------------------------ what it says
 
     def hear(self, now: float) -> list[Report]:
-        """Reports from what has come over the pipe, and from the worker's end. Raises WorkerError."""
+        """Reports from what has come over the pipe, and from the worker's end."""
         if self._link is None:
             return []
         ended = self._link.reap()  # first, because it reads the last of what was said
@@ -170,7 +172,7 @@ class Lane:
             self.ready = self._was_ready = True
             self._send_waiting()
         elif tag == frames.BROKEN:
-            raise cannot_prepare(json.loads(body), self._prepare, self._staffing)
+            self.trouble = cannot_prepare(json.loads(body), self._prepare, self._staffing)
         return None
 
     def _page(self, query: dict[str, Any]) -> dict[str, Json]:
@@ -207,12 +209,12 @@ class Lane:
         self._idle_deaths = 0 if blamed or self._ending or not self.calls else self._idle_deaths + 1
         if not self._ending and self._deaths > 3:
             self._start_at = now + min(1.0, 0.05 * 2.0 ** (self._deaths - 4))
-        hopeless = self._idle_deaths >= IDLE_DEATHS
+        if self._idle_deaths >= IDLE_DEATHS and self.trouble is None:
+            why = f"a Python worker ended {IDLE_DEATHS} times with no item running: {how_it_ended(status)}"
+            self.trouble = WorkerError(why)
         self.calls.clear()
         link.sweep()
         self._drop_worker()
-        if hopeless:
-            raise WorkerError(f"a Python worker ended {IDLE_DEATHS} times with no item running: {how_it_ended(status)}")
         return reports
 
     def _post_mortem(
@@ -237,10 +239,10 @@ class Lane:
     def _refuse_if_hopeless(self, status: int) -> None:
         """A worker that ends before it is ready will do so again, unless others of its kind were ready before."""
         self._idle_deaths += 1
-        if self._was_ready and self._idle_deaths < IDLE_DEATHS:
+        if self.trouble is not None or (self._was_ready and self._idle_deaths < IDLE_DEATHS):
             return
         said = self._log.text(0, None, self._staffing.clean).strip().splitlines()[-8:]
-        raise WorkerError(
+        self.trouble = WorkerError(
             f"the Python worker `{self._prepare['interpreter']}` ended before it was ready: {how_it_ended(status)}",
             "\n".join(said),
         )

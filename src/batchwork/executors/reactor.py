@@ -66,6 +66,7 @@ class ReactorExecutor:
         self._start_at = 0.0
         self._kill_at: float | None = None  # set once all is to end: when the reactor has had its time for it
         self._broken: WorkerError | None = None
+        self._told = False
         self._closed = False
         self._reports: list[Report] = []
         self._prepare = b""
@@ -86,7 +87,7 @@ class ReactorExecutor:
         self._prepare = _encode({"program": dict(program.prepare), "runtime": runtime})
 
     def warm(self, lanes: int) -> None:
-        if lanes and not self._wanted:
+        if lanes and not self._wanted and self._broken is None:
             self._wanted = True
             self._launch_if_due()
 
@@ -117,7 +118,8 @@ class ReactorExecutor:
 
     def poll(self, timeout_s: float | None) -> list[Report]:
         if not self._reports:
-            if self._broken is not None and self._link is None:
+            if self._broken is not None and self._link is None and not self._told:
+                self._told = True
                 raise self._broken
             self._listen(self._patience(timeout_s))
         reports, self._reports = self._reports, []
@@ -257,7 +259,6 @@ class ReactorExecutor:
         self._links.wake()
 
     def recall(self) -> None:
-        self._wanted = False
         self._return_unsent()
         if self._link is not None:
             self._link.send(frames.RECALL, b"{}")
@@ -270,12 +271,12 @@ class ReactorExecutor:
         self._end(0)
 
     def _end(self, grace_s: float) -> None:
-        self._wanted = False
         self._return_unsent()
         if self._link is not None:
             self._link.send(frames.CANCEL, _encode({"grace_s": grace_s}))
 
     def _return_unsent(self) -> None:
+        self._wanted = False
         for call in self._unsent:
             self._reports.append(Report(call.id, returned=range(len(call.payloads))))
         self._unsent.clear()

@@ -78,7 +78,8 @@ class Executor(Protocol):
     def poll(self, timeout_s: float | None) -> list[Report]:
         """Reports that have come, waiting up to `timeout_s` (None: without limit) for the first, or for `wake`.
 
-        Raises WorkerError where workers cannot be started or prepared at all.
+        Raises WorkerError, once, where workers cannot be started or prepared at all. What was submitted is reported
+        all the same, after a `recall`.
         """
         ...
 

@@ -1,0 +1,41 @@
+"""Workers that cannot be started or prepared: the step fails with one clear error, and nothing that ran is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+SECOND_FAILS = """
+name: few
+steps:
+  - name: a
+    task: batch
+    inputs:
+      items: {from: range, stop: 6}
+      max_parallel: 2
+      task:
+        type: python
+        setup: |
+          import os, time
+          try:
+              os.close(os.open("first", os.O_CREAT | os.O_EXCL))
+          except FileExistsError:
+              while not os.path.exists("running"):
+                  time.sleep(0.01)
+              raise RuntimeError("no more connections")
+        code: |
+          open("running", "w").close()
+          time.sleep(0.5)
+          return item
+"""
+
+
+def test_what_runs_is_recorded_although_another_worker_cannot_be_prepared(work: Path, batchwork: Any) -> None:
+    (work / "w.yaml").write_text(SECOND_FAILS, encoding="utf-8")
+    batchwork("run", "w.yaml", "--quiet", expect=1)
+    step = json.loads(batchwork("status", "--json").stdout)["steps"]["a"]
+    assert "no more connections" in step["error"]["message"]
+    assert step["counts"] == {
+        "total": 6, "succeeded": 1, "failed": 0, "skipped": 0, "in_doubt": 0, "pending": 5,
+    }  # fmt: skip
