@@ -446,3 +446,27 @@ def test_a_retried_step_does_not_read_its_source_again(bench: Bench) -> None:
     assert seen == [2]
     record = bench.step("a")
     assert (record.status, record.note, record.counts.succeeded, record.counts.failed) == ("succeeded", "", 3, 0)
+
+
+def test_a_store_that_breaks_between_steps_leaves_no_step_running(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, ended = threading.Event(), threading.Event()
+    real = bench.store.update_step
+
+    def update(number: int, **changes: Any) -> None:
+        if number == bench.step("b").number:
+            started.wait(10)
+            raise StoreError("the disk is full")
+        real(number, **changes)
+
+    def act(_: object) -> None:
+        started.set()
+        threading.Event().wait(0.3)
+        ended.set()
+
+    monkeypatch.setattr(bench.store, "update_step", update)
+    with pytest.raises(StoreError, match="the disk is full"):
+        bench.run(workflow(step_plan("a", task=doing(act)), step_plan("b", task=giving(1))))
+    assert ended.is_set()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("step ")]

@@ -96,10 +96,13 @@ class Runner:
         """Start what `choose` says, and wait, until it says nothing and nothing runs."""
         while True:
             moves = choose()
-            for step, skipped in moves.skip:
-                self._skip(step, f"step `{skipped}`, which it refers to, was skipped")
-            for step in moves.start:
-                self._begin(step, control, status)
+            try:
+                for step, skipped in moves.skip:
+                    self._skip(step, f"step `{skipped}`, which it refers to, was skipped")
+                for step in moves.start:
+                    self._begin(step, control, status)
+            except Exception as error:  # noqa: BLE001  # the store's, mostly; raised once the steps that run have ended
+                self._break(error)
             if self._underway:
                 self._wait()
             elif not moves.start and not moves.skip:
@@ -139,8 +142,11 @@ class Runner:
         if message.record is not None:
             self._ended(message.record)
         elif message.error is not None:
-            self._broken = self._broken or message.error
-            self._control.raise_to(TERMINATE, "the run cannot go on")
+            self._break(message.error)
+
+    def _break(self, error: Exception) -> None:
+        self._broken = self._broken or error
+        self._control.raise_to(TERMINATE, "the run cannot go on")
 
     def _woken(self) -> None:
         self._mail.put(None)  # SimpleQueue is reentrant, so a signal handler may do this

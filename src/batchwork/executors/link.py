@@ -14,6 +14,7 @@ import os
 import selectors
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self, TypeAlias
 
@@ -233,6 +234,7 @@ class Links:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._wake_in, self._wake_out = os.pipe()
+        self._waking = threading.RLock()  # reentrant, for signal handlers
         os.set_blocking(self._wake_in, False)
         os.set_blocking(self._wake_out, False)
         self._selector.register(self._wake_in, selectors.EVENT_READ)
@@ -311,8 +313,10 @@ class Links:
 
     def wake(self) -> None:
         """Make `poll` return, now or the next time; from any thread and from signal handlers."""
-        with contextlib.suppress(BlockingIOError, OSError):
-            os.write(self._wake_out, b"\0")
+        # Not without the lock: closed a moment ago, the number may be another file's by now.
+        with self._waking, contextlib.suppress(OSError):
+            if self._wake_out >= 0:
+                os.write(self._wake_out, b"\0")
 
     def _drain_wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -322,6 +326,7 @@ class Links:
     def close(self) -> None:
         """Close what belongs to the waiting itself; the links are closed by whoever made them."""
         self._selector.close()
-        os.close(self._wake_in)
-        os.close(self._wake_out)
-        self._wake_in = self._wake_out = -1
+        with self._waking:
+            read, write, self._wake_in, self._wake_out = self._wake_in, self._wake_out, -1, -1
+            os.close(read)
+            os.close(write)
