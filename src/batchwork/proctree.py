@@ -148,6 +148,13 @@ def strike(find: Callable[[], Iterable[int]]) -> set[int]:
 
     Stopped first, so that none can fork while its neighbours are being killed.
     """
+    stopped = hold(find)
+    kill(stopped, signal.SIGKILL)
+    return stopped
+
+
+def hold(find: Callable[[], Iterable[int]]) -> set[int]:
+    """Stop all that `find` finds, until no new one appears. Returns which they were, for SIGCONT."""
     stopped: set[int] = set()
     for _ in range(_ROUNDS):
         fresh = {pid for pid in find() if pid not in stopped and look(pid) is not None}
@@ -156,7 +163,6 @@ def strike(find: Callable[[], Iterable[int]]) -> set[int]:
             break
         kill(fresh, signal.SIGSTOP)
         stopped |= fresh
-    kill(stopped, signal.SIGKILL)
     return stopped
 
 

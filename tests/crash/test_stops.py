@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from batchwork.engine.signals import ECHO_S
-from batchwork.proctree import COOKIE
+from batchwork.proctree import COOKIE, below, children, environ_value
 
 FLOW = """
 name: stops
@@ -212,3 +212,61 @@ def _logged(started: Started, event: str) -> list[str]:
     logs = list((started.work / ".batchwork" / "logs").glob("*.jsonl"))
     lines = logs[0].read_text().splitlines() if logs else []
     return [line for line in lines if json.loads(line)["event"] == event]
+
+
+PAUSED = """
+name: paused
+steps:
+  - name: commands
+    task: batch
+    inputs:
+      items: [1]
+      timeout: 1.5
+      task: {type: shell, command: "echo start c >> ledger; for i in 1 2 3 4 5 6 7 8; do sleep 0.1; done"}
+  - name: python
+    depends_on: []
+    task: batch
+    inputs:
+      items: [1]
+      timeout: 1.5
+      task:
+        type: python
+        code: |
+          import time
+          open("ledger", "a").write("start p\\n")
+          for _ in range(8):
+              time.sleep(0.1)
+"""
+
+
+def test_ctrl_z_stops_what_runs_too_and_takes_no_time_from_it(
+    work: Path, environ: Mapping[str, str], wait_for: Callable[..., None]
+) -> None:
+    (work / "w.yaml").write_text(PAUSED, encoding="utf-8")
+    ledger = work / "ledger"
+    # A group of its own in this session: the kernel lets no orphaned group be stopped.
+    run = subprocess.Popen(
+        ["batchwork", "run", "w.yaml", "--json"], env=environ, stdout=subprocess.PIPE, process_group=0
+    )
+    try:
+        wait_for(lambda: ledger.exists() and len(ledger.read_text().splitlines()) == 2, "two started items")
+        os.killpg(run.pid, signal.SIGTSTP)
+        wait_for(lambda: _state(run.pid) == "T", "a run that stands still")
+        workers = [pid for pid in children(run.pid) if environ_value(pid, COOKIE)]
+        wait_for(lambda: {_state(pid) for pid in (*workers, *below(workers))} == {"T"}, "workers that stand still")
+        since = time.monotonic()
+        wait_for(lambda: time.monotonic() > since + 2, "more than the time limit")
+        os.killpg(run.pid, signal.SIGCONT)
+        said, _ = run.communicate(timeout=60)
+    finally:
+        run.kill()
+    assert run.returncode == 0, said
+    assert len(workers) >= 2
+
+
+def _state(pid: int) -> str:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[0]

@@ -200,7 +200,7 @@ def _execute(
         notifier = _notifier(plan, record.id, site, kept, clean)
         own.sinks.insert(0, notifier)  # closed first: it may still warn
         sinks.append(notifier)
-    with closing(own), Signals(control, site.clock):
+    with closing(own), Signals(control, site.clock, kept.cookie):
         runner = Runner(
             plan,
             record,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from contextlib import ExitStack
 from types import FrameType, TracebackType
 from typing import Final, Self, TypeAlias
 
+from batchwork import proctree
 from batchwork.clock import Clock
 from batchwork.engine.control import KILL, Control
 
@@ -27,11 +29,13 @@ Former: TypeAlias = "Callable[[int, FrameType | None], object] | int | None"
 class Signals:
     """While entered: SIGINT, SIGTERM and SIGHUP raise the stop level by one each time; SIGUSR1 and SIGQUIT print all stacks.
 
+    SIGTSTP (Ctrl-Z) stops what the run has started as well, which no terminal reaches: it carries `cookie`.
     Outside the main thread, where Python allows no handlers, it does nothing.
     """
 
-    def __init__(self, control: Control, clock: Clock) -> None:
+    def __init__(self, control: Control, clock: Clock, cookie: str = "") -> None:
         self._control = control
+        self._cookie = cookie
         self._clock = clock
         self._last: dict[int, float] = {}
         self._undo = ExitStack()
@@ -45,6 +49,8 @@ class Signals:
                 continue
             former: Former = signal.signal(number, self._stop)
             self._undo.callback(_restore, number, former)
+        if self._cookie and signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL:  # else somebody wants none of it
+            self._undo.callback(_restore, signal.SIGTSTP, signal.signal(signal.SIGTSTP, self._pause))
         for number in (signal.SIGUSR1, signal.SIGQUIT):
             _dump_on(number, self._undo)
         return self
@@ -63,6 +69,20 @@ class Signals:
             self._control.signal = number
         limit = None if number == signal.SIGINT else DRAIN_S
         self._control.raise_to(min(self._control.level + 1, KILL), _WORDS[signal.Signals(number)], limit)
+
+    def _pause(self, number: int, _frame: FrameType | None) -> None:
+        """Stop with all that runs, and go on with it."""
+        held = proctree.hold(self._family)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)  # here it stands still, until SIGCONT
+        signal.signal(number, self._pause)
+        proctree.kill(held, signal.SIGCONT)
+
+    def _family(self) -> list[int]:
+        """The workers and all below them; not the guardian, who must be able to act while all the others stand still."""
+        children = proctree.children(os.getpid())
+        workers = [pid for pid in children if proctree.environ_value(pid, proctree.COOKIE) == self._cookie]
+        return workers + proctree.below(workers)
 
 
 def interrupted_code(number: int | None) -> int:

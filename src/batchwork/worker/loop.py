@@ -16,6 +16,12 @@ IN, OUT, ERR, HUP = 1, 4, 8, 16
 """The same numbers in poll and in epoll."""
 
 
+PAUSE_S = 0.5
+"""Waking so much later than asked for means that this process was stopped, and what it runs with it (Ctrl-Z)."""
+LOOK_S = 1.0
+"""Where there are timers, the loop turns so often: a pause is known to be that much shorter than it seems, at most."""
+
+
 class Loop:
     """Waits for descriptors by epoll (by poll where there is none)."""
 
@@ -42,11 +48,16 @@ class Loop:
     def turn(self, longest_s: float | None = None) -> bool:
         """Wait for something and have it dealt with; at most `longest_s`. Whether any descriptor was ready."""
         wait = self.timers.wait(time.monotonic())
+        if wait is not None:
+            wait = min(wait, LOOK_S)
         if wait is None or (longest_s is not None and longest_s < wait):
             wait = longest_s
         # Milliseconds are rounded up, or a timer that is due in 0.4 ms would be waited for in a busy loop.
         pause = -1 if wait is None else (wait if self._epoll else int(wait * 1000) + (wait > 0))
+        before = self.now()
         ready = self._poller.poll(pause)
+        if wait is not None and (lost_s := self.now() - before) > wait + PAUSE_S:
+            self.timers.put_off(lost_s)
         for fd, events in ready:
             call = self._ready.get(fd)
             if call is not None:  # its neighbour may have ended it a moment ago

@@ -44,6 +44,10 @@ class Timers:
             heapq.heapify(self._heap)
             self._dead = 0
 
+    def put_off(self, seconds: float) -> None:
+        """Everything comes so much later."""
+        self._heap = [(when + seconds, number, timer) for when, number, timer in self._heap]
+
     def wait(self, now: float) -> float | None:
         """Seconds until the next timer, at least 0; None where there is none."""
         heap = self._heap
