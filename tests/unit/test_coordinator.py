@@ -424,3 +424,27 @@ def test_a_bug_in_on_item_error_is_raised_and_nobody_waits_for_ever(bench: Bench
     monkeypatch.setattr(Hook, "_call", broken)
     with pytest.raises(ZeroDivisionError):
         bench.run(failing(1), [0, 1], continue_on_error=True, on_item_error=lambda _: None)
+
+
+def test_on_item_error_takes_a_slot_like_a_unit(bench: Bench):
+    lock, running, most = threading.Lock(), [0], [0]
+
+    def busily(result: object) -> object:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        threading.Event().wait(0.004)
+        with lock:
+            running[0] -= 1
+        return result
+
+    end = bench.run(
+        lambda payload: busily(Failure("No", "no") if payload["item"] % 3 == 0 else None),
+        list(range(90)),
+        slots=2,
+        continue_on_error=True,
+        on_item_error=lambda _: busily(None),
+    )
+    assert end.counts == Counts(total=90, succeeded=60, failed=30)
+    assert all(view.record.handled for view in bench.store.units(bench.number))
+    assert most == [2]

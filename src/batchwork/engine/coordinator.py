@@ -24,7 +24,7 @@ from batchwork.engine.window import Piece, Window
 from batchwork.errors import SourceError, WorkerError
 from batchwork.events import Progressed, Said, StepStarted, Warned
 from batchwork.jsontext import decode
-from batchwork.model import Counts, Failure, Report, StepStatus
+from batchwork.model import Counts, Failure, Report, StepStatus, UnitRecord
 from batchwork.ports import EventSink, Executor, ExecutorFactory, Staffing, Store
 
 COMMIT_AFTER_S = 0.05
@@ -49,6 +49,7 @@ class Coordinator:
         self._order, self._store, self._executors = order, store, executors
         self._sink, self._clock, self._control = sink, clock, control
         self._batch = order.plan.batch
+        self._slots = self._batch.slots if self._batch is not None else 1
         self._in_order = self._batch is None or not self._batch.parallel
         self._window = Window(strict=self._in_order)
         self._speed = Speed()
@@ -56,6 +57,7 @@ class Coordinator:
         self._committed: deque[tuple[Draft, Counts, Exception | None]] = deque()  # filled by the writer's thread
         self._under_way = 0
         self._failure: Failure | None = None
+        self._failed: deque[UnitRecord] = deque()  # recorded, and waiting for a slot for `on_item_error`
         self._unhandled = 0  # failed units for which `on_item_error` has not run to its end
         self._warned = False
         self._stop_level = 0
@@ -94,7 +96,7 @@ class Coordinator:
     def _staffing(self) -> Staffing:
         order, batch = self._order, self._batch
         return Staffing(
-            slots=batch.slots if batch is not None else 1,
+            slots=self._slots,
             timeout_s=order.plan.timeout_s,
             strict=batch is None or not batch.parallel or not batch.continue_on_error,
             cookie=order.cookie,
@@ -119,8 +121,7 @@ class Coordinator:
             self._fail(in_doubt(opening.refused))
             return
         self._unhandled = len(opening.unhandled)
-        for record in opening.unhandled:
-            self._hook.add(record)
+        self._failed.extend(opening.unhandled)
         self._sink.emit(StepStarted(self._order.plan.name, self._counts, self._batch is not None))
         for record in opening.failed:
             self._settler.given_up.append(record)
@@ -130,6 +131,7 @@ class Coordinator:
     def _loop(self, feed: Feed) -> None:
         while True:
             self._obey()
+            self._react()
             self._refill(feed)
             if self._in_order and (self._unhandled or self._dispatch.overtaken()):
                 self._dispatch.withdraw(self._draft, self._clock.now())
@@ -141,12 +143,11 @@ class Coordinator:
             for report in self._reports():
                 self._settle(report)
             self._take_commits(feed)
-            self._take_reactions()
 
     def _has_work(self, feed: Feed) -> bool:
         if not self._draft.empty or self._under_way or self._committed:
             return True
-        if self._hook.ending or (self._stop_level < 2 and self._hook.active):
+        if self._hook.ending or (self._stop_level < 2 and (self._hook.active or self._failed)):
             return True
         return self._window.has_work(feed.exhausted)
 
@@ -318,13 +319,15 @@ class Coordinator:
                 else:
                     self._dispatch.clear(call)
             feed.recorded(draft)
-            for record in draft.failed:
-                self._hook.add(record)
+            self._failed.extend(draft.failed)
             for text in draft.said:
                 self._sink.emit(Said(self._order.plan.name, str(decode(text))))
             self._show(counts, feed)
 
-    def _take_reactions(self) -> None:
+    def _react(self) -> None:
+        """Have `on_item_error` run where a slot is free, and take what came of it."""
+        while self._failed and self._dispatch.occupied() + self._hook.active < self._slots:
+            self._hook.add(self._failed.popleft())
         for reaction in self._hook.taken():
             self._unhandled -= 1
             if reaction.handled.failure is not None and not self._warned:
@@ -341,6 +344,5 @@ class Coordinator:
         last = feed.exhausted and not self._window.busy
         if counts != self._shown and (last or now - self._shown_at >= PROGRESS_EVERY_S):
             self._shown, self._shown_at = counts, now
-            slots = self._batch.slots if self._batch is not None else 1
-            running = min(slots, self._window.units_out)
+            running = min(self._slots, self._window.units_out)
             self._sink.emit(Progressed(self._order.plan.name, counts, running, len(self._window.waiting)))

@@ -101,6 +101,10 @@ class Dispatch:
         if out.lane is not None:
             self._lane_calls[out.lane] -= 1
 
+    def occupied(self) -> int:
+        """Slots that are taken, or will be by what is claimed."""
+        return self._window.units_out if self._executor.width > 1 else len(self._window.out)
+
     def overtaken(self) -> bool:
         """Where order is strict: whether something has come in before what was claimed ahead, a retry for example."""
         return bool(self._cleared) and self._window.before(self._cleared[0])

@@ -63,12 +63,15 @@ class Standing:
 
 
 def wanted(pace: Pace, standing: Standing, lanes: int, width: int, depth: int, busy: int = 0) -> list[int]:
-    """Sizes of the calls to be made now. `depth` is how many calls a lane takes; `busy` slots are taken by others."""
+    """Sizes of the calls to be made now. `depth` is how many calls a lane takes; `busy` slots are taken by others.
+
+    Nothing is claimed ahead then, because it would start before they are free.
+    """
     if width == 1:
         size = pace.call_size()
-        calls = lanes * depth + lanes if pace.short else lanes
+        calls = lanes * depth + lanes if pace.short and not busy else lanes
         return [size] * max(0, calls - busy - standing.calls)
-    ahead = pace.ahead(width)
+    ahead = pace.ahead(width) if not busy else 0
     missing = width + ahead - busy - standing.units
     least = max(1, ahead // 4)
     return [missing] if missing >= least else []
