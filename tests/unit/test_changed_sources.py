@@ -25,7 +25,10 @@ from batchwork.template import Value
 from batchwork.testing.fakes import CallableTask, Collected, callable_executors
 
 ITEMS = st.lists(st.sampled_from("abcdefghij"), max_size=14)
-READINGS = st.lists(st.tuples(ITEMS, st.integers(0, 12)), min_size=1, max_size=4)
+BAD = st.sampled_from(["", "", "c", "ag", "abcdefghij"])
+READINGS = st.lists(st.tuples(ITEMS, st.integers(0, 12), BAD), min_size=1, max_size=4)
+Readings = list[tuple[list[str], int, str]]
+"""For each execution the items, after how many calls it is stopped, and which items fail; the last one has no trouble."""
 
 
 class History:
@@ -37,7 +40,7 @@ class History:
         self.number = store.steps("r1")[0].number
         self.done: Counter[str] = Counter()  # how often each item was in something that succeeded
 
-    def run(self, items: list[str], stop_after: int | None, resumed: bool) -> StepEnd:
+    def run(self, items: list[str], stop_after: int | None, bad: str, resumed: bool) -> StepEnd:
         control = Control(SystemClock())
         calls = 0
 
@@ -47,7 +50,9 @@ class History:
             if stop_after is not None and calls >= stop_after:
                 control.raise_to(1, "test")
             item = payload["item"]
-            self.done.update(item if isinstance(item, list) else [item])
+            if any(part in bad for part in item):
+                raise ValueError(f"one of {bad}")
+            self.done.update(item)
             return item
 
         if stop_after == 0:
@@ -72,10 +77,11 @@ class History:
         """Results of what is there, in order."""
         return [None if text is None else decode(text) for text in self.store.results(self.number, 0, 1000)]
 
-    def go(self, readings: list[tuple[list[str], int]]) -> None:
-        for number, (items, stop_after) in enumerate(readings[:-1]):
-            self.run(items, stop_after, resumed=number > 0)
-        end = self.run(readings[-1][0], None, resumed=len(readings) > 1)
+    def go(self, readings: Readings) -> None:
+        for number, (items, stop_after, bad) in enumerate(readings[:-1]):
+            self.run(items, stop_after, bad, resumed=number > 0)
+            self.store.reopen(self.number, None)
+        end = self.run(readings[-1][0], None, "", resumed=len(readings) > 1)
         assert end.status is StepStatus.SUCCEEDED, end
 
 
@@ -83,14 +89,14 @@ def history(folder: str, kind: str, **batch: Any) -> History:
     return History(open_store("memory:" if kind == "memory" else str(Path(folder) / "s.db"), "fast"), **batch)
 
 
-KINDS = pytest.mark.parametrize(("kind", "examples"), [("memory", 150), ("sqlite", 15)])
+KINDS = pytest.mark.parametrize(("kind", "examples"), [("memory", 200), ("sqlite", 20)])
 
 
 @KINDS
 def test_items(kind: str, examples: int):
     @settings(max_examples=examples)
     @given(READINGS, st.sampled_from(["keep", "skip"]), st.booleans())
-    def holds(readings: list[tuple[list[str], int]], on_duplicate: str, views: bool) -> None:
+    def holds(readings: Readings, on_duplicate: str, views: bool) -> None:
         with tempfile.TemporaryDirectory() as folder:
             told = history(folder, kind, on_duplicate=on_duplicate, batch_size=3 if views else 1)
             told.go(readings)
@@ -99,7 +105,7 @@ def test_items(kind: str, examples: int):
                 assert told.present() == last
             else:
                 assert [item for item in told.present() if item is not None] == list(dict.fromkeys(last))
-            most = max((items.count(item) for items, _ in readings for item in items), default=0)
+            most = max((items.count(item) for items, _, _ in readings for item in items), default=0)
             assert all(count <= (most if on_duplicate == "keep" else 1) for count in told.done.values())
             told.store.close()
 
@@ -110,7 +116,7 @@ def test_items(kind: str, examples: int):
 def test_batches(kind: str, examples: int):
     @settings(max_examples=examples)
     @given(READINGS, st.sampled_from(["keep", "skip"]), st.integers(1, 4))
-    def holds(readings: list[tuple[list[str], int]], on_duplicate: str, size: int) -> None:
+    def holds(readings: Readings, on_duplicate: str, size: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             told = history(folder, kind, on_duplicate=on_duplicate, each="batch", batch_size=size)
             told.go(readings)
@@ -120,7 +126,7 @@ def test_batches(kind: str, examples: int):
             last = readings[-1][0]
             wanted = Counter(last) if on_duplicate == "keep" else Counter(set(last))
             assert all(there[item] >= count for item, count in wanted.items()), "nothing is lost"
-            most = {item: max(items.count(item) for items, _ in readings) for item in there}
+            most = {item: max(items.count(item) for items, _, _ in readings) for item in there}
             for item, count in told.done.items():
                 allowed = most.get(item, 99) if on_duplicate == "keep" else 1
                 assert count <= allowed, f"{item} was done {count} times"

@@ -7,7 +7,7 @@ from typing import Final
 
 from batchwork.engine.draft import Draft
 from batchwork.engine.merging import Merge
-from batchwork.engine.opening import Opening, commit, opening
+from batchwork.engine.opening import Opening, opening
 from batchwork.engine.order import StepOrder
 from batchwork.engine.reopening import reopened
 from batchwork.engine.stream import Stream, open_stream
@@ -15,7 +15,6 @@ from batchwork.engine.window import Piece
 from batchwork.model import Counts
 from batchwork.ports import Store
 
-CHANGES_MOST = 2_000
 END: Final = object()
 
 
@@ -116,21 +115,13 @@ class Feed:
             for units in self._stream.units():
                 yield Piece(1, 0, units) if units is not None else None
         else:
-            for piece in self._merge.pieces():
-                self._write_changes(CHANGES_MOST)
-                yield piece
+            yield from self._merge.pieces()
 
     def _finish(self) -> None:
         self.exhausted = True
         if self._merge is not None:
-            self._write_changes(1)
             self._merge.finish()
             self._total = self._merge.total
-
-    def _write_changes(self, least: int) -> None:
-        if self._merge is not None and self._merge.waiting >= least:
-            commit(self._store, self._merge.changes)
-            self._merge.written()
 
 
 def open_feed(order: StepOrder, store: Store, uses_batch: bool, wake: Callable[[], None], handles: bool) -> Feed:

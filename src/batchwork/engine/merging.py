@@ -1,7 +1,8 @@
 """A reading of a step's source laid over what is stored: which units are new, known and unfinished, done, gone. By key, never by position.
 
 Source and store are read in the same order as long as they match, a page at a time, which costs list comparisons and
-no index. From the first page that does not match, each key is looked up; batches are then grouped anew (regrouping.py).
+no index. From the first page that does not match, each key is looked up (and from the very first one, if that had to be
+done before: then units stand anywhere, and a number that is not there means nothing); batches are then grouped anew (regrouping.py).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 
 from batchwork.engine.draft import member_texts, value_texts
+from batchwork.engine.opening import commit
 from batchwork.engine.order import StepOrder
 from batchwork.engine.regrouping import GONE, Regrouping, status_now
 from batchwork.engine.stream import Stream
@@ -21,14 +23,15 @@ from batchwork.jsontext import decode
 from batchwork.model import FINAL, BatchView, Checkpoint, Counts, UnitRecord, Units, UnitStatus
 from batchwork.ports import Store, UnitPage
 
+CHANGES_MOST = 2_000
+
 
 @dataclass(slots=True)
 class Merge:
     """Turns the units of a reading (numbered by position) into pieces that are to be run.
 
-    After the last piece `total` is the number of units, those that are gone included. `fresh` are duplicates that
-    reading skipped and that are to be recorded. `changes` is to be written now and then, and before `finish`.
-    `lacking` are the numbers of units that are recorded without their values.
+    After `finish` `total` is the number of units, those that are gone included. `fresh` are duplicates that reading
+    skipped and that are to be recorded. `lacking` are the numbers of units that are recorded without their values.
     """
 
     store: Store
@@ -50,10 +53,15 @@ class Merge:
     _next_seq: int = 0
     _reading: int = 0
     _position: int = 0  # of the first unit that has not been laid over
+    _revived: bool = (
+        False  # a unit that was gone is to run: what it gives is recorded only once it is not gone any more
+    )
     _regrouping: Regrouping | None = None
 
     def pieces(self) -> Iterator[Piece | None]:
         """The pieces, None where the source has nothing for now."""
+        if self.store.was_reread(self.order.number):
+            self._part_ways()
         for units in self.stream.units():
             if units is None:
                 yield None
@@ -61,6 +69,7 @@ class Merge:
                 yield from self._regrouped(self._regrouping, units)
             else:
                 yield from self._laid_over(units, self._duplicates(units.indexes[-1]))
+            self._write(CHANGES_MOST)
         if self._regrouping is not None:
             yield from self._looked_up(self._regrouping.end())
         elif left := self._duplicates(None):
@@ -68,9 +77,12 @@ class Merge:
 
     def finish(self) -> None:
         """The reading has ended: what it did not have is gone."""
+        self._write(1)
         if self._beyond and self._seen_below is None:
             return
         if self._seen_below is None:
+            if not self.store.page(self.order.number, self._position - 1, 1).seqs:
+                return
             self._part_ways()
         self.gone = self.store.sweep(self.order.number, self._seen_below or 0)
         self.total += self.gone
@@ -85,18 +97,12 @@ class Merge:
                 found[key] = record.index if record.index is not None else record.seq
         return found
 
-    @property
-    def changes(self) -> Checkpoint:
-        """What is to be written of known units: positions, and values that they lacked."""
-        return Checkpoint(self.order.number, values=self._values, moves=self._moves)
-
-    @property
-    def waiting(self) -> int:
-        """How much of it there is."""
-        return len(self._moves) + len(self._values)
-
-    def written(self) -> None:
-        """The changes are on disk."""
+    def _write(self, least: int) -> None:
+        """Write what has changed of known units (positions, and values that they lacked), if it is so much."""
+        if len(self._moves) + len(self._values) < least:
+            return
+        self._revived = False
+        commit(self.store, Checkpoint(self.order.number, values=self._values, moves=self._moves))
         self.stream.release(self._recorded)
         self._moves, self._values, self._recorded = [], [], []
         if self._regrouping is not None:
@@ -127,10 +133,10 @@ class Merge:
                 return
             else:
                 self._part_ways()
-                if units.members is not None:
-                    self._regrouping = self._to_regroup()
-                    yield from self._regrouped(self._regrouping, units)
-                    return
+        if self._seen_below is not None and units.members is not None:
+            self._regrouping = self._to_regroup()
+            yield from self._regrouped(self._regrouping, units)
+            return
         if self._beyond:
             self.total += len(units) + len(duplicates)
             self.fresh += duplicates
@@ -160,6 +166,7 @@ class Merge:
                 failed=int(status is UnitStatus.FAILED),
                 skipped=int(status is UnitStatus.SKIPPED) - 1,
             )
+            self._revived |= status not in FINAL
 
     # ------------------------------------------------------------ side by side
 
@@ -260,6 +267,8 @@ class Merge:
                 runs.add(offset, 1, 0)
             elif status_now(record) not in FINAL:
                 self._again(runs, offset, record)
+        if self._revived:
+            self._write(1)
         yield from runs.pieces()
 
     def _again(self, runs: _Runs, offset: int, record: UnitRecord) -> None:
@@ -300,6 +309,8 @@ class Merge:
             self.total += 1
             self._move(record, index)
             if status_now(record) not in FINAL:
+                if self._revived:
+                    self._write(1)
                 yield self._as_recorded(record, index)
 
     def _as_recorded(self, record: UnitRecord, index: int) -> Piece:

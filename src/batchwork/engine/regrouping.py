@@ -49,12 +49,14 @@ class Regrouping:
         values = [value for batch in units.values for value in batch]  # type: ignore[union-attr]  # lists, all of them
         recorded = self._store.members(self._step, keys)
         others: list[int] = []
+        here: set[int] = set()  # what is written meanwhile is not in `recorded`
         for offset, key in enumerate(keys):
             record = recorded.get(key)
             if record is None or not self._stays(record):
                 others.append(offset)
                 continue
-            if self._is_new(record):
+            if record.seq not in here and self._is_new(record):
+                here.add(record.seq)
                 yield from self._grouped(keys, values, others)
                 others = []
                 self.met.add(record.seq)

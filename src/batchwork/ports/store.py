@@ -130,6 +130,10 @@ class Store(Protocol):
         """Begin a new reading of the step's source; units recorded or moved from now on carry its number, which is returned."""
         ...
 
+    def was_reread(self, step: int) -> bool:
+        """Whether `reading` was called before: units may then stand anywhere, whatever their numbers."""
+        ...
+
     def sweep(self, step: int, seen_below: int) -> int:
         """Mark as gone what the current reading did not have: units with seq >= `seen_below` that do not carry its number.
 

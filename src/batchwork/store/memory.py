@@ -184,6 +184,10 @@ class MemoryStore:
             found.reading += 1
             return found.reading
 
+    def was_reread(self, step: int) -> bool:
+        with self._open():
+            return self._step(step).reading > 0
+
     def sweep(self, step: int, seen_below: int) -> int:
         with self._open():
             found = self._step(step)

@@ -232,6 +232,10 @@ class SqliteStore:
     def reading(self, step: int) -> int:
         return self._writer.call(lambda connection: recording.begin_reading(connection, step))
 
+    def was_reread(self, step: int) -> bool:
+        with self._readers.snapshot() as connection:
+            return recording.standing(connection, step)[0] > 0
+
     def sweep(self, step: int, seen_below: int) -> int:
         return self._writer.call(lambda connection: recording.sweep(connection, step, seen_below))
 

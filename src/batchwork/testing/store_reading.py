@@ -133,7 +133,9 @@ class StoreReading(StoreCase):
         with self._open() as (store, step):
             records = [unit(3, FAILED, 1, BROKE), unit(4, PENDING, 1, EXITED)]
             commit(store, Checkpoint(step, successes=[successes([0, 1, 2])], records=records, counts=Counts(5, 3, 1)))
+            assert not store.was_reread(step)
             first = store.reading(step)
+            assert store.was_reread(step)
             commit(store, Checkpoint(step, moves=[(2, 1), (1, 2)]))
             assert store.match(step, ["k1"])["k1"].reading == first
             assert store.sweep(step, 1) == 2
