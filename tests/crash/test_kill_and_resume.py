@@ -142,6 +142,10 @@ def test_killed_again_and_again(tmp_path: Path, body: str):
             assert rows[index]["result"] == result
         reported = {index: row["result"] for index, row in rows.items() if row["status"] == "succeeded"}
     code, _, err = bench.run(*words)
+    if (
+        code == 1 and "in doubt 3 times" in err
+    ):  # kills so close together look as if an item did it; a resume tries it again
+        code, _, err = bench.run(*words)
     assert code == 0, err
     bench.check_finished()
 
