@@ -170,3 +170,22 @@ def test_a_run_that_is_not_there(batchwork: Command, ran: Path) -> None:
     for command in ("status", "items", "errors", "results", "resume", "retry"):
         done = batchwork(command, "r2", cwd=ran, expect=4)
         assert "there is no run `r2`" in done.stderr and "did you mean `r1`?" in done.stderr
+
+
+def test_that_not_all_failures_were_read_is_said(
+    batchwork: Command, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from batchwork.cli import closing
+    from batchwork.cli.look import looking
+
+    (work / "w.yaml").write_text(
+        "name: w\nsteps:\n  - name: a\n    task: batch\n    inputs:\n      items: [1, 2, 3]\n"
+        "      continue_on_error: true\n      task: {type: shell, command: 'false'}\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(closing, "READ_MAX", 2)
+    batchwork("run", "w.yaml", expect=3)
+    with looking(None) as store:
+        record = store.runs()[0]
+        lines = list(closing.failure_lines(store, store.steps(record.id), None, record.id))
+    assert lines[-1] == f"… of the first 2 failures; `batchwork errors {record.id}` reads all"

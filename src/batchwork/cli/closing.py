@@ -26,7 +26,8 @@ def closing_lines(summary: Summary, store: Store, steps: Sequence[StepRecord], w
 
 def failure_lines(store: Store, steps: Sequence[StepRecord], where: str | None, run: str) -> Iterator[str]:
     """The most frequent failures of a run, alike ones together."""
-    found = islice(failures(store, steps), READ_MAX)
+    source = failures(store, steps)
+    found = islice(source, READ_MAX)
     first = next(found, None)
     if first is None:
         return
@@ -39,6 +40,8 @@ def failure_lines(store: Store, steps: Sequence[StepRecord], where: str | None, 
     rest = len(groups) - TOP
     if rest > 0:
         yield f"… and {number(rest)} more kind{'s' if rest > 1 else ''} of failure: `{command('errors', run, where)}`"
+    if next(source, None) is not None:
+        yield f"… of the first {number(READ_MAX)} failures; `{command('errors', run, where)}` reads all"
 
 
 def next_lines(summary: Summary, where: str | None) -> Iterator[str]:
