@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field
 from typing import Final
 
-from batchwork.frozen import dataclass
-from batchwork.late import pattern
+from msgspec import Struct, field
+
+from batchwork.patterns import pattern
 
 EXAMPLES: Final = 3
 GROUPS_MAX: Final = 1000
@@ -27,8 +27,7 @@ _patterns: Final = (
 )
 
 
-@dataclass(slots=True)
-class Alike:
+class Alike(Struct):
     """Failures of one step that differ only in details. `examples` are the first keys with their messages."""
 
     step: str

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from msgspec import Struct
+
 from batchwork.cli.assemble import cpus, load_again
 from batchwork.cli.output import Output
 from batchwork.cli.reading import read_text
@@ -25,7 +27,6 @@ from batchwork.errors import StoreError
 from batchwork.events import Warned
 from batchwork.executors.guardian import Guardian
 from batchwork.executors.local import local_executors
-from batchwork.frozen import dataclass
 from batchwork.jsontext import Json, decode
 from batchwork.model import Failure, RunStatus, StepRecord, StepStatus
 from batchwork.plan.model import Plan
@@ -38,8 +39,7 @@ Durability = Literal["full", "fast"]
 Path = str | os.PathLike[str]
 
 
-@dataclass(frozen=True, slots=True)
-class StepOutcome:
+class StepOutcome(Struct, frozen=True):
     """How one step ended. `result` is what `steps.NAME.result` is: of a batch step a lazy sequence, else a value."""
 
     name: str

@@ -21,11 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from batchwork.frozen import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(Struct, frozen=True, order=True):
     """Where something was written. Lines and columns count from 1; 0 means the place is not known."""
 
     file: str = ""
@@ -41,8 +40,7 @@ class Place:
 NOWHERE = Place()
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing that is wrong (or, as a warning, risky) in what a person wrote. `excerpt` is the line that it is about."""
 
     place: Place

@@ -1,32 +1,29 @@
-"""Facts that are on disk, as frozen dataclasses; what every view is fed with. Facts about units come as counts, never singly."""
+"""Facts that are on disk, as frozen values; what every view is fed with. Facts about units come as counts, never singly."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TypeAlias
 
-from batchwork.frozen import dataclass
+from msgspec import Struct, to_builtins
+
 from batchwork.model import Counts, RunStatus, StepStatus
 
 
-@dataclass(frozen=True, slots=True)
-class RunStarted:
+class RunStarted(Struct, frozen=True):
     run: str
     workflow: str
     resumed: bool
     store: str
 
 
-@dataclass(frozen=True, slots=True)
-class StepStarted:
+class StepStarted(Struct, frozen=True):
     step: str
     counts: Counts
     batch: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Progressed:
+class Progressed(Struct, frozen=True):
     """Counts of a step after a commit; at most ten a second for each step. `running` are attempts in progress."""
 
     step: str
@@ -35,8 +32,7 @@ class Progressed:
     retrying: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StepFinished:
+class StepFinished(Struct, frozen=True):
     step: str
     status: StepStatus
     counts: Counts
@@ -45,24 +41,21 @@ class StepFinished:
     batch: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """An `echo` task's message, to be printed on standard output."""
 
     step: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Warned:
+class Warned(Struct, frozen=True):
     """Something a person should know, once."""
 
     text: str
     step: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Stopping:
+class Stopping(Struct, frozen=True):
     """A stop was asked for. `level` 1: no new units; 2: running ones are terminated; 3: killed."""
 
     level: int
@@ -70,8 +63,7 @@ class Stopping:
     running: int
 
 
-@dataclass(frozen=True, slots=True)
-class RunFinished:
+class RunFinished(Struct, frozen=True):
     run: str
     status: RunStatus
     duration_s: float
@@ -83,4 +75,4 @@ Event: TypeAlias = RunStarted | StepStarted | Progressed | StepFinished | Said |
 
 def to_json(event: Event) -> str:
     """One line of JSON: `{"event": "Progressed", …}`."""
-    return json.dumps({"event": type(event).__name__, **asdict(event)})
+    return json.dumps({"event": type(event).__name__, **to_builtins(event)})

@@ -7,11 +7,11 @@ succeeds, fails and is retried: an item, or the batch with `each: batch`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from enum import StrEnum
 from typing import TypeAlias
 
-from batchwork.frozen import dataclass
+from msgspec import Struct, field
+
 from batchwork.jsontext import Json
 
 
@@ -44,8 +44,7 @@ class RunStatus(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-@dataclass(frozen=True, slots=True)
-class Units:
+class Units(Struct, frozen=True):
     """Some units, column by column; all columns have the same length.
 
     `seqs` are the store's immutable numbers within the step (from 0), `indexes` the positions in the latest reading
@@ -87,8 +86,7 @@ class Units:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class BatchView:
+class BatchView(Struct, frozen=True):
     """What `batch` is in templates and code. `total` is the number of items, None while it is unknown."""
 
     index: int
@@ -100,8 +98,7 @@ class BatchView:
         return len(self.items)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """An order to a worker: run these units, this attempt, with these bound values (JSON data, one for each unit).
 
     `id` is unique within a process's execution of a step and is the number of the claim that covers the call.
@@ -113,8 +110,7 @@ class Call:
     payloads: Sequence[Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """Why an attempt failed. `type` is an exception's name, or one of the words below.
 
     exit · signal · timeout · worker died · poison · in doubt · template · refused · result · http · connect · spawn · source
@@ -130,8 +126,7 @@ class Failure:
     result: str | None = None  # JSON text of what there was of a result (a failed command's output)
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What a worker did with (a part of) one call; offsets are positions in the call, each reported exactly once.
 
     `results` are JSON texts and `durations_us` microseconds, one for each of `done`. `failures` come with their
@@ -151,28 +146,24 @@ class Report:
     worker: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """Settlement: the unit succeeded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(Struct, frozen=True):
     """Settlement: the unit gets another attempt `delay_s` seconds from now."""
 
     delay_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class GivenUp:
+class GivenUp(Struct, frozen=True):
     """Settlement: the unit has failed for good."""
 
 
 Settlement: TypeAlias = Done | Again | GivenUp
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """Units that are about to be started: one row for a call. `attempt` is the number of the attempt, from 1."""
 
     id: int
@@ -181,8 +172,7 @@ class Claim:
     keys: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Successes:
+class Successes(Struct, frozen=True):
     """Units that succeeded in one call, column by column. `values` is JSON text, or None where the key is the value."""
 
     attempt: int
@@ -197,8 +187,7 @@ class Successes:
     members: Sequence[str | None] | None = None  # JSON lists of the members' keys, with `each: batch`
 
 
-@dataclass(frozen=True, slots=True)
-class UnitRecord:
+class UnitRecord(Struct, frozen=True):
     """One unit as the store keeps it, for whatever is not a success on a busy path. None means "leave as it is"."""
 
     seq: int
@@ -220,8 +209,7 @@ class UnitRecord:
     handled: bool = True  # False: failed, and `on_item_error` has not run for it yet
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
+class AttemptRecord(Struct, frozen=True):
     """One failed attempt."""
 
     seq: int
@@ -232,16 +220,14 @@ class AttemptRecord:
     worker: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Handled:
+class Handled(Struct, frozen=True):
     """`on_item_error` ran for a failed unit; `failure` is its own failure, if it had one."""
 
     seq: int
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LogRecord:
+class LogRecord(Struct, frozen=True):
     """What one attempt printed, already masked and cut to size."""
 
     seq: int
@@ -249,8 +235,7 @@ class LogRecord:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """How many units of a step are in which state. `total` is None until the source has been read to its end.
 
     `in_doubt` and `pending` are disjoint; claimed and interrupted units count as pending while their process lives.
@@ -277,8 +262,7 @@ class Counts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Struct, frozen=True):
     """What one step commits in one transaction, in the order of the fields. Executed twice, it changes nothing more."""
 
     step: int
@@ -294,8 +278,7 @@ class Checkpoint:
     counts: Counts | None = None  # replace the step's counters
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunRecord(Struct, frozen=True):
     """A run as the store keeps it. `params` is JSON text with secrets masked; `workflow` the text as it was read."""
 
     id: str
@@ -313,8 +296,7 @@ class RunRecord:
     living: bool = False  # whether a process works on it; read, never written
 
 
-@dataclass(frozen=True, slots=True)
-class StepRecord:
+class StepRecord(Struct, frozen=True):
     """A step as the store keeps it. `number` is the store's number for it, unique in the store."""
 
     number: int
@@ -332,8 +314,7 @@ class StepRecord:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """One sample of a run's use of the machine, its children included, and its speed since the last sample."""
 
     at_ms: int

@@ -6,10 +6,11 @@ How alike failures are grouped is in alike.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final, TypedDict
 
-from batchwork.frozen import dataclass
+from msgspec import Struct
+from msgspec.structs import replace
+
 from batchwork.model import Counts, Failure, RunRecord, RunStatus, Sample, StepRecord, StepStatus
 from batchwork.wording import columns, duration, ljust, number, plural, rate, share, short, size, visible
 
@@ -51,8 +52,7 @@ class RunJson(TypedDict):
     steps: dict[str, StepJson]
 
 
-@dataclass(frozen=True, slots=True)
-class StepSummary:
+class StepSummary(Struct, frozen=True):
     """One step in figures. `batch`: it has items. `stale`: an earlier step was retried after this one had finished."""
 
     name: str
@@ -65,8 +65,7 @@ class StepSummary:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """What the run used of the machine, over its samples."""
 
     cpu_percent: float
@@ -76,8 +75,7 @@ class Usage:
     units_per_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """A run in figures. `status` is a RunStatus, or CRASHED."""
 
     run: str

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from batchwork.frozen import dataclass
+from msgspec import Struct
+
 from batchwork.model import Failure
 
 NEVER_AGAIN_EXITS = frozenset({126, 127})
 AGAIN_STATUSES = frozenset({408, 425, 429})
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True):
     """`max_attempts` counts the first one; delays are seconds. `on` limits retries to failure types, exit codes, statuses."""
 
     max_attempts: int = 1

@@ -16,7 +16,7 @@ from itertools import islice
 
 from batchwork import jsontext
 from batchwork.jsontext import Json
-from batchwork.late import pattern
+from batchwork.patterns import pattern
 
 MASK = "***"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 from queue import SimpleQueue
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from step_plans import batch_plan, step_plan, task_plan
 
 from batchwork.clock import SystemClock

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from batchwork.alike import EXAMPLES, GROUPS_MAX, group, pattern_of
 from batchwork.model import Counts, Failure, RunRecord, RunStatus, Sample, StepRecord, StepStatus

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
 
+from msgspec import Struct
+
 from batchwork.cli.look import looking
 from batchwork.cli.output import Output, note
 from batchwork.cli.watching import chosen_view
@@ -23,7 +25,6 @@ from batchwork.engine.site import Asked, Site
 from batchwork.events import Warned
 from batchwork.executors.guardian import Guardian
 from batchwork.executors.local import local_executors
-from batchwork.frozen import dataclass
 from batchwork.jsontext import Json, encode
 from batchwork.model import RunStatus
 from batchwork.plan.model import Plan
@@ -35,8 +36,7 @@ from batchwork.store import open_store
 UNFINISHED = frozenset({RunStatus.RUNNING, RunStatus.INTERRUPTED, RunStatus.FAILED})
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """How the run is watched, as the command line says."""
 
     progress: str = "auto"

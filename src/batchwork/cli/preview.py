@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 
+from msgspec import Struct
+
 from batchwork.errors import BatchworkError
-from batchwork.frozen import dataclass
 from batchwork.items.keys import default_keys
 from batchwork.items.opening import open_source
 from batchwork.jsontext import Json, encode
@@ -21,8 +22,7 @@ READ_MAX = 1000
 MASK = "***"
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(Struct, frozen=True):
     """`count`: how many items there are, in words, if that is known beforehand."""
 
     count: str

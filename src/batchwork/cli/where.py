@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 
-from batchwork.frozen import dataclass
+from msgspec import Struct
 
 FOLDER = ".batchwork"
 FILE = "state.db"
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(Struct, frozen=True):
     """`store` is what `open_store` takes; `state_dir`, absolute, holds the logs and folders of runs."""
 
     store: str

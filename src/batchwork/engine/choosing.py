@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
 from typing import Final
+
+from msgspec import Struct, field
 
 from batchwork.engine.error_view import ErrorView
 from batchwork.engine.recorded import can_run_again, item_of
 from batchwork.engine.results import failure_of
 from batchwork.errors import RenderError, UsageError, WorkflowError
-from batchwork.frozen import dataclass
 from batchwork.model import StepRecord, StepStatus, UnitStatus
 from batchwork.ports import Store, UnitView
 from batchwork.template import Template, compile_template, unknown_names
@@ -36,8 +36,7 @@ def compile_where(where: str) -> Template:
 _HINT = "for example --where \"error.type == 'timeout'\"; the names are item, key, index, attempts, error"
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """The failed units that get fresh attempts, by step: their seqs, or None for all of a step's.
 
     `unread` are steps with units that can run only with the values of the source; `left` how many of a step that is not

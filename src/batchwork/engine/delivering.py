@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from msgspec import Struct
+
 from batchwork.errors import BatchworkError
-from batchwork.frozen import dataclass
 from batchwork.jsontext import encode
 from batchwork.proctree import kill_group
 from batchwork.report import RunJson
@@ -18,8 +19,7 @@ TIMEOUT_S: Final = 10.0
 _TAIL: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """What is to be said. `step` may be empty; `text` is a sentence."""
 
     kind: str

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import field
 
-from batchwork.frozen import dataclass
+from msgspec import Struct, field
+
 from batchwork.jsontext import encode
 from batchwork.model import (
     AttemptRecord,
@@ -21,8 +21,7 @@ from batchwork.model import (
 )
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct):
     """Rows that wait for their commit; `since` is when the first of them came (monotonic seconds)."""
 
     step: int

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from batchwork.engine.control import KILL, TERMINATE, Control
 from batchwork.errors import BatchworkError
-from batchwork.frozen import dataclass
 from batchwork.model import Call, Failure, Report, Units
 from batchwork.plan.model import TaskPlan
 from batchwork.ports import Executor, ExecutorFactory, Program, Scope, Setting, Staffing
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """What came of it: `said` is the JSON text of a message to be printed."""
 
     failure: Failure | None

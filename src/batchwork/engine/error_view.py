@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
-from batchwork.frozen import dataclass
+from msgspec import Struct
+from msgspec.structs import replace
+
 from batchwork.model import Failure
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorView:
+class ErrorView(Struct, frozen=True):
     """A failure after `attempts` attempts."""
 
     type: str

@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from threading import Event, Thread
 
+from msgspec import Struct
+
 from batchwork.clock import Clock
 from batchwork.engine.error_view import ErrorView, masked
 from batchwork.engine.excuses import with_hint
@@ -18,15 +20,13 @@ from batchwork.engine.recorded import item_of
 from batchwork.engine.units import Binding
 from batchwork.engine.window import Piece
 from batchwork.errors import BatchworkError, RenderError
-from batchwork.frozen import dataclass
 from batchwork.model import Call, Handled, Report, UnitRecord, Units
 from batchwork.ports import Executor, ExecutorFactory, Program, Staffing
 
 SLOTS_MOST = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Reaction:
+class Reaction(Struct, frozen=True):
     """What came of the hook for one unit. `said` are JSON texts to be printed."""
 
     handled: Handled

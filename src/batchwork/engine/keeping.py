@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from batchwork.frozen import dataclass
+from msgspec import Struct
+
 from batchwork.jsontext import Json, decode, encode
 from batchwork.model import RunRecord
 from batchwork.secrets import SHORTEST, cleaner
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """`cookie` marks the processes of all executions; `secrets` are the names of those that may have been taken out.
 
     `lost_text`: the stored workflow lacks something that has no name. `lost_params`: so do these parameters.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from batchwork.frozen import dataclass
+from msgspec import Struct
+
 from batchwork.model import Counts
 from batchwork.plan.model import Rate, Threshold
 
@@ -12,8 +13,7 @@ JITTER_S = 0.02
 """How much later than it was allowed an attempt may start; a span that much shorter must not hold one too many."""
 
 
-@dataclass(slots=True)
-class Throttle:
+class Throttle(Struct):
     """A token bucket: in no span of `rate.per_s` seconds more than `rate.count` attempts start, evenly spread."""
 
     rate: Rate

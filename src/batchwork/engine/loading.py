@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final, Protocol
+
+from msgspec.structs import replace
 
 from batchwork.engine.changes import differences, shown
 from batchwork.engine.keeping import Hiding, Kept, put_back

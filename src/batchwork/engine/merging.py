@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from batchwork.engine.draft import member_texts, value_texts
 from batchwork.engine.opening import commit
@@ -17,7 +19,6 @@ from batchwork.engine.order import StepOrder
 from batchwork.engine.regrouping import GONE, Regrouping, status_now
 from batchwork.engine.stream import Stream
 from batchwork.engine.window import Piece
-from batchwork.frozen import dataclass
 from batchwork.items.grouping import NO_UNITS
 from batchwork.jsontext import decode
 from batchwork.model import FINAL, BatchView, Checkpoint, Counts, UnitRecord, Units, UnitStatus
@@ -26,8 +27,7 @@ from batchwork.ports import Store, UnitPage
 CHANGES_MOST = 2_000
 
 
-@dataclass(slots=True)
-class Merge:
+class Merge(Struct):
     """Turns the units of a reading (numbered by position) into pieces that are to be run.
 
     After `finish` `total` is the number of units, those that are gone included. `fresh` are duplicates that reading

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from batchwork.clock import Clock
 from batchwork.engine.delivering import Delivery, Message, command_delivery, url_delivery
 from batchwork.engine.notify import Notifier
 from batchwork.engine.scope import Names
 from batchwork.errors import BatchworkError, RunRefused
 from batchwork.events import Warned
-from batchwork.frozen import dataclass
 from batchwork.plan.model import NotifyPlan, Plan
 from batchwork.ports import EventSink, Scope, Store
 from batchwork.proctree import COOKIE
@@ -27,8 +28,7 @@ def compiled(entry: NotifyPlan) -> ShellCommand | None:
     return compile_command(template if isinstance(template, Template) else str(entry.command.json))
 
 
-@dataclass(frozen=True, slots=True)
-class Bureau:
+class Bureau(Struct, frozen=True):
     """What deliveries need of the run. `names` makes the scope as it is when something is said."""
 
     run: str

@@ -6,15 +6,15 @@ When to say what is decided here; how it is delivered is in delivering.py.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
 from threading import Event as Flag
 from threading import Lock, Thread
 from typing import Final
 
+from msgspec import Struct, field
+
 from batchwork.clock import Clock
 from batchwork.engine.delivering import Delivery, Message
 from batchwork.events import Event, Progressed, RunFinished, StepFinished, StepStarted
-from batchwork.frozen import dataclass
 from batchwork.model import Counts, RunStatus, StepStatus
 from batchwork.plan.model import NotifyOn, NotifyPlan
 from batchwork.report import Summary, summary_json
@@ -25,8 +25,7 @@ SHARE_FROM: Final = 20
 CLOSE_S: Final = 15.0
 
 
-@dataclass(slots=True)
-class _Watch:
+class _Watch(Struct):
     """One entry of `notify:`, and what it has said already."""
 
     plan: NotifyPlan

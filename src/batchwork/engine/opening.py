@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
 from threading import Event
+
+from msgspec import Struct, field
 
 from batchwork.engine.order import StepOrder
 from batchwork.engine.recorded import IN_DOUBT
 from batchwork.engine.settling import DOUBTS_MOST
-from batchwork.frozen import dataclass
 from batchwork.model import Checkpoint, Claim, Counts, Failure, UnitRecord, UnitStatus
 from batchwork.ports import Store
 
 PAGE = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(Struct, frozen=True):
     """`doubts`: by seq. `unhandled`: failed units that `on_item_error` still has to see. `refused`: keys, `on_in_doubt: stop`.
 
     `failed`: units that failed just now, as poison or by `on_in_doubt: fail`.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from batchwork.frozen import dataclass
+from msgspec import Struct
+
 from batchwork.model import RunStatus
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(Struct, frozen=True):
     """`max_parallel` lowers that of every step. `cookie` marks all processes of the run, `clean` masks secrets in a text."""
 
     state_dir: str
@@ -21,8 +21,7 @@ class RunOptions:
     clean: Callable[[str], str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnd:
+class RunEnd(Struct, frozen=True):
     """How a run ended. `message` says in words what a person may do next; it may be empty."""
 
     run: str

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from batchwork.frozen import dataclass
+from msgspec import Struct
+
 from batchwork.model import Counts, Failure, StepStatus
 from batchwork.plan.model import StepPlan
 from batchwork.ports import PageQuery, Setting
 
 
-@dataclass(frozen=True, slots=True)
-class StepOrder:
+class StepOrder(Struct, frozen=True):
     """Everything that a coordinator needs for one step.
 
     `scope` holds the names that are the same for every unit. `resumed`: there may be stored units and claims.
@@ -31,8 +31,7 @@ class StepOrder:
     cpus: int
 
 
-@dataclass(frozen=True, slots=True)
-class StepEnd:
+class StepEnd(Struct, frozen=True):
     """How a step ended. RUNNING: it was stopped and is to be resumed. `result` is the JSON text of a step without items."""
 
     status: StepStatus

@@ -7,7 +7,7 @@ and what waits for its commit.
 
 from __future__ import annotations
 
-from batchwork.frozen import dataclass
+from msgspec import Struct
 
 CALL_US = 20_000
 """Work in one call."""
@@ -18,8 +18,7 @@ GROWTH = 8
 """A call is at most so many times as large as the last one that was measured: a guess must not cost much."""
 
 
-@dataclass(slots=True)
-class Pace:
+class Pace(Struct):
     """The mean duration of a unit, lately, in microseconds; None before the first outcome."""
 
     mean_us: float | None = None
@@ -54,8 +53,7 @@ class Pace:
         return max(1, min(int(width * 40_000 / self.mean_us), LARGEST_CALL))
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """What is out at the moment: calls and units that are claimed, being claimed, or running."""
 
     calls: int

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Generic, TypedDict, TypeVar, overload
 
+from msgspec import Struct
+
 from batchwork.engine.error_view import ErrorView
 from batchwork.engine.recorded import item_of
 from batchwork.errors import StoreError
-from batchwork.frozen import dataclass
 from batchwork.jsontext import Json, decode, encode
 from batchwork.model import Counts, Failure, UnitRecord, UnitStatus
 from batchwork.ports import PageQuery, Store, UnitView
@@ -200,8 +201,7 @@ class Results(Lazy[Json]):
         return self._store.units(self._number, status, start, limit)
 
 
-@dataclass(frozen=True, slots=True)
-class Pages:
+class Pages(Struct, frozen=True):
     """Answers workers' questions for pages of earlier steps' results. `find` gives a step's results by its name."""
 
     find: Callable[[str], Results | None]

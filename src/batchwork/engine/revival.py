@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
+from msgspec import Struct
+
 from batchwork.engine.choosing import Chosen
 from batchwork.engine.runner import RETRIED
 from batchwork.engine.scheduling import ENDED, downstream, met, tolerated
-from batchwork.frozen import dataclass
 from batchwork.model import Counts, StepRecord, StepStatus
 from batchwork.plan.model import Plan, StepPlan
 from batchwork.ports import Store
@@ -30,8 +31,7 @@ class Act(StrEnum):
     STALE = "stale"  # it stays, marked: an earlier step is retried
 
 
-@dataclass(frozen=True, slots=True)
-class Revival:
+class Revival(Struct, frozen=True):
     """What is done with one step. `chosen` are the units (seqs) that get fresh attempts, None for all that failed."""
 
     step: StepPlan

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from queue import Empty, SimpleQueue
+
+from msgspec.structs import replace
 
 from batchwork.clock import Clock
 from batchwork.engine.control import GO, KILL, TERMINATE, Control, Shield

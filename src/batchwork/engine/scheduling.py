@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from batchwork.frozen import dataclass
+from msgspec import Struct
+
 from batchwork.model import RunStatus, StepStatus
 from batchwork.plan.model import StepPlan
 
@@ -14,8 +15,7 @@ States: TypeAlias = Mapping[str, StepStatus]
 ENDED = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.SKIPPED})
 
 
-@dataclass(frozen=True, slots=True)
-class Moves:
+class Moves(Struct, frozen=True):
     """What is to happen now, in the order of the file. `skip` says for each step which skipped step it refers to."""
 
     start: tuple[StepPlan, ...] = ()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from batchwork.engine.error_view import ErrorView
 from batchwork.engine.results import Results
-from batchwork.frozen import dataclass
 from batchwork.jsontext import decode
 from batchwork.model import RunStatus, StepRecord, StepStatus
 from batchwork.plan.model import BatchPlan, Plan, StepPlan
@@ -19,8 +20,7 @@ UNIT_NAMES: Final = frozenset({"key", "index", "attempt", "idempotency_key"})
 ITEM_NAMES: Final = UNIT_NAMES | {"item", "batch"}
 
 
-@dataclass(frozen=True, slots=True)
-class RunView:
+class RunView(Struct, frozen=True):
     """What `run` is before anything has run. `status` is there for finalizers only."""
 
     id: str

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import field
+
+from msgspec import Struct, field
 
 from batchwork.clock import Clock
 from batchwork.engine.draft import Draft, member_texts, successes, value_texts
 from batchwork.engine.order import StepOrder
 from batchwork.engine.recorded import MASKED
 from batchwork.engine.window import Out, Piece, Window
-from batchwork.frozen import dataclass
 from batchwork.jsontext import encode
 from batchwork.model import (
     Again,
@@ -41,8 +41,7 @@ def settlement(
     return GivenUp() if delay is None else Again(delay)
 
 
-@dataclass(slots=True)
-class Settler:
+class Settler(Struct):
     """Settles the reports of one step into a draft; `doubts` and `deaths` are kept only for units that had some."""
 
     order: StepOrder

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
+from msgspec import Struct
+
 from batchwork.clock import Clock
-from batchwork.frozen import dataclass
 from batchwork.ports import EventSink, ExecutorFactory, Store
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """The parts of the house that are behind ports. `state_dir` is absolute; `environ` is what secrets are taken from."""
 
     store: Store
@@ -25,8 +25,7 @@ class Site:
     """Told the cookie of a run's processes before the first is started: none of them may outlive this one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What was asked for beside the workflow. `max_parallel` lowers that of every step, also when the run is resumed."""
 
     run_id: str | None = None

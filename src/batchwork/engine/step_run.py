@@ -6,8 +6,10 @@ Which steps run when is in scheduling.py; what the coordinator does with the uni
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from threading import Thread
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from batchwork.clock import Clock
 from batchwork.engine.control import TERMINATE, Control
@@ -19,15 +21,13 @@ from batchwork.engine.order import StepEnd, StepOrder
 from batchwork.errors import BatchworkError, RenderError, SourceError, StoreError
 from batchwork.events import Said, StepFinished, Warned
 from batchwork.faults import fault
-from batchwork.frozen import dataclass
 from batchwork.jsontext import decode
 from batchwork.model import Counts, Failure, StepRecord, StepStatus
 from batchwork.plan.model import TaskPlan
 from batchwork.ports import EventSink, ExecutorFactory, Staffing, Store
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """A step's thread has ended: `record` as it stands in the store now, or the `error` that ends the whole run."""
 
     step: str

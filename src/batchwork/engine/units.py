@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from batchwork.engine.order import StepOrder
 from batchwork.engine.window import Piece
 from batchwork.errors import BindError, RenderError
-from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
 from batchwork.model import Failure, Units
 from batchwork.ports import Program
@@ -25,8 +26,7 @@ def token(run: str, step: str, key: str) -> str:
     return f"{run}/{step}/{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Struct, frozen=True):
     """Units with their payloads, and those (by offset in the piece) that could not be bound."""
 
     units: Units

@@ -9,18 +9,17 @@ from __future__ import annotations
 import heapq
 from bisect import insort_left
 from collections.abc import Sequence
-from dataclasses import field
 from itertools import chain
 
-from batchwork.frozen import dataclass
+from msgspec import Struct, field
+
 from batchwork.model import Call, Units
 
 WAITING_MOST = 10_000
 """Retries that wait at once; while there are more, no fresh units are taken (memory stays flat when everything fails)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """Units whose next attempt has the same number. `base` is the number of attempts before they were given fresh ones."""
 
     attempt: int
@@ -28,8 +27,7 @@ class Piece:
     units: Units
 
 
-@dataclass(slots=True)
-class Out:
+class Out(Struct):
     """A call that is out: claimed (or being claimed), then running. `left` counts its units that are not reported."""
 
     call: Call
@@ -38,8 +36,7 @@ class Out:
     lane: int | None = None
 
 
-@dataclass(slots=True)
-class Window:
+class Window(Struct):
     """Where the units are. `strict`: one after another, in order; a retry that waits holds everything behind it."""
 
     strict: bool = False

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import field
 from typing import Any
+
+from msgspec import Struct, field
 
 from batchwork.executors.python_log import Clean, shown
 from batchwork.executors.python_memory import Record
-from batchwork.frozen import dataclass
 from batchwork.model import Call, Failure, Report
 
 MESSAGE_MAX = 16 << 10
 
 
-@dataclass(slots=True)
-class Sent:
+class Sent(Struct):
     """A call that was submitted, with what has been reported of it. `number` counts the calls of a worker's lane."""
 
     call: Call
     number: int
-    reported: bytearray = field(init=False)
-    left: int = field(init=False)
+    reported: bytearray = field(default_factory=bytearray)
+    left: int = 0
     sent: bool = False
 
     def __post_init__(self) -> None:
@@ -107,8 +106,7 @@ def _masked_value(value: Any, clean: Callable[[str], str]) -> Any:
     return value if clean(text) == text else clean(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Death:
+class Death(Struct, frozen=True):
     """How a worker ended while it had calls. `running` is the offset that it ran, `blame` what that unit gets."""
 
     records: Sequence[Record]

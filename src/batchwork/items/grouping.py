@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
-from batchwork.frozen import dataclass
+from msgspec import Struct
+
 from batchwork.items.keys import KeyGuard
 from batchwork.jsontext import Json, canonical
 from batchwork.model import BatchView, Units
@@ -14,8 +15,7 @@ KeysOf: TypeAlias = Callable[[Sequence[Json], int], Sequence[str]]
 """(values, position of the first) → their keys."""
 
 
-@dataclass(frozen=True, slots=True)
-class Keyed:
+class Keyed(Struct, frozen=True):
     """Some items with their keys and positions. `repeated` are offsets of items whose key had been seen before."""
 
     indexes: Sequence[int]

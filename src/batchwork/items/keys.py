@@ -7,8 +7,9 @@ from itertools import combinations
 from json.encoder import encode_basestring as quoted  # of C where there is one
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from batchwork.errors import SourceError
-from batchwork.frozen import dataclass
 from batchwork.items.archive import KeyArchive
 from batchwork.jsontext import KEY_MAX, Json, default_key
 
@@ -49,8 +50,7 @@ def default_keys(values: Sequence[Json], position: int = 0) -> list[str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """The keys of a page, all of them new in this reading. `repeated` are the offsets of those that had to be numbered."""
 
     keys: Sequence[str]

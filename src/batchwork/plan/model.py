@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Literal, TypeAlias
 
+from msgspec import Struct, field
+
 from batchwork.errors import Place, Problem
-from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
 from batchwork.ports import Task
 from batchwork.retry import RetryPolicy
 from batchwork.template import Template, Value
 
 
-@dataclass(frozen=True, slots=True)
-class TaskPlan:
+class TaskPlan(Struct, frozen=True):
     """A task with its fields as written; templates in them are rendered for each unit."""
 
     type: str
@@ -24,8 +23,7 @@ class TaskPlan:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class ItemsPlan:
+class ItemsPlan(Struct, frozen=True):
     """Where items come from. `kind` says which of the others is there.
 
     literal: `value`, a list that may contain templates · template: `value`, gives a list or a sequence of results ·
@@ -40,24 +38,21 @@ class ItemsPlan:
     place: Place = field(default_factory=Place)
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
+class Threshold(Struct, frozen=True):
     """`max_failures`: a count, or a share of the finished units (0 to 1, from 20 finished on)."""
 
     count: int | None = None
     share: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True):
     """`rate_limit`: at most `count` attempts in `per_s` seconds, evenly spread."""
 
     count: int
     per_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class BatchPlan:
+class BatchPlan(Struct, frozen=True):
     """What makes a step a batch step. `slots` is the number of attempts at once, already decided."""
 
     items: ItemsPlan
@@ -77,8 +72,7 @@ class BatchPlan:
     item_name: str | None  # `arg_name`: a further name for `item`
 
 
-@dataclass(frozen=True, slots=True)
-class StepPlan:
+class StepPlan(Struct, frozen=True):
     """One step. Without `batch` it has one unit, with no item."""
 
     name: str
@@ -98,8 +92,7 @@ class StepPlan:
 NotifyOn: TypeAlias = Literal["failed", "threshold", "stalled", "finished"]
 
 
-@dataclass(frozen=True, slots=True)
-class NotifyPlan:
+class NotifyPlan(Struct, frozen=True):
     """One entry of `notify:`: a command, or a URL that gets the summary as JSON.
 
     `threshold`: a share of failed units (0 to 1); `stalled_s`: seconds in which nothing finished.
@@ -113,8 +106,7 @@ class NotifyPlan:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """A whole workflow, checked. `fingerprint` maps each step to what is done in it; equal ones may be resumed."""
 
     name: str

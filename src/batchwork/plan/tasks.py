@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from batchwork.errors import BatchworkError, Place, Problem
-from batchwork.late import pattern
+from batchwork.patterns import pattern
 from batchwork.plan.knowns import Knowns
 from batchwork.plan.later import LATER_FIELDS, LATER_TASKS
 from batchwork.plan.model import TaskPlan

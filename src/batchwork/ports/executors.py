@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
-from batchwork.frozen import dataclass
+from msgspec import Struct
+
 from batchwork.model import Call, Report
 from batchwork.ports.tasks import Program
 
 
-@dataclass(frozen=True, slots=True)
-class PageQuery:
+class PageQuery(Struct, frozen=True):
     """A worker's request for a page of an earlier step's results. `what`: results, failed, succeeded."""
 
     step: str
@@ -20,8 +20,7 @@ class PageQuery:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Staffing:
+class Staffing(Struct, frozen=True):
     """What an executor needs to know of a step. `slots` is the number of attempts at once, never exceeded.
 
     `strict`: a call ends at its first failure (the rest is returned), because failures stop the step or order counts.

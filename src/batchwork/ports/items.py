@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from batchwork.frozen import dataclass
+from msgspec import Struct
+
 from batchwork.jsontext import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """Where a source stands: a fingerprint that changes when its content may have, and whether keys can repeat.
 
     An empty fingerprint means that nothing is known beforehand (a command): it never matches, not even itself. Files are

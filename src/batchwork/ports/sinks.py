@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import Protocol
 
+from msgspec import Struct, field
+
 from batchwork.events import Event
-from batchwork.frozen import dataclass
 
 
 class EventSink(Protocol):
@@ -17,8 +17,7 @@ class EventSink(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(slots=True)
-class Fanout:
+class Fanout(Struct):
     """One sink made of several."""
 
     sinks: list[EventSink] = field(default_factory=list)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, TypeAlias
 
-from batchwork.frozen import dataclass
+from msgspec import Struct
+
 from batchwork.model import (
     AttemptRecord,
     Checkpoint,
@@ -22,8 +23,7 @@ from batchwork.model import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class UnitPage:
+class UnitPage(Struct, frozen=True):
     """Units as stored, in columns, ordered by seq."""
 
     seqs: Sequence[int]
@@ -36,8 +36,7 @@ class UnitPage:
     all_final: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class UnitView:
+class UnitView(Struct, frozen=True):
     """One unit with all that is known of it, as `items`, `errors` and `.failed` show it. `status` may be `in_doubt`."""
 
     step: str

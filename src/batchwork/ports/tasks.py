@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
+from msgspec import Struct
+
 from batchwork.errors import Place, Problem
-from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
 
 Scope: TypeAlias = Mapping[str, object]
@@ -36,8 +37,7 @@ Written: TypeAlias = Fields
 WorkerKind: TypeAlias = Literal["python", "reactor", "inline"]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """What a task type may know when it makes a program.
 
     `constants` are the names that are the same for every unit (params, env, outputs, steps, run …); `names` are all

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from batchwork.frozen import dataclass
-from batchwork.late import pattern
+from msgspec import Struct
+
+from batchwork.patterns import pattern
 from batchwork.quoting.code_words import (
     Reading,
     after_first,
@@ -35,8 +36,7 @@ WRAPPERS = names(
 _SAYING = names("echo printf grep egrep fgrep rg cat ls man which type test [ [[")
 
 
-@dataclass(frozen=True, slots=True)
-class Danger:
+class Danger(Struct, frozen=True):
     """A template whose value would be run as code. Harmless where the value is a whole number (`| int`)."""
 
     number: int
@@ -90,8 +90,7 @@ def _fed(command: Command) -> Iterator[Danger]:
                 yield Danger(number, _MESSAGE.format(f"{upstream.words[0].name} … | {name}"), hint)
 
 
-@dataclass(frozen=True, slots=True)
-class _Interpreter:
+class _Interpreter(Struct, frozen=True):
     """Commands by name, which of their words are code, and what to write instead. `by_flag`: only an option makes it code."""
 
     names: re.Pattern[str]

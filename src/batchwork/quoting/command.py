@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
+from msgspec import Struct
+
 from batchwork.errors import BindError, Problem, RenderError, WorkflowError
-from batchwork.frozen import dataclass
 from batchwork.ports import Scope
 from batchwork.quoting.builtins import builtin_dangers
 from batchwork.quoting.code import Danger, dangers
@@ -23,8 +24,7 @@ STRING_MAX = 131_071
 _POSIX = names("sh bash dash zsh ksh ksh93 mksh pdksh ash yash posh rbash busybox")
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """An environment variable that carries the value of an expression. `whole`: it must be a whole number."""
 
     name: str
@@ -32,8 +32,7 @@ class Variable:
     whole: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ShellCommand:
+class ShellCommand(Struct, frozen=True):
     """A command, compiled. `pieces` are texts and what is pasted; `warnings` are what is legal but risky."""
 
     pieces: tuple[str | Expression, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 
-from batchwork.late import pattern
+from batchwork.patterns import pattern
 from batchwork.quoting.words import DYNAMIC, HOLE, PROCESS, Command, Where, Word
 
 META = frozenset(" \t\n;&|()<>")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from batchwork.late import pattern
+from batchwork.patterns import pattern
 from batchwork.quoting.reader import DESCRIPTOR, META, Unclosed, WordReader
 from batchwork.quoting.words import HOLE, Command, Where, Word
 

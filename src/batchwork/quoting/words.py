@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from enum import StrEnum
 
-from batchwork.frozen import dataclass
-from batchwork.late import pattern
+from msgspec import Struct, field
+
+from batchwork.patterns import pattern
 
 HOLE = "\0"
 """Stands in a command's text for a template whose value is bound (a command cannot contain a NUL)."""
@@ -43,8 +43,7 @@ class Where(StrEnum):
     SUBSCRIPT = "subscript"
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """One word. `literal` is its text without quotes; `holes` are the numbers of the templates in it, `direct` those not in `$( )`."""
 
     literal: str
@@ -70,8 +69,7 @@ class Word:
         return self.literal.startswith("-") and len(self.literal) > 1
 
 
-@dataclass(slots=True)
-class Command:
+class Command(Struct):
     """One simple command: its words (redirections left out), what is assigned before it, what it gets from `<<<`."""
 
     words: list[Word] = field(default_factory=list)

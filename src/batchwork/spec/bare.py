@@ -10,7 +10,7 @@ import re
 
 from msgspec import Struct
 
-from batchwork.late import pattern
+from batchwork.patterns import pattern
 
 _SUSPECT = pattern(r"(?:^|[-?:,\[{]|[&!]\S{1,64})[ \t]*\{\{", re.MULTILINE)
 

@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct, field
 
-from batchwork.late import pattern
+from batchwork.patterns import pattern
 
 _BLANK = pattern(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
 _SPACES = pattern(r"[ \t]*")

@@ -13,7 +13,7 @@ import yaml
 from msgspec import Struct, field
 
 from batchwork.errors import Place, Problem
-from batchwork.late import pattern
+from batchwork.patterns import pattern
 from batchwork.spec.bare import find_bare, stand_in
 from batchwork.spec.complaints import complaint
 from batchwork.spec.nodes import Entry, ListNode, MapNode, Node, ScalarNode

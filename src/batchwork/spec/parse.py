@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from batchwork.errors import Place, Problem
-from batchwork.late import pattern
+from batchwork.patterns import pattern
 from batchwork.spec import models, readers
 from batchwork.spec.mapping import Fields
 from batchwork.spec.nodes import Entry, ListNode, MapNode, Node, ScalarNode, describe

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from batchwork.errors import Problem
-from batchwork.late import pattern
+from batchwork.patterns import pattern
 from batchwork.spec.nodes import ListNode, MapNode, Node, ScalarNode, describe
 from batchwork.spec.written import Limit, Rate, Reader
 from batchwork.spelling import listing, suggest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from batchwork.late import pattern
+from batchwork.patterns import pattern
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}

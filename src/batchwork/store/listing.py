@@ -15,9 +15,9 @@ from itertools import islice
 from typing import TypeAlias, cast
 
 import apsw
+from msgspec import Struct
 
 from batchwork import jsontext
-from batchwork.frozen import dataclass
 from batchwork.model import Claim, UnitRecord, UnitStatus
 from batchwork.ports import UnitView
 from batchwork.store import indexes
@@ -36,8 +36,7 @@ Listing: TypeAlias = tuple[int, str | None, str | None]
 """Which listing: step, status, key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bookmark:
+class Bookmark(Struct, frozen=True):
     """How far a listing has been read: `start` units, the last of them at `spot`; and what was in doubt then.
 
     `doubtful` are those that the listing shows; rows of `hidden` seqs are not shown, because they are in doubt.

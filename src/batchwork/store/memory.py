@@ -8,8 +8,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Literal
+
+from msgspec.structs import replace
 
 from batchwork.clock import Clock, iso
 from batchwork.errors import RunLocked, RunRefused, StoreError
@@ -32,8 +33,6 @@ from batchwork.model import (
 from batchwork.ports import Committed, UnitPage, UnitView
 from batchwork.store.memory_step import MemoryStep, claimed, counted, record, unsettled
 from batchwork.store.rows import GONE, RUN_COLUMNS, STEP_COLUMNS, checked_run_id
-
-IN_DOUBT = "in_doubt"
 
 
 class MemoryLease:
@@ -109,7 +108,7 @@ class MemoryStore:
         _check_names(changes, RUN_COLUMNS)
         with self._open():
             if run in self._runs:
-                self._runs[run] = replace(self._runs[run], **changes)  # type: ignore[arg-type]
+                self._runs[run] = replace(self._runs[run], **changes)
 
     def run(self, run: str) -> RunRecord | None:
         with self._open():
@@ -159,7 +158,7 @@ class MemoryStore:
         _check_names(changes, STEP_COLUMNS | {"counts"})
         with self._open():
             found = self._step(step)
-            found.record = replace(found.record, **changes)  # type: ignore[arg-type]
+            found.record = replace(found.record, **changes)
             found.record = replace(found.record, counts=replace(found.record.counts, in_doubt=0))
 
     def step_status(self, step: int) -> StepStatus:
@@ -246,14 +245,14 @@ class MemoryStore:
             units = sorted(self._step(step).units.values(), key=lambda unit: -unit.seq)
         wanted = set(keys)
         bare = {"value": None, "members": None, "result": None, "failure": None}
-        return {unit.key: replace(unit, **bare) for unit in units if unit.key in wanted}  # type: ignore[arg-type]
+        return {unit.key: replace(unit, **bare) for unit in units if unit.key in wanted}
 
     def members(self, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:
         with self._open():
             batches = sorted(self._step(step).units.values(), key=lambda unit: (unit.index is not None, -unit.seq))
         bare = {"value": None, "members": None, "result": None, "failure": None}
         of = {key: unit for unit in batches if unit.members is not None for key in decode(unit.members)}  # type: ignore[union-attr]
-        return {key: replace(of[key], **bare) for key in keys if key in of}  # type: ignore[arg-type]
+        return {key: replace(of[key], **bare) for key in keys if key in of}
 
     def values(self, step: int, seqs: Sequence[int]) -> list[str]:
         with self._open():
@@ -293,7 +292,7 @@ class MemoryStore:
             for claim in self._doubted(found):
                 for seq, its_key in zip(claim.seqs, claim.keys, strict=True):
                     unit = found.units.get(seq) or claimed(found, claim, seq, its_key)
-                    views[seq] = UnitView(name, unit, IN_DOUBT)
+                    views[seq] = UnitView(name, unit, "in_doubt")
         chosen = [view for view in views.values() if status in (None, view.status) and key in (None, view.record.key)]
         chosen.sort(key=lambda view: (view.record.index is None, view.record.index or 0, view.record.seq))
         return chosen[start : start + limit]

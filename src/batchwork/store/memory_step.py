@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from msgspec import Struct, field
+from msgspec.structs import replace
 
-from batchwork.frozen import dataclass
 from batchwork.model import (
     FINAL,
     AttemptRecord,
@@ -21,8 +21,7 @@ from batchwork.model import (
 from batchwork.store.rows import GONE
 
 
-@dataclass(slots=True)
-class MemoryStep:
+class MemoryStep(Struct):
     """A step with all that belongs to it."""
 
     record: StepRecord

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from typing import TypeAlias
+
+from msgspec.structs import fields, replace
 
 from batchwork import jsontext
 from batchwork.errors import RunRefused, StoreError
-from batchwork.late import pattern
 from batchwork.model import (
     AttemptRecord,
     Checkpoint,
@@ -23,6 +23,7 @@ from batchwork.model import (
     UnitRecord,
     UnitStatus,
 )
+from batchwork.patterns import pattern
 
 Cell: TypeAlias = "None | int | float | str | bytes"
 Row: TypeAlias = tuple[Cell, ...]

@@ -8,10 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
 from typing import Literal
 
 import apsw
+from msgspec.structs import fields, replace
 
 from batchwork import jsontext
 from batchwork.clock import Clock

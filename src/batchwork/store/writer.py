@@ -10,15 +10,14 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import field
 from typing import Generic, TypeVar
 
 import apsw
+from msgspec import Struct, field
 
 from batchwork.clock import Clock
 from batchwork.errors import BatchworkError, StoreError
 from batchwork.faults import fails_after, fault
-from batchwork.frozen import dataclass
 from batchwork.model import Checkpoint
 from batchwork.ports import Committed
 from batchwork.store.head import Head
@@ -37,16 +36,14 @@ CLOSE_WAIT_MS = 500  # for readers in other processes; what stays in the log is 
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class _Written:
+class _Written(Struct):
     """A checkpoint in the queue."""
 
     checkpoint: Checkpoint
     committed: Committed
 
 
-@dataclass(slots=True)
-class _Change(Generic[T]):
+class _Change(Struct, Generic[T]):
     """Any other change in the queue: a function of the connection, and where its caller waits for what it returns."""
 
     execute: Callable[[apsw.Connection], T]

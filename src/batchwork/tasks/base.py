@@ -20,9 +20,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import msgspec
+from msgspec import Struct
 
 from batchwork.errors import Place, Problem
-from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
 from batchwork.ports import Program, Scope, Setting, Value, WorkerKind, Written
 
@@ -78,8 +78,7 @@ class PythonTask:
         return TaskProgram(prepare, uses, per_unit)
 
 
-@dataclass(slots=True)
-class TaskProgram:
+class TaskProgram(Struct):
     """The payload has the fields that differ between units, and the unit itself."""
 
     prepare: Mapping[str, Any]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
 from typing import Annotated, Any, ClassVar
 
 import msgspec
+from msgspec import Struct, field
 
 from batchwork.errors import Place, Problem
-from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
 from batchwork.ports import Program, Scope, Setting, Value, WorkerKind, Written
 from batchwork.template import text_of
@@ -47,8 +46,7 @@ class EchoTask:
         return EchoProgram(message, message.roots & setting.unit_names)
 
 
-@dataclass(slots=True)
-class EchoProgram:
+class EchoProgram(Struct):
     """The payload is the message, and so is the result."""
 
     message: Value

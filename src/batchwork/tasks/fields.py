@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from batchwork.errors import Problem, RenderError
-from batchwork.late import pattern
+from batchwork.patterns import pattern
 from batchwork.ports import Setting, Written
 from batchwork.spelling import listing
 from batchwork.template import Value

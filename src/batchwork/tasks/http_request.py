@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlencode
 
 import msgspec
 
 from batchwork.errors import BindError, Place, Problem, RenderError
-from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
-from batchwork.late import pattern
+from batchwork.patterns import pattern
 from batchwork.ports import Program, Scope, Setting, WorkerKind, Written
 from batchwork.tasks.fields import constant, constant_problems, flag, read_problems, seconds, size, written
 from batchwork.tasks.urls import BoundUrl, compile_url, url_problems, url_warnings, with_params
@@ -208,8 +206,7 @@ def redirects(value: object) -> int:
 # ---------------------------------------------------------------- bound for one unit
 
 
-@dataclass(slots=True)
-class HttpProgram:
+class HttpProgram(msgspec.Struct):
     """Requests for a reactor. The payload is the whole request."""
 
     prepare: Mapping[str, Any]
@@ -225,7 +222,7 @@ class HttpProgram:
     worker: WorkerKind = "reactor"
     takes_item: bool = False
     says: bool = False
-    _method: str = field(init=False, default="")
+    _method: str = ""
 
     def __post_init__(self) -> None:
         if self.method is None or self.method.is_constant:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
 from typing import Any
 
-from batchwork.frozen import dataclass
+from msgspec import Struct
+from msgspec.structs import asdict
+
 from batchwork.jsontext import Json
 from batchwork.model import BatchView
 from batchwork.plan.code import steps_used
@@ -18,8 +19,7 @@ _WITH_ATTRIBUTES = frozenset({"params", "args", "run"})
 Getter = Callable[[Scope], Any]
 
 
-@dataclass(slots=True)
-class PythonProgram:
+class PythonProgram(Struct):
     """The payload is the item itself, or the list of the values that stand for `prepare["names"]`."""
 
     prepare: Mapping[str, Any]
@@ -115,7 +115,7 @@ _VIEWS: dict[str, Callable[[str], Getter]] = {"batch": _batch, "error": _error}
 def _error_fields(error: object) -> dict[str, Any] | None:
     if error is None:
         return None
-    if is_dataclass(error) and not isinstance(error, type):
+    if isinstance(error, Struct):
         return asdict(error)
     return {"message": str(error)}
 

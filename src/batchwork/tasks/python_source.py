@@ -6,8 +6,9 @@ import ast
 import os
 from collections.abc import Iterator, Sequence
 
+from msgspec import Struct
+
 from batchwork.errors import Place, Problem
-from batchwork.frozen import dataclass
 from batchwork.tasks.python_names import names_taken
 from batchwork.wording import visible
 
@@ -67,8 +68,7 @@ def _shown(code: str, line: int | None) -> str:
 # ---------------------------------------------------------------- functions
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionSource:
+class FunctionSource(Struct, frozen=True):
     """A function found in a file. `arguments` are its parameters' names, None where they are not to be seen there."""
 
     file: str

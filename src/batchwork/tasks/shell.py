@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 import msgspec
+from msgspec import Struct
 
 from batchwork import jsontext
 from batchwork.errors import BindError, Place, Problem, RenderError, WorkflowError
-from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
-from batchwork.late import pattern
+from batchwork.patterns import pattern
 from batchwork.ports import Program, Scope, Setting, WorkerKind, Written
 from batchwork.quoting import STRING_MAX, ShellCommand, carried, compile_argv, compile_command
 from batchwork.secrets import unmistakable
@@ -212,8 +212,7 @@ def _keep_secrets_out(used: Iterable[Template] | Iterable[Any], setting: Setting
 # ---------------------------------------------------------------- bound for one unit
 
 
-@dataclass(slots=True)
-class ShellProgram:
+class ShellProgram(Struct):
     """A command, or words, for a reactor. The payload has the words, the directory, further variables and the input."""
 
     prepare: Mapping[str, Any]

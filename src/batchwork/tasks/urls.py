@@ -12,9 +12,10 @@ from enum import Enum, auto
 from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 
+from msgspec import Struct
+
 from batchwork.errors import BindError, Problem, RenderError
-from batchwork.frozen import dataclass
-from batchwork.late import pattern
+from batchwork.patterns import pattern
 from batchwork.ports import Scope
 from batchwork.template import Expression, Template, Value, text_of
 
@@ -38,8 +39,7 @@ class _Part(Enum):
 _Piece: TypeAlias = str | Callable[[Scope], str]
 
 
-@dataclass(frozen=True, slots=True)
-class BoundUrl:
+class BoundUrl(Struct, frozen=True):
     """A URL that is made for each unit. `encoded`: values stand in its path, which must not be `.` or `..`."""
 
     pieces: tuple[_Piece, ...]

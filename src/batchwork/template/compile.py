@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import field
+
+from msgspec import Struct
 
 from batchwork.errors import NOWHERE, Place, Problem, RenderError, WorkflowError
-from batchwork.frozen import dataclass
 from batchwork.ports import Scope
 from batchwork.template.expression import Expression, Path, compile_expression
 from batchwork.template.forms import text_of
@@ -23,8 +23,7 @@ def is_template(text: str) -> bool:
     return "{{" in text or "{%" in text
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True, eq=False):
     """One text with `{{ }}` or `{% %}` in it, compiled.
 
     `parts` are its pieces, texts and expressions; it is empty where there are statements, which Jinja2 renders as a
@@ -40,7 +39,14 @@ class Template:
     roots: frozenset[str]
     needs: frozenset[str]
     paths: frozenset[Path]
-    _value: Callable[[Scope], object] = field(compare=False, repr=False)
+    _value: Callable[[Scope], object]
+
+    def __eq__(self, other: object) -> bool:
+        """Equal is what was written alike in the same place; what it was compiled to is made from that."""
+        return isinstance(other, Template) and (self.source, self.place) == (other.source, other.place)
+
+    def __hash__(self) -> int:
+        return hash((self.source, self.place))
 
     @property
     def expressions(self) -> tuple[Expression, ...]:

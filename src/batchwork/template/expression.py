@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from batchwork.errors import Place, RenderError
-from batchwork.frozen import dataclass
-from batchwork.late import pattern
+from batchwork.patterns import pattern
 from batchwork.ports import Scope
 from batchwork.spelling import listing, suggest
 from batchwork.template.forms import in_words
@@ -47,8 +47,7 @@ _KEYWORDS = frozenset(
 """Words that mean something to Jinja2 itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Struct, frozen=True, eq=False):
     """The inside of one `{{ }}`. `core` is its text without a last `| args` or `| raw`, which is `mark`.
 
     `filters` are those applied to the whole, outermost last. `roots` are the names that it uses, `needs` those without
@@ -63,7 +62,14 @@ class Expression:
     roots: frozenset[str]
     needs: frozenset[str]
     paths: frozenset[Path]
-    evaluate: Callable[[Scope], object] = field(compare=False, repr=False)
+    evaluate: Callable[[Scope], object]
+
+    def __eq__(self, other: object) -> bool:
+        """Equal is what was written alike in the same place; what it was compiled to is made from that."""
+        return isinstance(other, Expression) and (self.source, self.place) == (other.source, other.place)
+
+    def __hash__(self) -> int:
+        return hash((self.source, self.place))
 
     def value(self, scope: Scope) -> object:
         """The value, typed, before a last `| args` or `| raw`. Raises RenderError."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from batchwork.errors import Place, Problem, WorkflowError
-from batchwork.frozen import dataclass
-from batchwork.late import pattern
+from batchwork.patterns import pattern
 
 _opening = pattern(r"\{\{|\{%|(?<!\$)\{#")
 _in_expression = pattern(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\}\}|[][(){}'"]""", re.DOTALL)
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(Struct, frozen=True):
     """An expression that is not compiled yet. `trim_left`/`trim_right`: it was written with `{{-` or `-}}`."""
 
     source: str

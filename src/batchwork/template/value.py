@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import field
+
+from msgspec import Struct
 
 from batchwork.errors import NOWHERE, Place, Problem, WorkflowError
-from batchwork.frozen import dataclass
 from batchwork.jsontext import Json
 from batchwork.ports import Scope
 from batchwork.spelling import listing, suggest
@@ -17,15 +17,21 @@ from batchwork.template.forms import text_of
 _Render = Callable[[Scope], object]
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True, eq=False):
     """A field as written: JSON data in which any text may be a template. `json` is the data as written."""
 
     json: Json
     place: Place
     roots: frozenset[str]
-    _templates: tuple[Template, ...] = field(repr=False)
-    _render: _Render | None = field(compare=False, repr=False)
+    _templates: tuple[Template, ...]
+    _render: _Render | None
+
+    def __eq__(self, other: object) -> bool:
+        """Equal is what was written alike in the same place; what it was compiled to is made from that."""
+        return isinstance(other, Value) and (self.json, self.place) == (other.json, other.place)
+
+    def __hash__(self) -> int:
+        return hash(self.place)
 
     @classmethod
     def of(cls, json: Json, place_at: Place | Callable[[tuple[str | int, ...]], Place] = NOWHERE) -> Value:

@@ -6,17 +6,17 @@ No process is started and nothing is encoded but results; what workers really do
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field, replace
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, ClassVar
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from batchwork.clock import SystemClock
 from batchwork.errors import Place, Problem, RenderError
 from batchwork.events import Event
-from batchwork.frozen import dataclass
 from batchwork.jsontext import Json, encode
 from batchwork.model import Call, Failure, Report
 from batchwork.ports import Program, Scope, Setting, Staffing, WorkerKind, Written
@@ -42,8 +42,7 @@ class StillClock(SystemClock):
         return 0.5
 
 
-@dataclass(slots=True)
-class Collected:
+class Collected(Struct):
     """An EventSink that keeps what it is given."""
 
     events: list[Event] = field(default_factory=list)
@@ -55,8 +54,7 @@ class Collected:
         pass
 
 
-@dataclass(slots=True)
-class CallableProgram:
+class CallableProgram(Struct):
     """A program whose payloads are the unit's rendered fields; `act` is what its executor calls for each."""
 
     act: Act
@@ -73,8 +71,7 @@ class CallableProgram:
         return {"item": scope.get("item"), **rendered}
 
 
-@dataclass(frozen=True, slots=True)
-class CallableTask:
+class CallableTask(Struct, frozen=True):
     """A task type that does what `act` does; by default it gives back what it was given."""
 
     act: Act = lambda payload: payload

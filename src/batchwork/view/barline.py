@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from batchwork.frozen import dataclass
+from msgspec import Struct
+
 from batchwork.model import Counts
 from batchwork.wording import columns, duration, ljust, number, rate, share, short, visible
 
@@ -13,8 +14,7 @@ BAR_MIN, BAR_MAX, BAR_RANK = 8, 40, 2
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """All that a line says about a running step. `left_s` is None while nobody can tell; `elapsed_s` since its start."""
 
     step: str
@@ -27,8 +27,7 @@ class Standing:
     elapsed_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A piece of a line. Pieces of the highest `rank` are left out first where the terminal is narrow."""
 
     text: str

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import field
 from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
+from msgspec import Struct, field
+
 from batchwork.clock import Clock
 from batchwork.events import Event, Progressed, RunStarted, Said, StepFinished, StepStarted, Stopping, Warned
-from batchwork.frozen import dataclass
 from batchwork.model import Counts, StepStatus
 from batchwork.view import phrases
 from batchwork.view.barline import Standing, lines
@@ -35,8 +35,7 @@ _STYLES = {"full": "green", "empty": "bright_black", "bad": "red", "warn": "yell
 _ENDED = {StepStatus.SUCCEEDED: "green", StepStatus.FAILED: "red", StepStatus.SKIPPED: "bright_black"}
 
 
-@dataclass(slots=True)
-class _Track:
+class _Track(Struct):
     batch: bool
     counts: Counts
     pace: Pace
@@ -45,8 +44,7 @@ class _Track:
     retrying: int = 0
 
 
-@dataclass(slots=True)
-class Bars:
+class Bars(Struct):
     """An EventSink that draws on `stream`, a terminal. `say` gets an echo's text where standard output is elsewhere."""
 
     stream: TextIO

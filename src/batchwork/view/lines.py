@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from batchwork.clock import Clock
 from batchwork.events import Event, Progressed, RunStarted, Said, StepFinished, StepStarted, Stopping, Warned
-from batchwork.frozen import dataclass
 from batchwork.view import phrases
 from batchwork.view.pace import Pace
 
@@ -19,8 +20,7 @@ APART_S = 2.0
 """… but not closer together than this."""
 
 
-@dataclass(slots=True)
-class _Track:
+class _Track(Struct):
     pace: Pace
     said_s: float
     said_share: float
