@@ -20,11 +20,11 @@ Anything else that escapes is a bug and shows its traceback.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from msgspec import Struct
 
-
-class Place(Struct, frozen=True, order=True):
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
     """Where something was written. Lines and columns count from 1; 0 means the place is not known."""
 
     file: str = ""
@@ -40,7 +40,8 @@ class Place(Struct, frozen=True, order=True):
 NOWHERE = Place()
 
 
-class Problem(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Problem:
     """One thing that is wrong (or, as a warning, risky) in what a person wrote. `excerpt` is the line that it is about."""
 
     place: Place

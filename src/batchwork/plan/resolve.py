@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
-
-from msgspec.structs import replace
 
 from batchwork.errors import Place, Problem, UsageError, WorkflowError
 from batchwork.jsontext import Json
