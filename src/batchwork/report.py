@@ -218,7 +218,7 @@ def summary_text(summary: Summary) -> str:
     took = f" in {duration(summary.duration_s)}" if summary.duration_s else ""
     lines = [f"{visible(summary.workflow)} (run {visible(summary.run)}): {summary.status}{took}"]
     rows: list[tuple[str, ...]] = [("step", "status", "done", "failed", "duration", "rate", "")]
-    rows += [_row(step) for step in summary.steps]
+    rows += [_row(step, summary.status) for step in summary.steps]
     widths = [max(columns(row[column]) for row in rows) for column in range(6)]
     for *cells, remark in rows:
         name, status, *figures = cells
@@ -244,14 +244,16 @@ def usage_text(used: Usage) -> str:
     )
 
 
-def _row(step: StepSummary) -> tuple[str, ...]:
+def _row(step: StepSummary, run: str) -> tuple[str, ...]:
     counts = step.counts
+    # A step that is to be gone on with stays "running"; a person reads that as "still at work".
+    status = "stopped" if step.status is StepStatus.RUNNING and run != RunStatus.RUNNING else step.status.value
     waiting = step.status in (StepStatus.PENDING, StepStatus.SKIPPED)
     done = _done(counts) if step.batch and not (waiting and not counts.finished) else ""
     failed = number(counts.failed) if step.batch and counts.failed else ""
     took = "" if waiting and not step.duration_s else duration(step.duration_s)
     pace = rate(counts.finished / step.duration_s) if step.batch and counts.finished and step.duration_s else ""
-    return visible(step.name), step.status, done, failed, took, pace, _remark(step)
+    return visible(step.name), status, done, failed, took, pace, _remark(step)
 
 
 def _done(counts: Counts) -> str:

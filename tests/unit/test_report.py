@@ -149,6 +149,13 @@ def test_the_number_of_groups_is_bounded() -> None:
     assert (groups[0].pattern, groups[0].count) == ("(others)", 500)
 
 
+def test_a_step_of_a_run_that_does_not_go_on_is_stopped() -> None:
+    running = replace(FETCH, status=StepStatus.RUNNING)
+    living = replace(RUN, status=RunStatus.RUNNING, ended_ms=None, living=True)
+    assert "stopped" in summary_text(summarize(replace(RUN, status=RunStatus.INTERRUPTED), [running]))
+    assert "running" in summary_text(summarize(living, [running], now_ms=5_000))
+
+
 def test_a_running_step_has_been_going_since_it_was_started() -> None:
     running = replace(FETCH, status=StepStatus.RUNNING, duration_ms=0, started_ms=1_000)
     run = replace(RUN, status=RunStatus.RUNNING, ended_ms=None, living=True)
