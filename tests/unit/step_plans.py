@@ -27,7 +27,7 @@ def batch_plan(items: list[Any] | Value, **changes: Any) -> BatchPlan:
         "on_duplicate": "keep",
         "batch_size": 1,
         "each": "item",
-        "each_inferred": False,
+        "each_inferred": None,
         "parallel": True,
         "slots": 2,
         "rate": None,

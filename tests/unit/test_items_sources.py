@@ -69,7 +69,7 @@ def test_lines(content: bytes, expected: list[Json], tmp_path: Path) -> None:
 
 
 def test_a_character_and_a_line_across_blocks_stay_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchwork.items.files.BLOCK_BYTES", 2)
+    monkeypatch.setattr("batchwork.items.files.block_bytes", lambda _size: 2)
     assert lines_of("\ufeffa€€\r\n\r\nxyz\n€".encode(), tmp_path) == ["a€€", "xyz", "€"]
     assert jsonl_of('\ufeff"€€"\r\n\r\n[1,\t2]\n3'.encode(), tmp_path) == ["€€", [1, 2], 3]
 
@@ -124,7 +124,7 @@ def test_a_bad_line_is_named_by_file_and_number(line: bytes, message: str, tmp_p
 
 
 def test_pages_before_a_bad_line_arrive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchwork.items.files.BLOCK_BYTES", 4)
+    monkeypatch.setattr("batchwork.items.files.block_bytes", lambda _size: 4)
     (tmp_path / "f").write_bytes(b"1\n2\n3\n4\nbad\n")
     pages = open_source("jsonl", {"path": "f"}, str(tmp_path), {}).pages(0, 2)
     assert [next(pages), next(pages)] == [[1, 2], [3, 4]]

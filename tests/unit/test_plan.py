@@ -132,6 +132,19 @@ def test_a_parameters_file(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- levels and settings
 
 
+def test_what_is_retried_may_come_from_a_parameter() -> None:
+    text = """
+params: {again: %s}
+steps:
+  - {name: a, task: shell, retry: {max_attempts: 2, on: %s}, inputs: {command: x}}
+"""
+    assert plan(text % ("[75, timeout]", "'{{ again }}'")).step("a").retry.on == (75, "timeout")
+    assert plan(text % ("75", "'{{ again }}'")).step("a").retry.on == (75,)
+    for written in ("{a: 1}", "'{{ again }}'"), ("75", "['{{ again }}']"):
+        with pytest.raises(WorkflowError, match="error types, exit codes or HTTP statuses"):
+            plan(text % written)
+
+
 def test_the_nearest_retry_and_timeout_win() -> None:
     text = """
 defaults: {retry: {max_attempts: 2}, timeout: 20}
@@ -210,10 +223,10 @@ ITERATES = "{type: python, code: 'return [r for r in item]'}"
 
 def test_each_is_told_from_the_code() -> None:
     found = batch("batch_size: 3,", task=ITERATES)
-    assert (found.each, found.each_inferred) == ("batch", True)
+    assert (found.each, found.each_inferred is not None) == ("batch", True)
     assert (batch("batch_size: 1,", task=ITERATES).each, batch("", task=ITERATES).each) == ("item", "item")
     said = batch("batch_size: 3, each: item,", task=ITERATES)
-    assert (said.each, said.each_inferred) == ("item", False)
+    assert (said.each, said.each_inferred) == ("item", None)
     assert batch("batch_size: 3,", task="{type: python, function: 'a:b'}").each == "item"
 
 

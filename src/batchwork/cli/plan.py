@@ -95,7 +95,8 @@ def _batch_facts(batch: BatchPlan, seen: Preview | None) -> Iterator[tuple[str, 
     if batch.key is not None:
         yield "key", batch.key.source if isinstance(batch.key, Template) else batch.key
     if batch.batch_size > 1:
-        inferred = " (decided from its code)" if batch.each_inferred else ""
+        where = batch.each_inferred
+        inferred = f" (decided from its code, line {where.line})" if where is not None else ""
         takes = "the list of a batch" if batch.each == "batch" else "one item"
         yield "batches", f"of {plural(batch.batch_size, 'item')}; the task gets {takes}{inferred}"
     rate = f", at most {plural(batch.rate.count, 'attempt')} in {duration(batch.rate.per_s)}" if batch.rate else ""

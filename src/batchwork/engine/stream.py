@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import suppress
-from queue import Empty, Queue
-from threading import Thread
+from queue import Empty, SimpleQueue
+from threading import Semaphore, Thread
 
 from batchwork.engine.draft import value_texts
 from batchwork.engine.order import StepOrder
-from batchwork.errors import RenderError, SourceError
+from batchwork.errors import Place, RenderError, SourceError
 from batchwork.items.grouping import Grouping, Keyed, keyed
 from batchwork.items.keys import KeyGuard, default_keys
 from batchwork.items.literal import open_value
 from batchwork.items.opening import open_source
 from batchwork.jsontext import Json, encode
 from batchwork.model import UnitRecord, Units, UnitStatus
+from batchwork.plan.each import unclear_each
 from batchwork.plan.model import BatchPlan, ItemsPlan
 from batchwork.ports import ItemSource
 
 PAGE = 5_000
-READ_AHEAD = 2
-"""Pages that the thread of a source that may block reads ahead."""
+READ_AHEAD = 4
+"""Pages of a source that may block which are read and not yet taken, the one being read and the one being taken included."""
 CLOSING_S = 1.0
 MAY_BLOCK = frozenset({"command", "lines", "jsonl"})
 
@@ -48,7 +48,7 @@ class Stream:
         self.items = self._reading.length
         self.length = self._units_in(self.items)
         """Units, None while their number is not known."""
-        self._ahead = _Ahead(self._pages(), wake) if _may_block(batch.items) else None
+        self._ahead = _Ahead(self._pages(), self._pages_ahead(), wake) if _may_block(batch.items) else None
 
     def units(self) -> Iterator[Units | None]:
         """The units; None where there is nothing for now (`wake` is called when there is)."""
@@ -58,6 +58,8 @@ class Stream:
             if page is None:
                 yield None
                 continue
+            if self._batch.each_inferred is not None:
+                _check_each(page, position, self._batch.each_inferred)
             for part in keyed(iter((page,)), position, self._keys, self._guard):
                 kept = part
                 if self._batch.on_duplicate == "skip" and part.repeated:
@@ -96,10 +98,21 @@ class Stream:
         return self.known(keys)
 
     def _pages(self) -> Iterator[Sequence[Json]]:
-        size = PAGE
-        if self._batch.queue_size is not None:
-            size = max(1, min(size, self._batch.queue_size * self._batch.batch_size))
-        return self._source.pages(0, size)
+        return self._source.pages(0, self._page_size())
+
+    def _page_size(self) -> int:
+        """With a cap, at most half of it, so that one half can be read while the other one is taken."""
+        cap = self._cap()
+        return PAGE if cap is None else max(1, min(PAGE, cap // 2))
+
+    def _pages_ahead(self) -> int:
+        cap = self._cap()
+        return READ_AHEAD if cap is None else min(READ_AHEAD, cap // self._page_size())
+
+    def _cap(self) -> int | None:
+        """Items that may have been read and not yet taken."""
+        batch = self._batch
+        return None if batch.queue_size is None else batch.queue_size * batch.batch_size
 
     def _available(self) -> Iterator[Sequence[Json] | None]:
         return iter(self._pages()) if self._ahead is None else self._ahead.pages()
@@ -193,12 +206,20 @@ def _may_block(items: ItemsPlan) -> bool:
     return items.kind == "command" or (items.kind == "from" and items.source in MAY_BLOCK)
 
 
-class _Ahead:
-    """A thread that reads pages ahead, so that a slow source keeps nobody waiting."""
+def _check_each(page: Sequence[Json], position: int, place: Place) -> None:
+    """Code that iterates over a list or a text may mean one item as well as the batch: that is not guessed."""
+    for offset, value in enumerate(page):
+        if isinstance(value, list | str):
+            raise SourceError(*unclear_each(value, position + offset, place))
 
-    def __init__(self, pages: Iterator[Sequence[Json]], wake: Callable[[], None]) -> None:
+
+class _Ahead:
+    """A thread that reads pages ahead, so that a slow source keeps nobody waiting. `most` pages are there at once."""
+
+    def __init__(self, pages: Iterator[Sequence[Json]], most: int, wake: Callable[[], None]) -> None:
         self._pages, self._wake = pages, wake
-        self._queue: Queue[Sequence[Json] | Exception | None] = Queue(READ_AHEAD)
+        self._room = Semaphore(most)
+        self._queue: SimpleQueue[Sequence[Json] | Exception | None] = SimpleQueue()
         self._closed = False
         self._thread = Thread(target=self._read, name="items", daemon=True)
 
@@ -216,24 +237,25 @@ class _Ahead:
             if page is None:
                 return
             yield page
+            self._room.release()
 
     def close(self) -> None:
         """Let the thread end. One that is stuck in a read that nothing ends (a silent pipe) is left to the process's end."""
         self._closed = True
+        self._room.release()
         if self._thread.is_alive():
-            with suppress(Empty):
-                while True:
-                    self._queue.get_nowait()
             self._thread.join(CLOSING_S)
+
+    def _has_room(self) -> bool:
+        self._room.acquire()
+        return not self._closed
 
     def _read(self) -> None:
         end: Exception | None = None
         try:
-            for page in self._pages:
+            while self._has_room() and (page := next(self._pages, None)) is not None:
                 self._queue.put(page)
                 self._wake()
-                if self._closed:
-                    return
         except Exception as error:  # noqa: BLE001  # whatever it is, the coordinator must hear of it
             end = error
         self._queue.put(end)

@@ -12,11 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from batchwork.errors import SourceError
 from batchwork.items.base import into_pages, unreadable, watched
-from batchwork.items.lines import BLOCK_BYTES, items_of, read_jsonl, read_lines
+from batchwork.items.lines import block_bytes, items_of, read_jsonl, read_lines
 from batchwork.items.options import CommandOptions
 from batchwork.jsontext import Json
 from batchwork.ports import Reading
 
+PIPE_BYTES = 65_536
+"""What a pipe holds; it is made smaller where the command is not to run ahead (the kernel grants at least a page)."""
 ENDING_S = 0.02
 """How often to look whether a command that closed its output has ended."""
 TAIL_BYTES = 2000
@@ -47,7 +49,9 @@ class CommandItems:
         return Reading("", None, distinct=False)
 
     def pages(self, start: int, size: int) -> Iterator[Sequence[Json]]:
-        return watched(self._name, into_pages(items_of(self._name, self._blocks(), self._read), start, size))
+        return watched(
+            self._name, into_pages(items_of(self._name, self._blocks(block_bytes(size)), self._read), start, size)
+        )
 
     def close(self) -> None:
         """Ends the command and all that it started in its process group; from any thread."""
@@ -56,13 +60,13 @@ class CommandItems:
             if self._run is not None:
                 self._run.stop()
 
-    def _blocks(self) -> Iterator[bytes | None]:
+    def _blocks(self, most: int) -> Iterator[bytes | None]:
         with self._lock:
             if self._run is not None:
                 self._run.stop()
             if self._closed:
                 raise SourceError(f"{self._name} was stopped")
-            run = self._run = _CommandRun(self._name, self._command, self._cwd, self._environ)
+            run = self._run = _CommandRun(self._name, self._command, self._cwd, self._environ, most)
         try:
             yield from run.blocks()
         finally:
@@ -73,8 +77,8 @@ class CommandItems:
 class _CommandRun:
     """One execution of the command."""
 
-    def __init__(self, name: str, command: str, cwd: str, environ: Mapping[str, str]) -> None:
-        self._name = name
+    def __init__(self, name: str, command: str, cwd: str, environ: Mapping[str, str], most: int) -> None:
+        self._name, self._most = name, most
         self._errors = b""
         self._stopped = False
         self._stopping = threading.Lock()
@@ -87,6 +91,7 @@ class _CommandRun:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
+                pipesize=most if most < PIPE_BYTES else -1,
                 start_new_session=True,
             )
         except OSError as error:
@@ -146,7 +151,7 @@ class _CommandRun:
     def _take(self, selector: selectors.BaseSelector, descriptor: int, errors: int) -> bytes:
         """What there is to read; the standard error is kept here, of it only the tail."""
         try:
-            block = os.read(descriptor, BLOCK_BYTES)
+            block = os.read(descriptor, self._most)
         except BlockingIOError:
             return b""
         if not block:

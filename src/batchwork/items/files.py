@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from batchwork.errors import SourceError
 from batchwork.items.base import into_pages, unreadable, watched
-from batchwork.items.lines import BLOCK_BYTES, Format, items_of, read_jsonl, read_lines
+from batchwork.items.lines import Format, block_bytes, items_of, read_jsonl, read_lines
 from batchwork.items.options import JsonlOptions, LinesOptions
 from batchwork.jsontext import Json
 from batchwork.ports import Reading
@@ -39,11 +39,13 @@ class FileItems:
         return Reading(mark, None, distinct=False)
 
     def pages(self, start: int, size: int) -> Iterator[Sequence[Json]]:
-        return watched(self._name, into_pages(items_of(self._name, self._blocks(), self._read), start, size))
+        return watched(
+            self._name, into_pages(items_of(self._name, self._blocks(block_bytes(size)), self._read), start, size)
+        )
 
-    def _blocks(self) -> Iterator[bytes]:
+    def _blocks(self, most: int) -> Iterator[bytes]:
         with open(self._path, "rb", buffering=0) as file:
-            while block := file.read(BLOCK_BYTES):
+            while block := file.read(most):
                 if self._closed:
                     raise SourceError(f"{self._name}: reading was stopped")
                 yield block

@@ -12,6 +12,9 @@ from batchwork.items.base import Part
 from batchwork.jsontext import Json
 
 BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES_LEAST = 512
+BYTES_AN_ITEM = 64
+"""What an item is thought to take when reading may not run ahead."""
 LINE_BYTES_MAX = 64 * 1024 * 1024
 """A longer line is an error: one item must not take the memory of all."""
 
@@ -20,6 +23,11 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 Format: TypeAlias = Callable[[str, bytes, int], list[Json]]
 """(what is read, whole lines, the number of the first of them from 1) → their items. Raises SourceError naming the line."""
+
+
+def block_bytes(size: int) -> int:
+    """How much to read at once for pages of `size` items: with small ones little, because what was read has left its source."""
+    return max(BLOCK_BYTES_LEAST, min(BLOCK_BYTES, size * BYTES_AN_ITEM))
 
 
 def items_of(name: str, blocks: Iterable[bytes | None], read: Format) -> Iterator[Part | None]:

@@ -7,10 +7,10 @@ from typing import Final, Literal
 from batchwork.errors import Place, Problem
 from batchwork.plan.items import plan_items
 from batchwork.plan.knowns import ITEM_NAMES, RESERVED, Knowns
-from batchwork.plan.model import BatchPlan, Rate, TaskPlan, Threshold
+from batchwork.plan.model import BatchPlan, ItemsPlan, Rate, TaskPlan, Threshold
 from batchwork.plan.tasks import plan_task
 from batchwork.spec.written import BatchSpec, Setting
-from batchwork.template import Template
+from batchwork.template import Template, is_template
 
 MAX_SLOTS: Final = 10_000
 
@@ -41,6 +41,8 @@ def plan_batch(spec: BatchSpec, task: TaskPlan | None, knowns: Knowns) -> BatchP
         handled = plan_task(spec.on_item_error, item_names(spec, knowns) | {"error"}, knowns, shared=False)
     if items is None or task is None:
         return None
+    if inferred is not None:
+        _check_each(items, inferred, knowns)
     return BatchPlan(
         items=items,
         key=key,
@@ -77,24 +79,37 @@ def _key(spec: BatchSpec, knowns: Knowns) -> Template | None:
     return template
 
 
-def _each(spec: BatchSpec, task: TaskPlan | None, size: int, knowns: Knowns) -> tuple[Literal["item", "batch"], bool]:
-    """What the task gets as `item`, and whether that was told from its code."""
+def _each(
+    spec: BatchSpec, task: TaskPlan | None, size: int, knowns: Knowns
+) -> tuple[Literal["item", "batch"], Place | None]:
+    """What the task gets as `item`, and where the code is from which that was told."""
     if spec.each is not None:
-        return knowns.setting(spec.each, "item"), False
+        return knowns.setting(spec.each, "item"), None
     code = task.fields.get("code") if task is not None and task.type == "python" else None
     text = getattr(code, "json", None)
     if size <= 1 or code is None or not isinstance(text, str):
-        return "item", False
+        return "item", None
     from batchwork.plan.each import takes_batch
 
     names = {"item", *filter(None, [spec.arg_name])}
     line = takes_batch(text, names)
     if line is None:
-        return "item", False
+        return "item", None
     place = Place(code.place.file, code.place.line + line - 1, code.place.column)
     message = "`each: batch` is assumed, because the code iterates over `item` or takes its length"
     knowns.decisions.append(Problem(place, message, "write `each: batch` or `each: item` to decide it yourself"))
-    return "batch", True
+    return "batch", place
+
+
+def _check_each(items: ItemsPlan, place: Place, knowns: Knowns) -> None:
+    """Items that are written down are looked at beforehand; others are when they come."""
+    written = items.value.json if items.kind == "literal" and items.value is not None else None
+    for index, item in enumerate(written if isinstance(written, list) else ()):
+        if isinstance(item, list) or (isinstance(item, str) and not is_template(item)):
+            from batchwork.plan.each import unclear_each
+
+            knowns.problems.append(Problem(place, *unclear_each(item, index, place)))
+            return
 
 
 def _slots(spec: BatchSpec, task: TaskPlan | None, knowns: Knowns) -> tuple[bool, int]:

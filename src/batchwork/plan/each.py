@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator
 
+from batchwork.errors import Place
+from batchwork.jsontext import Json
+
 _PASS_ON = frozenset({"enumerate", "zip", "reversed", "sorted", "iter", "list", "tuple", "map", "filter", "tqdm"})
 """Calls that iterate over their arguments, when they themselves are iterated over."""
 
@@ -23,6 +26,16 @@ def takes_batch(code: str, names: Collection[str]) -> int | None:
     meant = frozenset(names) - set(_bound(tree))
     lines = [line for node in ast.walk(tree) if (line := _line(node, meant)) is not None]
     return min(lines, default=None)
+
+
+def unclear_each(item: Json, index: int, place: Place) -> tuple[str, str]:
+    """What is wrong, and what to do, where `each: batch` was told from the code at `place` and an item is a list or a text."""
+    kind = "a list" if isinstance(item, list) else "a text"
+    message = (
+        f"`each` is needed: item {index} (from 0) is {kind}, and line {place.line} of {place.file} iterates over `item` "
+        "or takes its length, which may mean the item or the batch"
+    )
+    return message, "write `each: item` if it means one item, `each: batch` if it means the list of a batch's items"
 
 
 def _bound(tree: ast.AST) -> Iterator[str]:

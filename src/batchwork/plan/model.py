@@ -60,7 +60,7 @@ class BatchPlan(Struct, frozen=True):
     on_duplicate: Literal["keep", "skip", "error"]
     batch_size: int
     each: Literal["item", "batch"]
-    each_inferred: bool
+    each_inferred: Place | None  # where the code is from which `each: batch` was told
     parallel: bool
     slots: int
     rate: Rate | None

@@ -21,7 +21,7 @@ def retry_policy(knowns: Knowns, *levels: RetrySpec | None) -> RetryPolicy:
         backoff=knowns.setting(spec.backoff, _DEFAULT.backoff),
         max_delay_s=knowns.setting(spec.max_delay_s, _DEFAULT.max_delay_s),
         jitter=knowns.setting(spec.jitter, _DEFAULT.jitter),
-        on=spec.on,
+        on=knowns.setting(spec.on, ()),
     )
     if spec.max_attempts is None:
         message = "`retry` without `max_attempts` has no effect: there is one attempt"

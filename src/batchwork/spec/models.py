@@ -29,7 +29,8 @@ class Retry(Struct, frozen=True):
     max_delay: Annotated[Scalar[Duration], Meta(description="longest wait; default 1 hour")] = UNSET
     jitter: Annotated[Scalar[bool], Meta(description="wait a random part of the delay; default false")] = UNSET
     on: Annotated[
-        Maybe[list[str | int]], Meta(description="only these error types, exit codes or HTTP statuses are retried")
+        Maybe[list[str | int] | str | int],
+        Meta(description="only these error types, exit codes or HTTP statuses are retried"),
     ] = UNSET
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from batchwork.errors import Place, Problem
 from batchwork.spec import models, readers
-from batchwork.spec.mapping import Fields
+from batchwork.spec.mapping import Fields, is_template
 from batchwork.spec.nodes import Entry, ListNode, MapNode, Node, ScalarNode, describe
 from batchwork.spec.written import BatchSpec, RetrySpec, Setting, TaskSpec
 
@@ -105,19 +105,17 @@ def parse_retry(fields: Fields, problems: list[Problem]) -> RetrySpec | None:
         read.setting("backoff", readers.number("backoff", 1, 1000)),
         read.setting("max_delay", readers.duration("max_delay", zero=True)),
         read.setting("jitter", readers.boolean("jitter")),
-        _retried(read, problems),
+        read.setting("on", _retried),
     )
 
 
-def _retried(fields: Fields, problems: list[Problem]) -> tuple[str | int, ...]:
-    node = fields.node("on")
-    if node is None:
-        return ()
+def _retried(node: Node, problems: list[Problem]) -> tuple[str | int, ...]:
+    """What `on` names: one or a list."""
     parts = node.items if isinstance(node, ListNode) else (node,)
     found: list[str | int] = []
     for part in parts:
         value = part.value if isinstance(part, ScalarNode) else None
-        if isinstance(value, (str, int)) and not isinstance(value, bool):
+        if isinstance(value, (str, int)) and not isinstance(value, bool) and not is_template(part):
             found.append(value)
         else:
             what = "error types, exit codes or HTTP statuses"

@@ -45,7 +45,7 @@ class RetrySpec(Struct, frozen=True):
     backoff: Setting[float] = None
     max_delay_s: Setting[float] = None
     jitter: Setting[bool] = None
-    on: tuple[str | int, ...] = ()
+    on: Setting[tuple[str | int, ...]] = None
 
 
 class TaskSpec(Struct, frozen=True):
