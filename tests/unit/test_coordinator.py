@@ -35,7 +35,7 @@ from batchwork.ports import Setting
 from batchwork.retry import RetryPolicy
 from batchwork.store.memory import MemoryStore
 from batchwork.template import Value
-from batchwork.testing.fakes import CallableTask, Collected, callable_executors
+from batchwork.testing.fakes import CallableTask, Collected, StillClock, callable_executors
 
 Act = Callable[[Any], object]
 
@@ -272,6 +272,19 @@ def test_claims_of_a_dead_process_are_in_doubt_once_more(bench: Bench):
     end = bench.run(double, list(range(30)), resumed=True)
     assert end.counts == Counts(total=30, succeeded=30)
     assert bench.store.claims(bench.number) == []
+
+
+def test_what_was_in_doubt_is_recorded_at_once(bench: Bench, wait_for: Callable[..., None]):
+    commit(bench.store, Checkpoint(bench.number, claims=[Claim(99, 1, [0], ["0"])]))
+
+    def act(payload: dict[str, Any]) -> object:
+        if payload["item"] == 1:  # time stands still, and this one runs until the other is on disk
+            wait_for(lambda: bench.statuses().get("0") == "succeeded", "the outcome of what was in doubt")
+        return payload["item"]
+
+    order = bench.order(act, [0, 1], resumed=True)
+    end = Coordinator(order, bench.store, callable_executors, bench.sink, StillClock(), bench.control).run()
+    assert end.counts == Counts(total=2, succeeded=2)
 
 
 def test_in_doubt_can_be_a_failure_or_a_stop(bench: Bench):

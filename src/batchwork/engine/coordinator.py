@@ -295,7 +295,7 @@ class Coordinator:
         if draft.since is None or self._under_way >= CHECKPOINTS_MOST:
             return
         due = self._clock.now() - draft.since >= COMMIT_AFTER_S
-        if not (draft.claims or due or draft.rows >= COMMIT_ROWS or not self._window.busy):
+        if not (draft.claims or due or draft.urgent or draft.rows >= COMMIT_ROWS or not self._window.busy):
             return
         self._draft = Draft(self._order.number)
         self._under_way += 1

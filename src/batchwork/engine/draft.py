@@ -36,6 +36,9 @@ class Draft(Struct):
     moves: list[tuple[int, int]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)  # JSON texts of what `echo` says once this is on disk
     failed: list[UnitRecord] = field(default_factory=list)  # given to `on_item_error` once this is on disk
+    urgent: bool = (
+        False  # holds the outcome of a unit that was in doubt: what seems to kill must not wait to be cleared
+    )
     rows: int = 0
     since: float | None = None
 

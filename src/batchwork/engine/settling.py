@@ -98,6 +98,11 @@ class Settler(Struct):
             )
         )
         self.last_result = report.results[-1]
+        if self.doubts:
+            seqs = draft.successes[-1].seqs
+            draft.urgent = draft.urgent or not self.doubts.keys().isdisjoint(seqs)
+            for seq in seqs:
+                self.doubts.pop(seq, None)
 
     def _failed(
         self, draft: Draft, out: Out, offset: int, failure: Failure, duration_us: int, worker: str, now: float
