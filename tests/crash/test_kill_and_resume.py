@@ -8,8 +8,8 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -120,17 +120,15 @@ def test_killed_at_a_point_of_the_commit_path(tmp_path: Path, point: str, hit: i
 
 
 @pytest.mark.parametrize("body", ["shell", "python"])
-def test_killed_again_and_again(tmp_path: Path, body: str):
+def test_killed_again_and_again(tmp_path: Path, body: str, wait_for: Callable[..., None]):
     chance = random.Random(7)
     bench = Bench(tmp_path, body, count=400, at_once=8)
     words = ["run", "flow.yaml", "--run-id", "r1"]
     reported: dict[int, object] = {}
     for _ in range(6):
         process = bench.start(*words)
-        deadline = time.monotonic() + 30
         goal = len(bench.ledger()) + chance.randint(10, 60)
-        while process.poll() is None and len(bench.ledger()) < goal and time.monotonic() < deadline:
-            time.sleep(0.002)
+        wait_for(lambda: process.poll() is not None or len(bench.ledger()) >= goal, "some items")
         process.kill()
         process.communicate()
         if not bench.exists():
@@ -151,12 +149,10 @@ def test_killed_again_and_again(tmp_path: Path, body: str):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_graceful_stop_runs_nothing_twice(tmp_path: Path, number: signal.Signals):
+def test_a_graceful_stop_runs_nothing_twice(tmp_path: Path, number: signal.Signals, wait_for: Callable[..., None]):
     bench = Bench(tmp_path, "shell", count=80, pause="sleep 0.05; ")
     process = bench.start("run", "flow.yaml", "--run-id", "r1")
-    deadline = time.monotonic() + 30
-    while len(bench.ledger()) < 8 and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_for(lambda: len(bench.ledger()) >= 8, "the first items")
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode == 128 + number
@@ -167,7 +163,7 @@ def test_a_graceful_stop_runs_nothing_twice(tmp_path: Path, number: signal.Signa
     assert set(bench.ledger().values()) == {1}
 
 
-def test_a_unit_that_was_in_doubt_three_times_is_poison(tmp_path: Path):
+def test_a_unit_that_was_in_doubt_three_times_is_poison(tmp_path: Path, wait_for: Callable[..., None]):
     (tmp_path / "flow.yaml").write_text(
         "steps:\n  - name: s\n    task: batch\n    inputs:\n      items: [1]\n      continue_on_error: true\n"
         "      task: {type: shell, command: 'touch started; sleep 60'}\n"
@@ -178,9 +174,7 @@ def test_a_unit_that_was_in_doubt_three_times_is_poison(tmp_path: Path):
     for _ in range(3):
         (tmp_path / "started").unlink(missing_ok=True)
         process = bench.start(*words)
-        deadline = time.monotonic() + 30
-        while not (tmp_path / "started").exists() and time.monotonic() < deadline:
-            time.sleep(0.005)
+        wait_for((tmp_path / "started").exists, "the start of the item")
         process.kill()
         process.communicate()
         words = ["resume", "r1"]

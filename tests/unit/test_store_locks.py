@@ -121,11 +121,14 @@ def test_those_who_look_do_not_keep_the_owner_out(folder: Path) -> None:
     threads = [threading.Thread(target=look) for _ in range(3)]
     for thread in threads:
         thread.start()
+    owned = 0
     for _ in range(50):
         locks(folder).lease("r1").release()
+        owned += 1
     stop.set()
     for thread in threads:
         thread.join()
+    assert owned == 50
 
 
 def test_a_released_lease_leaves_no_file(folder: Path) -> None:
@@ -143,7 +146,10 @@ def test_a_released_lease_leaves_no_file(folder: Path) -> None:
 
 def test_runs_are_locked_one_by_one(folder: Path, started) -> None:
     started()
-    locks(folder).lease("r2").release()
+    other = locks(folder).lease("r2")
+    assert locks(folder).living("r2")
+    other.release()
+    assert not locks(folder).living("r2")
 
 
 @pytest.mark.parametrize("run", ["", ".", "..", "../x", "a/b", "a\0b", "x" * 65])
