@@ -204,6 +204,8 @@ def test_in_doubt_and_stop_says_what_to_do(bench: Bench, wait_for: Callable[...,
         stopped = bench.command("resume", expect=1)
         assert "1 in doubt after a crash" in stopped.stderr
         assert "resume with `on_in_doubt: retry` or `fail`" in stopped.stderr
+        counts = json.loads(bench.command("status", "--json").stdout)["steps"]["s"]["counts"]
+        assert (counts["in_doubt"], counts["pending"]) == (1, 1), "still in doubt, and shown as such"
     workflow = bench.work / "f.yaml"
     workflow.write_text(workflow.read_text().replace("stop", "retry"))
     bench.command("resume")

@@ -201,3 +201,12 @@ def test_a_url_that_nobody_serves(server: Server) -> None:
         url_delivery(f"http://127.0.0.1:{port}/")(MESSAGE)
     with pytest.raises(BatchworkError, match="must begin with http"):
         url_delivery("file:///etc/passwd")(MESSAGE)
+
+
+def test_a_message_says_how_long_a_running_step_has_taken(work: Path, batchwork: Callable[..., Any]) -> None:
+    (work / "flow.yaml").write_text(
+        "notify: {on: stalled, stalled: 0.2, command: cat > told}\n"
+        "steps: [{name: slow, task: shell, inputs: {command: 'while ! test -s told; do sleep 0.05; done'}}]\n"
+    )
+    batchwork("run", "flow.yaml", expect=0)
+    assert json.loads((work / "told").read_text())["steps"]["slow"]["duration"] >= 0.2

@@ -71,7 +71,7 @@ class Bureau(Struct, frozen=True):
         record = self.store.run(self.run)
         if record is None:
             raise RunRefused(f"there is no run `{self.run}`")
-        return summarize(record, self.store.steps(self.run))
+        return summarize(record, self.store.steps(self.run), now_ms=self.clock.wall_ms())
 
     def _warn(self, text: str) -> None:
         self.sink.emit(Warned(self.clean(text) if self.clean is not None else text))

@@ -334,10 +334,8 @@ class MemoryStore:
     # ------------------------------------------------------------ what is in doubt
 
     def _doubted(self, step: MemoryStep) -> list[Claim]:
-        """The unsettled claims of a step whose run is running without an owner."""
-        run = step.record.run
-        crashed = self._runs[run].status == RunStatus.RUNNING and run not in self._leases
-        return unsettled(step) if crashed else []
+        """The unsettled claims of a step on whose run nobody works."""
+        return [] if step.record.run in self._leases else unsettled(step)
 
     def _with_doubts(self, step: MemoryStep, counts: Counts) -> Counts:
         return replace(counts, in_doubt=len({seq for claim in self._doubted(step) for seq in claim.seqs}))

@@ -335,9 +335,9 @@ class SqliteStore:
         return listing.begin(wanted, listing.in_doubt(connection, step, name, unsettled(connection, step), ordered))
 
     def _crashed(self, connection: apsw.Connection, step: int) -> bool:
-        """Whether the step's run is running without a living owner."""
+        """Whether nobody works on the step's run, so that what it claimed and did not settle is in doubt."""
         found = connection.execute(statement("step_run"), (step,)).fetchall()
-        return any(status == RunStatus.RUNNING and not self._locks.living(text_in(run)) for run, status in found)
+        return any(not self._locks.living(text_in(run)) for run, _status in found)
 
 
 _ENDED = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.SKIPPED})

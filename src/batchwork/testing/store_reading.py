@@ -233,8 +233,12 @@ class StoreReading(StoreCase):
             assert [view.record.seq for view in store.units(step, "in_doubt")] == [1, 3, 7]
             assert [view.record.seq for view in store.units(step, PENDING)] == [4]
             assert [view.status for view in store.units(step, key="k3")] == ["in_doubt"]
-            store.update_run("r1", status=RunStatus.INTERRUPTED)
-            assert store.count(step) == Counts(8, 2)
+            for status in (
+                RunStatus.INTERRUPTED,
+                RunStatus.FAILED,
+            ):  # `on_in_doubt: stop` ends a run without settling them
+                store.update_run("r1", status=status)
+                assert store.count(step) == Counts(8, 2, in_doubt=3)
 
     def test_samples_come_back_in_order(self) -> None:
         with self._open() as (store, _):
