@@ -1,8 +1,10 @@
 """Named fault points: where tests make things go wrong. Nothing happens unless BATCHWORK_TESTING=1 is set.
 
 `BATCHWORK_FAULT="point:action@n[,…]"`: at the n-th hit of the point do the action: `kill9`, `raise`,
-`execute_and_raise` (the caller asks `fails_after`), `sleep<ms>`, or an errno name (`ENOSPC`, `EIO`, `EAGAIN`).
-`@n` may be left out (every hit). `last` cannot be known in advance; a test finds it by counting the hits first.
+`execute_and_raise` (the caller asks `fails_after`), `sleep<ms>`, `count`, or an errno name (`ENOSPC`, `EIO`, `EAGAIN`).
+`@n` may be left out (every hit); each process counts its own. Which hit is the last is known only afterwards: a test
+counts first, with `point:count`, which adds a line (`point process`) to the file `$BATCHWORK_FAULT_HITS` at each hit,
+and then asks for that number. `@last` itself is refused.
 """
 
 from __future__ import annotations
@@ -19,6 +21,10 @@ def _parse(text: str) -> dict[str, list[tuple[str, int]]]:
     for part in filter(None, text.split(",")):
         point, _, rest = part.partition(":")
         action, _, number = rest.partition("@")
+        if number and not number.isdigit():
+            raise SystemExit(
+                f"BATCHWORK_FAULT: `@{number}` is not a number; count the hits first, with `{point}:count`"
+            )
         found.setdefault(point, []).append((action, int(number) if number else 0))
     return found
 
@@ -49,6 +55,9 @@ def _strike(point: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         elif action.startswith("sleep"):
             time.sleep(int(action[5:]) / 1000)
+        elif action == "count":
+            with open(os.environ["BATCHWORK_FAULT_HITS"], "a", encoding="utf-8") as hits:
+                hits.write(f"{point} {os.getpid()}\n")
         elif action == "raise":
             raise OSError(errno.EIO, f"fault at {point}")
         elif action != "execute_and_raise":
