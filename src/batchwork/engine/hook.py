@@ -11,6 +11,7 @@ from collections.abc import Callable
 from threading import Event, Thread
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from batchwork.clock import Clock
 from batchwork.engine.error_view import ErrorView, masked
@@ -20,8 +21,9 @@ from batchwork.engine.recorded import item_of
 from batchwork.engine.units import Binding
 from batchwork.engine.window import Piece
 from batchwork.errors import BatchworkError, RenderError
-from batchwork.model import Call, Handled, Report, UnitRecord, Units
-from batchwork.ports import Executor, ExecutorFactory, Program, Staffing
+from batchwork.jsontext import Json
+from batchwork.model import BatchView, Call, Handled, Report, UnitRecord, Units
+from batchwork.ports import Executor, ExecutorFactory, Program, Setting, Staffing
 
 SLOTS_MOST = 8
 
@@ -132,7 +134,7 @@ class Hook:
 
     def _serve(self) -> None:
         assert self._task is not None
-        program = self._task.task.program(self._task.fields, self._order.setting)
+        program = self._task.task.program(self._task.fields, self._setting())
         binding = Binding(self._order, program)
         self._executor = executor = self._executors(program, self._staffing())
         number = 0
@@ -182,7 +184,9 @@ class Hook:
 
     def _call(self, number: int, record: UnitRecord, binding: Binding) -> Call | None:
         assert record.failure is not None
-        units = Units([record.seq], [record.index or 0], [record.key], [item_of(record)], None, None)
+        item = item_of(record)
+        views = [self._view(record, item)]
+        units = Units([record.seq], [record.index or 0], [record.key], [item], None, views)
         binding.constant("error", ErrorView.of(record.failure, record.attempts))
         bound = binding.bind(Piece(max(1, record.attempts), 0, units))
         if bound.refused:
@@ -205,6 +209,17 @@ class Hook:
     def _give(self, reaction: Reaction) -> None:
         self._outbox.append(reaction)
         self._wake()
+
+    def _view(self, record: UnitRecord, item: Json) -> BatchView:
+        """Its `batch`: the unit itself (where a unit is one of several in a batch, plans let no hook use it)."""
+        batch = self._order.plan.batch
+        whole = batch is not None and batch.each == "batch" and isinstance(item, list)
+        return BatchView(record.index or 0, item if isinstance(item, list) and whole else [item], None)
+
+    def _setting(self) -> Setting:
+        """What the task may know: as the step's, and the error."""
+        setting = self._order.setting
+        return replace(setting, unit_names=setting.unit_names | {"error"})
 
     def _staffing(self) -> Staffing:
         order = self._order

@@ -38,7 +38,10 @@ def plan_batch(spec: BatchSpec, task: TaskPlan | None, knowns: Knowns) -> BatchP
         knowns.warnings.append(Problem(spec.place, message))
     handled = None
     if spec.on_item_error is not None:
-        handled = plan_task(spec.on_item_error, item_names(spec, knowns) | {"error"}, knowns, shared=False)
+        names = item_names(spec, knowns) | {"error"}
+        if each == "item" and size > 1:
+            names -= {"batch"}  # the others of the batch may be anywhere by then, also in an earlier process
+        handled = plan_task(spec.on_item_error, names, knowns, shared=False)
     if items is None or task is None:
         return None
     if inferred is not None:

@@ -9,9 +9,11 @@ from msgspec import Struct, field
 
 from batchwork.errors import Place, Problem, RenderError, WorkflowError
 from batchwork.jsontext import Json
+from batchwork.patterns import pattern
 from batchwork.spec.mapping import is_template
 from batchwork.spec.nodes import ListNode, Node, ScalarNode, json_of, node_of, place_in, text_place
 from batchwork.spec.written import Deferred, Setting, Spec
+from batchwork.spelling import listing, suggest
 from batchwork.template import Path, Template, Value, compile_template, misplaced, unknown_names
 
 T = TypeVar("T")
@@ -24,10 +26,13 @@ RESERVED: Final = CONSTANT_NAMES | ITEM_NAMES | {"error"}
 """What outputs may not be called."""
 _ELSEWHERE: Final = {
     "item": "`item` is there only in the task of a step with items (`task: batch`, or `for_each`)",
-    "batch": "`batch` is there only in the task of a step with items (`task: batch`, or `for_each`)",
+    "batch": "`batch` is there only in the task of a step with items (`task: batch`, or `for_each`), and in "
+    "`on_item_error` only if each unit is a batch of its own (`each: batch`, or `batch_size: 1`)",
     "error": "`error` is there only in `on_item_error` and `on_error`",
     **dict.fromkeys(UNIT_NAMES, "that is there only in what is run, once for each attempt"),
 }
+_MAY_DO_WITHOUT: Final = pattern(r"\b(default|d|defined|undefined|if|and|or)\b")
+"""In an expression: not all of it need be there."""
 
 
 class Knowns(Struct):
@@ -76,6 +81,7 @@ class Knowns(Struct):
             self.problems.extend(misplaced(value))
         for template in value.templates():
             self._note_unset(template)
+            self._check_params(template)
         return value
 
     def template(self, node: ScalarNode, names: Iterable[str]) -> Template | None:
@@ -86,6 +92,7 @@ class Knowns(Struct):
             self.problems.extend(error.problems)
             return None
         self.problems.extend(map(self._explained, unknown_names(template, names)))
+        self._check_params(template)
         return template
 
     def _note_unset(self, template: Template) -> None:
@@ -97,6 +104,26 @@ class Knowns(Struct):
                 if name in known or part.core not in (f"env.{name}", f"env['{name}']", f'env["{name}"]'):
                     continue  # a default, or a condition, may do without it
                 self.warnings.append(Problem(part.place, f"the environment variable `{name}` is not set"))
+
+    def _check_params(self, template: Template) -> None:
+        """A problem for each `params.NAME` that is no parameter, unless a default or a condition may do without it.
+
+        Without a `params:` block, `validate` cannot tell what a run will be given, so it only warns.
+        """
+        known = [*self.params, *sorted(self.missing)]
+        for part in template.expressions:
+            for path in () if _MAY_DO_WITHOUT.search(part.core) else part.paths:
+                if len(path) == 1 or path[0] not in ("params", "args"):
+                    continue
+                name = str(path[1])
+                if name in known or hasattr(dict, name):
+                    continue
+                declared = self.spec.params is not None
+                hint = suggest(name, known) or (
+                    f"declared under `params:`: {listing(known)}" if declared else f"it is given as {name}=VALUE"
+                )
+                problem = Problem(part.place, f"there is no parameter `{name}`", hint)
+                (self.warnings if self.lenient and not declared else self.problems).append(problem)
 
     def _explained(self, problem: Problem) -> Problem:
         """An unknown name with what it may have been meant to be."""

@@ -48,6 +48,8 @@ def with_dependencies(steps: Sequence[StepPlan], specs: Mapping[str, StepSpec], 
         depends_on = tuple(dict.fromkeys(name for name in after if name in known and name != step.name))
         found.append(replace(step, depends_on=depends_on, references=frozenset(references)))
         before[step.finalizer] = step.name
+    for name in specs.keys() - known.keys():  # steps that cannot be planned: what they wait for is checked all the same
+        _written(specs[name], specs, knowns)
     for cycle in find_cycles({step.name: step.depends_on for step in found}):
         knowns.problems.append(_said(cycle, places, known))
     return found

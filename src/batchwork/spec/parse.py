@@ -50,7 +50,7 @@ def parse(root: Node | None, file: str, problems: list[Problem]) -> Spec:
         max_parallel=defaults.setting("max_parallel", MAX_PARALLEL),
         steps=steps,
         notify=_notify(fields.node("notify"), problems),
-        whole=len(steps) == sum(_count(fields.node(name)) for name in ("steps", "finally")),
+        whole=sum(step.named for step in steps) == sum(_count(fields.node(name)) for name in ("steps", "finally")),
         place=root.place,
     )
 

@@ -50,15 +50,14 @@ def parse_step(key: ScalarNode | None, node: Node, problems: list[Problem], fina
         return None
     name = _name(key, node, problems)
     what = f"step `{name}`" if name else "a step"
-    others = [written for written in node.entries if written in _BATCH_ONLY]
+    written = name or _written_name(key, node)  # the rest of it is checked all the same
+    others = [field for field in node.entries if field in _BATCH_ONLY]
     hint = "fields of a batch step and of other tasks stand under `inputs:`" if others else ""
     fields = Fields(node, what, models.field_names(models.Step), problems, _SYNONYMS, hint=hint)
     task, batch = _task(fields, what, problems)
     depends_on = fields.take("depends_on", readers.texts("depends_on"))
-    if name is None:
-        return None
     return StepSpec(
-        name=name,
+        name=written or f"(line {node.place.line}, column {node.place.column})",
         place=key.place if key else fields.key_place("name"),
         task=task,
         batch=batch,
@@ -69,7 +68,14 @@ def parse_step(key: ScalarNode | None, node: Node, problems: list[Problem], fina
         on_error=_on_error(fields.node("on_error"), problems),
         outputs=_outputs(fields.node("outputs"), problems),
         finalizer=finalizer,
+        named=bool(written),
     )
+
+
+def _written_name(key: ScalarNode | None, node: MapNode) -> str:
+    """What stands as the name, although it may not be one."""
+    written = key if key is not None else node.get("name")
+    return written.text if isinstance(written, ScalarNode) else ""
 
 
 def _name(key: ScalarNode | None, node: MapNode, problems: list[Problem]) -> str | None:

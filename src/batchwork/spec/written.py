@@ -83,7 +83,10 @@ class BatchSpec(Struct, frozen=True):
 
 
 class StepSpec(Struct, frozen=True):
-    """One step. `task` is the nested one where there is a `batch`, and None where it is missing or unreadable."""
+    """One step. `task` is the nested one where there is a `batch`, and None where it is missing or unreadable.
+
+    `named` is False where no name is written: `name` then only stands for it in what else is found to be wrong.
+    """
 
     name: str
     place: Place
@@ -96,6 +99,7 @@ class StepSpec(Struct, frozen=True):
     on_error: Literal["continue"] | TaskSpec | None = None
     outputs: ScalarNode | None = None
     finalizer: bool = False
+    named: bool = True
 
 
 class ParamSpec(Struct, frozen=True):

@@ -1,0 +1,126 @@
+"""Names that the contract promises, in real runs and in `validate`: what there is in on_item_error, and wrong ones with their line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+Command = Callable[..., "CompletedProcess[str]"]
+
+HOOKED = """
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: [5, 6]
+      EXTRA
+      continue_on_error: true
+      on_item_error:
+        type: python
+        code: |
+          with open("told.txt", "a") as file:
+              print(error, error.type, error.exit_code, error.attempts, batch.items, batch.index, file=file)
+      task: {type: shell, command: "exit 3"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        ("key: 'k{{ item }}'", ["exit code 3 exit 3 1 [5] 0", "exit code 3 exit 3 1 [6] 1"]),
+        ("{batch_size: 2, each: batch}", ["exit code 3 exit 3 1 [5, 6] 0"]),
+    ],
+)
+def test_code_in_on_item_error_has_the_error_and_the_batch(
+    batchwork: Command, work: Path, extra: str, told: list[str]
+) -> None:
+    fields = "\n      ".join(extra.strip("{}").split(", ")) if extra.startswith("{") else extra
+    (work / "flow.yaml").write_text(HOOKED.replace("EXTRA", fields))
+    done = batchwork("run", "flow.yaml", expect=3)
+    assert "on_item_error" not in done.stderr
+    assert sorted((work / "told.txt").read_text().splitlines()) == told
+
+
+def test_templates_in_on_item_error_have_the_batch(batchwork: Command, work: Path) -> None:
+    hook = 'on_item_error: {task: echo, inputs: {message: "{{ batch.items }} {{ batch.index }} {{ batch.size }}"}}'
+    before, _, rest = HOOKED.replace("EXTRA", "max_parallel: 1").partition("on_item_error:")
+    (work / "flow.yaml").write_text(before + hook + rest[rest.index("\n      task:") :])
+    done = batchwork("run", "flow.yaml", expect=3)
+    assert done.stdout.startswith("[5] 0 1\n[6] 1 1\n")
+
+
+def test_other_items_of_a_batch_are_not_known_in_on_item_error(batchwork: Command, work: Path) -> None:
+    hook = 'on_item_error: {task: echo, inputs: {message: "{{ batch.items }}"}}'
+    before, _, rest = HOOKED.replace("EXTRA", "batch_size: 2").partition("on_item_error:")
+    (work / "flow.yaml").write_text(before + hook + rest[rest.index("\n      task:") :])
+    done = batchwork("validate", "flow.yaml", expect=2)
+    assert "flow.yaml:9:54: there is no `batch`" in done.stderr
+    assert "only if each unit is a batch of its own" in done.stderr
+
+
+WRONG_PARAMS = """
+params: {limit: 5, other: {type: integer}}
+steps:
+  - {name: a, task: echo, inputs: {message: "{{ params.limt }} {{ params.other }} {{ args['nope'] }}"}}
+  - {name: b, task: echo, inputs: {message: "{{ params.get('x') }} {{ params.maybe | default(1) }}"}}
+  - {name: c, task: echo, inputs: {message: "{{ params.x if 'x' in params else 1 }}{% if params.y is defined %}{{ params.y }}{% endif %}"}}
+"""
+
+
+def test_a_wrong_parameter_is_found_with_its_line(batchwork: Command, work: Path) -> None:
+    (work / "flow.yaml").write_text(WRONG_PARAMS)
+    done = batchwork("validate", "flow.yaml", expect=2)
+    assert "flow.yaml:4:46: there is no parameter `limt`" in done.stderr
+    assert "did you mean `limit`?" in done.stderr
+    assert "there is no parameter `nope`" in done.stderr
+    assert "2 problems found" in done.stderr
+
+
+def test_without_a_params_block_a_parameter_is_there_if_it_is_given(batchwork: Command, work: Path) -> None:
+    (work / "flow.yaml").write_text('steps: {a: {task: echo, inputs: {message: "{{ params.who }}"}}}')
+    done = batchwork("run", "flow.yaml", expect=2)
+    assert "there is no parameter `who`" in done.stderr
+    assert "who=VALUE" in done.stderr
+    batchwork("run", "flow.yaml", "who=me", expect=0)
+    assert "there is no parameter `who`" in batchwork("validate", "flow.yaml", expect=0).stderr
+
+
+MANY = """
+steps:
+  - {name: a b, task: echo, inputs: {mesage: hi}}
+  - {name: c, task: eco, depends_on: [q]}
+  - {name: d, task: echo, inputs: {message: "{{ nope }} {{ steps.x.result }}"}}
+"""
+UNNAMED = """
+steps:
+  - {task: echo, depends_on: [maybe], inputs: {message: "{{ nope }}"}}
+  - {task: echo, inputs: {mesage: "{{ steps.first.reslt }}"}}
+"""
+
+
+def test_a_step_with_a_wrong_name_or_type_is_checked_all_the_same(batchwork: Command, work: Path) -> None:
+    (work / "flow.yaml").write_text(MANY)
+    done = batchwork("validate", "flow.yaml", expect=2)
+    for part in (
+        "the name of a step must be an identifier",
+        "unknown field `mesage`",
+        "`message` is required",
+        "unknown task type `eco`",
+        "`depends_on` names the unknown step `q`",
+        "there is no `nope`",
+        "there is no step `x`",
+    ):
+        assert part in done.stderr
+    assert "7 problems found" in done.stderr
+
+
+def test_a_step_without_a_name_is_checked_all_the_same(batchwork: Command, work: Path) -> None:
+    (work / "flow.yaml").write_text(UNNAMED)
+    done = batchwork("validate", "flow.yaml", expect=2)
+    assert done.stderr.count("`name` is required in a step") == 2
+    for part in ("there is no `nope`", "unknown field `mesage`", "`message` is required"):
+        assert part in done.stderr
+    assert "unknown step" not in done.stderr  # it may be the name that is missing
