@@ -9,7 +9,7 @@ from pathlib import Path
 HITS = "from batchwork.faults import fault\nfor n in range(5):\n    fault('here')\n    print(n)\n"
 
 
-def run(fault: str, work: Path, **more: str) -> "subprocess.CompletedProcess[str]":
+def run(fault: str, work: Path, **more: str) -> subprocess.CompletedProcess[str]:
     environ = {"BATCHWORK_FAULT": fault, "BATCHWORK_FAULT_HITS": str(work / "hits"), **more}
     return subprocess.run([sys.executable, "-c", HITS], env=environ, capture_output=True, text=True, check=False)
 
