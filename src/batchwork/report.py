@@ -102,26 +102,30 @@ class Summary(Struct, frozen=True):
 def summarize(
     run: RunRecord, steps: Sequence[StepRecord], samples: Sequence[Sample] = (), now_ms: int | None = None
 ) -> Summary:
-    """The summary of a run as it stands in the store. `now_ms` is the wall clock, for how long a living run has been going."""
+    """The summary of a run as it stands in the store. `now_ms` is the wall clock, for how long a living run has been going.
+
+    A run that crashed was going at its last sample; after that nothing is known of it.
+    """
     status: str = CRASHED if run.status is RunStatus.RUNNING and not run.living else run.status
     ended = run.ended_ms if run.ended_ms is not None else (now_ms if run.living else None)
     ordered = sorted(steps, key=lambda step: step.order)
-    worked = sum(step.duration_ms for step in steps) / 1000
+    until_ms = now_ms if run.living else samples[-1].at_ms if samples and status == CRASHED else None
+    found = tuple(_step(step, run.living, until_ms) for step in ordered)
     return Summary(
         run.id,
         run.name,
         status,
-        tuple(_step(step, run.living, now_ms) for step in ordered),
-        max(0, ended - run.created_ms) / 1000 if ended is not None else worked,
+        found,
+        max(0, ended - run.created_ms) / 1000 if ended is not None else sum(step.duration_s for step in found),
         usage(samples),
         run.window,
     )
 
 
-def _step(record: StepRecord, living: bool, now_ms: int | None) -> StepSummary:
+def _step(record: StepRecord, living: bool, until_ms: int | None) -> StepSummary:
     counts, took_ms = record.counts, record.duration_ms
-    if living and now_ms is not None and record.started_ms is not None and record.status is StepStatus.RUNNING:
-        took_ms = took_ms or max(0, now_ms - record.started_ms)  # what is stored is of executions that have ended
+    if until_ms is not None and record.started_ms is not None and record.status is StepStatus.RUNNING:
+        took_ms = took_ms or max(0, until_ms - record.started_ms)  # what is stored is of executions that have ended
     if living and counts.in_doubt:
         counts = replace(counts, in_doubt=0)  # their process lives: they are being worked on
     return StepSummary(
@@ -215,7 +219,8 @@ def exit_code(status: RunStatus | str, interrupted: int = 130, allow_failures: b
 
 def summary_text(summary: Summary) -> str:
     """The table for people, lines without a last line feed. Control characters are made visible."""
-    took = f" in {duration(summary.duration_s)}" if summary.duration_s else ""
+    word = {RunStatus.RUNNING: "for", CRASHED: "after"}.get(summary.status, "in")
+    took = f" {word} {duration(summary.duration_s)}" if summary.duration_s else ""
     lines = [f"{visible(summary.workflow)} (run {visible(summary.run)}): {summary.status}{took}"]
     rows: list[tuple[str, ...]] = [("step", "status", "done", "failed", "duration", "rate", "")]
     rows += [_row(step, summary.status) for step in summary.steps]
@@ -251,7 +256,7 @@ def _row(step: StepSummary, run: str) -> tuple[str, ...]:
     waiting = step.status in (StepStatus.PENDING, StepStatus.SKIPPED)
     done = _done(counts) if step.batch and not (waiting and not counts.finished) else ""
     failed = number(counts.failed) if step.batch and counts.failed else ""
-    took = "" if waiting and not step.duration_s else duration(step.duration_s)
+    took = "" if (waiting or status == "stopped") and not step.duration_s else duration(step.duration_s)
     pace = rate(counts.finished / step.duration_s) if step.batch and counts.finished and step.duration_s else ""
     return visible(step.name), status, done, failed, took, pace, _remark(step)
 

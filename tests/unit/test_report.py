@@ -161,3 +161,14 @@ def test_a_running_step_has_been_going_since_it_was_started() -> None:
     run = replace(RUN, status=RunStatus.RUNNING, ended_ms=None, living=True)
     assert summarize(run, [running], now_ms=5_500).steps[0].duration_s == 4.5
     assert summarize(replace(run, living=False), [running], now_ms=5_500).steps[0].duration_s == 0
+
+
+def test_a_step_that_crashed_ran_until_the_last_sample_at_least() -> None:
+    crashed = replace(RUN, status=RunStatus.RUNNING, ended_ms=None)
+    step = replace(FETCH, status=StepStatus.RUNNING, duration_ms=0)
+    unknown = summary_text(summarize(crashed, [step]))
+    assert " ms" not in unknown
+    sample = Sample(3_500, 1.0, 1 << 20, 5, 2, 10.0, 1, 2, 3)
+    seen = summarize(crashed, [step], [sample], now_ms=99_000)
+    assert (seen.status, seen.duration_s, seen.steps[0].duration_s) == (CRASHED, 2.5, 2.5)
+    assert summary_text(seen).startswith("flow (run r1): crashed after 2.5 s")
