@@ -189,3 +189,12 @@ def test_that_not_all_failures_were_read_is_said(
         record = store.runs()[0]
         lines = list(closing.failure_lines(store, store.steps(record.id), None, record.id))
     assert lines[-1] == f"… of the first 2 failures; `batchwork errors {record.id}` reads all"
+
+
+def test_logs_show_what_became_of_on_item_error(batchwork: Command, work: Path) -> None:
+    (work / "flow.yaml").write_text(
+        "steps:\n  - name: work\n    task: batch\n    inputs:\n      items: [1]\n      continue_on_error: true\n"
+        "      on_item_error: {task: shell, inputs: {command: exit 9}}\n      task: {type: shell, command: exit 4}\n"
+    )
+    batchwork("run", "flow.yaml", expect=3)
+    assert "  on_item_error failed: exit 9" in batchwork("logs", "1", expect=0).stdout

@@ -64,6 +64,8 @@ def _lines(store: Store, step: StepRecord, unit: UnitView) -> Iterator[str]:
         yield from _attempt_lines(number, failed.get(number), logs.get(number, []))
     if record.failure is not None and record.attempts not in failed:
         yield f"  error: {visible(error_line(record.failure))}"
+    if unit.handler_failure is not None:
+        yield f"  on_item_error failed: {visible(error_line(unit.handler_failure))}"
     if record.result is not None and record.attempts not in failed:
         yield "  result:"
         yield from _result_lines(record.result)
