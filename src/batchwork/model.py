@@ -87,11 +87,15 @@ class Units(Struct, frozen=True):
 
 
 class BatchView(Struct, frozen=True):
-    """What `batch` is in templates and code. `total` is the number of items, None while it is unknown."""
+    """What `batch` is in templates and code. `total` is the number of items, None while it is unknown.
+
+    `item` is the unit's, and put there when a unit is bound: until then all units of a batch share one view.
+    """
 
     index: int
     items: Sequence[Json]
     total: int | None
+    item: Json = None
 
     @property
     def size(self) -> int:

@@ -124,3 +124,73 @@ def test_a_step_without_a_name_is_checked_all_the_same(batchwork: Command, work:
     for part in ("there is no `nope`", "unknown field `mesage`", "`message` is required"):
         assert part in done.stderr
     assert "unknown step" not in done.stderr  # it may be the name that is missing
+
+
+BATCHES = """
+steps:
+  - name: one
+    task: batch
+    inputs:
+      items: [1, 2, 3]
+      batch_size: 2
+      max_parallel: 1
+      task: {type: echo, message: "{{ batch.item }} of {{ batch.items }}"}
+  - name: all
+    task: batch
+    inputs:
+      items: [1, 2, 3]
+      batch_size: 2
+      each: batch
+      max_parallel: 1
+      task: {type: echo, message: "{{ batch.item }} of {{ batch.items }}"}
+  - name: told
+    task: batch
+    inputs:
+      items: [1, 2, 3]
+      batch_size: 2
+      task: {type: python, code: "return [batch.item, batch.items]"}
+  - {name: last, task: echo, inputs: {message: "{{ steps.told.result }}"}}
+  - {name: whole, task: batch, inputs: {items: [7], task: {type: echo, message: "{{ batch }}"}}}
+"""
+
+
+def test_batch_item_is_the_unit(batchwork: Command, work: Path) -> None:
+    (work / "flow.yaml").write_text(BATCHES)
+    done = batchwork("run", "flow.yaml", expect=0)
+    assert done.stdout.splitlines()[:7] == [
+        "1 of [1,2]",
+        "2 of [1,2]",
+        "3 of [3]",
+        "[1,2] of [1,2]",
+        "[3] of [3]",
+        "[[1,[1,2]],[2,[1,2]],[3,[3]]]",
+        '{"index":0,"items":[7],"total":1,"item":7}',
+    ]
+
+
+WRONG_PARTS = """
+steps:
+  - {name: a, task: echo, inputs: {message: "{{ run.nmae }} {{ run.id }}"}}
+  - {name: b, task: batch, inputs: {items: [1], task: {type: echo, message: "{{ batch.itms }} {{ batch.size }}"}}}
+  - {name: c, task: echo, inputs: {message: x}, on_error: {task: echo, inputs: {message: "{{ error.code }}"}}}
+"""
+
+
+def test_wrong_parts_of_names_are_found_with_their_line(batchwork: Command, work: Path) -> None:
+    (work / "flow.yaml").write_text(WRONG_PARTS)
+    done = batchwork("validate", "flow.yaml", expect=2)
+    assert "flow.yaml:3:46: `run` has no `nmae`" in done.stderr
+    assert "`batch` has no `itms`" in done.stderr
+    assert "`error` has no `code`" in done.stderr
+    assert "3 problems found" in done.stderr
+
+
+@pytest.mark.parametrize("value", ['"a\\0b"', '"{{ \'a\' ~ \\"\\0\\" }}"', "'{{ params.x }}'"])
+def test_a_nul_in_the_environment_is_refused(batchwork: Command, work: Path, value: str) -> None:
+    text = (
+        f'params: {{x: "c\\0d"}}\nenv: {{ONE: {value}}}\nsteps: {{a: {{task: python, inputs: {{code: return 1}}}}}}\n'
+    )
+    (work / "flow.yaml").write_text(text)
+    done = batchwork("run", "flow.yaml", expect=2)
+    assert "`ONE`" in done.stderr
+    assert "contains a NUL" in done.stderr

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from batchwork.engine.error_view import ErrorView
 from batchwork.engine.results import Results
+from batchwork.errors import RenderError
 from batchwork.jsontext import decode
 from batchwork.model import RunStatus, StepRecord, StepStatus
 from batchwork.plan.model import BatchPlan, Plan, StepPlan
@@ -40,7 +41,11 @@ def run_folder(state_dir: str, run: str) -> str:
 def environment(plan: Plan, environ: Mapping[str, str], run: RunView) -> dict[str, str]:
     """The process's environment with the workflow's `env:` block rendered over it. Raises RenderError."""
     scope = {**plan.params, "params": plan.params, "args": plan.params, "env": environ, "run": run.names(None)}
-    return {**environ, **{name: value.text(scope) for name, value in plan.env.items()}}
+    rendered = {name: value.text(scope) for name, value in plan.env.items()}
+    for name, text in rendered.items():
+        if "\0" in text:
+            raise RenderError(f"`{name}` under `env:` contains a NUL, which no environment variable can hold")
+    return {**environ, **rendered}
 
 
 class Names:

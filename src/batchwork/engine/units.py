@@ -10,7 +10,7 @@ from batchwork.engine.order import StepOrder
 from batchwork.engine.window import Piece
 from batchwork.errors import BindError, RenderError
 from batchwork.jsontext import Json
-from batchwork.model import Failure, Units
+from batchwork.model import BatchView, Failure, Units
 from batchwork.ports import Program
 
 TOKEN_KEY_MAX = 100
@@ -85,5 +85,6 @@ class Binding:
         scope["attempt"] = attempt
         scope["idempotency_key"] = token(self._run, self._step, key)
         if units.batches is not None:
-            scope["batch"] = units.batches[offset]
+            batch = units.batches[offset]
+            scope["batch"] = BatchView(batch.index, batch.items, batch.total, units.values[offset])
         return scope

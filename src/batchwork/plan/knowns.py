@@ -31,6 +31,11 @@ _ELSEWHERE: Final = {
     "error": "`error` is there only in `on_item_error` and `on_error`",
     **dict.fromkeys(UNIT_NAMES, "that is there only in what is run, once for each attempt"),
 }
+_PARTS: Final[Mapping[object, tuple[str, ...]]] = {
+    "run": ("id", "name", "dir", "status"),
+    "batch": ("index", "item", "items", "size", "total"),
+    "error": ("type", "message", "attempts", "exit_code", "status_code"),
+}
 _MAY_DO_WITHOUT: Final = pattern(r"\b(default|d|defined|undefined|if|and|or)\b")
 """In an expression: not all of it need be there."""
 
@@ -81,7 +86,7 @@ class Knowns(Struct):
             self.problems.extend(misplaced(value))
         for template in value.templates():
             self._note_unset(template)
-            self._check_params(template)
+            self._check_parts(template)
         return value
 
     def template(self, node: ScalarNode, names: Iterable[str]) -> Template | None:
@@ -92,7 +97,7 @@ class Knowns(Struct):
             self.problems.extend(error.problems)
             return None
         self.problems.extend(map(self._explained, unknown_names(template, names)))
-        self._check_params(template)
+        self._check_parts(template)
         return template
 
     def _note_unset(self, template: Template) -> None:
@@ -105,14 +110,16 @@ class Knowns(Struct):
                     continue  # a default, or a condition, may do without it
                 self.warnings.append(Problem(part.place, f"the environment variable `{name}` is not set"))
 
-    def _check_params(self, template: Template) -> None:
-        """A problem for each `params.NAME` that is no parameter, unless a default or a condition may do without it.
+    def _check_parts(self, template: Template) -> None:
+        """A problem for each `params.NAME`, `run.NAME` … that there is not, unless a default or a condition may do without it.
 
         Without a `params:` block, `validate` cannot tell what a run will be given, so it only warns.
         """
         known = [*self.params, *sorted(self.missing)]
         for part in template.expressions:
             for path in () if _MAY_DO_WITHOUT.search(part.core) else part.paths:
+                if len(path) > 1 and path[0] in _PARTS and path[1] not in _PARTS[path[0]]:
+                    self.problems.append(_no_part(str(path[0]), str(path[1]), part.place))
                 if len(path) == 1 or path[0] not in ("params", "args"):
                     continue
                 name = str(path[1])
@@ -189,6 +196,12 @@ class Knowns(Struct):
                 if not self.lenient:
                     self.problems.append(Problem(value.place, f"env `{name}`: {error.message}", error.hint))
         return {**scope, "env": rendered}
+
+
+def _no_part(name: str, part: str, place: Place) -> Problem:
+    return Problem(
+        place, f"`{name}` has no `{part}`", suggest(part, _PARTS[name]) or f"there is {listing(_PARTS[name])}"
+    )
 
 
 def _held(paths: Iterable[Path], holders: Mapping[str, str]) -> str | None:

@@ -151,6 +151,9 @@ def _read_env(knowns: Knowns) -> None:
         node = entry.node
         if isinstance(node, ScalarNode) and not isinstance(node.value, str):
             node = ScalarNode(node.place, node.text, node.text, "quoted")  # the text as written: 1.10 stays 1.10
+        if isinstance(node, ScalarNode) and "\0" in node.text:
+            message = f"`{name}` contains a NUL, which no environment variable can hold"
+            knowns.problems.append(Problem(node.place, message))
         value = knowns.value(node, knowns.plain_names | {"run"})
         if value is not None:
             knowns.env[name] = value

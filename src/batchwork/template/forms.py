@@ -7,6 +7,9 @@ from collections.abc import Set as AbstractSet
 from itertools import islice
 from math import isfinite
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
 from batchwork import jsontext
 from batchwork.errors import BatchworkError, RenderError
 from batchwork.jsontext import Json
@@ -79,6 +82,8 @@ def _plain(value: object, path: str) -> Json:
         raise RenderError(f"the value{_at(path)} is {value}, which JSON cannot express")
     if type(value).__str__ is not object.__str__ and not isinstance(value, list | dict | tuple | bytes):
         return str(value)
+    if isinstance(value, Struct):  # `batch`
+        value = asdict(value)
     if isinstance(value, Mapping):
         return {_name(key, path): _plain(part, f"{path}.{key}" if path else str(key)) for key, part in value.items()}
     if isinstance(value, Sequence | Iterator | AbstractSet | KeysView | ValuesView) and not isinstance(
