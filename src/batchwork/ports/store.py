@@ -12,6 +12,7 @@ from batchwork.model import (
     Checkpoint,
     Claim,
     Counts,
+    Failure,
     LogRecord,
     RunRecord,
     RunStatus,
@@ -42,7 +43,7 @@ class UnitView(Struct, frozen=True):
     step: str
     record: UnitRecord
     status: str
-    handler_failure: object | None = None
+    handler_failure: Failure | None = None
 
 
 Committed: TypeAlias = Callable[[Exception | None], None]
