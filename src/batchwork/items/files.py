@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from batchwork.errors import SourceError
 from batchwork.items.base import into_pages, unreadable, watched
@@ -13,6 +14,9 @@ from batchwork.items.lines import Format, block_bytes, items_of, read_jsonl, rea
 from batchwork.items.options import JsonlOptions, LinesOptions
 from batchwork.jsontext import Json
 from batchwork.ports import Reading
+
+_COMPRESSED: Final = {b"\x1f\x8b": "zcat", b"BZh91AY&SY": "bzcat", b"\xfd7zXZ\x00": "xzcat", b"(\xb5/\xfd": "zstdcat"}
+"""How compressed files begin, and what unpacks them."""
 
 
 class FileItems:
@@ -45,16 +49,30 @@ class FileItems:
 
     def _blocks(self, most: int) -> Iterator[bytes]:
         with open(self._path, "rb", buffering=0) as file:
+            first = True
             while block := file.read(most):
                 if self._closed:
                     raise SourceError(f"{self._name}: reading was stopped")
+                if first and block.startswith(tuple(_COMPRESSED)):
+                    raise SourceError(
+                        f"{self._name} is compressed, and is not read as it is yet", self._unpacked(block)
+                    )
+                first = False
                 yield block
 
     def close(self) -> None:
         """From any thread: reading ends with the next block, and the reader closes the file."""
         self._closed = True
 
+    def _unpacked(self, block: bytes) -> str:
+        command = next(command for magic, command in _COMPRESSED.items() if block.startswith(magic))
+        return f"read it by a command: `items: $({command} FILE)`, or `{{from: command, …}}`"
+
     def _unreadable(self, error: OSError | ValueError) -> SourceError:
+        if isinstance(error, FileNotFoundError) and "://" in self._name:
+            return SourceError(
+                f"{self._name}: items from URLs come later; a path is needed, or a command that gives lines"
+            )
         if isinstance(error, OSError):
             return unreadable(self._name, error)
         return SourceError(f"{self._name!r} is not a path: {error}")
