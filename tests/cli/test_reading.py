@@ -14,12 +14,11 @@ Command = Callable[..., "CompletedProcess[str]"]
 
 PRINTS = """
 import sys
-for number in range(80):
-    print(str(number) + "x" * 5000, flush=True)
+for number in range(300):
+    print(number, flush=True)
     with open("printed", "a") as file:
         print(number, file=file)
 """
-"""Each line is longer than the smallest pipe: what stands in `printed` has left the pipe but for one line."""
 
 AHEAD = """
 steps:
@@ -53,9 +52,18 @@ def test_reading_runs_no_further_ahead_than_queue_size(batchwork: Command, work:
     batchwork("run", "flow.yaml", expect=0)
     lines = batchwork("results", "--format", "jsonl", expect=0).stdout.splitlines()
     printed = [int(json.loads(line)["result"]["stdout"]) for line in lines]
-    assert len(printed) == 80
+    assert len(printed) == 300
     ahead = max(count - index for index, count in enumerate(printed))
     assert ahead <= 2 * 5 + 6, "two batches; the item itself, one claimed; a line being cut, in the pipe, being written"
+
+
+def test_long_lines_stay_whole_where_reading_is_held_back(batchwork: Command, work: Path) -> None:
+    (work / "prints.py").write_text("for number in range(40):\n    print('x' * 999 * number, end='y\\n')\n")
+    task = "{type: python, code: 'return len(item)'}"
+    (work / "flow.yaml").write_text((AHEAD % sys.executable).replace('{type: shell, command: "wc -l < printed"}', task))
+    batchwork("run", "flow.yaml", expect=0)
+    lines = batchwork("results", "--format", "jsonl", expect=0).stdout.splitlines()
+    assert [json.loads(line)["result"] for line in lines] == [999 * number + 1 for number in range(40)]
 
 
 @pytest.mark.parametrize("items", ["[{a: 1}, [1, 2]]", "[{a: 1}, text]"])

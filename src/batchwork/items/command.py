@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import mmap
 import os
 import selectors
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 from batchwork.errors import SourceError
 from batchwork.items.base import into_pages, unreadable, watched
-from batchwork.items.lines import block_bytes, items_of, read_jsonl, read_lines
+from batchwork.items.lines import BLOCK_BYTES, block_bytes, items_of, read_jsonl, read_lines
 from batchwork.items.options import CommandOptions
 from batchwork.jsontext import Json
 from batchwork.ports import Reading
 
 PIPE_BYTES = 65_536
-"""What a pipe holds; it is made smaller where the command is not to run ahead (the kernel grants at least a page)."""
+"""What a pipe holds. Where reading may not run ahead so far, the pipe holds what the command writes at once, and no more."""
 ENDING_S = 0.02
 """How often to look whether a command that closed its output has ended."""
 TAIL_BYTES = 2000
@@ -78,33 +81,35 @@ class _CommandRun:
     """One execution of the command."""
 
     def __init__(self, name: str, command: str, cwd: str, environ: Mapping[str, str], most: int) -> None:
-        self._name, self._most = name, most
+        self._name = name
         self._errors = b""
         self._stopped = False
         self._stopping = threading.Lock()
+        self._out, writing = _pipe(most)
         try:
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", _WATCHED, "sh", command],
                 cwd=cwd,
                 env=environ,
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdout=writing,
                 stderr=subprocess.PIPE,
                 bufsize=0,
-                pipesize=most if most < PIPE_BYTES else -1,
                 start_new_session=True,
             )
-        except OSError as error:
-            raise unreadable(name, error) from error
-        except ValueError as error:
+        except (OSError, ValueError) as error:
+            os.close(self._out)
+            if isinstance(error, OSError):
+                raise unreadable(name, error) from error
             raise SourceError(f"{name} cannot be run: {error}") from error
+        finally:
+            os.close(writing)
         self._woken, self._wake = os.pipe()
 
     def blocks(self) -> Iterator[bytes | None]:
         """The output as it comes; None where the command has nothing more for now."""
-        assert self._process.stdout is not None
         assert self._process.stderr is not None
-        out, err = self._process.stdout.fileno(), self._process.stderr.fileno()
+        out, err = self._out, self._process.stderr.fileno()
         with selectors.DefaultSelector() as selector:
             selector.register(self._woken, selectors.EVENT_READ)
             for descriptor in (out, err):
@@ -142,7 +147,8 @@ class _CommandRun:
 
     def dispose(self) -> None:
         """Close what was open; after `stop`, and only by the reader, who might be waiting for it."""
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+        os.close(self._out)
+        for stream in (self._process.stdin, self._process.stderr):
             if stream is not None:
                 stream.close()
         os.close(self._woken)
@@ -151,7 +157,7 @@ class _CommandRun:
     def _take(self, selector: selectors.BaseSelector, descriptor: int, errors: int) -> bytes:
         """What there is to read; the standard error is kept here, of it only the tail."""
         try:
-            block = os.read(descriptor, self._most)
+            block = os.read(descriptor, BLOCK_BYTES)
         except BlockingIOError:
             return b""
         if not block:
@@ -179,3 +185,12 @@ class _CommandRun:
             how = f"ended with exit code {code}" if code > 0 else f"was killed by {signal.Signals(-code).name}"
             tail = self._errors.decode("utf-8", "replace").strip()
             raise SourceError(f"items: {self._name} {how}" + (f": {tail}" if tail else ""))
+
+
+def _pipe(most: int) -> tuple[int, int]:
+    """The ends of a pipe for the output. If it is to hold little, it is one of packets with room for a single one."""
+    if most >= PIPE_BYTES or sys.platform != "linux":
+        return os.pipe()
+    reading, writing = os.pipe2(os.O_CLOEXEC | os.O_DIRECT)
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, mmap.PAGESIZE)
+    return reading, writing
