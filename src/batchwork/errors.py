@@ -20,7 +20,7 @@ Anything else that escapes is a bug and shows its traceback.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,6 +30,14 @@ class Place:
     file: str = ""
     line: int = 0
     column: int = 0
+    flat: bool = field(default=False, compare=False, repr=False)
+    """Of a text: that its lines are not lines of the file, as in "one\\ntwo"."""
+
+    def below(self, lines: int, columns: int = 0) -> Place:
+        """The place in the text that begins here, so many lines below; in a flat one that is known as where it begins."""
+        if self.flat and lines:
+            return self
+        return Place(self.file, self.line + lines, self.column + columns)
 
     def __str__(self) -> str:
         if not self.line:

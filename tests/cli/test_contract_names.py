@@ -206,3 +206,24 @@ def test_items_that_come_later_say_so(batchwork: Command, work: Path) -> None:
     assert "$(zcat FILE)" in " ".join(done.stdout.split())
     (work / "flow.yaml").write_text(text.replace("PATH", "'s3://bucket/x'"))
     assert "items from URLs come later" in " ".join(batchwork("run", "flow.yaml", expect=1).stdout.split())
+
+
+LINES = r"""
+steps:
+  - {name: a, task: python, inputs: {code: "x = 1\nreturn steps.nope"}}
+  - {name: b, task: echo, inputs: {message: "one\n{{ gone }}"}}
+  - name: c
+    task: python
+    inputs:
+      code: |
+        x = 1
+        return (
+"""
+
+
+def test_lines_of_escaped_text_are_not_lines_of_the_file(batchwork: Command, work: Path) -> None:
+    (work / "flow.yaml").write_text(LINES)
+    done = batchwork("validate", "flow.yaml", expect=2)
+    assert "flow.yaml:3:44: there is no step `nope`" in done.stderr
+    assert "flow.yaml:4:46: there is no `gone`" in done.stderr
+    assert "flow.yaml:10:16: syntax error" in done.stderr

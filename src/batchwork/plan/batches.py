@@ -98,7 +98,7 @@ def _each(
     line = takes_batch(text, names)
     if line is None:
         return "item", None
-    place = Place(code.place.file, code.place.line + line - 1, code.place.column)
+    place = code.place.below(line - 1)
     message = "`each: batch` is assumed, because the code iterates over `item` or takes its length"
     knowns.decisions.append(Problem(place, message, "write `each: batch` or `each: item` to decide it yourself"))
     return "batch", place

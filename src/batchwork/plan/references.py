@@ -99,7 +99,7 @@ def _use_in_code(task: TaskPlan, uses: _Uses, knowns: Knowns) -> None:
         seen = seen or bool(used) or others
         uses.all = uses.all or others
         for step, line in used.items():
-            uses.steps.setdefault(step, Place(value.place.file, value.place.line + line - 1, value.place.column))
+            uses.steps.setdefault(step, value.place.below(line - 1))
     uses.all = uses.all or not seen
 
 

@@ -178,8 +178,12 @@ class _Composer:
         if self.translated:
             text = text.translate(str.maketrans(_PRIVATE, _OTHER_BREAKS))
         if style in ("|", ">"):
-            return ScalarNode(self._content_place(event), text, text, "block")
+            place = self._content_place(event)
+            folded = Place(place.file, place.line, place.column, flat=True)
+            return ScalarNode(folded if style == ">" else place, text, text, "block")
         if style in ("'", '"'):
+            if "\n" in text:
+                place = Place(place.file, place.line, place.column, flat=True)
             return ScalarNode(place, text, text, "quoted")
         template = self._template(event) if self.templates else None
         if template is not None:

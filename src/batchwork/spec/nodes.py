@@ -98,7 +98,7 @@ def place_in(node: Node) -> Callable[[Path], Place]:
 def text_place(node: Node) -> Place:
     """Where the first character of a text stands: behind the quote, if there is one."""
     if isinstance(node, ScalarNode) and node.style == "quoted" and node.place.line:
-        return Place(node.place.file, node.place.line, node.place.column + 1)
+        return Place(node.place.file, node.place.line, node.place.column + 1, node.place.flat)
     return node.place
 
 

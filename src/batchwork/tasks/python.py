@@ -109,7 +109,7 @@ class PythonTask:
             line = next((number for number, text in enumerate(code.split("\n")) if name in text), 0)
             near = suggest(name, [*names, *own])
             yield Problem(
-                Place(at.file, at.line + line if at.line else 0, at.column),
+                at.below(line if at.line else 0),
                 f"`code` uses `{name}`, which is no name there",
                 near,
             )

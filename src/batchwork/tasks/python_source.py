@@ -52,11 +52,7 @@ def syntax_problems(code: str, place: Place, what: str, body: bool) -> Iterator[
 
 def _place(place: Place, error: SyntaxError) -> Place:
     line = max(1, error.lineno or 1)
-    return (
-        Place(place.file, place.line + line - 1, place.column + max(0, (error.offset or 1) - 1))
-        if place.line
-        else place
-    )
+    return place.below(line - 1, max(0, (error.offset or 1) - 1)) if place.line else place
 
 
 def _shown(code: str, line: int | None) -> str:

@@ -133,7 +133,7 @@ def _with_statements(text: str, place: Place) -> Template:
     plain = re.sub(r"(?<!\$)\{#.*?#\}", lambda match: "\n" * match[0].count("\n"), text, flags=re.DOTALL)
 
     def place_of_line(line: int) -> Place:
-        return Place(place.file, place.line + line - 1, place.column) if place.line else place
+        return place.below(line - 1) if place.line else place
 
     roots, needs, paths, render = compile_statements(plain, place, place_of_line)
     return Template(text, place, (), True, False, roots, needs, paths, render)

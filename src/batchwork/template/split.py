@@ -30,7 +30,7 @@ def place_in(text: str, offset: int, place: Place) -> Place:
         return place
     line = text.count("\n", 0, offset)
     start = text.rfind("\n", 0, offset) + 1
-    return Place(place.file, place.line + line, place.column + offset - start)
+    return place.below(line, offset - start)
 
 
 def split(text: str, place: Place) -> tuple[list[str | Raw], bool]:
