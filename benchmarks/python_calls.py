@@ -17,11 +17,11 @@ import psutil
 from measuring import load, median
 
 from batchwork import proctree
-from batchwork.executors.python import PythonExecutor
-from batchwork.jsontext import Json
 from batchwork.model import Call, Units
 from batchwork.ports import Staffing
 from batchwork.tasks.python_program import PythonProgram
+from batchwork.text.jsontext import Json
+from batchwork.workers.python.executor import PythonExecutor
 
 UNITS = {1: 5_000, 100: 100_000, 5_000: 500_000}
 COOKIE = f"python-calls-{os.getpid()}"

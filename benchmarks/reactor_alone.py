@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from batchwork.clock import SystemClock
-from batchwork.executors.reactor import ReactorExecutor
-from batchwork.jsontext import Json
 from batchwork.model import Call, Units
 from batchwork.ports import Scope, Staffing, WorkerKind
+from batchwork.text.jsontext import Json
+from batchwork.workers.reactor.executor import ReactorExecutor
 
 
 @dataclass(frozen=True, slots=True)

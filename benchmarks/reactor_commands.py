@@ -12,7 +12,7 @@ from measuring import folder, load, median, rounds, run
 from reactor_alone import seconds
 from shell_items import AT_ONCE, COUNT, XARGS
 
-from batchwork.jsontext import Json
+from batchwork.text.jsontext import Json
 
 
 def payload(number: int) -> Json:

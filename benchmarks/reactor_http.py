@@ -13,7 +13,7 @@ from http_items import AT_ONCE, CLIENT, COUNT, SERVER
 from measuring import folder, load, median, rounds, run
 from reactor_alone import seconds
 
-from batchwork.jsontext import Json
+from batchwork.text.jsontext import Json
 
 PREPARE: dict[str, Json] = {
     "kind": "http",

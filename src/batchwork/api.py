@@ -19,21 +19,21 @@ from batchwork.cli.reading import read_text
 from batchwork.cli.watching import chosen_view
 from batchwork.cli.where import place
 from batchwork.clock import SystemClock
-from batchwork.engine.control import Control
-from batchwork.engine.lifecycle import Asked, Site, resume_run, retry_run, start_run
-from batchwork.engine.options import RunEnd
-from batchwork.engine.results import Results
+from batchwork.engine.run.lifecycle import Asked, Site, resume_run, retry_run, start_run
+from batchwork.engine.run.options import RunEnd
+from batchwork.engine.run.results import Results
+from batchwork.engine.stopping.stop_level import Control
 from batchwork.errors import StoreError
 from batchwork.events import Warned
-from batchwork.executors.guardian import Guardian
-from batchwork.executors.local import local_executors
-from batchwork.jsontext import Json, decode
 from batchwork.model import Failure, RunStatus, StepRecord, StepStatus
 from batchwork.plan.model import Plan
 from batchwork.plan.resolve import load_plan
 from batchwork.ports import Store
 from batchwork.report import CountsJson, RunJson, counts_json, summarize, summary_json
 from batchwork.store import open_store
+from batchwork.text.jsontext import Json, decode
+from batchwork.workers.guardian import Guardian
+from batchwork.workers.local import local_executors
 
 Durability = Literal["full", "fast"]
 Path = str | os.PathLike[str]

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from msgspec import Struct, field
 
-from batchwork.jsontext import Json
+from batchwork.text.jsontext import Json
 
 
 class UnitStatus(StrEnum):

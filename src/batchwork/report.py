@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from batchwork.model import Counts, Failure, RunRecord, RunStatus, Sample, StepRecord, StepStatus
-from batchwork.wording import columns, duration, ljust, number, plural, rate, share, short, size, visible
+from batchwork.text.wording import columns, duration, ljust, number, plural, rate, share, short, size, visible
 
 CRASHED: Final = "crashed"
 """How a run is shown that is running without a living owner."""

@@ -14,9 +14,9 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from batchwork import jsontext
-from batchwork.jsontext import Json
-from batchwork.patterns import pattern
+from batchwork.text import jsontext
+from batchwork.text.jsontext import Json
+from batchwork.text.patterns import pattern
 
 MASK = "***"
 

@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import yaml
 
-from batchwork.jsontext import Json, decode
 from batchwork.template import text_of
+from batchwork.text.jsontext import Json, decode
 
 Command = Callable[..., "CompletedProcess[str]"]
 

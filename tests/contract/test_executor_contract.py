@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from batchwork.executors.inline import InlineExecutor
-from batchwork.executors.python import PythonExecutor
-from batchwork.jsontext import Json
 from batchwork.ports import Executor, Staffing
 from batchwork.tasks.python_program import PythonProgram
 from batchwork.testing.executor_contract import Deed, ExecutorContract, running
+from batchwork.text.jsontext import Json
+from batchwork.workers.inline import InlineExecutor
+from batchwork.workers.python.executor import PythonExecutor
 
 DEEDS = """
 import os, signal, subprocess, time

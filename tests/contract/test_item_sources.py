@@ -11,9 +11,9 @@ import pytest
 
 from batchwork.items.literal import open_value
 from batchwork.items.opening import open_source
-from batchwork.jsontext import Json
 from batchwork.ports import ItemSource
 from batchwork.testing.source_contract import ItemSourceContract
+from batchwork.text.jsontext import Json
 
 TEXTS: list[Json] = ["a", "b c", "ü", "'", "a", "$(id)", "007", "-rf"]
 VALUES: list[Json] = [1, "x", None, True, {"a": [1, {"b": None}]}, 2**70, 1.5, "\ud800", [], "1"]

@@ -6,10 +6,10 @@ import os
 from typing import Any
 
 from batchwork.clock import SystemClock
-from batchwork.executors.reactor import ReactorExecutor
-from batchwork.jsontext import Json
 from batchwork.ports import Executor, Staffing
 from batchwork.testing.executor_contract import Deed, ExecutorContract
+from batchwork.text.jsontext import Json
+from batchwork.workers.reactor.executor import ReactorExecutor
 from crash.reactors import Prepared
 
 SCRIPTS: dict[Deed, str] = {

@@ -10,11 +10,11 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from batchwork.executors.python import PythonExecutor
-from batchwork.jsontext import Json
 from batchwork.model import Call, Failure, Units
 from batchwork.ports import Staffing
 from batchwork.tasks.python_program import PythonProgram
+from batchwork.text.jsontext import Json
+from batchwork.workers.python.executor import PythonExecutor
 
 DEADLINE_S = 60.0
 

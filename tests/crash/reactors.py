@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batchwork.clock import SystemClock
-from batchwork.executors.reactor import ReactorExecutor
-from batchwork.jsontext import Json
 from batchwork.model import Call, Failure, Report, Units
 from batchwork.ports import Scope, Staffing, WorkerKind
+from batchwork.text.jsontext import Json
+from batchwork.workers.reactor.executor import ReactorExecutor
 
 
 @dataclass(frozen=True, slots=True)

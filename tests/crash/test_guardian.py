@@ -15,7 +15,7 @@ from batchwork import proctree
 
 MAIN = """
 import os, signal, subprocess, sys, time
-from batchwork.executors.guardian import Guardian
+from batchwork.workers.guardian import Guardian
 cookie, how, ready = sys.argv[1:]
 guardian = Guardian()
 environ = {{**os.environ, "BATCHWORK_COOKIE": cookie}}

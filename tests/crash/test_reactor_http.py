@@ -14,7 +14,7 @@ from misbehaving_server import MisbehavingServer
 from reactors import Reactor, get
 
 from batchwork import proctree
-from batchwork.jsontext import Json
+from batchwork.text.jsontext import Json
 
 HTTP: dict[str, Json] = {
     "kind": "http",

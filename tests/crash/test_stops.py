@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from batchwork.engine.signals import ECHO_S
+from batchwork.engine.stopping.signals import ECHO_S
 from batchwork.proctree import COOKIE, below, children, environ_value
 
 FLOW = """

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from step_plans import batch_plan, step_plan, task_plan
 
 from batchwork.clock import SystemClock
-from batchwork.engine.control import Control
-from batchwork.engine.coordinator import Coordinator
-from batchwork.engine.order import StepEnd, StepOrder
-from batchwork.jsontext import Json, decode
+from batchwork.engine.step.coordinator import Coordinator
+from batchwork.engine.stopping.stop_level import Control
+from batchwork.engine.unit.brief import StepEnd, StepOrder
 from batchwork.model import RunRecord, RunStatus, StepStatus
 from batchwork.ports import Setting, Store
 from batchwork.retry import RetryPolicy
 from batchwork.store import open_store
 from batchwork.template import Value
 from batchwork.testing.fakes import CallableTask, Collected, callable_executors
+from batchwork.text.jsontext import Json, decode
 
 ITEMS = st.lists(st.sampled_from("abcdefghij"), max_size=14)
 BAD = st.sampled_from(["", "", "c", "ag", "abcdefghij"])

@@ -14,7 +14,7 @@ from batchwork.items.grouping import Grouping, keyed
 from batchwork.items.keys import KeyGuard, default_keys
 from batchwork.items.literal import ListItems
 from batchwork.items.opening import open_source
-from batchwork.jsontext import Json, encode
+from batchwork.text.jsontext import Json, encode
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

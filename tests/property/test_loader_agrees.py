@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchwork.errors import Problem
-from batchwork.spec.bare import find_bare
-from batchwork.spec.loader import load
-from batchwork.spec.nodes import json_of
+from batchwork.spec.yaml.bare import find_bare
+from batchwork.spec.yaml.loader import load
+from batchwork.spec.yaml.nodes import json_of
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
 JSON = st.recursive(

@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from batchwork.engine.window import Piece, Window
+from batchwork.engine.step.window import Piece, Window
 from batchwork.model import Call, Units
 
 TOTAL = 40

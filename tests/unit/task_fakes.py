@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import msgspec
 
 from batchwork.errors import Place, Problem
-from batchwork.jsontext import Json
 from batchwork.ports import Program, Setting, Value
+from batchwork.text.jsontext import Json
 
 
 class FakeTask:

@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from batchwork.clock import SystemClock
-from batchwork.engine.control import DRAIN, GO, KILL, TERMINATE, Control, Shield
-from batchwork.engine.signals import DRAIN_S, Signals, interrupted_code
+from batchwork.engine.stopping.signals import DRAIN_S, Signals, interrupted_code
+from batchwork.engine.stopping.stop_level import DRAIN, GO, KILL, TERMINATE, Control, Shield
 
 
 class HandClock(SystemClock):

@@ -14,12 +14,11 @@ from msgspec.structs import replace
 from step_plans import batch_plan, step_plan, task_plan
 
 from batchwork.clock import SystemClock
-from batchwork.engine.control import Control
-from batchwork.engine.coordinator import Coordinator
-from batchwork.engine.hook import Hook
-from batchwork.engine.opening import commit
-from batchwork.engine.order import StepEnd, StepOrder
-from batchwork.jsontext import Json, decode, encode
+from batchwork.engine.feed.in_doubt import commit
+from batchwork.engine.step.coordinator import Coordinator
+from batchwork.engine.step.on_item_error import Hook
+from batchwork.engine.stopping.stop_level import Control
+from batchwork.engine.unit.brief import StepEnd, StepOrder
 from batchwork.model import (
     Checkpoint,
     Claim,
@@ -36,6 +35,7 @@ from batchwork.retry import RetryPolicy
 from batchwork.store.memory import MemoryStore
 from batchwork.template import Value
 from batchwork.testing.fakes import CallableTask, Collected, StillClock, callable_executors
+from batchwork.text.jsontext import Json, decode, encode
 
 Act = Callable[[Any], object]
 

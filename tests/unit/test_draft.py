@@ -2,11 +2,11 @@
 
 import pytest
 
-from batchwork.engine.draft import Draft, key_is_value, successes, value_texts
-from batchwork.engine.speed import Speed
-from batchwork.engine.units import token
-from batchwork.jsontext import decode, default_key
+from batchwork.engine.step.checkpoint_draft import Draft, key_is_value, successes, value_texts
+from batchwork.engine.step.throughput import Speed
+from batchwork.engine.unit.binding import token
 from batchwork.model import Call, Counts, Units
+from batchwork.text.jsontext import decode, default_key
 
 
 def units(values: list[object], keys: list[str] | None = None) -> Units:

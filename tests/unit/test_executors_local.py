@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from batchwork.clock import SystemClock
-from batchwork.executors.local import local_executors
 from batchwork.ports import Staffing, WorkerKind
+from batchwork.workers.local import local_executors
 
 
 @dataclass
@@ -43,8 +43,8 @@ def test_each_kind_of_worker_has_its_executor(worker: WorkerKind, name: str, lan
 
 def test_choosing_imports_no_executor() -> None:
     code = (
-        "import sys; from batchwork.executors.local import local_executors\n"
-        "print([name for name in sys.modules if name.startswith('batchwork.executors.') or name == 'pycurl'])"
+        "import sys; from batchwork.workers.local import local_executors\n"
+        "print([name for name in sys.modules if name.startswith('batchwork.workers.') or name == 'pycurl'])"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert said == "['batchwork.executors.local']\n"
+    assert said == "['batchwork.workers.local']\n"

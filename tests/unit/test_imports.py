@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from batchwork.patterns import pattern
+from batchwork.text.patterns import pattern
 
 HEAVY = {"asyncio", "http.client", "jinja2", "pandas", "psutil", "psycopg", "pycurl", "rich", "sqlite3", "ssl"}
 HEAVY |= {
@@ -22,12 +22,13 @@ HEAVY |= {
 }
 FOR_OTHERS = {
     "items.command",
-    "engine.revival",
-    "engine.choosing",
-    "engine.delivering",
+    "engine.run.resume_plan",
+    "engine.run.choose_failed",
+    "telling.deliver",
     "view.bars",
     "testing",
-    "worker",
+    "workers.reactor.program",
+    "workers.python.program",
 }
 
 _REPORT = """
@@ -57,7 +58,7 @@ def imported(cwd: Path, *arguments: str) -> set[str]:
 @pytest.mark.parametrize(
     ("task", "inputs", "others"),
     [
-        ("echo", "message: hello", {"subprocess", "batchwork.quoting", "batchwork.executors.link"}),
+        ("echo", "message: hello", {"subprocess", "batchwork.quoting", "batchwork.workers.link"}),
         ("shell", 'command: "true"', set()),
         ("python", "code: return 1", {"batchwork.quoting"}),
     ],
@@ -66,7 +67,7 @@ def test_a_simple_run_imports_what_it_uses(tmp_path: Path, task: str, inputs: st
     flow = f"steps:\n  - name: one\n    task: {task}\n    inputs:\n      {inputs}\n"
     (tmp_path / "flow.yaml").write_text(flow)
     modules = imported(tmp_path, "run", "flow.yaml")
-    assert {"batchwork.engine.coordinator", "apsw", f"batchwork.tasks.{task}"} <= modules
+    assert {"batchwork.engine.step.coordinator", "apsw", f"batchwork.tasks.{task}"} <= modules
     allowed = set() if task == "echo" else {"worker"}
     unused = HEAVY | others | {f"batchwork.{name}" for name in FOR_OTHERS if name not in allowed}
     assert modules & (unused - allowed) == set()
@@ -76,7 +77,7 @@ def test_validating_opens_no_store(tmp_path: Path) -> None:
     (tmp_path / "flow.yaml").write_text("steps:\n  - {name: one, task: echo, inputs: {message: hello}}\n")
     modules = imported(tmp_path, "validate", "flow.yaml")
     assert "batchwork.plan.resolve" in modules
-    assert modules & (HEAVY | {"apsw", "batchwork.engine.runner", "batchwork.store"}) == set()
+    assert modules & (HEAVY | {"apsw", "batchwork.engine.run.runner", "batchwork.store"}) == set()
 
 
 def test_a_late_pattern_is_a_pattern() -> None:

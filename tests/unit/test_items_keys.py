@@ -12,8 +12,8 @@ from batchwork.items.archive import KeyArchive
 from batchwork.items.grouping import Grouping, Keyed, batch_key, keyed
 from batchwork.items.keys import KeyGuard, default_keys
 from batchwork.items.literal import ListItems
-from batchwork.jsontext import Json, default_key
 from batchwork.model import BatchView
+from batchwork.text.jsontext import Json, default_key
 
 
 class Recorded:

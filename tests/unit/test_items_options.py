@@ -7,7 +7,7 @@ import pytest
 from batchwork.errors import SourceError
 from batchwork.items.opening import open_source
 from batchwork.items.options import SOURCES, check
-from batchwork.jsontext import Json
+from batchwork.text.jsontext import Json
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from batchwork.errors import SourceError
 from batchwork.items import lines as lines_module
 from batchwork.items.literal import open_value
 from batchwork.items.opening import open_source
-from batchwork.jsontext import Json
 from batchwork.ports import ItemSource
+from batchwork.text.jsontext import Json
 
 Wait = Callable[..., None]
 

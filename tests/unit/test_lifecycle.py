@@ -17,18 +17,18 @@ from msgspec.structs import replace
 from step_plans import batch_plan, step_plan, task_plan, workflow
 
 from batchwork.clock import SystemClock
-from batchwork.engine.control import Control
-from batchwork.engine.lifecycle import Asked, Site, explain_resume, resume_run, retry_run, start_run, window_text
-from batchwork.engine.options import RunEnd
+from batchwork.engine.run.lifecycle import Asked, Site, explain_resume, resume_run, retry_run, start_run, window_text
+from batchwork.engine.run.options import RunEnd
+from batchwork.engine.stopping.stop_level import Control
 from batchwork.errors import NOWHERE, Problem, RunLocked, RunRefused, UsageError, WorkflowError
 from batchwork.events import Warned
-from batchwork.jsontext import Json, decode, encode
 from batchwork.model import Failure, RunRecord, RunStatus, StepRecord
 from batchwork.plan.model import NotifyPlan, Plan, StepPlan
 from batchwork.proctree import COOKIE
 from batchwork.store.memory import MemoryStore
 from batchwork.template import Value
 from batchwork.testing.fakes import CallableTask, Collected, callable_executors
+from batchwork.text.jsontext import Json, decode, encode
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchwork.engine.limits import Throttle, exceeded
+from batchwork.engine.step.gates.rate import Throttle, exceeded
 from batchwork.model import Counts
 from batchwork.plan.model import Rate, Threshold
 

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from batchwork.errors import Problem
-from batchwork.spec.loader import MAX_SIZE, load
-from batchwork.spec.nodes import ListNode, MapNode, Node, ScalarNode, json_of, place_in, text_place
+from batchwork.spec.yaml.loader import MAX_SIZE, load
+from batchwork.spec.yaml.nodes import ListNode, MapNode, Node, ScalarNode, json_of, place_in, text_place
 
 
 def good(text: str) -> Node:

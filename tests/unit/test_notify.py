@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from batchwork.clock import SystemClock
-from batchwork.engine.delivering import Message, command_delivery, url_delivery
-from batchwork.engine.notify import Notifier
 from batchwork.errors import NOWHERE, BatchworkError
 from batchwork.events import Event, Progressed, RunFinished, StepFinished, StepStarted
 from batchwork.model import Counts, RunRecord, RunStatus, StepStatus
 from batchwork.plan.model import NotifyOn, NotifyPlan
 from batchwork.report import Summary, summarize, summary_json
+from batchwork.telling.deliver import Message, command_delivery, url_delivery
+from batchwork.telling.notify import Notifier
 
 RUN = RunRecord("r1", "flow", "flow.yaml", "", "{}", "{}", RunStatus.FAILED, 0, 1000)
 SUMMARY = summarize(RUN, [])
@@ -131,7 +131,7 @@ def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
 
 
 def test_a_command_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchwork.engine.delivering.TIMEOUT_S", 0.2)
+    monkeypatch.setattr("batchwork.telling.deliver.TIMEOUT_S", 0.2)
     code = "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
     with pytest.raises(BatchworkError, match="had not ended"):
         command_delivery([sys.executable, "-c", code], os.environ, str(tmp_path))(MESSAGE)

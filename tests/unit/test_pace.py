@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchwork.engine.pace import CALL_US, LARGEST_CALL, Pace, Standing, wanted
+from batchwork.engine.step.call_size import CALL_US, LARGEST_CALL, Pace, Standing, wanted
 
 NOTHING = Standing(0, 0)
 

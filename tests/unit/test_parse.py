@@ -6,10 +6,10 @@ import pytest
 
 from batchwork.errors import Place, Problem
 from batchwork.spec import models, readers
-from batchwork.spec.loader import load
-from batchwork.spec.nodes import node_of
 from batchwork.spec.parse import parse
 from batchwork.spec.written import Deferred, Limit, Rate, Reader, RetrySpec, Spec, StepSpec
+from batchwork.spec.yaml.loader import load
+from batchwork.spec.yaml.nodes import node_of
 
 HERE = Place("w.yaml", 1, 1)
 

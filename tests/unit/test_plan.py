@@ -9,10 +9,10 @@ import pytest
 from task_fakes import fake_find, fake_names
 
 from batchwork.errors import UsageError, WorkflowError
-from batchwork.jsontext import Json
 from batchwork.plan import resolve, tasks
 from batchwork.plan.model import BatchPlan, Plan, Rate, Threshold
 from batchwork.retry import RetryPolicy
+from batchwork.text.jsontext import Json
 
 
 @pytest.fixture(autouse=True)

@@ -16,19 +16,19 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from batchwork.executors import python_memory
-from batchwork.executors.python_log import OVERLAP as LOG_OVERLAP
-from batchwork.executors.python_log import WorkerLog, shown
 from batchwork.tasks.python import _WITHOUT, OPERANDS
-from batchwork.worker.python_worker import memory, operations, output
-from batchwork.worker.python_worker.compiling import compile_body, run_setup
-from batchwork.worker.python_worker.encoding import DEPTH, ResultError, encode
-from batchwork.worker.python_worker.failures import Refused, Unprepared, failure_of, place_of
-from batchwork.worker.python_worker.functions import make_function
-from batchwork.worker.python_worker.names import ErrorText, MissingName, Names
-from batchwork.worker.python_worker.operations import operation
-from batchwork.worker.python_worker.programs import prepare
-from batchwork.worker.python_worker.sequences import Results
+from batchwork.workers.python import memory as python_memory
+from batchwork.workers.python.log import OVERLAP as LOG_OVERLAP
+from batchwork.workers.python.log import WorkerLog, shown
+from batchwork.workers.python.program import memory, operations, output
+from batchwork.workers.python.program.compiling import compile_body, run_setup
+from batchwork.workers.python.program.encoding import DEPTH, ResultError, encode
+from batchwork.workers.python.program.failures import Refused, Unprepared, failure_of, place_of
+from batchwork.workers.python.program.functions import make_function
+from batchwork.workers.python.program.names import ErrorText, MissingName, Names
+from batchwork.workers.python.program.operations import operation
+from batchwork.workers.python.program.programs import prepare
+from batchwork.workers.python.program.sequences import Results
 
 # ---------------------------------------------------------------- encoding
 
@@ -187,7 +187,7 @@ def test_tracebacks_show_the_workflows_own_lines() -> None:
     assert failure["type"] == "ZeroDivisionError"
     assert 'File "flow.yaml", line 12, in code' in failure["traceback"]
     assert "return item / (x - 1)  # line 12" in failure["traceback"]
-    assert "python_worker" not in failure["traceback"].replace(__file__, "")
+    assert "workers/python" not in failure["traceback"].replace(__file__, "")
 
 
 def test_syntax_errors_have_the_workflows_line() -> None:

@@ -7,11 +7,12 @@ import os
 
 import pytest
 
-from batchwork.worker import frames, verdict
-from batchwork.worker.captured import Captured
-from batchwork.worker.loop import IN, Loop
-from batchwork.worker.outbox import Outbox, Unit
-from batchwork.worker.timers import Timers
+from batchwork.workers import frames
+from batchwork.workers.reactor.program import verdict
+from batchwork.workers.reactor.program.captured import Captured
+from batchwork.workers.reactor.program.loop import IN, Loop
+from batchwork.workers.reactor.program.outbox import Outbox, Unit
+from batchwork.workers.reactor.program.timers import Timers
 
 
 def kept(limit: int, *parts: bytes) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from batchwork.worker import responses
-from batchwork.worker.responses import Response
+from batchwork.workers.reactor.program import responses
+from batchwork.workers.reactor.program.responses import Response
 
 JSON = [b"HTTP/1.1 200 OK\r\n", b"Content-Type: application/json\r\n", b"\r\n"]
 

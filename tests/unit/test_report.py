@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from batchwork.alike import EXAMPLES, GROUPS_MAX, group, pattern_of
 from batchwork.model import Counts, Failure, RunRecord, RunStatus, Sample, StepRecord, StepStatus
 from batchwork.report import CRASHED, exit_code, summarize, summary_json, summary_text, usage
+from batchwork.text.alike import EXAMPLES, GROUPS_MAX, group, pattern_of
 
 RUN = RunRecord(
     "r1", "flow", "flow.yaml", "", "{}", "{}", RunStatus.PARTIAL, created_ms=1_000, ended_ms=4_200, window="few"

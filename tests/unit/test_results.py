@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchwork.clock import SystemClock
-from batchwork.engine import results as module
-from batchwork.engine.results import Pages, Results
+from batchwork.engine.run import results as module
+from batchwork.engine.run.results import Pages, Results
 from batchwork.errors import StoreError
-from batchwork.jsontext import encode
 from batchwork.model import Checkpoint, Counts, Failure, RunRecord, RunStatus, Successes, UnitRecord, UnitStatus
 from batchwork.ports import PageQuery
 from batchwork.store.memory import MemoryStore
 from batchwork.template import compile_template
+from batchwork.text.jsontext import encode
 
 
 class Counting(MemoryStore):

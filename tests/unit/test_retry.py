@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchwork.engine.settling import settlement
+from batchwork.engine.step.settle import settlement
 from batchwork.model import Again, Failure, GivenUp
 from batchwork.retry import RetryPolicy, may_retry, next_delay
 

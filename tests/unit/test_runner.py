@@ -13,18 +13,18 @@ from msgspec.structs import replace
 from step_plans import batch_plan, step_plan, task_plan, workflow
 
 from batchwork.clock import SystemClock
-from batchwork.engine.control import Control
-from batchwork.engine.options import RunEnd, RunOptions
-from batchwork.engine.results import Results
-from batchwork.engine.runner import RETRIED, Runner
+from batchwork.engine.run.options import RunEnd, RunOptions
+from batchwork.engine.run.results import Results
+from batchwork.engine.run.runner import RETRIED, Runner
+from batchwork.engine.stopping.stop_level import Control
 from batchwork.errors import StoreError
 from batchwork.events import Event, RunFinished, RunStarted, Said, StepFinished, Stopping, Warned
-from batchwork.jsontext import Json, encode
 from batchwork.model import Failure, RunRecord, RunStatus, StepRecord, StepStatus
 from batchwork.plan.model import Plan, StepPlan
 from batchwork.store.memory import MemoryStore
 from batchwork.template import Value, compile_template
 from batchwork.testing.fakes import CallableTask, Cancelled, Collected, callable_executors
+from batchwork.text.jsontext import Json, encode
 
 
 @dataclass

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from batchwork.clock import SystemClock
-from batchwork.engine import sampling
-from batchwork.engine.sampling import Sampler
 from batchwork.errors import StoreError
 from batchwork.model import RunRecord, RunStatus, Sample
 from batchwork.store.memory import MemoryStore
+from batchwork.telling import sampling
+from batchwork.telling.sampling import Sampler
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from step_plans import step_plan
 
-from batchwork.engine.scheduling import ENDED, downstream, met, next_finalizers, next_moves, run_status
+from batchwork.engine.run.scheduling import ENDED, downstream, met, next_finalizers, next_moves, run_status
 from batchwork.model import RunStatus, StepStatus
 from batchwork.plan.model import StepPlan
 

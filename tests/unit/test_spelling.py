@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchwork.spelling import listing, nearest, suggest
+from batchwork.text.spelling import listing, nearest, suggest
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ import pytest
 from batchwork import faults
 from batchwork.errors import StoreError, StoreFull
 from batchwork.model import AttemptRecord, Checkpoint, Claim, Counts, UnitStatus
-from batchwork.store import open_store, schema, writer
+from batchwork.store import open_store
+from batchwork.store.sqlite import schema, writer
 from batchwork.testing.store_case import BROKE, assert_raises, commit, picture, run_record, successes, unit
 
 TEXTS: list[str] = []
@@ -365,7 +366,7 @@ def test_a_report_that_raises_leaves_nobody_waiting(path: Path, monkeypatch: pyt
 
 
 def test_errors_of_the_system_are_told_apart() -> None:
-    from batchwork.store.trouble import kind_of
+    from batchwork.store.sqlite.trouble import kind_of
 
     assert kind_of(OSError(errno.EDQUOT, ""), "/") == "full"
     assert kind_of(apsw.FullError(), "/") == "full"

@@ -9,9 +9,10 @@ import apsw
 import pytest
 
 from batchwork.model import Checkpoint, Claim, Counts, StepStatus, UnitStatus
-from batchwork.store import indexes, listing, open_store
-from batchwork.store.rows import first_id
-from batchwork.store.statements import FILTERS, rows_statement, statement
+from batchwork.store import open_store
+from batchwork.store.sqlite import indexes, listing
+from batchwork.store.sqlite.rows import first_id
+from batchwork.store.sqlite.statements import FILTERS, rows_statement, statement
 from batchwork.testing.store_case import BROKE, commit, run_record, successes, unit
 
 

@@ -20,7 +20,8 @@ from batchwork import faults
 from batchwork.clock import SystemClock
 from batchwork.errors import StoreError, StoreVersionError
 from batchwork.model import Checkpoint
-from batchwork.store import open_store, place, schema
+from batchwork.store import open_store
+from batchwork.store.sqlite import place, schema
 from batchwork.testing.store_case import commit, run_record, successes
 
 SOURCE = Path(schema.__file__).parent

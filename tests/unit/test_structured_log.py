@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from batchwork.engine.structured_log import StructuredLog
 from batchwork.events import Progressed, RunFinished, Said, Warned
 from batchwork.model import Counts, RunStatus
+from batchwork.telling.structured_log import StructuredLog
 from batchwork.testing.fakes import StillClock
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from batchwork.errors import Place
-from batchwork.jsontext import Json
 from batchwork.ports import Setting
 from batchwork.tasks.echo import EchoTask
 from batchwork.template import Value
+from batchwork.text.jsontext import Json
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 
 from batchwork.errors import BindError, Place, RenderError
-from batchwork.jsontext import Json
 from batchwork.ports import Program, Setting
 from batchwork.tasks.http_request import HttpRequestTask
 from batchwork.template import Value, text_of
+from batchwork.text.jsontext import Json
 
 TASK = HttpRequestTask()
 UNIT = {"item": "a b/ç", "key": "k", "index": 3, "attempt": 2, "idempotency_key": "run/step/k"}

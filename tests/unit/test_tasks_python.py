@@ -13,7 +13,6 @@ import msgspec
 import pytest
 
 from batchwork.errors import Place, Problem
-from batchwork.jsontext import Json
 from batchwork.model import BatchView
 from batchwork.ports import Setting
 from batchwork.tasks.base import PythonTask as Base
@@ -21,6 +20,7 @@ from batchwork.tasks.python import PythonTask
 from batchwork.tasks.python_names import names_taken
 from batchwork.tasks.python_source import find_function, taken_by
 from batchwork.template import Value
+from batchwork.text.jsontext import Json
 
 TASK = PythonTask()
 PLACE = Place("flow.yaml", 7, 5)
@@ -313,8 +313,8 @@ def test_a_third_partys_task_is_told_by_its_class() -> None:
 
 
 def test_a_third_partys_task_runs_in_the_worker() -> None:
-    from batchwork.worker.python_worker.failures import Refused
-    from batchwork.worker.python_worker.programs import prepare
+    from batchwork.workers.python.program.failures import Refused
+    from batchwork.workers.python.program.programs import prepare
 
     function = prepare({"kind": "task", "class": f"{__name__}:Resize", "fields": {"width": 7}}, lambda _query: [])
     assert function({"fields": {"path": "a"}, "unit": {"key": "k"}}) == ["a", 7, "k"]

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from batchwork.errors import BindError, Place, RenderError
-from batchwork.jsontext import Json
 from batchwork.ports import Program, Setting
 from batchwork.tasks.shell import ShellTask
 from batchwork.template import Value
+from batchwork.text.jsontext import Json
 
 TASK = ShellTask()
 NAMES = frozenset({"item", "key", "index", "attempt", "idempotency_key", "env", "params", "xs"})

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchwork.wording import duration, number, plural, rate, share, short, size, visible, visible_block, visible_json
+from batchwork.text.wording import (
+    duration,
+    number,
+    plural,
+    rate,
+    share,
+    short,
+    size,
+    visible,
+    visible_block,
+    visible_json,
+)
 
 
 @pytest.mark.parametrize(

@@ -17,21 +17,21 @@ from batchwork.cli.output import Output, note
 from batchwork.cli.watching import chosen_view
 from batchwork.cli.where import place
 from batchwork.clock import SystemClock
-from batchwork.engine.control import Control
-from batchwork.engine.finding import find_run
-from batchwork.engine.lifecycle import explain_resume, resume_run, retry_run, start_run
-from batchwork.engine.options import RunEnd
-from batchwork.engine.site import Asked, Site
+from batchwork.engine.run.find_run import find_run
+from batchwork.engine.run.lifecycle import explain_resume, resume_run, retry_run, start_run
+from batchwork.engine.run.options import RunEnd
+from batchwork.engine.run.request import Asked, Site
+from batchwork.engine.stopping.stop_level import Control
 from batchwork.events import Warned
-from batchwork.executors.guardian import Guardian
-from batchwork.executors.local import local_executors
-from batchwork.jsontext import Json, encode
 from batchwork.model import RunStatus
 from batchwork.plan.model import Plan
 from batchwork.plan.resolve import load_plan
 from batchwork.ports import Store
 from batchwork.report import summarize, summary_json
 from batchwork.store import open_store
+from batchwork.text.jsontext import Json, encode
+from batchwork.workers.guardian import Guardian
+from batchwork.workers.local import local_executors
 
 UNFINISHED = frozenset({RunStatus.RUNNING, RunStatus.INTERRUPTED, RunStatus.FAILED})
 

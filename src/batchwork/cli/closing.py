@@ -10,7 +10,7 @@ from batchwork.cli.look import failures
 from batchwork.model import RunStatus, StepRecord
 from batchwork.ports.store import Store
 from batchwork.report import CRASHED, Summary, summary_text
-from batchwork.wording import number
+from batchwork.text.wording import number
 
 TOP = 3
 READ_MAX = 10_000
@@ -31,8 +31,8 @@ def failure_lines(store: Store, steps: Sequence[StepRecord], where: str | None, 
     first = next(found, None)
     if first is None:
         return
-    from batchwork.alike import group
-    from batchwork.cli.items import group_lines
+    from batchwork.cli.commands.items import group_lines
+    from batchwork.text.alike import group
 
     groups = group(chain([first], found))
     yield ""

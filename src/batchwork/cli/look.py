@@ -8,14 +8,14 @@ from typing import Literal
 
 from batchwork.cli.output import note
 from batchwork.cli.where import place
-from batchwork.engine.recorded import value_text
+from batchwork.engine.unit.stored_value import value_text
 from batchwork.errors import UsageError
-from batchwork.jsontext import decode, default_key, encode
 from batchwork.model import Failure, RunRecord, StepRecord, UnitStatus
 from batchwork.ports.store import Store, UnitView
 from batchwork.report import error_json
-from batchwork.spelling import suggest
 from batchwork.store import open_store
+from batchwork.text.jsontext import decode, default_key, encode
+from batchwork.text.spelling import suggest
 
 PAGE = 1000
 

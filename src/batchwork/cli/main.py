@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "results": ("results", "Export the results of a step."),
     "tasks": ("tasks", "List the task types and their fields."),
 }
-"""Name → module in batchwork.cli, what it does. The module's function has the command's name and `_command` added."""
+"""Name → module in batchwork.cli.commands, what it does. The module's function has the command's name and `_command` added."""
 
 LATER = ("cancel", "clean", "init", "schema", "report", "compare", "serve")
 
@@ -48,7 +48,7 @@ class Commands(Helpful, click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"batchwork.cli.{COMMANDS[cmd_name][0]}")
+        module = import_module(f"batchwork.cli.commands.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 
@@ -68,7 +68,7 @@ class Commands(Helpful, click.Group):
             raise click.UsageError(f"`{word}` comes later; it is not in this version.", ctx)
         if word.endswith((".yaml", ".yml")):
             raise click.UsageError(f"There is no command `{word}`. Did you mean `batchwork run {word}`?", ctx)
-        from batchwork.spelling import nearest
+        from batchwork.text.spelling import nearest
 
         near = nearest(word, COMMANDS)
         raise click.UsageError(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from batchwork.errors import OutputError
-from batchwork.wording import columns, ljust, rjust, short, visible, visible_block, visible_json
+from batchwork.text.wording import columns, ljust, rjust, short, visible, visible_block, visible_json
 
 
 class ReaderGone(Exception):

@@ -10,11 +10,11 @@ from msgspec import Struct
 from batchwork.errors import BatchworkError
 from batchwork.items.keys import default_keys
 from batchwork.items.opening import open_source
-from batchwork.jsontext import Json, encode
 from batchwork.model import BatchView
 from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan
 from batchwork.template import Template, Value
-from batchwork.wording import number, plural, short, visible
+from batchwork.text.jsontext import Json, encode
+from batchwork.text.wording import number, plural, short, visible
 
 FIRST = 3
 READ_MAX = 1000

@@ -92,7 +92,7 @@ def remark(word: str, problem: Problem) -> str:
 
 
 def _near(path: str) -> str:
-    from batchwork.spelling import suggest
+    from batchwork.text.spelling import suggest
 
     folder, name = os.path.split(path)
     try:

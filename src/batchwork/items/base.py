@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from batchwork.errors import SourceError
 from batchwork.faults import fault
-from batchwork.jsontext import Json
+from batchwork.text.jsontext import Json
 
 PAGE_BYTES = 4 * 1024 * 1024
 """A page ends early once its items took so many bytes in the file: memory is bounded by item size, not by page size."""

@@ -17,8 +17,8 @@ from batchwork.errors import SourceError
 from batchwork.items.base import into_pages, unreadable, watched
 from batchwork.items.lines import BLOCK_BYTES, block_bytes, items_of, read_jsonl, read_lines
 from batchwork.items.options import CommandOptions
-from batchwork.jsontext import Json
 from batchwork.ports import Reading
+from batchwork.text.jsontext import Json
 
 PIPE_BYTES = 65_536
 """What a pipe holds. Where reading may not run ahead so far, the pipe holds what the command writes at once, and no more."""

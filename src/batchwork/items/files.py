@@ -12,8 +12,8 @@ from batchwork.errors import SourceError
 from batchwork.items.base import into_pages, unreadable, watched
 from batchwork.items.lines import Format, block_bytes, items_of, read_jsonl, read_lines
 from batchwork.items.options import JsonlOptions, LinesOptions
-from batchwork.jsontext import Json
 from batchwork.ports import Reading
+from batchwork.text.jsontext import Json
 
 _COMPRESSED: Final = {b"\x1f\x8b": "zcat", b"BZh91AY&SY": "bzcat", b"\xfd7zXZ\x00": "xzcat", b"(\xb5/\xfd": "zstdcat"}
 """How compressed files begin, and what unpacks them."""

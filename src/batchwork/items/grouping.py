@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from batchwork.items.keys import KeyGuard
-from batchwork.jsontext import Json, canonical
 from batchwork.model import BatchView, Units
+from batchwork.text.jsontext import Json, canonical
 
 KeysOf: TypeAlias = Callable[[Sequence[Json], int], Sequence[str]]
 """(values, position of the first) → their keys."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from batchwork.errors import SourceError
 from batchwork.items.archive import KeyArchive
-from batchwork.jsontext import KEY_MAX, Json, default_key
+from batchwork.text.jsontext import KEY_MAX, Json, default_key
 
 OnDuplicate: TypeAlias = Literal["keep", "skip", "error"]
 Known: TypeAlias = Callable[[Sequence[str]], Collection[str]]

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from batchwork.errors import SourceError
 from batchwork.items.base import Part
-from batchwork.jsontext import Json
+from batchwork.text.jsontext import Json
 
 BLOCK_BYTES = 256 * 1024
 BLOCK_BYTES_LEAST = 512

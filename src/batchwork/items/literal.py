@@ -7,8 +7,8 @@ from typing import Protocol, runtime_checkable
 
 from batchwork.errors import SourceError
 from batchwork.items.base import digest, watched
-from batchwork.jsontext import Json, encode
 from batchwork.ports import Reading
+from batchwork.text.jsontext import Json, encode
 
 
 @runtime_checkable

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from batchwork.errors import SourceError
 from batchwork.items.options import CommandOptions, JsonlOptions, LinesOptions, options
-from batchwork.jsontext import Json
 from batchwork.ports import ItemSource
+from batchwork.text.jsontext import Json
 
 
 def open_source(kind: str, values: Mapping[str, Json], cwd: str, environ: Mapping[str, str]) -> ItemSource:

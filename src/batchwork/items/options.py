@@ -7,8 +7,8 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from batchwork.jsontext import Json
-from batchwork.spelling import suggest
+from batchwork.text.jsontext import Json
+from batchwork.text.spelling import suggest
 
 
 def _doc(text: str) -> msgspec.Meta:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from batchwork.errors import SourceError
 from batchwork.items.base import watched
 from batchwork.items.options import RangeOptions
-from batchwork.jsontext import Json
 from batchwork.ports import Reading
+from batchwork.text.jsontext import Json
 
 
 class RangeItems:

@@ -10,7 +10,7 @@ from batchwork.errors import Place, RenderError, WorkflowError
 from batchwork.plan.knowns import Knowns
 from batchwork.ports import Scope
 from batchwork.secrets import unmistakable
-from batchwork.spec.nodes import ScalarNode
+from batchwork.spec.yaml.nodes import ScalarNode
 from batchwork.template import Value
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Collection, Iterator
 
 from batchwork.errors import Place
-from batchwork.jsontext import Json
+from batchwork.text.jsontext import Json
 
 _PASS_ON = frozenset({"enumerate", "zip", "reversed", "sorted", "iter", "list", "tuple", "map", "filter", "tqdm"})
 """Calls that iterate over their arguments, when they themselves are iterated over."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from batchwork.jsontext import Json, canonical
 from batchwork.plan.model import BatchPlan, ItemsPlan, StepPlan, TaskPlan
 from batchwork.template import Template
+from batchwork.text.jsontext import Json, canonical
 
 LIMITS: Final = frozenset({"timeout", "capture_limit", "max_body"})
 """Fields of tasks that limit what they do and do not change it."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from batchwork.errors import Place, Problem
 from batchwork.items.options import check
-from batchwork.jsontext import Json
 from batchwork.plan.commands import bound_command
 from batchwork.plan.knowns import Knowns
 from batchwork.plan.model import ItemsPlan
 from batchwork.spec.mapping import is_template
-from batchwork.spec.nodes import ListNode, MapNode, Node, ScalarNode, describe
+from batchwork.spec.yaml.nodes import ListNode, MapNode, Node, ScalarNode, describe
 from batchwork.template import Value
+from batchwork.text.jsontext import Json
 
 _KINDS = "a list, a template that gives one, `$(command)`, or a source such as {from: lines, path: …}"
 

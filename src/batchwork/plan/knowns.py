@@ -8,13 +8,13 @@ from typing import Final, TypeVar
 from msgspec import Struct, field
 
 from batchwork.errors import Place, Problem, RenderError, WorkflowError
-from batchwork.jsontext import Json
-from batchwork.patterns import pattern
 from batchwork.spec.mapping import is_template
-from batchwork.spec.nodes import ListNode, Node, ScalarNode, json_of, node_of, place_in, text_place
 from batchwork.spec.written import Deferred, Setting, Spec
-from batchwork.spelling import listing, suggest
+from batchwork.spec.yaml.nodes import ListNode, Node, ScalarNode, json_of, node_of, place_in, text_place
 from batchwork.template import Path, Template, Value, compile_template, misplaced, unknown_names
+from batchwork.text.jsontext import Json
+from batchwork.text.patterns import pattern
+from batchwork.text.spelling import listing, suggest
 
 T = TypeVar("T")
 

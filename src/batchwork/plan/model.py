@@ -8,10 +8,10 @@ from typing import Literal, TypeAlias
 from msgspec import Struct, field
 
 from batchwork.errors import Place, Problem
-from batchwork.jsontext import Json
 from batchwork.ports import Task
 from batchwork.retry import RetryPolicy
 from batchwork.template import Template, Value
+from batchwork.text.jsontext import Json
 
 
 class TaskPlan(Struct, frozen=True):

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from batchwork.errors import NOWHERE, Place, Problem
-from batchwork.jsontext import Json
-from batchwork.spec.loader import load
 from batchwork.spec.mapping import is_template
-from batchwork.spec.nodes import describe, json_of, node_of
 from batchwork.spec.readers import identifier
 from batchwork.spec.written import ParamSpec
-from batchwork.spelling import listing, suggest
+from batchwork.spec.yaml.loader import load
+from batchwork.spec.yaml.nodes import describe, json_of, node_of
+from batchwork.text.jsontext import Json
+from batchwork.text.spelling import listing, suggest
 
 _ARTICLE: Final = {
     "string": "text",

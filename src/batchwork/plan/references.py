@@ -15,8 +15,8 @@ from batchwork.plan.cycles import find_cycles
 from batchwork.plan.knowns import Knowns
 from batchwork.plan.model import StepPlan, TaskPlan
 from batchwork.spec.written import StepSpec
-from batchwork.spelling import listing, suggest
 from batchwork.template import Path, Template, Value
+from batchwork.text.spelling import listing, suggest
 
 STEP_PARTS: Final = ("result", "results", "status", "error", "failed", "succeeded", "counts", "duration")
 """What may follow `steps.NAME`."""

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Final
 
 from batchwork.errors import Place, Problem, UsageError, WorkflowError
-from batchwork.jsontext import Json
 from batchwork.plan.fingerprint import fingerprint
 from batchwork.plan.knowns import CONSTANT_NAMES, RESERVED, Knowns
 from batchwork.plan.model import NotifyOn, NotifyPlan, Plan, StepPlan
@@ -16,10 +15,11 @@ from batchwork.plan.params import parameter_values, read_value, unusual_defaults
 from batchwork.plan.references import with_dependencies
 from batchwork.plan.steps import plan_step
 from batchwork.secrets import SHORTEST, Masker, cleaner, too_short
-from batchwork.spec.loader import load
-from batchwork.spec.nodes import MapNode, ScalarNode, excerpted, json_of
 from batchwork.spec.parse import parse
 from batchwork.spec.written import NotifySpec
+from batchwork.spec.yaml.loader import load
+from batchwork.spec.yaml.nodes import MapNode, ScalarNode, excerpted, json_of
+from batchwork.text.jsontext import Json
 
 STALLED_S: Final = 600.0
 THRESHOLD: Final = 0.05

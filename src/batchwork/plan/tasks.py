@@ -9,16 +9,16 @@ from typing import Any
 import msgspec
 
 from batchwork.errors import BatchworkError, Place, Problem
-from batchwork.patterns import pattern
 from batchwork.plan.knowns import Knowns
 from batchwork.plan.later import LATER_FIELDS, LATER_TASKS
 from batchwork.plan.model import TaskPlan
 from batchwork.plugins import find_task, task_names
 from batchwork.ports import Exposing, Task
-from batchwork.spec.nodes import Entry, Node, describe, json_of, place_in
 from batchwork.spec.written import TaskSpec
-from batchwork.spelling import listing, suggest
+from batchwork.spec.yaml.nodes import Entry, Node, describe, json_of, place_in
 from batchwork.template import Value
+from batchwork.text.patterns import pattern
+from batchwork.text.spelling import listing, suggest
 
 _EXPECTED = pattern(r"Expected `([^`]*)`(?:, got `([^`]*)`)?(?: - at `\$([^`]*)`)?\Z")
 _AT = pattern(r"(.*) - at `\$([^`]*)`\Z", re.DOTALL)

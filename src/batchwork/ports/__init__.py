@@ -3,7 +3,7 @@
     Task        a task type: its fields, their check, a Program for a step           batchwork.tasks
     Program     a task made ready: a part for each worker, a payload for each unit   batchwork.tasks
     ItemSource  a stream of items that says where it is                              batchwork.items
-    Executor    workers of one step                                                  batchwork.executors
+    Executor    workers of one step                                                  batchwork.workers
     Store       runs, steps, units, attempts, claims, logs, samples                  batchwork.store
     EventSink   takes the facts that are on disk                                     batchwork.view
 

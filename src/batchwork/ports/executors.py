@@ -1,4 +1,4 @@
-"""The seam of executors: what they are told, and Executor. No executor is here, see batchwork.executors."""
+"""The seam of executors: what they are told, and Executor. No executor is here, see batchwork.workers."""
 
 from __future__ import annotations
 

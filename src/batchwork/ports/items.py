@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from batchwork.jsontext import Json
+from batchwork.text.jsontext import Json
 
 
 class Reading(Struct, frozen=True):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkabl
 from msgspec import Struct
 
 from batchwork.errors import Place, Problem
-from batchwork.jsontext import Json
+from batchwork.text.jsontext import Json
 
 Scope: TypeAlias = Mapping[str, object]
 """Names that templates and code may use, with their values (JSON data, views such as BatchView, lazy Results)."""
@@ -63,7 +63,7 @@ class Program(Protocol):
     """A task made ready for one step: a constant part for each worker and a binding for each unit.
 
     `prepare` is JSON data, sent once to each worker, except that under `sequences` names may stand for lazy results
-    (see worker/frames.py). With `takes_item` the payload is the item itself and `bind` is not called.
+    (see workers/frames.py). With `takes_item` the payload is the item itself and `bind` is not called.
     """
 
     worker: WorkerKind

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from batchwork.patterns import pattern
 from batchwork.quoting.code_words import (
     Reading,
     after_first,
@@ -23,6 +22,7 @@ from batchwork.quoting.code_words import (
     split_string,
 )
 from batchwork.quoting.words import DYNAMIC, PROCESS, Command, names
+from batchwork.text.patterns import pattern
 
 SHELLS = names("sh bash dash zsh ksh mksh ash yash rbash fish csh tcsh")
 

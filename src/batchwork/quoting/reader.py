@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 
-from batchwork.patterns import pattern
 from batchwork.quoting.words import DYNAMIC, HOLE, PROCESS, Command, Where, Word
+from batchwork.text.patterns import pattern
 
 META = frozenset(" \t\n;&|()<>")
 """Characters that end a word where they are not quoted."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from batchwork.patterns import pattern
 from batchwork.quoting.reader import DESCRIPTOR, META, Unclosed, WordReader
 from batchwork.quoting.words import HOLE, Command, Where, Word
+from batchwork.text.patterns import pattern
 
 _RESERVED = frozenset(("if", "then", "else", "elif", "fi", "while", "until", "do", "done", "{", "}", "!", "time"))
 _subscripted = pattern(r"(?:[A-Za-z_]\w*)?\[")

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
-from batchwork.patterns import pattern
+from batchwork.text.patterns import pattern
 
 HOLE = "\0"
 """Stands in a command's text for a template whose value is bound (a command cannot contain a NUL)."""

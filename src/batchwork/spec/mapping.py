@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from batchwork.errors import Place, Problem
-from batchwork.spec.nodes import Entry, MapNode, Node, ScalarNode, describe
 from batchwork.spec.written import Deferred, Reader, Setting
-from batchwork.spelling import listing, suggest
+from batchwork.spec.yaml.nodes import Entry, MapNode, Node, ScalarNode, describe
+from batchwork.text.spelling import listing, suggest
 
 T = TypeVar("T")
 

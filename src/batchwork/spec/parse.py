@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from batchwork.errors import Place, Problem
-from batchwork.patterns import pattern
 from batchwork.spec import models, readers
 from batchwork.spec.mapping import Fields
-from batchwork.spec.nodes import Entry, ListNode, MapNode, Node, ScalarNode, describe
 from batchwork.spec.parse_step import parse_steps
 from batchwork.spec.parse_task import BATCH_SYNONYMS, MAX_PARALLEL, parse_retry
 from batchwork.spec.written import NotifySpec, ParamSpec, Spec, StepSpec
-from batchwork.spelling import suggest
+from batchwork.spec.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode, describe
+from batchwork.text.patterns import pattern
+from batchwork.text.spelling import suggest
 
 PARAM_TYPES = ("string", "integer", "number", "boolean", "list", "mapping")
 NOTIFY_ON = ("failed", "threshold", "stalled", "finished")

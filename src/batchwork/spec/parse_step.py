@@ -8,7 +8,6 @@ from typing import Literal
 from batchwork.errors import Place, Problem
 from batchwork.spec import models, readers
 from batchwork.spec.mapping import Fields, is_template
-from batchwork.spec.nodes import Entry, ListNode, MapNode, Node, ScalarNode, describe
 from batchwork.spec.parse_task import (
     BATCH_SYNONYMS,
     parse_batch,
@@ -19,6 +18,7 @@ from batchwork.spec.parse_task import (
     type_of,
 )
 from batchwork.spec.written import BatchSpec, StepSpec, TaskSpec
+from batchwork.spec.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode, describe
 
 _SYNONYMS = {"condition": "when", "max_workers": "max_parallel"}
 _BATCH_ONLY = frozenset(models.field_names(models.Batch)) | frozenset(BATCH_SYNONYMS)

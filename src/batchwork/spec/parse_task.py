@@ -8,8 +8,8 @@ from typing import Literal
 from batchwork.errors import Place, Problem
 from batchwork.spec import models, readers
 from batchwork.spec.mapping import Fields, is_template
-from batchwork.spec.nodes import Entry, ListNode, MapNode, Node, ScalarNode, describe
 from batchwork.spec.written import BatchSpec, RetrySpec, Setting, TaskSpec
+from batchwork.spec.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode, describe
 
 BATCH_SYNONYMS = {"chunk_size": "batch_size", "max_workers": "max_parallel"}
 TYPE_SYNONYMS = {"python_code": "python", "http.request": "http_request"}

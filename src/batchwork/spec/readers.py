@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from batchwork.errors import Problem
-from batchwork.patterns import pattern
-from batchwork.spec.nodes import ListNode, MapNode, Node, ScalarNode, describe
 from batchwork.spec.written import Limit, Rate, Reader
-from batchwork.spelling import listing, suggest
+from batchwork.spec.yaml.nodes import ListNode, MapNode, Node, ScalarNode, describe
+from batchwork.text.patterns import pattern
+from batchwork.text.spelling import listing, suggest
 
 T = TypeVar("T")
 L = TypeVar("L", bound=str)

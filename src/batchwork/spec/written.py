@@ -8,7 +8,7 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 from msgspec import Struct, field
 
 from batchwork.errors import NOWHERE, Place, Problem
-from batchwork.spec.nodes import Entry, Node, ScalarNode
+from batchwork.spec.yaml.nodes import Entry, Node, ScalarNode
 
 T = TypeVar("T")
 Reader: TypeAlias = Callable[[Node, list[Problem]], T | None]

@@ -43,6 +43,6 @@ def open_store(
         raise StoreError("stores in PostgreSQL come later", "give the path of a file to `--store`")
     if not path_or_url:
         raise StoreError("the store has no path", f"give the path of a file to `--store`; without it, {DEFAULT_PATH}")
-    from batchwork.store.sqlite import SqliteStore
+    from batchwork.store.sqlite.store import SqliteStore
 
     return SqliteStore(path_or_url, durability, warn, clock, create, patience_s)

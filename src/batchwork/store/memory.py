@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from batchwork.clock import Clock, iso
 from batchwork.errors import RunLocked, RunRefused, StoreError
-from batchwork.jsontext import decode
 from batchwork.model import (
     FINAL,
     AttemptRecord,
@@ -32,7 +31,8 @@ from batchwork.model import (
 )
 from batchwork.ports import Committed, UnitPage, UnitView
 from batchwork.store.memory_step import MemoryStep, claimed, counted, record, unsettled
-from batchwork.store.rows import GONE, RUN_COLUMNS, STEP_COLUMNS, checked_run_id
+from batchwork.store.sqlite.rows import GONE, RUN_COLUMNS, STEP_COLUMNS, checked_run_id
+from batchwork.text.jsontext import decode
 
 
 class MemoryLease:

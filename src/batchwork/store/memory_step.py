@@ -18,7 +18,7 @@ from batchwork.model import (
     UnitRecord,
     UnitStatus,
 )
-from batchwork.store.rows import GONE
+from batchwork.store.sqlite.rows import GONE
 
 
 class MemoryStep(Struct):

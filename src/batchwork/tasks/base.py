@@ -23,8 +23,8 @@ import msgspec
 from msgspec import Struct
 
 from batchwork.errors import Place, Problem
-from batchwork.jsontext import Json
 from batchwork.ports import Program, Scope, Setting, Value, WorkerKind, Written
+from batchwork.text.jsontext import Json
 
 UNIT = ("item", "key", "index", "attempt", "idempotency_key")
 """What `unit` has, as attributes, as far as the step has it (no `item` where there are no items)."""

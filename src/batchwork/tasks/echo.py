@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Struct, field
 
 from batchwork.errors import Place, Problem
-from batchwork.jsontext import Json
 from batchwork.ports import Program, Scope, Setting, Value, WorkerKind, Written
 from batchwork.template import text_of
+from batchwork.text.jsontext import Json
 
 
 class EchoFields(msgspec.Struct):

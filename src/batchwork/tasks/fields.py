@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from batchwork.errors import Problem, RenderError
-from batchwork.patterns import pattern
 from batchwork.ports import Setting, Written
-from batchwork.spelling import listing
 from batchwork.template import Value
+from batchwork.text.patterns import pattern
+from batchwork.text.spelling import listing
 
 T = TypeVar("T")
 

@@ -10,12 +10,12 @@ from urllib.parse import urlencode
 import msgspec
 
 from batchwork.errors import BindError, Place, Problem, RenderError
-from batchwork.jsontext import Json
-from batchwork.patterns import pattern
 from batchwork.ports import Program, Scope, Setting, WorkerKind, Written
 from batchwork.tasks.fields import constant, constant_problems, flag, read_problems, seconds, size, written
 from batchwork.tasks.urls import BoundUrl, compile_url, url_problems, url_warnings, with_params
 from batchwork.template import Value, json_text, text_of
+from batchwork.text.jsontext import Json
+from batchwork.text.patterns import pattern
 
 TIMEOUT_S = 60.0
 REDIRECTS = 5

@@ -12,14 +12,14 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 
 from batchwork.errors import Place, Problem
-from batchwork.jsontext import Json
 from batchwork.ports import Program, Setting, Value, Written
-from batchwork.spelling import listing, suggest
 from batchwork.tasks.fields import constant_problems, written
 from batchwork.tasks.python_names import names_bound
 from batchwork.tasks.python_program import make_program, told_constants
 from batchwork.tasks.python_source import FunctionSource, find_function, parsed, syntax_problems, taken_by
 from batchwork.template import text_of
+from batchwork.text.jsontext import Json
+from batchwork.text.spelling import listing, suggest
 
 OPERANDS = {
     "add": "amount",

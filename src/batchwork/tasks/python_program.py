@@ -8,11 +8,11 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from batchwork.jsontext import Json
 from batchwork.model import BatchView
 from batchwork.plan.code import steps_used
 from batchwork.ports import Scope, Setting, Value, WorkerKind
 from batchwork.template import Value as TemplateValue
+from batchwork.text.jsontext import Json
 
 _WITH_ATTRIBUTES = frozenset({"params", "args", "run"})
 
@@ -124,7 +124,7 @@ def _error_fields(error: object) -> dict[str, Any] | None:
 
 
 def _told(name: str, value: object, setting: Setting, code: str) -> dict[str, Any]:
-    """One value under a tag that says what the worker makes of it (see worker/python_worker/programs.py)."""
+    """One value under a tag that says what the worker makes of it (see workers/python/program/programs.py)."""
     reference = _reference(value)
     if reference is not None:
         return {"sequence": reference}

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from batchwork.errors import Place, Problem
 from batchwork.tasks.python_names import names_taken
-from batchwork.wording import visible
+from batchwork.text.wording import visible
 
 _TOO_MUCH = (ValueError, RecursionError, MemoryError)
 

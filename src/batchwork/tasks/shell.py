@@ -10,15 +10,15 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from msgspec import Struct
 
-from batchwork import jsontext
 from batchwork.errors import BindError, Place, Problem, RenderError, WorkflowError
-from batchwork.jsontext import Json
-from batchwork.patterns import pattern
 from batchwork.ports import Program, Scope, Setting, WorkerKind, Written
 from batchwork.quoting import STRING_MAX, ShellCommand, carried, compile_argv, compile_command
 from batchwork.secrets import unmistakable
 from batchwork.tasks.fields import constant, constant_problems, read_problems, size, written
 from batchwork.template import Expression, Template, Value, text_of
+from batchwork.text import jsontext
+from batchwork.text.jsontext import Json
+from batchwork.text.patterns import pattern
 
 CAPTURE_LIMIT = 1 << 20
 _SHELL = "/bin/sh"

@@ -15,9 +15,9 @@ from urllib.parse import quote, urlsplit
 from msgspec import Struct
 
 from batchwork.errors import BindError, Problem, RenderError
-from batchwork.patterns import pattern
 from batchwork.ports import Scope
 from batchwork.template import Expression, Template, Value, text_of
+from batchwork.text.patterns import pattern
 
 _scheme = pattern(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _host = pattern(r"(?:[^\s/?#@\\:\[\]%\x00-\x20\x7f]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?\Z")

@@ -8,10 +8,10 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from batchwork.errors import Place, RenderError
-from batchwork.patterns import pattern
 from batchwork.ports import Scope
-from batchwork.spelling import listing, suggest
 from batchwork.template.forms import in_words
+from batchwork.text.patterns import pattern
+from batchwork.text.spelling import listing, suggest
 
 Path: TypeAlias = tuple[str | int, ...]
 """A name and what is taken from it by constant keys: `("steps", "fetch", "result")`."""

@@ -10,9 +10,9 @@ from math import isfinite
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from batchwork import jsontext
 from batchwork.errors import BatchworkError, RenderError
-from batchwork.jsontext import Json
+from batchwork.text import jsontext
+from batchwork.text.jsontext import Json
 
 ITERATOR_MAX = 1_000_000
 """How many elements an endless or very long iterator may give before it is refused."""

@@ -13,10 +13,10 @@ from jinja2.runtime import Context
 
 from batchwork.errors import BatchworkError, Place, Problem, RenderError, WorkflowError
 from batchwork.ports import Scope
-from batchwork.spelling import suggest
 from batchwork.template.expression import MARKS, Expression, Path, unknown_name
 from batchwork.template.forms import settled
 from batchwork.template.sandbox import Sandbox, environment
+from batchwork.text.spelling import suggest
 
 _GUARDS = frozenset(("default", "d"))
 _Node = TypeVar("_Node", bound=nodes.Node)

@@ -13,10 +13,10 @@ from jinja2.filters import do_batch
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from batchwork import jsontext
 from batchwork.errors import RenderError
 from batchwork.template.expression import nothing_there
 from batchwork.template.forms import plain, settled, text_of
+from batchwork.text import jsontext
 
 LENGTH_MAX = 10_000_000
 """Longest text or list, in characters or elements, that an operator, method or filter with a number may make."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from batchwork.errors import Place, Problem, WorkflowError
-from batchwork.patterns import pattern
+from batchwork.text.patterns import pattern
 
 _opening = pattern(r"\{\{|\{%|(?<!\$)\{#")
 _in_expression = pattern(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\}\}|[][(){}'"]""", re.DOTALL)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec import Struct
 
 from batchwork.errors import NOWHERE, Place, Problem, WorkflowError
-from batchwork.jsontext import Json
 from batchwork.ports import Scope
-from batchwork.spelling import listing, suggest
 from batchwork.template.compile import Template, compile_template, is_template, misplaced_args
 from batchwork.template.expression import Path
 from batchwork.template.forms import text_of
+from batchwork.text.jsontext import Json
+from batchwork.text.spelling import listing, suggest
 
 _Render = Callable[[Scope], object]
 

@@ -16,9 +16,9 @@ from typing import Any, ClassVar, Literal
 
 from batchwork import proctree
 from batchwork.clock import SystemClock
-from batchwork.jsontext import Json
 from batchwork.model import Call, Report, Units
 from batchwork.ports import Executor, Staffing
+from batchwork.text.jsontext import Json
 
 Deed = Literal["give", "fail", "sleep", "overlap", "child", "die", "print"]
 

@@ -17,9 +17,9 @@ from msgspec.structs import replace
 from batchwork.clock import SystemClock
 from batchwork.errors import Place, Problem, RenderError
 from batchwork.events import Event
-from batchwork.jsontext import Json, encode
 from batchwork.model import Call, Failure, Report
 from batchwork.ports import Program, Scope, Setting, Staffing, WorkerKind, Written
+from batchwork.text.jsontext import Json, encode
 
 Act = Callable[[Json], object]
 """What a unit does: it gets the unit's payload. What it returns is the result; a Failure or an exception is a failure."""

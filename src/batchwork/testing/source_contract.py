@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from batchwork.jsontext import Json, canonical
 from batchwork.ports import ItemSource
+from batchwork.text.jsontext import Json, canonical
 
 
 class ItemSourceContract:

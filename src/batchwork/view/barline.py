@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from batchwork.model import Counts
-from batchwork.wording import columns, duration, ljust, number, rate, share, short, visible
+from batchwork.text.wording import columns, duration, ljust, number, rate, share, short, visible
 
 NAME_MAX = 24
 BAR_MIN, BAR_MAX, BAR_RANK = 8, 40, 2

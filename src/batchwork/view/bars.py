@@ -121,7 +121,7 @@ class Bars(Struct):
         if self.say is not None:
             self.say(text)
         else:
-            from batchwork.wording import visible_block
+            from batchwork.text.wording import visible_block
 
             self._print(visible_block(text))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from batchwork.events import Event, Said, to_json
-from batchwork.wording import visible_json
+from batchwork.text.wording import visible_json
 
 
 class JsonLines:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from batchwork.events import RunStarted, StepFinished, StepStarted, Stopping, Warned
 from batchwork.model import Counts, StepStatus
-from batchwork.wording import duration, number, plural, rate, share, visible
+from batchwork.text.wording import duration, number, plural, rate, share, visible
 
 
 def run_started(event: RunStarted) -> str:

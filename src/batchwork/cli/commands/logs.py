@@ -1,0 +1,104 @@
+"""`batchwork logs`: all that is known of one unit — its attempts, errors, output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from batchwork.cli.look import error_line, item_text, looking, readable, the_steps, units_of_key
+from batchwork.cli.options import Command, step_option, store_option
+from batchwork.cli.output import Output
+from batchwork.engine.run.find_run import find_run
+from batchwork.errors import RunRefused, UsageError
+from batchwork.model import AttemptRecord, LogRecord, StepRecord
+from batchwork.ports.store import Store, UnitView
+from batchwork.text.jsontext import decode
+from batchwork.text.wording import duration, plural, short, visible, when
+
+
+@click.command("logs", cls=Command)
+@click.argument("words", nargs=-1, required=True, metavar="[RUN] KEY")
+@step_option("Only the item of this step. Default: all steps.")
+@store_option
+def logs_command(words: tuple[str, ...], step: str | None, store: str | None) -> None:
+    """Show one item of RUN (the latest run by default): its attempts, errors and output.
+
+    KEY is a key as `items` shows it, or the item itself where that is a text.
+    """
+    if len(words) > 2:
+        raise UsageError(f"`logs` takes a run and a key, not {len(words)} words", "put a key that has spaces in quotes")
+    run, key = (words[0], words[1]) if len(words) == 2 else (None, words[0])
+    out = Output()
+    with looking(store) as opened:
+        record = find_run(opened, run)
+        found = units_of_key(opened, the_steps(opened, record, step), key)
+        if not found:
+            raise RunRefused(
+                f"run `{record.id}` has no item with key `{key}` that has been started",
+                f"`batchwork items {record.id}` lists the keys",
+            )
+        for place, unit in found:
+            for line in _lines(opened, place, unit):
+                out.line(line)
+    out.flush()
+
+
+def _lines(store: Store, step: StepRecord, unit: UnitView) -> Iterator[str]:
+    record = unit.record
+    where = f", index {record.index}" if record.index is not None else ""
+    key = f", key {visible(record.key)}" if record.key else ""
+    yield f"step {visible(step.name)}{where}{key}: {unit.status} after {plural(record.attempts, 'attempt')}"
+    if record.key:
+        yield f"  item: {short(visible(readable(item_text(unit))), 2000)}"
+    if record.started_ms:
+        worker = f", on {visible(record.worker)}" if record.worker else ""
+        yield f"  last attempt: {when(record.started_ms)}, took {duration(record.duration_us / 1e6)}{worker}"
+    if record.note:
+        yield f"  note: {visible(record.note)}"
+    failed = {attempt.attempt: attempt for attempt in store.attempts(step.number, record.seq)}
+    logs: dict[int, list[LogRecord]] = {}
+    for log in store.logs(step.number, record.seq):
+        logs.setdefault(log.attempt, []).append(log)
+    for number in sorted({*failed, *logs}):
+        yield from _attempt_lines(number, failed.get(number), logs.get(number, []))
+    if record.failure is not None and record.attempts not in failed:
+        yield f"  error: {visible(error_line(record.failure))}"
+    if unit.handler_failure is not None:
+        yield f"  on_item_error failed: {visible(error_line(unit.handler_failure))}"
+    if record.result is not None and record.attempts not in failed:
+        yield "  result:"
+        yield from _result_lines(record.result)
+
+
+def _attempt_lines(number: int, failed: AttemptRecord | None, logs: list[LogRecord]) -> Iterator[str]:
+    if failed is None:
+        yield f"  attempt {number}:"
+    else:
+        took = duration(failed.duration_us / 1e6)
+        yield f"  attempt {number}: {when(failed.started_ms)}, failed after {took}: {visible(error_line(failed.failure))}"
+        if failed.failure.traceback:
+            yield from _indented(failed.failure.traceback)
+        if failed.failure.result is not None:
+            yield from _result_lines(failed.failure.result)
+    for log in logs:
+        yield "    output:"
+        yield from _indented(log.text)
+
+
+def _result_lines(text: str) -> Iterator[str]:
+    """A result: a command's output as it was printed, anything else as JSON."""
+    value = decode(text)
+    if isinstance(value, dict) and value.keys() == {"stdout", "stderr", "exit_code"}:
+        yield f"    exit code {value['exit_code']}"
+        for name in ("stdout", "stderr"):
+            if value[name]:
+                yield f"    {name}:"
+                yield from _indented(str(value[name]))
+        return
+    yield f"    {visible(readable(text))}"
+
+
+def _indented(text: str) -> Iterator[str]:
+    for line in text.rstrip("\n").split("\n"):
+        yield f"      {visible(line)}"

@@ -1,0 +1,180 @@
+"""`batchwork plan` (and `run --dry-run`): what a run would do, in words. First items are worked out in preview.py; nothing is executed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import click
+
+from batchwork.cli.options import Command
+from batchwork.cli.output import Output
+from batchwork.cli.preview import Preview, preview
+from batchwork.cli.reading import read_plan, remarks, workflow_arguments
+from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan, TaskPlan, Threshold
+from batchwork.retry import RetryPolicy
+from batchwork.secrets import cleaner
+from batchwork.template import Template, Value
+from batchwork.text.jsontext import encode
+from batchwork.text.wording import duration, number, plural, short, visible
+
+WIDE = 400
+"""Characters of one field that are shown."""
+
+
+@click.command("plan", cls=Command)
+@workflow_arguments
+@click.option("--max-parallel", type=click.IntRange(1), metavar="N", help="As in `run`. Default: what the steps say.")
+def plan_command(workflow: str, given: tuple[str, ...], params_file: str | None, max_parallel: int | None) -> None:
+    """Show what a run of WORKFLOW would do: steps, items, batches, decisions taken, first rendered items.
+
+    Runs nothing. Files of items are looked at, commands are not run.
+    """
+    show_plan(read_plan(workflow, given, params_file, max_parallel))
+
+
+def show_plan(plan: Plan) -> None:
+    """Print a plan."""
+    remarks(plan)
+    out = Output()
+    for line in plan_lines(plan):
+        out.line(line)
+    out.flush()
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """A plan in words, without its secrets, whatever they came in by."""
+    return map(cleaner(plan.secrets, os.environ), _all_lines(plan))
+
+
+def _all_lines(plan: Plan) -> Iterator[str]:
+    yield f"{visible(plan.name)}  ({visible(plan.file)})"
+    if plan.description:
+        yield f"  {short(visible(plan.description), WIDE)}"
+    if plan.params:
+        yield f"  parameters  {', '.join(f'{name} = {_json(value)}' for name, value in plan.params.items())}"
+    if plan.secrets:
+        yield f"  secrets     {', '.join(plan.secrets)}"
+    for place, step in enumerate(plan.steps, 1):
+        yield ""
+        yield from _step_lines(place, step, preview(plan, step))
+    if plan.notify:
+        yield ""
+        for entry in plan.notify:
+            yield f"notify  on {', '.join(entry.on)}: {'a command' if entry.command is not None else 'a URL'}"
+
+
+def _step_lines(place: int, step: StepPlan, seen: Preview | None) -> Iterator[str]:
+    kind = step.task.type if step.batch is None else f"{step.task.type} for each {step.batch.each}"
+    yield f"{place}. {visible(step.name)}: {kind}{' (always runs, at the end)' if step.finalizer else ''}"
+    facts: list[tuple[str, str]] = []
+    if step.depends_on:
+        facts.append(("after", ", ".join(step.depends_on)))
+    if step.when is not None:
+        facts.append(("when", step.when.source if isinstance(step.when, Template) else encode(step.when)))
+    if step.batch is not None:
+        facts += _batch_facts(step.batch, seen)
+    facts += [("attempts", text) for text in [_attempts(step.retry, step.timeout_s)] if text]
+    if step.on_error is not None:
+        facts.append(("on error", "continue" if step.on_error == "continue" else step.on_error.type))
+    if step.outputs:
+        facts.append(("gives", step.outputs))
+    facts += _task_facts(step.task)
+    for task in (step.task, step.batch.on_item_error if step.batch is not None else None, step.on_error):
+        if isinstance(task, TaskPlan) and task.type == "shell":
+            facts += _pasted(task)
+    for name, text in facts:
+        yield f"   {name.ljust(13)} {text}"
+    if seen is not None:
+        yield from seen.lines
+
+
+def _batch_facts(batch: BatchPlan, seen: Preview | None) -> Iterator[tuple[str, str]]:
+    count = f": {seen.count}" if seen is not None and seen.count else ""
+    yield "items", _items(batch.items) + count
+    if batch.key is not None:
+        yield "key", batch.key.source if isinstance(batch.key, Template) else batch.key
+    if batch.batch_size > 1:
+        where = batch.each_inferred
+        inferred = f" (decided from its code, line {where.line})" if where is not None else ""
+        takes = "the list of a batch" if batch.each == "batch" else "one item"
+        yield "batches", f"of {plural(batch.batch_size, 'item')}; the task gets {takes}{inferred}"
+    rate = f", at most {plural(batch.rate.count, 'attempt')} in {duration(batch.rate.per_s)}" if batch.rate else ""
+    yield "at once", ("one after another" if not batch.parallel else number(batch.slots)) + rate
+    if batch.continue_on_error:
+        yield "failures", f"go on{_limit(batch.max_failures)}"
+    else:
+        yield "failures", "the first one stops the step"
+    if batch.on_item_error is not None:
+        yield "on item error", batch.on_item_error.type
+    if batch.on_in_doubt != "retry":
+        yield "in doubt", batch.on_in_doubt
+
+
+def _limit(threshold: Threshold | None) -> str:
+    if threshold is None:
+        return ""
+    if threshold.count is not None:
+        return f"; more than {number(threshold.count)} stop the step"
+    return f"; more than {100 * (threshold.share or 0):g} % stop the step (from 20 finished on)"
+
+
+def _items(items: ItemsPlan) -> str:
+    value = items.value.json if isinstance(items.value, Value) else None
+    match items.kind:
+        case "literal":
+            return plural(len(value), "item") + " written down" if isinstance(value, list) else "a list"
+        case "template":
+            return short(visible(str(value)), WIDE)
+        case "command":
+            return f"lines of the command: {short(visible(str(value)), WIDE)}"
+        case "from":
+            fields = ", ".join(f"{name} {_field(field)}" for name, field in items.options.items())
+            return f"{items.source}, {fields}" if fields else items.source
+
+
+def _attempts(retry: RetryPolicy, timeout_s: float | None) -> str:
+    parts = []
+    if retry.max_attempts > 1:
+        wait = f", {duration(retry.delay_s)} apart" if retry.delay_s else ""
+        growth = f" × {retry.backoff:g} each time" if retry.delay_s and retry.backoff != 1 else ""
+        on = f", on {', '.join(map(str, retry.on))} only" if retry.on else ""
+        parts.append(f"up to {retry.max_attempts}{wait}{growth}{' at random' if retry.jitter else ''}{on}")
+    if timeout_s is not None:
+        parts.append(f"timeout {duration(timeout_s)}")
+    return "; ".join(parts)
+
+
+def _task_facts(task: TaskPlan) -> Iterator[tuple[str, str]]:
+    for name, value in task.fields.items():
+        lines = _field(value).split("\n")
+        yield name, lines[0]
+        for line in lines[1:]:
+            yield "", line
+
+
+def _pasted(task: TaskPlan) -> Iterator[tuple[str, str]]:
+    """The values that a command gets in its text, where all others are bound to variables."""
+    from batchwork.tasks.shell import pasted
+
+    for expression in pasted(task.fields):
+        how = (
+            "as words of their own, each quoted for the shell"
+            if expression.mark == "args"
+            else "as it is: what it holds becomes part of the command"
+        )
+        yield "pasted", f"{{{{ {visible(expression.source.strip())} }}}}, line {expression.place.line}: {how}"
+
+
+def _field(value: object) -> str:
+    """A field as written; code and commands of several lines as a block."""
+    written = value.json if isinstance(value, Value) else value
+    if isinstance(written, str):
+        lines = written.rstrip("\n").split("\n")
+        shown = "\n".join(short(visible(line), WIDE) for line in lines[:20])
+        return shown + (f"\n… {len(lines) - 20} more lines" if len(lines) > 20 else "")
+    return _json(written)
+
+
+def _json(value: object) -> str:
+    return short(visible(encode(value)), WIDE)

@@ -1,0 +1,99 @@
+"""`batchwork results`: exporting what a step gave, streamed. Looking at items with their errors is in items.py."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+
+import click
+
+from batchwork.cli.look import error_line, looking, readable, the_steps, units
+from batchwork.cli.options import Command, run_argument, step_option, store_option
+from batchwork.cli.output import Output, note
+from batchwork.engine.run.find_run import find_run
+from batchwork.errors import OutputError, RunRefused
+from batchwork.model import RunRecord, StepRecord
+from batchwork.ports.store import Store, UnitView
+from batchwork.text.jsontext import encode
+
+
+@click.command("results", cls=Command)
+@run_argument
+@step_option("The step whose results are wanted. Default: the last step that has items.")
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(("table", "jsonl")),
+    help="table for people, or jsonl: one JSON object a line. Default: jsonl with -o, else table.",
+)
+@click.option("-o", "--output", "path", metavar="FILE", help="Write to FILE, which appears when it is complete.")
+@store_option
+def results_command(run: str | None, step: str | None, shape: str | None, path: str | None, store: str | None) -> None:
+    """Export the results of a step of RUN (the latest run by default), one for each item, in input order."""
+    shape = shape or ("jsonl" if path else "table")
+    with looking(store) as opened:
+        record = find_run(opened, run)
+        chosen = _chosen(opened, record, step)
+        found = (unit for unit in _exported(opened, chosen))
+        if path is not None:
+            _to_file(path, map(_jsonl, found) if shape == "jsonl" else map("\t".join, map(_row, found)))
+            return
+        out = Output()
+        if shape == "jsonl":
+            for unit in found:
+                out.json(_jsonl(unit))
+        else:
+            out.stream_table(("index", "key", "status", "result"), (7, 24, 11), map(_row, found), (0,))
+        out.flush()
+
+
+def _chosen(store: Store, run: RunRecord, step: str | None) -> StepRecord:
+    steps = the_steps(store, run, step)
+    if not steps:
+        raise RunRefused(f"run `{run.id}` has no steps")
+    chosen = next((record for record in reversed(steps) if record.batch), steps[-1])
+    if step is None and len(steps) > 1:
+        note(f"results of step {chosen.name} (--step chooses another)")
+    return chosen
+
+
+def _exported(store: Store, step: StepRecord) -> Iterator[UnitView]:
+    """Units that have a position: those gone from the source have left the results."""
+    return (unit for unit in units(store, step) if unit.record.index is not None)
+
+
+def _jsonl(unit: UnitView) -> str:
+    record = unit.record
+    result = record.result if unit.status == "succeeded" and record.result is not None else "null"
+    return f'{{"index":{record.index},"key":{encode(record.key)},"status":"{unit.status}","result":{result}}}'
+
+
+def _row(unit: UnitView) -> tuple[str, str, str, str]:
+    record = unit.record
+    return str(record.index), record.key, unit.status, error_line(record.failure) or readable(record.result)
+
+
+def _to_file(path: str, lines: Iterator[str]) -> None:
+    """Write beside `path`, then take its place, so that nobody ever sees half of it."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OutputError(f"{path} is not a file", "without -o the results go to standard output")
+    try:
+        descriptor, draft = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", suffix=".part", dir=folder)
+    except OSError as error:
+        raise OutputError(f"cannot write in {folder}: {error.strerror}") from error
+    try:
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.writelines(line + "\n" for line in lines)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(draft, 0o666 & ~mask)
+        os.replace(draft, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        if os.path.exists(draft):
+            os.unlink(draft)

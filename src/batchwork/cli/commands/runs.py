@@ -1,0 +1,58 @@
+"""`batchwork runs`: the runs in the store, newest first. One run by itself is in status.py."""
+
+from __future__ import annotations
+
+import click
+
+from batchwork.cli.look import looking
+from batchwork.cli.options import Command, json_option, store_option
+from batchwork.cli.output import Output, note
+from batchwork.clock import SystemClock, iso
+from batchwork.report import Summary, counts_json, summarize
+from batchwork.text.jsontext import encode
+from batchwork.text.wording import duration, number, when
+
+
+@click.command("runs", cls=Command)
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the N latest runs. Default: all.")
+@json_option("One JSON object a line.")
+@store_option
+def runs_command(limit: int | None, as_json: bool, store: str | None) -> None:
+    """List the runs in the store, the latest first."""
+    out = Output()
+    now = SystemClock().wall_ms()
+    with looking(store) as opened:
+        records = opened.runs()[:limit]
+        summaries = [summarize(record, opened.steps(record.id), now_ms=now) for record in records]
+        if not records:
+            note(f"there is no run in {opened.describe()} yet")
+    if as_json:
+        for record, summary in zip(records, summaries, strict=True):
+            shape = {"run": record.id, "workflow": record.name, "file": record.file, "status": summary.status}
+            ended = None if record.ended_ms is None else iso(record.ended_ms)
+            times = {"created": iso(record.created_ms), "ended": ended, "duration": round(summary.duration_s, 3)}
+            out.json(encode({**shape, **times, "counts": counts_json(summary.total())}))
+    elif records:
+        rows = [
+            (
+                record.id,
+                record.name,
+                summary.status,
+                when(record.created_ms),
+                duration(summary.duration_s),
+                done(summary),
+            )
+            for record, summary in zip(records, summaries, strict=True)
+        ]
+        out.table(("run", "workflow", "status", "started", "took", "items done"), rows, right=(4,))
+    out.flush()
+
+
+def done(summary: Summary) -> str:
+    """`990 of 1,000, 10 failed`; empty where no step has items."""
+    if not any(step.batch for step in summary.steps):
+        return ""
+    counts = summary.total()
+    total = "" if counts.total in (None, counts.finished) else f" of {number(counts.total or 0)}"
+    failed = f", {number(counts.failed)} failed" if counts.failed else ""
+    return f"{number(counts.finished)}{total}{failed}"

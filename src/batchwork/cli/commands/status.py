@@ -1,0 +1,88 @@
+"""`batchwork status`: one run — its steps, counts, speed, use of the machine, what a crash would cost. All runs are in runs.py."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
+
+import click
+
+from batchwork.cli.closing import failure_lines, next_lines
+from batchwork.cli.look import looking, the_steps
+from batchwork.cli.options import Command, json_option, run_argument, store_option
+from batchwork.cli.output import Output
+from batchwork.clock import SystemClock
+from batchwork.engine.run.find_run import find_run
+from batchwork.model import RunRecord, RunStatus, Sample
+from batchwork.ports.store import Store
+from batchwork.report import CRASHED, Summary, summarize, summary_json, summary_text
+from batchwork.text.jsontext import encode
+from batchwork.text.wording import duration, number, plural, rate, size, visible, when
+
+EVERY_S = 1.0
+
+
+@click.command("status", cls=Command)
+@run_argument
+@click.option("--watch", is_flag=True, help="Show it anew every second until the run has ended.")
+@json_option("The summary as one JSON object (with --watch: one a line).")
+@store_option
+def status_command(run: str | None, watch: bool, as_json: bool, store: str | None) -> None:
+    """Show RUN (the latest run by default)."""
+    out = Output()
+    while True:
+        with looking(store) as opened:
+            record = find_run(opened, run)
+            run = record.id
+            summary = summarize(
+                record, the_steps(opened, record, None), opened.samples(record.id), SystemClock().wall_ms()
+            )
+            lines = [] if as_json else list(_lines(opened, record, summary, store))
+        if watch and out.terminal and not as_json:
+            out.clear()
+        if as_json:
+            out.json(encode(summary_json(summary)))
+        for line in lines:
+            out.line(line)
+        out.flush()
+        if not watch or not record.living:
+            return
+        threading.Event().wait(EVERY_S)
+
+
+def _lines(store: Store, record: RunRecord, summary: Summary, where: str | None) -> Iterator[str]:
+    yield summary_text(summary)
+    yield ""
+    yield f"  started   {when(record.created_ms)}" + (f", ended {when(record.ended_ms)}" if record.ended_ms else "")
+    yield f"  workflow  {visible(record.file)}"
+    yield f"  store     {visible(store.describe())}, durability {record.durability}"
+    if record.window:
+        for number_of_line, line in enumerate(wrap(visible(record.window), 66)):
+            yield f"  {'' if number_of_line else 'redo':8}  {line}"
+    yield from _speed_lines(store.samples(record.id))
+    if summary.status == CRASHED:
+        yield ""
+        yield "  crashed: its process is gone; what it had recorded is safe"
+    if summary.status != RunStatus.RUNNING:
+        yield from failure_lines(store, the_steps(store, record, None), where, record.id)
+        yield from next_lines(summary, where)
+
+
+def _speed_lines(samples: Sequence[Sample]) -> Iterator[str]:
+    """The latest sample: how fast, how long items take, what the machine gives."""
+    if not samples:
+        return
+    last = next((sample for sample in reversed(samples) if sample.units_per_s), samples[-1])
+    if last.units_per_s:
+        times = ", ".join(
+            f"{name} {duration(us / 1e6)}"
+            for name, us in (("p50", last.p50_us), ("p95", last.p95_us), ("p99", last.p99_us))
+        )
+        yield f"  speed     {rate(last.units_per_s)}; time of an item: {times}"
+    latest = samples[-1]
+    yield (
+        f"  machine   CPU {latest.cpu_percent:.0f} %, memory {size(latest.rss_bytes)}, "
+        f"{number(latest.processes)} process{'es' if latest.processes != 1 else ''}, "
+        f"{plural(latest.descriptors, 'descriptor')}"
+    )

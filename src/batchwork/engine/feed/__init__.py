@@ -1,0 +1,1 @@
+"""Where the units of a step come from: its source, the store, or one laid over the other."""

@@ -1,0 +1,87 @@
+"""Units of a step that has ended and is retried: read from the store, with the values and the batches that they had. No source is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from batchwork.engine.step.window import Piece
+from batchwork.engine.unit.brief import StepOrder
+from batchwork.engine.unit.stored_value import item_of
+from batchwork.model import FINAL, BatchView, UnitRecord, Units, UnitStatus
+from batchwork.ports import Store
+from batchwork.text.jsontext import Json, decode
+
+PAGE = 1_000
+
+
+def reopened(order: StepOrder, store: Store, views: bool) -> Iterator[Piece]:
+    """Stored units that are not finished. `views`: the task uses `batch`, then they come by position, else by number."""
+    batch = order.plan.batch
+    if not views or batch is None:
+        return _alone(order.number, store)
+    return _whole(order.number, store) if batch.each == "batch" else _in_batches(order.number, store, batch.batch_size)
+
+
+def _alone(step: int, store: Store) -> Iterator[Piece]:
+    after = -1
+    while (page := store.page(step, after, PAGE)).seqs:
+        after = page.seqs[-1]
+        if page.all_final:
+            continue
+        rows = zip(page.seqs, page.keys, page.indexes, page.statuses, page.attempts, page.bases, strict=True)
+        open_rows = [row for row in rows if UnitStatus(row[3]) not in FINAL]
+        values = store.values(step, [row[0] for row in open_rows])
+        for (seq, key, index, _, attempts, base), value in zip(open_rows, values, strict=True):
+            yield Piece(attempts + 1, base, Units([seq], [index or 0], [key], [decode(value)], None, None))
+
+
+def _whole(step: int, store: Store) -> Iterator[Piece]:
+    """Units that are batches themselves."""
+    total = sum(_size(record) for record in _placed(step, store))
+    for record in _placed(step, store):
+        if record.status not in FINAL:
+            value = item_of(record)
+            items = value if isinstance(value, list) else []
+            yield _piece(record, value, BatchView(record.index or 0, items, total))
+
+
+def _in_batches(step: int, store: Store, size: int) -> Iterator[Piece]:
+    """Units that are items: those of each batch are read together, duplicates that were skipped left out as before."""
+    total = store.count(step).total
+    number, group = 0, list[UnitRecord]()
+    for record in _placed(step, store):
+        if record.status is UnitStatus.SKIPPED:
+            continue
+        group.append(record)
+        if len(group) == size:
+            yield from _batch(group, number, total)
+            number, group = number + 1, []
+    yield from _batch(group, number, total)
+
+
+def _batch(group: list[UnitRecord], number: int, total: int | None) -> Iterator[Piece]:
+    if all(record.status in FINAL for record in group):
+        return
+    values = [item_of(record) for record in group]
+    view = BatchView(number, values, total)
+    for record, value in zip(group, values, strict=True):
+        if record.status not in FINAL:
+            yield _piece(record, value, view)
+
+
+def _piece(record: UnitRecord, value: Json, view: BatchView) -> Piece:
+    units = Units([record.seq], [record.index or 0], [record.key], [value], None, [view])
+    return Piece(record.attempts + 1, record.base, units)
+
+
+def _placed(step: int, store: Store) -> Iterator[UnitRecord]:
+    """Recorded units that are in the source, by position."""
+    start = 0
+    while views := store.units(step, start=start, limit=PAGE):
+        start += len(views)
+        yield from (view.record for view in views if view.record.index is not None)
+
+
+def _size(record: UnitRecord) -> int:
+    members = decode(record.members) if record.members is not None else None
+    return len(members) if isinstance(members, list) else 0

@@ -1,0 +1,96 @@
+"""Which failed units `batchwork retry` chooses: with `--where`, an expression over one unit at a time. What is done with them is revival.py's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from msgspec import Struct, field
+
+from batchwork.engine.run.error_view import ErrorView
+from batchwork.engine.run.results import failure_of
+from batchwork.engine.unit.stored_value import can_run_again, item_of
+from batchwork.errors import RenderError, UsageError, WorkflowError
+from batchwork.model import StepRecord, StepStatus, UnitStatus
+from batchwork.ports import Store, UnitView
+from batchwork.template import Template, compile_template, unknown_names
+
+NAMES: Final = frozenset({"item", "key", "index", "attempts", "error"})
+PAGE: Final = 500
+
+
+def compile_where(where: str) -> Template:
+    """The expression of `--where`. Raises UsageError."""
+    try:
+        template = compile_template(f"{{{{ {where} }}}}")
+    except WorkflowError as error:
+        raise UsageError(f"--where {where!r}: {error.problems[0].message}", _HINT) from None
+    if not template.lone:
+        raise UsageError(f"--where {where!r} is not one expression", _HINT)
+    problems = unknown_names(template, NAMES)
+    if problems:
+        raise UsageError(f"--where {where!r}: {problems[0].message}", problems[0].hint)
+    return template
+
+
+_HINT = "for example --where \"error.type == 'timeout'\"; the names are item, key, index, attempts, error"
+
+
+class Chosen(Struct, frozen=True):
+    """The failed units that get fresh attempts, by step: their seqs, or None for all of a step's.
+
+    `unread` are steps with units that can run only with the values of the source; `left` how many of a step that is not
+    read again stay failed for that reason.
+    """
+
+    steps: Mapping[str, tuple[int, ...] | None]
+    unread: frozenset[str] = frozenset()
+    left: Mapping[str, int] = field(default_factory=dict)
+
+
+def choose(store: Store, records: Iterable[StepRecord], where: Template | None) -> Chosen:
+    """The failed units for which the expression is true, all where there is none, as far as they can be run again."""
+    steps: dict[str, tuple[int, ...] | None] = {}
+    unread, left = set(), {}
+    for record in records:
+        found, bare, every = list[int](), 0, True
+        for view in _failed(store, record):
+            if where is not None and not _holds(where, view):
+                every = False
+            elif not record.batch or can_run_again(view.record):
+                found.append(view.record.seq)
+            elif record.status is StepStatus.SUCCEEDED:
+                bare, every = bare + 1, False
+            else:
+                unread.add(record.name)
+                found.append(view.record.seq)
+        if found:
+            steps[record.name] = None if every else tuple(found)
+        if bare:
+            left[record.name] = bare
+    return Chosen(steps, frozenset(unread), left)
+
+
+def _failed(store: Store, record: StepRecord) -> Iterator[UnitView]:
+    start = 0
+    while page := store.units(record.number, UnitStatus.FAILED, start, PAGE):
+        yield from page
+        start += len(page)
+
+
+def _holds(where: Template, view: UnitView) -> bool:
+    record = view.record
+    scope = {
+        "item": item_of(record),
+        "key": record.key,
+        "index": record.index,
+        "attempts": record.attempts,
+        "error": ErrorView.of(failure_of(record), record.attempts),
+    }
+    try:
+        value = where.render(scope)
+    except RenderError as error:
+        raise UsageError(f"--where fails for {record.key!r}: {error.message}", _HINT) from None
+    if not isinstance(value, bool):
+        raise UsageError(f"--where must give true or false, and gives {value!r:.100} for {record.key!r}", _HINT)
+    return value

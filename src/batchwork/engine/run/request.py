@@ -1,0 +1,34 @@
+"""Where a run takes place and what was asked for, as values: the concrete parts, chosen by whoever calls the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+
+from batchwork.clock import Clock
+from batchwork.ports import EventSink, ExecutorFactory, Store
+
+
+class Site(Struct, frozen=True):
+    """The parts of the house that are behind ports. `state_dir` is absolute; `environ` is what secrets are taken from."""
+
+    store: Store
+    executors: ExecutorFactory
+    sink: EventSink
+    clock: Clock
+    environ: Mapping[str, str]
+    cwd: str
+    state_dir: str
+    guard: Callable[[str], None] | None = None
+    """Told the cookie of a run's processes before the first is started: none of them may outlive this one."""
+
+
+class Asked(Struct, frozen=True):
+    """What was asked for beside the workflow. `max_parallel` lowers that of every step, also when the run is resumed."""
+
+    run_id: str | None = None
+    max_parallel: int | None = None
+    durability: str = "full"
+    allow_failures: bool = False
+    accept_changes: bool = False

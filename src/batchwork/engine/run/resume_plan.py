@@ -1,0 +1,189 @@
+"""What a resume or a retry does with each step of a run that has been, and why: pure decisions, and their execution on a store.
+
+The steps themselves are run afterwards by runner.py, which reads from the store what is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from batchwork.engine.run.choose_failed import Chosen
+from batchwork.engine.run.runner import RETRIED
+from batchwork.engine.run.scheduling import ENDED, downstream, met, tolerated
+from batchwork.model import Counts, StepRecord, StepStatus
+from batchwork.plan.model import Plan, StepPlan
+from batchwork.ports import Store
+from batchwork.text.wording import number, plural
+
+
+class Act(StrEnum):
+    """What is done with a step before the run goes on."""
+
+    KEEP = "keep"  # it has ended and stays as it is
+    START = "start"  # it has not run
+    CONTINUE = "continue"  # it was running: what is recorded stays, the rest is run
+    REVIVE = "revive"  # it failed: failed units get fresh attempts, and it goes on
+    RETRY = "retry"  # it has ended: failed units get fresh attempts, the source is not read again
+    ANEW = "anew"  # it is forgotten and runs again
+    STALE = "stale"  # it stays, marked: an earlier step is retried
+
+
+class Revival(Struct, frozen=True):
+    """What is done with one step. `chosen` are the units (seqs) that get fresh attempts, None for all that failed."""
+
+    step: StepPlan
+    record: StepRecord
+    act: Act
+    why: str
+    chosen: tuple[int, ...] | None = None
+
+
+def resuming(plan: Plan, records: Mapping[str, StepRecord]) -> list[Revival]:
+    """What a resume does: failed steps are tried again, running ones go on, ended ones stay."""
+    main = [_resumed(step, records[step.name]) for step in plan.steps if not step.finalizer]
+    return main + _finalizers(plan, records, any(revival.act is not Act.KEEP for revival in main))
+
+
+def retrying(
+    plan: Plan,
+    records: Mapping[str, StepRecord],
+    chosen: Chosen,
+    everything: bool,
+    again: bool,
+) -> list[Revival]:
+    """What a retry does. `chosen` are units by step; `everything`: no choice was made; `again`: `--downstream`.
+
+    A run that has not ended goes on afterwards, as with a resume; but failed units that were not chosen stay failed.
+    """
+    retried = [step.name for step in plan.steps if step.name in chosen.steps]
+    later = set(downstream(plan.steps, retried))
+    main = []
+    for step in plan.steps:
+        if step.finalizer:
+            continue
+        record = records[step.name]
+        if step.name in chosen.steps:
+            main.append(_retried(step, record, chosen.steps[step.name], step.name in chosen.unread))
+        elif again and record.stale:
+            main.append(Revival(step, record, Act.ANEW, "a step before it was retried"))
+        elif step.name in later and record.status in ENDED and again:
+            main.append(Revival(step, record, Act.ANEW, "a step before it is retried"))
+        elif step.name in later and met(step, record.status):
+            main.append(Revival(step, record, Act.STALE, "a step before it is retried; `--downstream` runs it again"))
+        elif record.status is StepStatus.FAILED and not everything:
+            main.append(Revival(step, record, Act.KEEP, "failed, and nothing of it is chosen"))
+        else:
+            main.append(_resumed(step, record))
+    busy = any(revival.act not in (Act.KEEP, Act.STALE) for revival in main)
+    return main + _finalizers(plan, records, busy)
+
+
+def _resumed(step: StepPlan, record: StepRecord) -> Revival:
+    counts = record.counts
+    match record.status:
+        case StepStatus.PENDING:
+            return Revival(step, record, Act.START, "it has not run")
+        case StepStatus.RUNNING:
+            return Revival(step, record, Act.CONTINUE, _continued(record))
+        case StepStatus.FAILED if tolerated(step, record.status):
+            return Revival(step, record, Act.KEEP, "failed, which `on_error: continue` tolerates")
+        case StepStatus.FAILED if record.started_ms is None:
+            return Revival(step, record, Act.ANEW, "it failed before it began")
+        case StepStatus.FAILED:
+            again = f"{_fresh(counts.failed)}; " if record.batch and counts.failed else ""
+            return Revival(step, record, Act.REVIVE, f"it failed: {again}{_continued(record)}")
+        case StepStatus.SKIPPED:
+            return Revival(step, record, Act.KEEP, record.note or "skipped")
+        case StepStatus.SUCCEEDED:
+            failed = f", {number(counts.failed)} failed (`batchwork retry` runs them again)" if counts.failed else ""
+            done = f": {number(counts.succeeded)} succeeded{failed}" if record.batch else ""
+            return Revival(step, record, Act.KEEP, f"succeeded{done}")
+
+
+def _retried(step: StepPlan, record: StepRecord, chosen: tuple[int, ...] | None, unread: bool) -> Revival:
+    count = record.counts.failed if chosen is None else len(chosen)
+    what = _fresh(count) if record.batch else "it failed"
+    read = record.batch and (record.status is StepStatus.SUCCEEDED or record.counts.pending == 0)
+    act = Act.RETRY if read and record.status in ENDED and not unread else Act.REVIVE
+    return Revival(step, record, act, what, chosen)
+
+
+def _fresh(failed: int) -> str:
+    return f"{plural(failed, 'failed unit')} {'gets' if failed == 1 else 'get'} fresh attempts"
+
+
+def _finalizers(plan: Plan, records: Mapping[str, StepRecord], busy: bool) -> list[Revival]:
+    """Cleanup belongs to each execution: it runs again after anything else has run again."""
+    found = []
+    for step in plan.steps:
+        if not step.finalizer:
+            continue
+        record = records[step.name]
+        if busy and record.status is not StepStatus.PENDING:
+            found.append(Revival(step, record, Act.ANEW, "cleanup, after each execution"))
+        else:
+            found.append(_resumed(step, record))
+    return found
+
+
+def _continued(record: StepRecord) -> str:
+    if not record.batch:
+        return "it runs again" if record.counts.finished or record.counts.in_doubt else "it had not finished"
+    counts = record.counts
+    done = number(counts.finished) if counts.total is None else f"{number(counts.finished)} of {number(counts.total)}"
+    doubt = f", {number(counts.in_doubt)} in doubt" if counts.in_doubt else ""
+    source = "" if record.note == RETRIED else "; its items are read again and matched by key"
+    return f"{done} done{doubt}{source}"
+
+
+def in_words(revivals: Iterable[Revival]) -> Iterator[str]:
+    """One line for each step: what happens with it, and why."""
+    verbs = {
+        Act.KEEP: "is kept",
+        Act.START: "starts",
+        Act.CONTINUE: "goes on",
+        Act.REVIVE: "goes on",
+        Act.RETRY: "is retried",
+        Act.ANEW: "runs again",
+        Act.STALE: "is kept, and marked stale",
+    }
+    for revival in revivals:
+        yield f"{revival.step.name}: {verbs[revival.act]} ({revival.why})"
+
+
+def carry_out(revivals: Sequence[Revival], store: Store) -> None:
+    """Prepare the store, so that a runner does what was decided. A crash in the middle leaves what a resume can go on with.
+
+    What depends on retried steps comes first: after a crash it is rather run or marked in vain than forgotten.
+    """
+    for revival in sorted(revivals, key=lambda revival: revival.act not in (Act.ANEW, Act.STALE)):
+        number_, chosen = revival.record.number, revival.chosen
+        match revival.act:
+            case Act.KEEP | Act.START | Act.CONTINUE:
+                pass
+            case Act.STALE:
+                store.update_step(number_, stale=True)
+            case Act.ANEW:
+                store.clear(number_)
+                store.update_step(
+                    number_,
+                    status=StepStatus.PENDING,
+                    counts=Counts(),
+                    result=None,
+                    failure=None,
+                    started_ms=None,
+                    duration_ms=0,
+                    stale=False,
+                    note="",
+                )
+            case Act.REVIVE:
+                # The status last: a failed step that a crash leaves here is found failed, and revived by the next resume.
+                store.reopen(number_, chosen)
+                store.update_step(number_, status=StepStatus.RUNNING, failure=None)
+            case Act.RETRY:
+                # The status first: a succeeded step with open units would not be looked at again.
+                store.update_step(number_, status=StepStatus.RUNNING, note=RETRIED, failure=None)
+                store.reopen(number_, chosen)

@@ -1,0 +1,1 @@
+"""One step: its units through the window, settled, committed, told."""

@@ -1,0 +1,134 @@
+"""What the next checkpoint of a step will hold, as it comes together between two commits. It knows no store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct, field
+
+from batchwork.model import (
+    AttemptRecord,
+    Call,
+    Checkpoint,
+    Claim,
+    Counts,
+    Handled,
+    LogRecord,
+    Successes,
+    UnitRecord,
+    Units,
+)
+from batchwork.text.jsontext import encode
+
+
+class Draft(Struct):
+    """Rows that wait for their commit; `since` is when the first of them came (monotonic seconds)."""
+
+    step: int
+    claims: list[Claim] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    successes: list[Successes] = field(default_factory=list)
+    records: list[UnitRecord] = field(default_factory=list)
+    attempts: list[AttemptRecord] = field(default_factory=list)
+    logs: list[LogRecord] = field(default_factory=list)
+    handled: list[Handled] = field(default_factory=list)
+    ended: list[int] = field(default_factory=list)
+    moves: list[tuple[int, int]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)  # JSON texts of what `echo` says once this is on disk
+    failed: list[UnitRecord] = field(default_factory=list)  # given to `on_item_error` once this is on disk
+    urgent: bool = (
+        False  # holds the outcome of a unit that was in doubt: what seems to kill must not wait to be cleared
+    )
+    rows: int = 0
+    since: float | None = None
+
+    def touch(self, now: float, rows: int) -> None:
+        """`rows` more rows, the first of which came `now`."""
+        self.rows += rows
+        if self.since is None:
+            self.since = now
+
+    @property
+    def empty(self) -> bool:
+        return self.since is None
+
+    def claim(self, call: Call, now: float) -> None:
+        """A call to be started once its claim is on disk."""
+        self.claims.append(Claim(call.id, call.attempt, call.units.seqs, call.units.keys))
+        self.calls.append(call)
+        self.touch(now, 0)
+
+    def checkpoint(self, counts: Counts) -> Checkpoint:
+        """All of it, to be committed together with the counters as they are after it."""
+        return Checkpoint(
+            step=self.step,
+            claims=self.claims,
+            successes=self.successes,
+            records=self.records,
+            attempts=self.attempts,
+            logs=self.logs,
+            handled=self.handled,
+            ended=self.ended,
+            moves=self.moves,
+            counts=counts,
+        )
+
+
+def key_is_value(key: str) -> bool:
+    """Whether a default key is the value's JSON text itself: not a hash, and not a duplicate's `KEY#n`."""
+    return not key.startswith("sha256:") and (key[-1:] in '"]}' or "#" not in key)
+
+
+def value_texts(units: Units, written_key: bool, clean: Callable[[str], str] | None) -> list[str | None]:
+    """JSON text of each unit's value, None where the key says it already (a million keys need no second copy)."""
+    if written_key or units.members is not None:
+        texts = map(encode, units.values)
+        return [clean(text) for text in texts] if clean is not None else list(texts)
+    if clean is not None:  # the keys have been cleaned
+        return [_unless_key(encode(value), key, clean) for key, value in zip(units.keys, units.values, strict=True)]
+    if all(map(str.isdigit, units.keys)):
+        return [None] * len(units)
+    return [None if key_is_value(key) else encode(value) for key, value in zip(units.keys, units.values, strict=True)]
+
+
+def _unless_key(text: str, key: str, clean: Callable[[str], str]) -> str | None:
+    if text != key:
+        text = clean(text)
+    return None if text == key and key_is_value(key) else text
+
+
+def member_texts(units: Units) -> list[str | None] | None:
+    """JSON lists of the members' keys, where units are batches."""
+    return None if units.members is None else [encode(list(keys)) for keys in units.members]
+
+
+def successes(
+    call: Call,
+    done: Sequence[int],
+    results: Sequence[str],
+    durations_us: Sequence[int],
+    worker: str,
+    started_ms: int,
+    written_key: bool,
+    clean: Callable[[str], str] | None,
+) -> Successes:
+    """The columns of what succeeded in a call; slices where they are consecutive, which they nearly always are."""
+    first, count = done[0], len(done)
+    if count == len(call.units):
+        units = call.units
+    elif done[-1] - first + 1 == count:
+        units = call.units.cut(first, first + count)
+    else:
+        units = call.units.pick(done)
+    return Successes(
+        attempt=call.attempt,
+        started_ms=started_ms,
+        worker=worker,
+        seqs=units.seqs,
+        indexes=units.indexes,
+        keys=units.keys,
+        values=value_texts(units, written_key, clean),
+        results=results,
+        durations_us=durations_us,
+        members=member_texts(units),
+    )

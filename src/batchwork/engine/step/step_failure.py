@@ -1,0 +1,35 @@
+"""What a step says when it cannot go on: items in doubt, workers that cannot run, outcomes that cannot be recorded. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from batchwork.engine.step.checkpoint_draft import Draft
+from batchwork.errors import BatchworkError, StoreError
+from batchwork.model import Failure
+
+
+def in_doubt(keys: Sequence[str]) -> Failure:
+    """The step's failure with `on_in_doubt: stop`."""
+    shown = ", ".join(keys[:10])
+    more = f" and {len(keys) - 10} more" if len(keys) > 10 else ""
+    message = (
+        f"{len(keys)} in doubt after a crash, and `on_in_doubt: stop`: {shown}{more} "
+        "(see what became of them, then resume with `on_in_doubt: retry` or `fail`)"
+    )
+    return Failure("in doubt", message, retryable=False)
+
+
+def with_hint(kind: str, error: BatchworkError) -> Failure:
+    """The step's failure where something that a person can mend ends it."""
+    message = f"{error.message} ({error.hint})" if error.hint else error.message
+    return Failure(kind, message, retryable=False)
+
+
+def unrecorded(drafts: Iterable[Draft], error: Exception) -> Exception:
+    """The store's error, with how many outcomes it costs."""
+    if not isinstance(error, StoreError):
+        return error
+    lost = sum(len(rows.seqs) for draft in drafts for rows in draft.successes)
+    note = f" ({lost} finished since the last commit are not recorded and will run again)" if lost else ""
+    return type(error)(error.message + note, error.hint)

@@ -1,0 +1,1 @@
+"""One unit: its names and payload, its attempts, its value as stored."""

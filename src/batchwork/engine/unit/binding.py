@@ -1,0 +1,90 @@
+"""From units to payloads: the names that a unit has in templates and code, and the binding of a program to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from batchwork.engine.step.window import Piece
+from batchwork.engine.unit.brief import StepOrder
+from batchwork.errors import BindError, RenderError
+from batchwork.model import BatchView, Failure, Units
+from batchwork.ports import Program
+from batchwork.text.jsontext import Json
+
+TOKEN_KEY_MAX = 100
+
+
+def token(run: str, step: str, key: str) -> str:
+    """The idempotency key of a unit: the same across attempts and resumes, printable ASCII without spaces."""
+    simple = len(key) <= TOKEN_KEY_MAX and key.isascii() and key.isprintable() and " " not in key
+    if simple:
+        return f"{run}/{step}/{key}"
+    import hashlib  # most keys are simple
+
+    return f"{run}/{step}/{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+
+
+class Bound(Struct, frozen=True):
+    """Units with their payloads, and those (by offset in the piece) that could not be bound."""
+
+    units: Units
+    payloads: Sequence[Json]
+    refused: Sequence[tuple[int, Failure]]
+
+
+class Binding:
+    """A step's program and the names that are the same for all units."""
+
+    def __init__(self, order: StepOrder, program: Program) -> None:
+        self._program = program
+        self._run, self._step = order.run, order.plan.name
+        batch = order.plan.batch
+        self._item_name = batch.item_name if batch is not None else None
+        self._has_items = batch is not None
+        # One dict for all units, only the unit's names change: a copy for each would cost more than the rendering.
+        self._scope: dict[str, object] = dict(order.scope)
+
+    @property
+    def uses_batch(self) -> bool:
+        """Whether units need their `batch`, which costs memory."""
+        return "batch" in self._program.uses
+
+    def constant(self, name: str, value: object) -> None:
+        """Set a further name for all units that are bound from now on."""
+        self._scope[name] = value
+
+    def bind(self, piece: Piece) -> Bound:
+        """The payloads of a piece. What cannot be rendered or carried is refused, one unit at a time."""
+        units = piece.units
+        if self._program.takes_item:
+            return Bound(units, units.values, ())
+        payloads: list[Json] = []
+        good: list[int] = []
+        refused: list[tuple[int, Failure]] = []
+        for offset in range(len(units)):
+            try:
+                payloads.append(self._program.bind(self.scope(units, offset, piece.attempt)))
+                good.append(offset)
+            except RenderError as error:
+                kind = "refused" if isinstance(error, BindError) else "template"
+                message = f"{error.message} ({error.hint})" if error.hint else error.message
+                refused.append((offset, Failure(kind, message, retryable=False)))
+        return Bound(units.pick(good) if refused else units, payloads, refused)
+
+    def scope(self, units: Units, offset: int, attempt: int) -> dict[str, object]:
+        """All names of one unit. Valid until the next call."""
+        scope, key = self._scope, units.keys[offset]
+        if self._has_items:
+            scope["item"] = units.values[offset]
+            if self._item_name is not None:
+                scope[self._item_name] = units.values[offset]
+        scope["key"] = key
+        scope["index"] = units.indexes[offset]
+        scope["attempt"] = attempt
+        scope["idempotency_key"] = token(self._run, self._step, key)
+        if units.batches is not None:
+            batch = units.batches[offset]
+            scope["batch"] = BatchView(batch.index, batch.items, batch.total, units.values[offset])
+        return scope

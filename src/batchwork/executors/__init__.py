@@ -1,1 +1,0 @@
-"""Executors: the coordinator's side of workers, each kind behind the Executor port."""

@@ -1,0 +1,203 @@
+"""Pages of units and results in the order of positions. What is in doubt is mixed in here; nothing is written.
+
+A page begins where the last one of the same listing ended, without counting from the start again, so that a million
+units are read in one pass.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from heapq import merge
+from itertools import islice
+from typing import TypeAlias, cast
+
+import apsw
+from msgspec import Struct
+
+from batchwork.model import Claim, UnitRecord, UnitStatus
+from batchwork.ports import UnitView
+from batchwork.store.sqlite import indexes
+from batchwork.store.sqlite.rows import CODES, UnitRow, failure_of, first_id, integer, text_or_none, unit_record
+from batchwork.store.sqlite.statements import FILTERS, KEY_FILTER, statement
+from batchwork.text import jsontext
+
+IN_DOUBT = "in_doubt"
+BOOKMARKS = 32
+LONGEST_PAGE = 5000
+
+Spot: TypeAlias = tuple[bool, int, int]
+"""Where a unit stands in a listing: (has no position, position or 0, seq)."""
+START: Spot = (False, -1, -1)
+
+Listing: TypeAlias = tuple[int, str | None, str | None]
+"""Which listing: step, status, key."""
+
+
+class Bookmark(Struct, frozen=True):
+    """How far a listing has been read: `start` units, the last of them at `spot`; and what was in doubt then.
+
+    `doubtful` are those that the listing shows; rows of `hidden` seqs are not shown, because they are in doubt.
+    """
+
+    start: int = 0
+    spot: Spot = START
+    doubtful: Sequence[tuple[Spot, UnitView]] = ()
+    hidden: frozenset[int] = frozenset()
+
+
+class Bookmarks:
+    """The last place of each of the latest listings."""
+
+    def __init__(self) -> None:
+        self._marks: OrderedDict[Listing, Bookmark] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def find(self, listing: Listing, start: int) -> Bookmark | None:
+        """The bookmark from which to go on to `start`, if it does not lie after it."""
+        with self._guard:
+            mark = self._marks.get(listing)
+        return mark if mark is not None and 0 < mark.start <= start else None
+
+    def put(self, listing: Listing, mark: Bookmark) -> None:
+        with self._guard:
+            self._marks[listing] = mark
+            self._marks.move_to_end(listing)
+            while len(self._marks) > BOOKMARKS:
+                self._marks.popitem(last=False)
+
+
+def spot_of(record: UnitRecord) -> Spot:
+    return (record.index is None, record.index or 0, record.seq)
+
+
+def begin(listing: Listing, in_doubt: Sequence[UnitView]) -> Bookmark:
+    """The bookmark at the start of a listing, given what is in doubt in its step."""
+    _, status, key = listing
+    shown = [
+        (spot_of(view.record), view)
+        for view in in_doubt
+        if status in (None, IN_DOUBT) and key in (None, view.record.key)
+    ]
+    return Bookmark(0, START, sorted(shown, key=_spot), frozenset(view.record.seq for view in in_doubt))
+
+
+def page(
+    connection: apsw.Connection, listing: Listing, ordered: bool, mark: Bookmark, start: int, limit: int
+) -> tuple[list[UnitView], Bookmark]:
+    """The units `start` to `start + limit` of a listing, reading on from `mark`, and the bookmark after them.
+
+    `ordered` says that every position is the unit's seq.
+    """
+    size = min(start - mark.start + limit, LONGEST_PAGE)
+    views = _stored(connection, listing, ordered, mark, size)
+    if mark.doubtful:
+        waiting = mark.doubtful[bisect_right(mark.doubtful, mark.spot, key=_spot) :]
+        views = merge(views, (view for _, view in waiting), key=lambda view: spot_of(view.record))
+    for _ in islice(views, start - mark.start):
+        pass
+    found = list(islice(views, limit))
+    if not found:
+        return [], mark
+    return found, Bookmark(start + len(found), spot_of(found[-1].record), mark.doubtful, mark.hidden)
+
+
+def _spot(entry: tuple[Spot, UnitView]) -> Spot:
+    return entry[0]
+
+
+def _stored(
+    connection: apsw.Connection, listing: Listing, ordered: bool, mark: Bookmark, size: int
+) -> Iterator[UnitView]:
+    """Rows of a listing after a bookmark, read `size` at a time, in order of spots."""
+    step, status, _ = listing
+    if status == IN_DOUBT or size <= 0:
+        return
+    first, name, hidden = first_id(step), connection.execute(statement("step_name"), (step,)).get, mark.hidden
+    after = mark.spot
+    while True:
+        rows = _rows(connection, listing, ordered, after, size)
+        for row in rows:
+            record = unit_record(first, row)
+            if record.seq not in hidden:
+                failure = row[17]
+                yield UnitView(name, record, record.status, failure if failure is None else failure_of(failure))
+        if len(rows) == size:
+            after = spot_of(unit_record(first, rows[-1]))
+        elif after[0]:
+            return
+        else:
+            after = (True, 0, -1)  # those without a position come last
+
+
+def _rows(connection: apsw.Connection, listing: Listing, ordered: bool, after: Spot, size: int) -> list[UnitRow]:
+    step, status, key = listing
+    chosen, code = "all", None
+    if status is not None:
+        code = CODES[UnitStatus(status)]
+        chosen = "succeeded" if status == UnitStatus.SUCCEEDED else "other"
+    placeless, place, seq = after
+    name = "units_placeless" if placeless else "units_by_seq" if ordered else "units_by_place"
+    text = statement(
+        name,
+        first=first_id(step),
+        last=first_id(step + 1),
+        hint=indexes.hint(connection, "pos", step) if name == "units_by_place" else "",
+        filter=FILTERS[chosen] + (KEY_FILTER if key is not None else ""),
+    )
+    cells = {"after": first_id(step) + seq, "place": place, "size": size, "code": code, "key": key}
+    return cast(list[UnitRow], connection.execute(text, cells).fetchall())
+
+
+def in_doubt(
+    connection: apsw.Connection, step: int, name: str, claims: Sequence[Claim], ordered: bool
+) -> list[UnitView]:
+    """The claimed and unsettled units of a step whose process died, as they are shown.
+
+    One that has no row yet has no value here, and the note `claimed`.
+    """
+    first = first_id(step)
+    claimed = {
+        seq: UnitRecord(
+            seq, seq if ordered else None, key, UnitStatus.PENDING, attempts=claim.attempt - 1, note="claimed"
+        )
+        for claim in claims
+        for seq, key in zip(claim.seqs, claim.keys, strict=True)
+    }
+    cells = (first, jsontext.encode(list(claimed)))
+    rows = cast(list[UnitRow], connection.execute(statement("units_some"), cells).fetchall())
+    for row in rows:
+        record = unit_record(first, row)
+        claimed[record.seq] = record
+    return [UnitView(name, record, IN_DOUBT) for record in claimed.values()]
+
+
+def results(connection: apsw.Connection, step: int, ordered: bool, start: int, limit: int) -> list[str | None]:
+    """Results by position, None where there is none, for each position that is recorded or known to come."""
+    first, last = first_id(step), first_id(step + 1)
+    total = connection.execute(statement("step_total"), (step,)).get
+    gone = connection.execute(statement("unit_gone"), (first, last)).get
+    known = 0 if total is None else total - gone  # gone units count in the total, but have no position
+    end = min(start + limit, max(known, _places(connection, step, ordered)))
+    found: list[str | None] = [None] * max(0, end - start)
+    if ordered:
+        rows = connection.execute(statement("results_by_seq"), (first, start, end)).fetchall()
+    else:
+        rows = connection.execute(
+            statement("results_by_place", first=first, last=last, hint=indexes.hint(connection, "pos", step)),
+            (start, end),
+        ).fetchall()
+    for place, result in rows:
+        found[integer(place) - start] = text_or_none(result)
+    return found
+
+
+def _places(connection: apsw.Connection, step: int, ordered: bool) -> int:
+    """One more than the highest position that is recorded."""
+    first, last = first_id(step), first_id(step + 1)
+    name = "place_last_by_seq" if ordered else "place_last_by_place"
+    hint = "" if ordered else indexes.hint(connection, "pos", step)
+    highest = connection.execute(statement(name, first=first, last=last, hint=hint)).get
+    return 0 if highest is None else int(highest) + 1

@@ -1,0 +1,98 @@
+"""Stored units found by keys: by their own, and batches by those of their members. Nothing of the database is changed here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import apsw
+
+from batchwork.errors import StoreError
+from batchwork.model import UnitRecord
+from batchwork.store.sqlite.reader import connect
+from batchwork.store.sqlite.rows import UnitRow, first_id, integer, unit_record, wash
+from batchwork.store.sqlite.statements import statement
+from batchwork.store.sqlite.trouble import explain
+from batchwork.text import jsontext
+
+_NOTED_AT_ONCE = 1_000
+
+
+def by_key(connection: apsw.Connection, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:
+    """The first unit of each of these keys, without values and results."""
+    first = first_id(step)
+    text = statement("unit_match", first=first, last=first_id(step + 1))
+    known = {wash(key): key for key in keys}
+    rows: list[UnitRow] = connection.execute(text, (jsontext.encode(list(known)),)).fetchall()  # type: ignore[assignment]
+    found: dict[str, UnitRecord] = {}
+    for row in rows:
+        found.setdefault(known[row[1]], unit_record(first, row))
+    return found
+
+
+class Members:
+    """Which batch of one step holds an item.
+
+    Rows of batches hold their members' keys as one text, which no index reaches. So a table is made of them, on a
+    connection of its own and temporary (a file that the system removes): nothing of it is in the store, it costs a step
+    that never asks nothing, and memory stays flat. Each question first adds the batches that were recorded since.
+    """
+
+    def __init__(self, path: str, step: int) -> None:
+        self._path, self._step = path, step
+        self._connection: apsw.Connection | None = None
+        self._mark = first_id(step)  # all batches below are in the table
+        self._beyond: set[int] = set()  # and these, which were recorded before others below them
+        self._lock = threading.Lock()
+
+    def find(self, keys: Sequence[str]) -> dict[str, UnitRecord]:
+        """The batch of each of these items: the first one, and rather one that is not gone. Raises StoreError."""
+        with self._lock:
+            try:
+                return self._find(keys)
+            except apsw.Error as error:
+                raise explain(error, self._path) from error
+
+    def close(self) -> None:
+        """Close the connection, and with it the table is gone."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._path = ""
+
+    def _find(self, keys: Sequence[str]) -> dict[str, UnitRecord]:
+        connection = self._open()
+        connection.execute("begin")
+        try:
+            self._note_new(connection)
+            known = {wash(key): key for key in keys}
+            rows = connection.execute(statement("member_match"), (jsontext.encode(list(known)),)).fetchall()
+        finally:
+            connection.execute("commit")
+        first = first_id(self._step)
+        found: dict[str, UnitRecord] = {}
+        for member, *row in rows:
+            batch = unit_record(first, tuple(row))  # type: ignore[arg-type]
+            before = found.get(known[str(member)])
+            if before is None or (before.index is None and batch.index is not None):
+                found[known[str(member)]] = batch
+        return found
+
+    def _open(self) -> apsw.Connection:
+        if not self._path:
+            raise StoreError("the store is closed")
+        if self._connection is None:
+            self._connection = connect(self._path)
+            self._connection.execute(statement("member_make"))
+        return self._connection
+
+    def _note_new(self, connection: apsw.Connection) -> None:
+        bounds = (self._mark, first_id(self._step + 1))
+        there = [integer(number) for (number,) in connection.execute(statement("member_batches"), bounds).fetchall()]
+        new = [number for number in there if number not in self._beyond]
+        for start in range(0, len(new), _NOTED_AT_ONCE):
+            connection.execute(statement("member_add"), (jsontext.encode(new[start : start + _NOTED_AT_ONCE]),))
+        self._beyond.update(new)
+        while self._mark in self._beyond:
+            self._beyond.discard(self._mark)
+            self._mark += 1

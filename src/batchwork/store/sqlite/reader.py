@@ -1,0 +1,98 @@
+"""Reading connections: one for each thread, short read transactions. Statements and their meaning are in sqlite.py."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import apsw
+
+from batchwork.errors import StoreError
+from batchwork.store.sqlite.rows import Row
+from batchwork.store.sqlite.trouble import explain
+
+BUSY_MS = 20_000
+
+
+class _Session:
+    """One thread's connection. The lock is for `close`, which comes from another thread."""
+
+    __slots__ = ("__weakref__", "connection", "depth", "lock")
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+        self.lock = threading.RLock()
+        self.depth = 0
+
+
+class Readers:
+    """The reading connections of a store."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._own = threading.local()
+        self._all: weakref.WeakSet[_Session] = weakref.WeakSet()
+        self._guard = threading.Lock()
+        self._closed = False
+
+    @contextmanager
+    def snapshot(self) -> Iterator[apsw.Connection]:
+        """A connection that sees one state of the store, for a moment. Raises StoreError for whatever goes wrong."""
+        session = self._session()
+        with session.lock:
+            if self._closed:
+                raise StoreError(f"the store {self._path} is closed")
+            try:
+                if session.depth == 0:
+                    session.connection.execute("begin")
+                session.depth += 1
+                try:
+                    yield session.connection
+                finally:
+                    session.depth -= 1
+                    if session.depth == 0 and session.connection.in_transaction:
+                        session.connection.execute("rollback")  # there is nothing to commit
+            except apsw.Error as error:
+                raise explain(error, self._path) from error
+
+    def read(self, statement: str, cells: Row = ()) -> list[Row]:
+        """All rows of one statement."""
+        with self.snapshot() as connection:
+            return connection.execute(statement, cells).fetchall()
+
+    def close(self) -> None:
+        """Close all connections, each when its thread is not reading."""
+        with self._guard:
+            self._closed = True
+            sessions = list(self._all)
+        for session in sessions:
+            with session.lock:
+                session.connection.close()
+
+    def _session(self) -> _Session:
+        session: _Session | None = getattr(self._own, "session", None)
+        if session is None:
+            try:
+                session = _Session(_only_reading(self._path))
+            except apsw.Error as error:
+                raise explain(error, self._path) from error
+            with self._guard:
+                self._all.add(session)
+            self._own.session = session
+        return session
+
+
+def connect(path: str) -> apsw.Connection:
+    """A connection that is meant for reading (and for temporary tables of its own)."""
+    # Not opened read-only: a read-only connection cannot recover a log, nor clean up as the last one that is closed.
+    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+    connection.set_busy_timeout(BUSY_MS)
+    return connection
+
+
+def _only_reading(path: str) -> apsw.Connection:
+    connection = connect(path)
+    connection.execute("pragma query_only = 1")
+    return connection

@@ -1,0 +1,181 @@
+"""Executes what changes units: checkpoints, sweeps, reopenings. The caller holds the transaction.
+
+Everything here may be executed twice and changes nothing the second time: claims and counts are absolute, failed
+attempts are inserted once, and a unit that is final is never changed but by moves, sweeps and reopenings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain, repeat
+
+import apsw
+
+from batchwork.errors import StoreError
+from batchwork.model import Checkpoint, Counts, Successes, UnitStatus
+from batchwork.store.sqlite import indexes
+from batchwork.store.sqlite.rows import (
+    CODES,
+    Row,
+    attempt_cells,
+    claim_text,
+    failure_text,
+    first_id,
+    integer,
+    unit_cells,
+    washed,
+)
+from batchwork.store.sqlite.statements import rows_statement, statement
+
+ROWS = (200, 20)
+"""Units in one statement. SQLite is left alone with 200 of them, so the other threads of Python are not in its way:
+measured with a busy second thread 2.7 to 8 times as fast as one by one, and 1.5 times with an idle one."""
+
+
+_FINAL = tuple(CODES[status] for status in (UnitStatus.SUCCEEDED, UnitStatus.FAILED, UnitStatus.SKIPPED))
+
+
+def record(connection: apsw.Connection, checkpoint: Checkpoint) -> None:
+    """Execute a checkpoint. Raises apsw.Error, and StoreError where its step does not exist."""
+    try:
+        _record(connection, checkpoint)
+    except UnicodeEncodeError:
+        _record(connection, washed(checkpoint))
+
+
+def _record(connection: apsw.Connection, checkpoint: Checkpoint) -> None:
+    step, first = checkpoint.step, first_id(checkpoint.step)
+    reading, reordered = standing(connection, step)
+    # A failure stands in its unit and in its attempt, and often in many units: its text is made once.
+    failures = (
+        failure for part in (checkpoint.records, checkpoint.attempts) for failure in (row.failure for row in part)
+    )
+    texts = {id(failure): failure_text(failure) for failure in {id(failure): failure for failure in failures}.values()}
+    if checkpoint.claims:
+        connection.executemany(
+            statement("claim_add"),
+            [(step, claim.id, claim.attempt, claim_text(claim)) for claim in checkpoint.claims],
+        )
+    for part in checkpoint.successes:
+        _succeed(connection, part, first, reading)
+    if checkpoint.records:
+        rows = [unit_cells(first, unit, reading, texts[id(unit.failure)]) for unit in checkpoint.records]
+        connection.executemany(statement("unit_record"), rows)
+    if checkpoint.attempts:
+        connection.executemany(
+            statement("attempt_add"), [attempt_cells(first, a, texts[id(a.failure)]) for a in checkpoint.attempts]
+        )
+    if checkpoint.logs:
+        logs = [(first | log.seq, log.attempt, log.text) for log in checkpoint.logs]
+        connection.executemany(statement("log_add"), logs)
+    if checkpoint.handled:
+        handled = [(failure_text(entry.failure), first | entry.seq) for entry in checkpoint.handled]
+        connection.executemany(statement("unit_handled"), handled)
+    if checkpoint.ended:
+        connection.executemany(statement("claim_end"), [(step, claim) for claim in checkpoint.ended])
+    if checkpoint.values:
+        values = [(first | seq, value, members) for seq, value, members in checkpoint.values]
+        connection.executemany(statement("unit_value"), values)
+    if checkpoint.moves:
+        moves = [(first | seq, index, reading) for seq, index in checkpoint.moves]
+        connection.executemany(statement("unit_move"), moves)
+    if not reordered and reorders(checkpoint):
+        connection.execute(statement("step_reordered"), (step,))
+    if checkpoint.counts is not None:
+        set_counts(connection, step, checkpoint.counts)
+
+
+def _succeed(connection: apsw.Connection, part: Successes, first: int, reading: int) -> None:
+    total = len(part.seqs)
+    shared = (part.attempt, reading, part.started_ms, part.worker)
+    columns = (
+        [first | seq for seq in part.seqs],
+        part.keys,
+        part.indexes,
+        part.durations_us,
+        repeat(None, total) if part.members is None else part.members,
+        part.values,
+        part.results,
+    )
+    cells = list(chain.from_iterable(zip(*columns, strict=True)))
+    start = 0
+    for size in ROWS:
+        while total - start >= size:
+            connection.execute(rows_statement(size), (*shared, *cells[7 * start : 7 * (start + size)]))
+            start += size
+    if start < total:
+        rest = (cells[7 * row : 7 * (row + 1)] for row in range(start, total))
+        connection.executemany(rows_statement(1), [(*shared, *row) for row in rest])
+
+
+def standing(connection: apsw.Connection, step: int) -> tuple[int, bool]:
+    """The number of the step's current reading, and whether some unit's position differs from its seq."""
+    row: Row | None = connection.execute(statement("step_reading"), (step,)).get
+    if row is None:
+        raise StoreError(f"the store has no step of number {step}", "this is a bug in batchwork: please report it")
+    return integer(row[0]), bool(row[1])
+
+
+def reorders(checkpoint: Checkpoint) -> bool:
+    """Whether the checkpoint gives some unit a position that is not its seq."""
+    return (
+        any(list(part.seqs) != list(part.indexes) for part in checkpoint.successes)
+        or any(unit.index is not None and unit.index != unit.seq for unit in checkpoint.records)
+        or any(seq != index for seq, index in checkpoint.moves)
+    )
+
+
+def set_counts(connection: apsw.Connection, step: int, counts: Counts) -> None:
+    connection.execute(statement("step_counts"), (counts.total, counts.succeeded, counts.failed, counts.skipped, step))
+
+
+def counted(connection: apsw.Connection, step: int) -> Counts:
+    """The counts of the step's rows; the total is the one that was last written, and nothing is in doubt."""
+    rows = connection.execute(statement("unit_count"), (first_id(step), first_id(step + 1))).fetchall()
+    found = {integer(code): integer(count) for code, count in rows}
+    total = connection.execute(statement("step_total"), (step,)).get
+    succeeded, failed, skipped = (found.get(code, 0) for code in _FINAL)
+    return Counts(total, succeeded, failed, skipped)
+
+
+def add_steps(connection: apsw.Connection, run: str, steps: Sequence[tuple[str, bool]]) -> None:
+    """Add steps to a run, or give those that it has their order anew."""
+    rows = [(run, name, order, batch) for order, (name, batch) in enumerate(steps)]
+    connection.executemany(statement("step_add"), rows)
+
+
+def begin_reading(connection: apsw.Connection, step: int) -> int:
+    connection.execute(statement("step_read_anew"), (step,))
+    return standing(connection, step)[0]
+
+
+def sweep(connection: apsw.Connection, step: int, seen_below: int) -> int:
+    """Mark as gone, count anew, and say how many of the units from `seen_below` on are gone."""
+    bounds = (first_id(step) + seen_below, first_id(step + 1))
+    connection.execute(statement("unit_sweep"), (*bounds, standing(connection, step)[0]))
+    set_counts(connection, step, counted(connection, step))
+    return int(connection.execute(statement("unit_gone"), bounds).get)
+
+
+def reopen(connection: apsw.Connection, step: int, seqs: Sequence[int] | None) -> int:
+    """Give failed units fresh attempts, count anew, and say how many there were."""
+    first = first_id(step)
+    before = connection.total_changes()
+    if seqs is None:
+        connection.execute(statement("unit_reopen"), (first, first_id(step + 1)))
+    else:
+        connection.executemany(statement("unit_reopen_one"), [(first | seq,) for seq in seqs])
+    changed = connection.total_changes() - before
+    set_counts(connection, step, counted(connection, step))
+    return changed
+
+
+def clear(connection: apsw.Connection, step: int) -> None:
+    """Forget all that a step has done."""
+    bounds = (first_id(step), first_id(step + 1))
+    for name in ("unit_clear", "attempt_clear", "log_clear"):
+        connection.execute(statement(name), bounds)
+    connection.execute(statement("claim_clear"), (step,))
+    connection.execute(statement("step_clear"), (step,))
+    indexes.drop(connection, "key", step)
+    indexes.drop(connection, "pos", step)

@@ -1,0 +1,328 @@
+"""Rows of the tables to and from the values of model.py: failures, claims, units, runs, steps. No statement is executed here."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec.structs import fields, replace
+
+from batchwork.errors import RunRefused, StoreError
+from batchwork.model import (
+    AttemptRecord,
+    Checkpoint,
+    Claim,
+    Counts,
+    Failure,
+    LogRecord,
+    RunRecord,
+    RunStatus,
+    StepRecord,
+    StepStatus,
+    Successes,
+    UnitRecord,
+    UnitStatus,
+)
+from batchwork.text import jsontext
+from batchwork.text.patterns import pattern
+
+Cell: TypeAlias = "None | int | float | str | bytes"
+Row: TypeAlias = tuple[Cell, ...]
+
+UnitRow: TypeAlias = tuple[
+    int, str, int | None, int, int, int, int, int, int, int, int, str, str, str | None, str | None, str | None, str | None,
+    str | None,
+]  # fmt: skip
+"""The columns that all `units_…` statements have, in their order: id to handler_failure."""
+
+SEQ_BITS = 40
+STATUSES = (UnitStatus.PENDING, UnitStatus.INTERRUPTED, UnitStatus.SUCCEEDED, UnitStatus.FAILED, UnitStatus.SKIPPED)
+CODES = {status: code for code, status in enumerate(STATUSES)}
+SUCCEEDED, SKIPPED = CODES[UnitStatus.SUCCEEDED], CODES[UnitStatus.SKIPPED]
+FIRST_FINAL = SUCCEEDED
+GONE = "gone:"
+
+RUN_COLUMNS = {
+    "status": "status",
+    "ended_ms": "ended_ms",
+    "window": "redo_window",
+    "fingerprint": "fingerprint",
+    "workflow": "workflow",
+    "options": "options",
+    "params": "params",
+    "file": "file",
+    "name": "name",
+    "durability": "durability",
+}
+STEP_COLUMNS = frozenset({"status", "result", "failure", "started_ms", "duration_ms", "stale", "note"})
+_FAILURE_FIELDS = tuple((part.name, part.default) for part in fields(Failure))
+_FAILURE_NAMES = frozenset(name for name, _ in _FAILURE_FIELDS)
+_RUN_ID = pattern(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+
+
+def checked_run_id(run: str) -> str:
+    """`run`, if it can be a run id (it becomes a file name). Raises RunRefused."""
+    if not _RUN_ID.fullmatch(run):
+        raise RunRefused(
+            f"{run!r} cannot be a run id",
+            "use 1 to 64 letters, digits, `.`, `_` and `-`, not beginning with `.`",
+        )
+    return run
+
+
+def first_id(step: int) -> int:
+    """The id of the step's unit of seq 0; all of its units lie below `first_id(step + 1)`."""
+    return step << SEQ_BITS
+
+
+# ---------------------------------------------------------------- failures
+
+
+def failure_text(failure: Failure | None) -> str | None:
+    """A failure as JSON text; fields that have their default are left out."""
+    if failure is None:
+        return None
+    tree = {name: value for name, default in _FAILURE_FIELDS if (value := getattr(failure, name)) != default}
+    return jsontext.encode(tree)
+
+
+def failure_of(text: Cell) -> Failure | None:
+    """The failure of a JSON text written by `failure_text`, by this version or an earlier one."""
+    if text is None:
+        return None
+    tree = jsontext.decode(text_in(text))
+    assert isinstance(tree, dict)
+    return Failure(**{name: value for name, value in tree.items() if name in _FAILURE_NAMES})  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------- claims
+
+
+def claim_text(claim: Claim) -> str:
+    """The units of a claim as JSON text; consecutive seqs are written as the first one only."""
+    seqs, keys = list(claim.seqs), list(claim.keys)
+    if seqs and seqs == list(range(seqs[0], seqs[0] + len(seqs))):
+        return jsontext.encode({"first": seqs[0], "keys": keys})
+    return jsontext.encode({"seqs": seqs, "keys": keys})
+
+
+def claim_units(text: str) -> tuple[list[int], list[str]]:
+    """The seqs and keys of a text written by `claim_text`."""
+    tree = jsontext.decode(text)
+    assert isinstance(tree, dict)
+    keys: list[str] = tree["keys"]  # type: ignore[assignment]
+    if "first" in tree:
+        first: int = tree["first"]  # type: ignore[assignment]
+        return list(range(first, first + len(keys))), keys
+    return tree["seqs"], keys  # type: ignore[return-value]
+
+
+# ---------------------------------------------------------------- units
+
+
+def unit_cells(first: int, record: UnitRecord, reading: int, failure: str | None) -> Row:
+    """The parameters of `unit_record.sql`; `failure` is the text of the record's failure."""
+    return (
+        first | record.seq,
+        record.key,
+        record.index,
+        CODES[record.status],
+        record.attempts,
+        record.base,
+        record.doubts,
+        reading,
+        record.handled,
+        record.duration_us,
+        record.started_ms,
+        record.worker,
+        record.note,
+        record.members,
+        record.value,
+        record.result,
+        failure,
+    )
+
+
+def unit_record(first: int, row: UnitRow) -> UnitRecord:
+    """A unit from a row of the `units_…` statements. Positional and unchecked (the table is strict): it is done by the million."""
+    number, key, pos, code, attempts, base, doubts, reading, handled, duration, started, worker, note = row[:13]
+    members, value, result, failure = row[13:17]
+    return UnitRecord(
+        number - first,
+        pos,
+        key,
+        STATUSES[code],
+        attempts,
+        value,
+        members,
+        result,
+        None if failure is None else failure_of(failure),
+        duration,
+        started,
+        worker,
+        base,
+        doubts,
+        note,
+        reading,
+        handled == 1,
+    )
+
+
+def attempt_cells(first: int, record: AttemptRecord, failure: str | None) -> Row:
+    """The parameters of `attempt_add.sql`; `failure` is the text of the record's failure."""
+    return (
+        first | record.seq,
+        record.attempt,
+        failure,
+        record.started_ms,
+        record.duration_us,
+        record.worker,
+    )
+
+
+def attempt_record(first: int, row: Row) -> AttemptRecord:
+    unit, attempt, failure, started, duration, worker = row
+    found = failure_of(failure)
+    assert found is not None
+    return AttemptRecord(
+        integer(unit) - first, integer(attempt), found, integer(started), integer(duration), text_in(worker)
+    )
+
+
+# ---------------------------------------------------------------- runs and steps
+
+
+def run_cells(run: RunRecord) -> Row:
+    """The parameters of `run_add.sql`."""
+    return (
+        run.id,
+        run.name,
+        run.file,
+        run.workflow,
+        run.params,
+        run.fingerprint,
+        str(run.status),
+        run.created_ms,
+        run.ended_ms,
+        run.durability,
+        run.window,
+        run.options,
+    )
+
+
+def run_record(row: Row, living: bool) -> RunRecord:
+    id_, name, file, workflow, params, fingerprint, status, created, ended, durability, window, options = row
+    return RunRecord(
+        id=text_in(id_),
+        name=text_in(name),
+        file=text_in(file),
+        workflow=text_in(workflow),
+        params=text_in(params),
+        fingerprint=text_in(fingerprint),
+        status=RunStatus(text_in(status)),
+        created_ms=integer(created),
+        ended_ms=None if ended is None else integer(ended),
+        durability=text_in(durability),
+        window=text_in(window),
+        options=text_in(options),
+        living=living,
+    )
+
+
+def step_record(row: Row, in_doubt: int) -> StepRecord:
+    number, run, name, order, status, total, succeeded, failed, skipped = row[:9]
+    batch, result, failure, started, duration, stale, note = row[9:]
+    return StepRecord(
+        number=integer(number),
+        run=text_in(run),
+        name=text_in(name),
+        order=integer(order),
+        status=StepStatus(text_in(status)),
+        counts=Counts(
+            None if total is None else integer(total), integer(succeeded), integer(failed), integer(skipped), in_doubt
+        ),
+        batch=bool(batch),
+        result=text_or_none(result),
+        failure=failure_of(failure),
+        started_ms=None if started is None else integer(started),
+        duration_ms=integer(duration),
+        stale=bool(stale),
+        note=text_in(note),
+    )
+
+
+def changed_cell(name: str, value: object) -> Cell:
+    """A changed field of a run or a step as its column takes it."""
+    if name == "failure":
+        assert value is None or isinstance(value, Failure)
+        return failure_text(value)
+    if value is None or isinstance(value, bool | int):
+        return value
+    return str(value)
+
+
+# ---------------------------------------------------------------- what cannot be stored as UTF-8
+
+
+def washed(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint with lone surrogates (which UTF-8 lacks) written as escapes in keys, texts and results."""
+    return replace(
+        checkpoint,
+        claims=[replace(claim, keys=[wash(key) for key in claim.keys]) for claim in checkpoint.claims],
+        successes=[_washed_successes(part) for part in checkpoint.successes],
+        records=[
+            replace(
+                record,
+                key=wash(record.key),
+                worker=wash(record.worker),
+                value=_wash_or_none(record.value),
+                result=_wash_or_none(record.result),
+                members=_wash_or_none(record.members),
+                note=wash(record.note),
+            )
+            for record in checkpoint.records
+        ],
+        attempts=[replace(attempt, worker=wash(attempt.worker)) for attempt in checkpoint.attempts],
+        logs=[LogRecord(log.seq, log.attempt, wash(log.text)) for log in checkpoint.logs],
+        values=[(seq, _wash_or_none(value), _wash_or_none(members)) for seq, value, members in checkpoint.values],
+    )
+
+
+def wash(text: str) -> str:
+    """`text` with each lone surrogate as `\\udXXX`."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _wash_or_none(text: str | None) -> str | None:
+    return None if text is None else wash(text)
+
+
+def _washed_successes(part: Successes) -> Successes:
+    return replace(
+        part,
+        worker=wash(part.worker),
+        keys=[wash(key) for key in part.keys],
+        values=[_wash_or_none(value) for value in part.values],
+        results=[wash(result) for result in part.results],
+        members=None if part.members is None else [_wash_or_none(text) for text in part.members],
+    )
+
+
+# ---------------------------------------------------------------- cells
+
+
+def text_in(cell: Cell) -> str:
+    """A cell that must hold text. Raises StoreError."""
+    if not isinstance(cell, str):
+        raise StoreError(f"the store is damaged: {cell!r} stands where a text should be")
+    return cell
+
+
+def text_or_none(cell: Cell) -> str | None:
+    return None if cell is None else text_in(cell)
+
+
+def integer(cell: Cell) -> int:
+    """A cell that must hold a whole number. Raises StoreError."""
+    if not isinstance(cell, int):
+        raise StoreError(f"the store is damaged: {cell!r} stands where a number should be")
+    return cell

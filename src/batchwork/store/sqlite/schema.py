@@ -1,0 +1,183 @@
+"""Opens the database of a store: checks whose it is and of which version, and brings it up to date. No rows here."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache
+from typing import Literal, TypeAlias
+
+import apsw
+
+from batchwork.clock import Clock
+from batchwork.errors import StoreError, StoreVersionError
+from batchwork.faults import fault
+from batchwork.store.sqlite.place import make_private_file
+
+APPLICATION_ID = 0x62746368  # "btch"
+BUSY_WARN_S, BUSY_LIMIT_S = 5.0, 60.0
+WAL_KEPT_BYTES = 64 << 20
+
+Durability: TypeAlias = Literal["full", "fast"]
+Migration: TypeAlias = tuple[int, str]
+Warn: TypeAlias = Callable[[str], None]
+
+_pause = threading.Event()  # never set: a wait that needs no time module
+
+
+@cache
+def migrations() -> tuple[Migration, ...]:
+    """All migrations in order: their number (the version that they lead to) and their text."""
+    folder = os.path.join(os.path.dirname(__file__), "migrations")
+    found = []
+    for name in sorted(os.listdir(folder)):
+        if re.fullmatch(r"\d{4}_\w+\.sql", name):
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                found.append((int(name[:4]), file.read()))
+    return tuple(found)
+
+
+def connect(path: str, durability: Durability, warn: Warn, clock: Clock) -> apsw.Connection:
+    """A connection for writing, with the settings of this store. Raises apsw.Error."""
+    logged = os.path.exists(f"{path}-wal")
+    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+    connection.set_busy_handler(BusyWait(path, warn, clock))
+    if logged:  # nothing is moved from it into the database of a store that turns out not to be ours
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    _synchronous(connection, durability)
+    return connection
+
+
+def _synchronous(connection: apsw.Connection, durability: Durability) -> None:
+    connection.execute(f"pragma synchronous = {'full' if durability == 'full' else 'normal'}")
+
+
+def prepare(connection: apsw.Connection, path: str, durability: Durability) -> None:
+    """Make the file a store of the newest version, with the settings of this store."""
+    if os.path.getsize(path):
+        migrate(connection, path, migrations())
+    else:
+        _lay_out(connection, path, durability)
+    settle_in(connection)
+
+
+def _lay_out(connection: apsw.Connection, path: str, durability: Durability) -> None:
+    """Fill an empty file. A power cut can take nothing from it yet, so it is synced once, not nine times.
+
+    What must be on disk before anything is recorded is that the file has a log beside it. The tables stand in that log,
+    and get to disk with the first thing that is recorded.
+    """
+    connection.execute("pragma synchronous = full")
+    connection.pragma("journal_mode", "off")
+    _wal(connection)
+    connection.execute("pragma synchronous = off")
+    migrate(connection, path, migrations())
+    _synchronous(connection, durability)
+
+
+def settle_in(connection: apsw.Connection) -> None:
+    """The settings that may change the file; only for a store that is known to be ours."""
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+    _wal(connection)
+    connection.execute("pragma wal_autocheckpoint = 0")  # the writer does it, after it has reported the commit
+    connection.execute(f"pragma journal_size_limit = {WAL_KEPT_BYTES}")
+
+
+def _wal(connection: apsw.Connection) -> None:
+    for _ in range(500):  # SQLite does not wait here when another process does the same
+        try:
+            mode = connection.pragma("journal_mode", "wal")
+        except apsw.BusyError:
+            _pause.wait(0.01)
+            continue
+        if mode != "wal":
+            raise StoreError(
+                f"the store {connection.filename} cannot use a write-ahead log here",
+                "its file system lacks shared memory; name another place with `--store`",
+            )
+        return
+    raise StoreError(f"the store {connection.filename} is kept locked by another process", "try again later")
+
+
+def migrate(connection: apsw.Connection, path: str, steps: Sequence[Migration]) -> None:
+    """Bring the database up to date, each migration in a transaction of its own. A newer one is left untouched.
+
+    Raises StoreVersionError, StoreError where the database belongs to another program, apsw.Error.
+    """
+    newest = steps[-1][0]
+    found = _version(connection, path)
+    if found > newest:
+        raise StoreVersionError(
+            f"the store {path} was made by a newer version of batchwork (its version is {found}, this knows {newest})",
+            "update batchwork, or name another store with `--store`",
+        )
+    if 0 < found < newest:
+        _back_up(connection, f"{path}.v{found}")
+    for number, text in steps:
+        if number > found:
+            _migrate_to(connection, path, number, text)
+
+
+def _version(connection: apsw.Connection, path: str) -> int:
+    version, application = connection.pragma("user_version"), connection.pragma("application_id")
+    assert isinstance(version, int)
+    if application != APPLICATION_ID and (
+        version or application or connection.execute("select 1 from sqlite_schema limit 1").get
+    ):
+        raise StoreError(
+            f"{path} is the database of another program", "name another place for the store with `--store`"
+        )
+    return version
+
+
+def _migrate_to(connection: apsw.Connection, path: str, number: int, text: str) -> None:
+    connection.execute("begin immediate")
+    try:
+        if _version(connection, path) < number:  # else another process was faster
+            connection.execute(text)
+            connection.pragma("application_id", APPLICATION_ID)
+            connection.pragma("user_version", number)
+            fault("migrate")
+        connection.execute("commit")
+    except BaseException:  # whatever it is, the transaction must not stay open
+        connection.execute("rollback")
+        raise
+
+
+def _back_up(connection: apsw.Connection, target: str) -> None:
+    """A copy of the whole store beside it, in case that the migrated one does not please."""
+    if os.path.exists(target):
+        return
+    part = f"{target}.part"
+    with suppress(FileNotFoundError):
+        os.unlink(part)  # left by a process that died here
+    make_private_file(part)
+    connection.execute("vacuum into ?", (part,))
+    os.replace(part, target)
+
+
+class BusyWait:
+    """SQLite asks it whether to go on waiting for another process's lock: yes, for a minute, with a warning after 5 s."""
+
+    def __init__(self, path: str, warn: Warn, clock: Clock) -> None:
+        self._path = path
+        self._warn = warn
+        self._clock = clock
+        self._since = 0.0
+        self._warned = False
+
+    def __call__(self, calls: int) -> bool:
+        now = self._clock.now()
+        if calls == 0:
+            self._since, self._warned = now, False
+        waited = now - self._since
+        if waited >= BUSY_WARN_S and not self._warned:
+            self._warned = True
+            self._warn(f"another process keeps the store {self._path} locked for writing; waiting for it")
+        if waited >= BUSY_LIMIT_S:
+            return False
+        _pause.wait(min(0.001 * 2 ** min(calls, 6), 0.05))
+        return True

@@ -1,0 +1,349 @@
+"""The store in one SQLite file: what ports.Store promises, put together from the writer, the readers and the locks.
+
+Reads are statements of queries/; what is written goes through the writer's thread (writer.py, recording.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import apsw
+from msgspec.structs import fields, replace
+
+from batchwork.clock import Clock
+from batchwork.errors import RunRefused, StoreError
+from batchwork.model import (
+    AttemptRecord,
+    Checkpoint,
+    Claim,
+    Counts,
+    LogRecord,
+    RunRecord,
+    RunStatus,
+    Sample,
+    StepRecord,
+    StepStatus,
+    UnitRecord,
+    UnitStatus,
+)
+from batchwork.ports import Committed, UnitPage, UnitView
+from batchwork.store.sqlite import indexes, listing, matching, recording, schema
+from batchwork.store.sqlite.claimed import count_unsettled, highest_claimed, unsettled
+from batchwork.store.sqlite.head import Head, warn_of_loss
+from batchwork.store.sqlite.lock import Locks, RunLease
+from batchwork.store.sqlite.place import check_place, make_private_file, making
+from batchwork.store.sqlite.reader import Readers
+from batchwork.store.sqlite.rows import (
+    FIRST_FINAL,
+    RUN_COLUMNS,
+    STATUSES,
+    STEP_COLUMNS,
+    Row,
+    attempt_record,
+    changed_cell,
+    checked_run_id,
+    first_id,
+    integer,
+    run_cells,
+    run_record,
+    step_record,
+    text_in,
+    wash,
+)
+from batchwork.store.sqlite.statements import statement
+from batchwork.store.sqlite.trouble import explain
+from batchwork.store.sqlite.writer import Writer
+from batchwork.text import jsontext
+
+
+class SqliteStore:
+    """Implements ports.Store. Raises StoreError, from any method, for whatever goes wrong with the file."""
+
+    def __init__(
+        self,
+        path: str,
+        durability: schema.Durability,
+        warn: schema.Warn,
+        clock: Clock,
+        create: bool = True,
+        patience_s: float = 30.0,
+    ) -> None:
+        self._path = os.path.realpath(path)
+        self._locks = Locks(f"{self._path}.locks", clock)
+        self._bookmarks = listing.Bookmarks()
+        self._members: dict[int, matching.Members] = {}
+        check_place(self._path, create, warn)
+
+        def connect() -> apsw.Connection:
+            connection = schema.connect(self._path, durability, warn, clock)
+            try:
+                schema.prepare(connection, self._path, durability)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+        head = Head(f"{self._locks.folder}/head")
+        try:
+            with making:
+                if create:
+                    make_private_file(self._path)
+                self._writer = Writer(
+                    self._path, connect, warn, clock, patience_s, fast=durability == "fast", head=head
+                )
+        except (apsw.Error, OSError) as error:
+            raise explain(error, self._path) from error
+        self._readers = Readers(self._path)
+        warn_of_loss(head, self._readers, self._path, warn)
+
+    def close(self) -> None:
+        """Write what is queued, close the file, give up all leases. The second time does nothing."""
+        self._writer.close()
+        for members in list(self._members.values()):
+            members.close()
+        self._readers.close()
+        self._locks.release_all()
+
+    def describe(self) -> str:
+        return self._path
+
+    # ------------------------------------------------------------ runs
+
+    def lease(self, run: str) -> RunLease:
+        return self._locks.lease(run)
+
+    def create_run(self, run: RunRecord, steps: Sequence[tuple[str, bool]]) -> None:
+        checked_run_id(run.id)
+
+        def write(connection: apsw.Connection) -> None:
+            connection.execute(statement("run_add"), run_cells(run))
+            if not connection.changes():
+                raise RunRefused(
+                    f"there is already a run {run.id} in {self._path}",
+                    f"continue it with `batchwork resume {run.id}`, or choose another `--run-id`",
+                )
+            recording.add_steps(connection, run.id, steps)
+
+        self._writer.call(write)
+
+    def update_run(self, run: str, **changes: object) -> None:
+        cells = [(_column(RUN_COLUMNS, name), changed_cell(name, value), run) for name, value in changes.items()]
+        self._change("run_change", cells)
+
+    def run(self, run: str) -> RunRecord | None:
+        rows = self._readers.read(statement("run_by_id"), (run,))
+        return self._run(rows[0]) if rows else None
+
+    def runs(self) -> list[RunRecord]:
+        return [self._run(row) for row in self._readers.read(statement("runs"))]
+
+    def status_of(self, run: str) -> RunStatus | None:
+        rows = self._readers.read(statement("run_status"), (run,))
+        return RunStatus(str(rows[0][0])) if rows else None
+
+    # ------------------------------------------------------------ steps
+
+    def steps(self, run: str) -> list[StepRecord]:
+        with self._readers.snapshot() as connection:
+            rows = connection.execute(statement("steps"), (run,)).fetchall()
+            crashed = bool(rows) and self._crashed(connection, integer(rows[0][0]))
+            return [step_record(row, count_unsettled(connection, integer(row[0])) if crashed else 0) for row in rows]
+
+    def add_steps(self, run: str, steps: Sequence[tuple[str, bool]]) -> None:
+        def write(connection: apsw.Connection) -> None:
+            connection.execute(statement("step_aside"), (run, len(steps)))
+            recording.add_steps(connection, run, steps)
+
+        self._writer.call(write)
+
+    def update_step(self, step: int, **changes: object) -> None:
+        counts = changes.pop("counts", None)
+        columns = {name: name for name in STEP_COLUMNS}
+        cells = [(_column(columns, name), changed_cell(name, value), step) for name, value in changes.items()]
+
+        def write(connection: apsw.Connection) -> None:
+            if isinstance(counts, Counts):
+                recording.set_counts(connection, step, counts)
+            for column, cell, number in cells:
+                connection.execute(statement("step_change", column=column), (cell, number))
+            if changes.get("status") in _ENDED:
+                indexes.drop(connection, "key", step)
+
+        self._writer.call(write)
+
+    def step_status(self, step: int) -> StepStatus:
+        rows = self._readers.read(statement("step_status"), (step,))
+        if not rows:
+            raise StoreError(f"the store {self._path} has no step of number {step}")
+        return StepStatus(str(rows[0][0]))
+
+    # ------------------------------------------------------------ units: writing and resuming
+
+    def submit(self, checkpoint: Checkpoint, committed: Committed) -> None:
+        self._writer.submit(checkpoint, committed)
+
+    def claims(self, step: int) -> list[Claim]:
+        with self._readers.snapshot() as connection:
+            return unsettled(connection, step)
+
+    def page(self, step: int, after_seq: int, limit: int) -> UnitPage:
+        first = first_id(step)
+        with self._readers.snapshot() as connection:
+            cells = (first + after_seq, first_id(step + 1), limit)
+            rows = connection.execute(statement("unit_page"), cells).fetchall()
+        if not rows:
+            return UnitPage((), (), (), (), (), (), (), all_final=True)
+        ids, keys, places, codes, attempts, bases, doubts = zip(*rows, strict=True)
+        return UnitPage(
+            seqs=[number - first for number in ids],
+            keys=keys,
+            indexes=places,
+            statuses=[STATUSES[code] for code in codes],
+            attempts=attempts,
+            bases=bases,
+            doubts=doubts,
+            all_final=min(codes) >= FIRST_FINAL,
+        )
+
+    def match(self, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:
+        self._index("key", step)
+        with self._readers.snapshot() as connection:
+            return matching.by_key(connection, step, keys)
+
+    def members(self, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:
+        return self._members.setdefault(step, matching.Members(self._path, step)).find(keys)
+
+    def values(self, step: int, seqs: Sequence[int]) -> list[str]:
+        among = jsontext.encode(list(seqs))
+        rows = self._readers.read(statement("unit_values"), (first_id(step), among))
+        if len(rows) != len(seqs):
+            raise StoreError(f"the store {self._path} lacks units that it should have")
+        return [text_in(text) for (text,) in rows]
+
+    def next_seq(self, step: int) -> int:
+        first = first_id(step)
+        with self._readers.snapshot() as connection:
+            last = connection.execute(statement("unit_last"), (first, first_id(step + 1))).get
+            return max(-1 if last is None else last - first, highest_claimed(connection, step)) + 1
+
+    def reading(self, step: int) -> int:
+        return self._writer.call(lambda connection: recording.begin_reading(connection, step))
+
+    def was_reread(self, step: int) -> bool:
+        with self._readers.snapshot() as connection:
+            return recording.standing(connection, step)[0] > 0
+
+    def sweep(self, step: int, seen_below: int) -> int:
+        return self._writer.call(lambda connection: recording.sweep(connection, step, seen_below))
+
+    def reopen(self, step: int, seqs: Sequence[int] | None) -> int:
+        return self._writer.call(lambda connection: recording.reopen(connection, step, seqs))
+
+    def clear(self, step: int) -> None:
+        self._writer.call(lambda connection: recording.clear(connection, step))
+
+    # ------------------------------------------------------------ units: looking
+
+    def count(self, step: int) -> Counts:
+        with self._readers.snapshot() as connection:
+            counts = recording.counted(connection, step)
+            doubtful = count_unsettled(connection, step) if self._crashed(connection, step) else 0
+        return replace(counts, in_doubt=doubtful)
+
+    def units(
+        self,
+        step: int,
+        status: UnitStatus | Literal["in_doubt"] | None = None,
+        start: int = 0,
+        limit: int = 1000,
+        key: str | None = None,
+    ) -> list[UnitView]:
+        wanted = (step, None if status is None else str(status), None if key is None else wash(key))
+        self._index_places(step)
+        with self._readers.snapshot() as connection:
+            ordered = not recording.standing(connection, step)[1]
+            mark = self._bookmarks.find(wanted, start) or self._begin(connection, wanted, ordered)
+            views, after = listing.page(connection, wanted, ordered, mark, start, limit)
+        self._bookmarks.put(wanted, after)
+        return views
+
+    def results(self, step: int, start: int, limit: int) -> list[str | None]:
+        self._index_places(step)
+        with self._readers.snapshot() as connection:
+            ordered = not recording.standing(connection, step)[1]
+            return listing.results(connection, step, ordered, start, limit)
+
+    def attempts(self, step: int, seq: int) -> list[AttemptRecord]:
+        first = first_id(step)
+        rows = self._readers.read(statement("attempts"), (first | seq,))
+        return [attempt_record(first, row) for row in rows]
+
+    def logs(self, step: int, seq: int) -> list[LogRecord]:
+        rows = self._readers.read(statement("logs"), (first_id(step) | seq,))
+        return [LogRecord(seq, attempt, text) for attempt, text in rows]  # type: ignore[arg-type]
+
+    # ------------------------------------------------------------ watching
+
+    def add_sample(self, run: str, sample: Sample) -> None:
+        cells = (run, *(getattr(sample, part.name) for part in fields(Sample)))
+        self._change("sample_add", [cells])
+
+    def samples(self, run: str) -> list[Sample]:
+        return [Sample(*row) for row in self._readers.read(statement("samples"), (run,))]  # type: ignore[arg-type]
+
+    # ------------------------------------------------------------ parts
+
+    def _run(self, row: Row) -> RunRecord:
+        record = run_record(row, living=False)
+        return replace(record, living=self._locks.living(record.id))
+
+    def _change(self, name: str, cells: Iterable[tuple[object, ...]]) -> None:
+        """Execute a statement for each row of cells; where it has a `{column}`, that is the first cell."""
+        whole = "{column}" not in statement(name)
+
+        def write(connection: apsw.Connection) -> None:
+            for row in cells:
+                if whole:
+                    connection.execute(statement(name), row)
+                else:
+                    connection.execute(statement(name, column=str(row[0])), row[1:])
+
+        self._writer.call(write)
+
+    def _index(self, column: indexes.Column, step: int) -> None:
+        with self._readers.snapshot() as connection:
+            there = indexes.exists(connection, column, step)
+        if not there:
+            self._writer.call(lambda writing: indexes.make(writing, column, step))
+
+    def _index_places(self, step: int) -> None:
+        """See that a step whose positions are not its seqs has its index."""
+        with self._readers.snapshot() as connection:
+            reordered = recording.standing(connection, step)[1]
+        if reordered:
+            with contextlib.suppress(StoreError):  # it can be read without, only slower
+                self._index("pos", step)
+
+    def _begin(self, connection: apsw.Connection, wanted: listing.Listing, ordered: bool) -> listing.Bookmark:
+        step = wanted[0]
+        if not self._crashed(connection, step):
+            return listing.begin(wanted, ())
+        name = connection.execute(statement("step_name"), (step,)).get
+        return listing.begin(wanted, listing.in_doubt(connection, step, name, unsettled(connection, step), ordered))
+
+    def _crashed(self, connection: apsw.Connection, step: int) -> bool:
+        """Whether nobody works on the step's run, so that what it claimed and did not settle is in doubt."""
+        found = connection.execute(statement("step_run"), (step,)).fetchall()
+        return any(not self._locks.living(text_in(run)) for run, _status in found)
+
+
+_ENDED = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.SKIPPED})
+
+
+def _column(columns: dict[str, str], name: str) -> str:
+    if name not in columns:
+        raise TypeError(f"{name} is not a field that can be changed")
+    return columns[name]

@@ -1,0 +1,1 @@
+"""Texts: JSON, patterns, spelling, wording, what is alike."""

@@ -1,0 +1,1 @@
+"""Python workers: a lane for each slot, and their program."""

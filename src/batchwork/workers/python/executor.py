@@ -1,0 +1,147 @@
+"""The executor of Python tasks: a worker process for each slot, one unit at a time in each. What a worker does is in python_lane.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from batchwork.clock import Clock, SystemClock
+from batchwork.errors import WorkerError
+from batchwork.model import Call, Report
+from batchwork.ports import Program, Staffing
+from batchwork.workers.link import Links
+from batchwork.workers.python.lane import Lane
+
+PAUSE_S = 0.5
+"""Waking so much later than asked for means that this process was stopped (Ctrl-Z), or starved."""
+FINISH_S = 2.0
+"""How long idle workers may take to end (their exit functions run)."""
+
+
+class Pauses:
+    """When this process stood still, and how long: units that run have lost as much, because they were stopped with it."""
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[float, float]] = []
+
+    def add(self, now: float, length_s: float) -> None:
+        self._seen = [*self._seen[-99:], (now, length_s)]
+
+    def since(self, began: float) -> float:
+        """Seconds lost by what runs since `began`."""
+        return sum(length for noticed, length in self._seen if noticed > began)
+
+
+class PythonExecutor:
+    """See ports.Executor. Workers are started as calls come."""
+
+    width = 1
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock: Clock = clock or SystemClock()
+        self._links = Links()
+        self._lanes: list[Lane] = []
+        self._reports: list[Report] = []
+        self._woken = False
+        self._closed = False
+        self._stopping = False
+        self._broken: WorkerError | None = None
+        self._told = False
+        self._pauses = Pauses()
+
+    @property
+    def lanes(self) -> int:
+        return len(self._lanes)
+
+    def start(self, program: Program, staffing: Staffing) -> None:
+        self._staffing = staffing
+        self._lanes = [Lane(program.prepare, staffing, self._links) for _ in range(staffing.slots)]
+
+    def warm(self, lanes: int) -> None:
+        for lane in self._lanes[: 0 if self._stopping else lanes]:
+            lane.warm = lane.warm or not lane.started
+
+    def ready(self) -> Sequence[bool]:
+        return [lane.ready for lane in self._lanes]
+
+    def load(self) -> Sequence[int]:
+        return [lane.load for lane in self._lanes]
+
+    def submit(self, lane: int, call: Call) -> None:
+        self._lanes[lane].submit(call)
+
+    def poll(self, timeout_s: float | None) -> list[Report]:
+        now = self._clock.now()
+        until = None if timeout_s is None else now + timeout_s
+        while True:
+            self._look(now)
+            if self._reports or self._woken or (until is not None and now >= until):
+                self._woken = False
+                reports, self._reports = self._reports, []
+                return reports
+            if self._broken is not None and not self._told:  # only now, so that no outcome is lost
+                self._told = True
+                raise self._broken
+            wait = self._wait_s(now, until)
+            self._links.poll(wait)
+            before, now = now, self._clock.now()
+            if wait is not None and now - before > wait + PAUSE_S:
+                self._pauses.add(now, now - before)
+
+    def _look(self, now: float) -> None:
+        """What has come, what is over its time, what is to be started."""
+        for lane in self._lanes:
+            if lane.active:
+                was_ready = lane.ready
+                try:
+                    self._reports += lane.hear(now)
+                    lane.enforce(now, self._pauses.since)
+                    if lane.wants_start() and self._broken is None:
+                        lane.start(now)
+                except WorkerError as error:
+                    lane.trouble = error
+                if lane.trouble is not None and self._broken is None:
+                    self._broken = lane.trouble
+                    self.recall()  # what runs in other lanes goes on, and all else comes back
+                self._woken = self._woken or lane.ready > was_ready
+
+    def _wait_s(self, now: float, until: float | None) -> float | None:
+        looks = [look for lane in self._lanes if (look := lane.next_look(now, self._pauses.since)) is not None]
+        if until is not None:
+            looks.append(max(0.0, until - now))
+        if not looks:
+            return None
+        return max(min(looks), 0.001) if min(looks) <= 0 else min(looks)
+
+    def wake(self) -> None:
+        self._woken = True
+        self._links.wake()
+
+    def recall(self) -> None:
+        self._stopping = True
+        for lane in self._lanes:
+            self._reports += lane.recall()
+
+    def cancel(self) -> None:
+        self._cancel(self._staffing.grace_s)
+
+    def kill(self) -> None:
+        self._cancel(0.0)
+
+    def _cancel(self, grace_s: float) -> None:
+        now, self._stopping = self._clock.now(), True
+        for lane in self._lanes:
+            self._reports += lane.cancel(now, grace_s)
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        links = [link for lane in self._lanes if (link := lane.finish()) is not None]
+        until = self._clock.now() + FINISH_S
+        while any(not link.reap() for link in links) and self._clock.now() < until:
+            self._links.poll(0.05)
+            for link in links:
+                link.take()
+        for lane in self._lanes:
+            lane.close()
+        self._links.close()

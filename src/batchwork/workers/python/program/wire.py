@@ -1,0 +1,102 @@
+"""Frames over two inherited pipes, as `workers/frames.py` defines them. What they mean is not known here."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import resource
+import struct
+import threading
+from collections import deque
+
+TYPE_CHECKING = False  # importing typing costs more than all else here
+if TYPE_CHECKING:
+    from typing import Any
+
+HEAD = struct.Struct(">IB")
+PREPARE, CALL, PAGE = b"P"[0], b"C"[0], b"R"[0]
+READY, BROKEN, OUTCOMES, QUERY = b"H"[0], b"E"[0], b"O"[0], b"Q"[0]
+
+_READ_SIZE = 1 << 16
+"""More than that at once costs the allocation of a buffer that is seldom filled."""
+_OUT_OF_REACH = 1040
+"""Tasks that close all descriptors that they can think of stop at 1024."""
+
+
+def out_of_reach(descriptor: int) -> int:
+    """The same file under a number that tasks do not happen to close, and that what they start does not inherit."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    least = _OUT_OF_REACH if soft == resource.RLIM_INFINITY or soft > _OUT_OF_REACH + 64 else max(3, soft - 32)
+    try:
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, least)
+    except OSError:
+        os.set_inheritable(descriptor, False)
+        return descriptor
+    os.close(descriptor)
+    return moved
+
+
+class Wire:
+    """The two pipes. Calls that come while a page is waited for are kept for later."""
+
+    def __init__(self, read: int, write: int) -> None:
+        self.read = read
+        self._write = write
+        self._lock = threading.RLock()
+        self._buffer = bytearray()
+        self._kept: deque[tuple[int, bytes]] = deque()
+
+    def send(self, tag: int, body: bytes) -> None:
+        """Write a frame, all of it."""
+        with self._lock:
+            self._write_all(HEAD.pack(len(body) + 1, tag) + body)
+
+    def send_json(self, tag: int, value: Any) -> None:
+        self.send(tag, json.dumps(value).encode("ascii"))
+
+    def receive(self) -> tuple[int, bytes] | None:
+        """The next frame, None when the coordinator has closed its end."""
+        with self._lock:
+            return self._kept.popleft() if self._kept else self._next()
+
+    def ask(self, query: Any) -> Any:
+        """A page of results: its JSON data. Raises RuntimeError where the coordinator cannot give it."""
+        with self._lock:
+            self.send_json(QUERY, query)
+            while True:
+                frame = self._next()
+                if frame is None:
+                    raise RuntimeError("batchwork has ended")
+                if frame[0] == PAGE:
+                    break
+                self._kept.append(frame)
+        answer = json.loads(frame[1])
+        if answer.get("page") is None:
+            raise RuntimeError(answer.get("error") or "the results cannot be read")
+        return json.loads(answer["page"])
+
+    def _write_all(self, data: bytes) -> None:
+        start = os.write(self._write, data)
+        if start < len(data):
+            with memoryview(data) as view:
+                while start < len(view):
+                    start += os.write(self._write, view[start:])
+
+    def _next(self) -> tuple[int, bytes] | None:
+        if not self._fill(HEAD.size):
+            return None
+        length, tag = HEAD.unpack_from(self._buffer, 0)
+        if not self._fill(4 + length):
+            return None
+        body = bytes(self._buffer[HEAD.size : 4 + length])
+        del self._buffer[: 4 + length]
+        return tag, body
+
+    def _fill(self, size: int) -> bool:
+        while len(self._buffer) < size:
+            chunk = os.read(self.read, _READ_SIZE)
+            if not chunk:
+                return False
+            self._buffer += chunk
+        return True

@@ -1,0 +1,1 @@
+"""The reactor: thousands of commands or requests at once, and its program."""

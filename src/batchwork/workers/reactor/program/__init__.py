@@ -1,0 +1,1 @@
+"""The program of a reactor, a process of its own."""

@@ -1,0 +1,332 @@
+"""Commands that run at once: started, listened to, timed out, ended with all that they started. Arguments come ready-made."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from batchwork import proctree
+from batchwork.workers.reactor.program import verdict
+from batchwork.workers.reactor.program.captured import Captured
+from batchwork.workers.reactor.program.leftovers import Leftovers, tree
+from batchwork.workers.reactor.program.loop import IN, Loop
+from batchwork.workers.reactor.program.outbox import Outbox, Unit
+from batchwork.workers.reactor.program.spawn import Refused, Spawner
+from batchwork.workers.reactor.program.stdin import Feed
+from batchwork.workers.reactor.program.timers import Timer
+
+_UNWATCHED_S = 0.004
+"""How long a command runs before its pipes are watched: most have ended by then and are read once, at their end."""
+_LINGER_S = 0.1
+"""How long what a command left may still write, before it is killed (`tee` behind bash's `>( )`)."""
+_TIMEOUT_GRACE_S = 2.0
+"""Between SIGTERM and SIGKILL for an attempt that has taken too long."""
+_AGAIN_S = 0.005
+"""How soon it is looked whether what was killed is gone."""
+_SPAWN_PAUSE_S = 0.01
+_SPAWN_PAUSE_MAX_S = 0.25
+_SPAWN_PATIENCE_S = 60.0
+
+
+class Command:
+    """A command that is not reported yet."""
+
+    __slots__ = (
+        "ended",
+        "err",
+        "grace_s",
+        "killed",
+        "left",
+        "linger",
+        "mark",
+        "out",
+        "pid",
+        "pipes",
+        "status",
+        "stdin",
+        "timer",
+        "unit",
+        "verdict",
+    )
+
+    def __init__(self, unit: Unit, pid: int, mark: str, limit: int) -> None:
+        self.unit = unit
+        self.pid = pid
+        self.mark = mark
+        self.out = Captured(limit)
+        self.err = Captured(limit)
+        self.pipes: dict[int, Captured] = {}
+        self.stdin: Feed | None = None
+        self.status: int | None = None  # known once the process has ended
+        self.ended = 0.0
+        self.timer: Timer | None = None
+        self.linger: Timer | None = None
+        self.verdict: verdict.Verdict = ""
+        self.grace_s = 0.0
+        self.killed = False  # SIGKILL was needed
+        self.left = 0  # processes that outlived it
+
+
+class Commands:
+    """Runs commands on a loop and reports each to `outbox`, then calls `freed`.
+
+    A command is over when its process has ended; what it left is killed and noted in its log.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        outbox: Outbox,
+        freed: Callable[[bool], None],
+        prepare: Mapping[str, object],
+        environ: Mapping[str, str],
+        cwd: str,
+        timeout_s: float | None,
+    ) -> None:
+        self._loop = loop
+        self._timers = loop.timers
+        self._outbox = outbox
+        self._freed = freed
+        limit = prepare.get("capture_limit", 1 << 20)
+        self._limit = limit if isinstance(limit, int) else 1 << 20
+        self._timeout_s = timeout_s
+        self._spawner = Spawner(environ, cwd)
+        self._commands: dict[int, Command] = {}
+        self._marks: dict[str, int] = {}
+        self._pipes: dict[int, Command] = {}
+        self._fresh: deque[Command] = deque()
+        self._sweeping = False
+        self._delayed: dict[Unit, Timer] = {}
+        self._started = 0
+        proctree.become_subreaper()
+        self._leftovers = Leftovers(self._commands, self._marks)
+        self._listen_for_ends()
+
+    def _listen_for_ends(self) -> None:
+        woken, wake = os.pipe()
+        os.set_blocking(woken, False)
+        os.set_blocking(wake, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._loop.watch(woken, IN, self._child_ended)
+
+    # ------------------------------------------------------------ starting
+
+    def start(self, unit: Unit) -> None:
+        unit.started = self._loop.now()
+        self._spawn(unit, _SPAWN_PAUSE_S)
+
+    def _spawn(self, unit: Unit, pause_s: float) -> None:
+        """Start the process; while the system has no room, the start is tried again, and no attempt is used up."""
+        self._delayed.pop(unit, None)
+        self._started += 1
+        mark = f"{os.getpid()}-{self._started}"
+        now = self._loop.now()
+        try:
+            spawned = self._spawner.spawn(unit.payload, mark)
+        except Refused as error:
+            self._fail(unit, {"type": "spawn", "message": str(error), "retryable": False})
+            return
+        except OSError as error:
+            if now - unit.started > _SPAWN_PATIENCE_S:
+                self._fail(unit, {"type": "spawn", "message": f"no process could be started: {error.strerror}"})
+                return
+            again = min(pause_s * 2, _SPAWN_PAUSE_MAX_S)
+            self._delayed[unit] = self._timers.at(now + pause_s, lambda: self._spawn(unit, again))
+            return
+        command = Command(unit, spawned.pid, mark, self._limit)
+        unit.started = now
+        self._commands[spawned.pid] = command
+        self._marks[mark] = spawned.pid
+        command.pipes = {spawned.stdout: command.out, spawned.stderr: command.err}
+        if spawned.stdin >= 0:
+            command.stdin = Feed(self._loop, spawned.stdin, str(unit.payload["stdin"]))
+        if self._timeout_s is not None:
+            command.timer = self._timers.at(now + self._timeout_s, lambda: self._time_out(command))
+        self._fresh.append(command)
+        if not self._sweeping:
+            self._sweeping = True
+            self._timers.at(now + _UNWATCHED_S, self._sweep)
+
+    def _fail(self, unit: Unit, failure: dict[str, object]) -> None:
+        self._outbox.failed(unit, failure, int((self._loop.now() - unit.started) * 1e6))
+        self._freed(True)
+
+    def _sweep(self) -> None:
+        """Watch the pipes of what has been running for a while."""
+        fresh, old = self._fresh, self._loop.now() - _UNWATCHED_S
+        while fresh and (fresh[0].unit.started <= old or fresh[0].status is not None):
+            command = fresh.popleft()
+            if command.status is None:
+                for fd in command.pipes:
+                    self._pipes[fd] = command
+                    self._loop.watch(fd, IN, self._hear)
+        self._sweeping = bool(fresh)
+        if fresh:
+            self._timers.at(fresh[0].unit.started + _UNWATCHED_S, self._sweep)
+
+    # ------------------------------------------------------------ listening
+
+    def _hear(self, fd: int, _events: int) -> None:
+        command = self._pipes[fd]
+        try:
+            more = command.pipes[fd].read(fd)
+        except BlockingIOError:
+            return
+        if not more:
+            self._close_pipe(command, fd)
+            if command.status is not None and not command.pipes:
+                self._settle(command)
+
+    def _drain(self, command: Command) -> None:
+        """Read what the pipes hold. No more than that: what a command left may write for ever."""
+        for fd, captured in list(command.pipes.items()):
+            try:
+                for _ in range(2):  # the first takes all that the pipe holds
+                    if not captured.read(fd):
+                        self._close_pipe(command, fd)
+                        break
+            except BlockingIOError:
+                continue
+
+    def _close_pipe(self, command: Command, fd: int) -> None:
+        del command.pipes[fd]
+        if self._pipes.pop(fd, None) is not None:
+            self._loop.forget(fd)
+        os.close(fd)
+
+    def _child_ended(self, fd: int, _events: int) -> None:
+        """Some child has ended: a command, or an orphan that came to us."""
+        os.read(fd, 4096)
+        over: list[Command] = []
+        orphaned: set[int] = set()
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            command = self._commands.get(pid)
+            if command is None:
+                orphaned |= self._leftovers.gone(pid)
+            else:
+                command.status = os.waitstatus_to_exitcode(status)
+                over.append(command)
+        self._leftovers.look()
+        now = self._loop.now()
+        for command in over:
+            command.ended = now
+            self._drain(command)
+            self._settle(command)
+        for owner in orphaned:  # what it left has ended by itself
+            waiting = self._commands.get(owner)
+            if waiting is not None and waiting.status is not None:
+                self._settle(waiting)
+        if strays := self._leftovers.strays():
+            proctree.strike(tree(lambda: strays))
+
+    # ------------------------------------------------------------ ending
+
+    def _settle(self, command: Command) -> None:
+        """Report a command whose process has ended, unless something of it still lives: that is given a moment first."""
+        if not self._leftovers.of(command.pid) and (command.verdict or not command.pipes):
+            self._report(command)
+        elif not command.verdict and command.linger is None:
+            command.linger = self._timers.at(command.ended + _LINGER_S, lambda: self._kill(command))
+            for fd in command.pipes:
+                self._pipes[fd] = command
+                self._loop.watch(fd, IN, self._hear)
+
+    def _kill(self, command: Command) -> None:
+        """Kill what there is of a command, until nothing is left; report it then if its process has ended."""
+        if self._commands.get(command.pid) is not command:
+            return
+        self._timers.cancel(command.timer)
+        self._timers.cancel(command.linger)
+        struck = proctree.strike(self._everything(command))
+        if command.verdict:
+            command.killed = command.killed or bool(struck)
+        else:
+            command.left += len(struck)
+        if struck:  # something may have slipped through, or is slow to die
+            command.linger = self._timers.at(self._loop.now() + _AGAIN_S, lambda: self._kill(command))
+        elif command.status is not None:
+            self._report(command)
+
+    def _report(self, command: Command) -> None:
+        self._timers.cancel(command.timer)
+        self._timers.cancel(command.linger)
+        self._drain(command)
+        for fd in list(command.pipes):
+            self._close_pipe(command, fd)
+        if command.stdin is not None:
+            command.stdin.close()
+        del self._commands[command.pid], self._marks[command.mark]
+        self._leftovers.disown(command.pid)
+        unit, status = command.unit, command.status
+        assert status is not None
+        ended = self._loop.now() if command.verdict else command.ended
+        us = int((ended - unit.started) * 1e6)
+        log = verdict.left_behind(command.left)
+        if command.verdict == "cancelled":
+            self._outbox.cancelled(unit)
+            self._freed(False)
+            return
+        out, err = command.out.text(), command.err.text()
+        if command.verdict:
+            grace = command.grace_s if command.killed else None
+            self._outbox.failed(unit, verdict.timeout(out, err, self._timeout_s or 0, grace), us, log)
+        elif status:
+            self._outbox.failed(unit, verdict.failure(out, err, status), us, log)
+        else:
+            self._outbox.done(unit, verdict.result(out, err, 0), us, log)
+        self._freed(bool(status or command.verdict))
+
+    # ------------------------------------------------------------ before their time
+
+    def _time_out(self, command: Command) -> None:
+        if command.status is None:
+            self._end(command, "timeout", _TIMEOUT_GRACE_S)
+
+    def _end(self, command: Command, why: verdict.Verdict, grace_s: float) -> None:
+        """SIGTERM to everything of a command, SIGKILL to what lives after the grace; without grace at once."""
+        command.verdict, command.grace_s = why, grace_s
+        self._timers.cancel(command.timer)
+        if grace_s <= 0:
+            self._kill(command)
+            return
+        everything = self._everything(command)()
+        proctree.kill(everything, signal.SIGTERM)
+        proctree.kill(everything, signal.SIGCONT)  # one that is stopped gets to act on it
+        command.timer = self._timers.at(self._loop.now() + grace_s, lambda: self._kill(command))
+
+    def _everything(self, command: Command) -> Callable[[], list[int]]:
+        def roots() -> list[int]:
+            self._leftovers.look()
+            own = [command.pid] if command.status is None else []
+            return own + self._leftovers.of(command.pid)
+
+        return tree(roots)
+
+    def cancel(self, grace_s: float) -> None:
+        """End all that runs; asked again with less grace, it ends sooner."""
+        for unit, timer in list(self._delayed.items()):
+            self._timers.cancel(timer)
+            del self._delayed[unit]
+            self._outbox.cancelled(unit)
+            self._freed(False)
+        for command in list(self._commands.values()):
+            if command.status is not None:
+                if not command.verdict or grace_s < command.grace_s:
+                    self._kill(command)
+            elif not command.verdict or grace_s < command.grace_s:
+                self._end(command, command.verdict or "cancelled", grace_s)
+
+    def destroy(self) -> None:
+        """End everything at once, whatever it is, and report nothing."""
+        own = os.getpid()
+        if proctree.children(own):  # else nothing is below us, and looking through all processes takes a while
+            proctree.kill_all(lambda: proctree.descendants([own]))

@@ -1,0 +1,157 @@
+"""HTTP requests that run at once, by libcurl's multi interface on the reactor's loop. What is sent and made of answers is not here."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+
+import pycurl
+
+from batchwork.faults import fault
+from batchwork.workers.reactor.program import responses
+from batchwork.workers.reactor.program.loop import ERR, HUP, IN, OUT, Loop
+from batchwork.workers.reactor.program.outbox import Failed, Outbox, Unit
+from batchwork.workers.reactor.program.timers import Timer
+from batchwork.workers.reactor.program.transfer import Manner, Refused, Transfer
+
+_WATCHED = {pycurl.POLL_IN: IN, pycurl.POLL_OUT: OUT, pycurl.POLL_INOUT: IN | OUT}
+
+
+class Requests:
+    """Runs requests on a loop and reports each to `outbox`, then calls `freed`. Connections are kept for the next ones."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        outbox: Outbox,
+        freed: Callable[[bool], None],
+        prepare: Mapping[str, object],
+        environ: Mapping[str, str],
+        slots: int,
+        timeout_s: float | None,
+    ) -> None:
+        os.environ.clear()  # proxies are those of the workflow's environment, and libcurl reads them from ours
+        os.environ.update(environ)
+        self._loop = loop
+        self._outbox = outbox
+        self._freed = freed
+        self._manner = Manner(prepare, timeout_s)
+        expected = prepare.get("expect_status") or [[200, 299]]
+        assert isinstance(expected, list)
+        self._expected = frozenset(status for low, high in expected for status in range(low, high + 1))
+        self._running: dict[object, Transfer] = {}
+        self._free: list[Transfer] = []
+        self._timer: Timer | None = None
+        self._collecting = False
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAXCONNECTS, slots)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+
+    def start(self, unit: Unit) -> None:
+        unit.started = self._loop.now()
+        transfer = self._free.pop() if self._free else Transfer(self._manner)
+        try:
+            transfer.begin(unit)
+            fault("http.send")
+        except Refused as error:
+            message = responses.masked(str(error), transfer.masks)
+            self._fail(transfer, {"type": "refused", "message": message, "retryable": False})
+            return
+        except OSError as error:
+            self._fail(transfer, {"type": "connect", "message": str(error)})
+            return
+        self._running[transfer.handle] = transfer
+        self._multi.add_handle(transfer.handle)
+
+    # ------------------------------------------------------------ curl's side
+
+    def _watch(self, event: int, fd: int, _multi: object, _mark: object) -> None:
+        if event == pycurl.POLL_REMOVE:
+            self._loop.forget(fd)
+        else:
+            self._loop.watch(fd, _WATCHED.get(event, 0), self._ready)
+
+    def _set_timer(self, milliseconds: int) -> None:
+        self._loop.timers.cancel(self._timer)
+        self._timer = None
+        if milliseconds >= 0:
+            self._timer = self._loop.timers.at(self._loop.now() + milliseconds / 1000, self._time_is_up)
+
+    def _ready(self, fd: int, events: int) -> None:
+        flags = 0
+        if events & (IN | HUP):
+            flags |= pycurl.CSELECT_IN
+        if events & OUT:
+            flags |= pycurl.CSELECT_OUT
+        if events & ERR:
+            flags |= pycurl.CSELECT_ERR
+        self._multi.socket_action(fd, flags)
+        self._collect_soon()
+
+    def _time_is_up(self) -> None:
+        self._timer = None
+        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._collect_soon()
+
+    # ------------------------------------------------------------ ends
+
+    def _collect_soon(self) -> None:
+        """Look what is done once all that is ready has been dealt with."""
+        if not self._collecting:
+            self._collecting = True
+            self._loop.timers.at(0, self._collect)
+
+    def _collect(self) -> None:
+        self._collecting = False
+        more = 1
+        while more:
+            more, answered, failed = self._multi.info_read(100)
+            for handle in answered:
+                self._answered(self._take(handle))
+            for handle, code, said in failed:
+                transfer = self._take(handle)
+                self._fail(transfer, transfer.failure(code, said))
+
+    def _take(self, handle: object) -> Transfer:
+        self._multi.remove_handle(handle)
+        return self._running.pop(handle)
+
+    def _answered(self, transfer: Transfer) -> None:
+        response = transfer.response()
+        if response.status not in self._expected:
+            failure = responses.unexpected(response, transfer.masks, time.time())
+            self._fail(transfer, transfer.guarded(failure, sent=True))
+            return
+        unit = transfer.unit
+        assert unit is not None
+        us = int((self._loop.now() - unit.started) * 1e6)
+        self._outbox.done(unit, responses.result(response, transfer.masks), us)
+        self._end(transfer)
+        self._freed(False)
+
+    def _fail(self, transfer: Transfer, failure: Failed) -> None:
+        unit = transfer.unit
+        assert unit is not None
+        self._outbox.failed(unit, failure, int((self._loop.now() - unit.started) * 1e6))
+        self._end(transfer)
+        self._freed(True)
+
+    def _end(self, transfer: Transfer) -> None:
+        transfer.unit = None
+        self._free.append(transfer)
+
+    def cancel(self, grace_s: float) -> None:
+        """Give up all requests at once: there is nobody to ask for an early end, whatever the grace."""
+        del grace_s
+        for handle, transfer in list(self._running.items()):
+            self._take(handle)
+            if transfer.unit is not None:
+                self._outbox.cancelled(transfer.unit)
+            transfer.handle.close()
+            self._freed(False)
+
+    def destroy(self) -> None:
+        self.cancel(0)
+        self._multi.close()

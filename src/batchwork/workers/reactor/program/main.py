@@ -1,0 +1,199 @@
+"""The reactor's program: one loop that speaks frames and runs many commands or requests at once. How they run is not here.
+
+    python -m batchwork.workers.reactor.program.main IN OUT [COUNTER]
+
+IN and OUT are the numbers of two inherited pipes. COUNTER is a file of 8 bytes, shared with the owner, in which stands
+how many units have been started, in the order in which they came: should the reactor die, the rest did not run.
+
+It ends when its owner closes the pipe, and kills everything that it started; signals of the terminal are its owner's.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import signal
+import struct
+import sys
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from batchwork.workers import frames
+from batchwork.workers.reactor.program.loop import IN, Loop
+from batchwork.workers.reactor.program.outbox import Outbox, Unit
+
+_GROUP_S = 0.005
+"""Outcomes are handed on this long after the last ones, while there is enough to do."""
+_BACKLOG_MAX = 8 << 20
+"""Bytes of outcomes that the owner has not read, past which nothing more is started."""
+_STARTS_MAX = 32
+"""Units started before the loop turns again, so that what comes meanwhile is heard."""
+_COUNT = struct.Struct("=Q")
+
+
+class Runner(Protocol):
+    """What a reactor runs: commands or requests. Each unit is reported to the outbox once, then `freed` is called."""
+
+    def start(self, unit: Unit) -> None: ...
+
+    def cancel(self, grace_s: float) -> None:
+        """End what runs, with so many seconds to end by itself."""
+        ...
+
+    def destroy(self) -> None:
+        """End everything at once; nothing is reported."""
+        ...
+
+
+class Reactor:
+    """Takes calls from one pipe, keeps `slots` units running, reports to the other."""
+
+    def __init__(self, read: int, write: int, counter: int | None = None) -> None:
+        self._loop = Loop()
+        self._outbox = Outbox(self._loop, write)
+        self._reader = frames.FrameReader()
+        self._queue: deque[Unit] = deque()
+        self._arrived = 0
+        self._counter = mmap.mmap(counter, 8) if counter is not None else bytearray(8)
+        self._running = 0
+        self._slots = 1
+        self._strict = False
+        self._over = False
+        self._runner: Runner | None = None
+        os.set_blocking(read, False)
+        self._loop.watch(read, IN, self._hear)
+
+    # ------------------------------------------------------------ what comes
+
+    def _hear(self, fd: int, _events: int) -> None:
+        try:
+            part = os.read(fd, 1 << 20)
+        except BlockingIOError:
+            return
+        if not part:
+            self._over = True
+            return
+        for tag, body in self._reader.feed(part):
+            if tag == frames.CALL:
+                order = json.loads(body)
+                call, before = order["id"], self._arrived
+                for offset, payload in enumerate(order["units"]):
+                    self._queue.append(Unit(call, offset, before + offset + 1, payload))
+                self._arrived += len(order["units"])
+            elif tag == frames.RECALL:
+                self._give_back()
+            elif tag == frames.CANCEL:
+                self._give_back()
+                if self._runner is not None:
+                    self._runner.cancel(json.loads(body)["grace_s"])
+            elif tag == frames.PREPARE:
+                self._prepare(json.loads(body))
+
+    def _prepare(self, order: dict[str, Any]) -> None:
+        program, runtime = order["program"], order["runtime"]
+        self._slots, self._strict = runtime["slots"], runtime["strict"]
+        try:
+            self._runner = self._make_runner(program, runtime)
+        except Exception as error:  # whatever it is, the owner must hear of it  # noqa: BLE001
+            import traceback
+
+            broken = {"type": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
+            self._outbox.send(frames.frame(frames.BROKEN, json.dumps(broken).encode()))
+            self._over = True
+            return
+        ready = {"pid": os.getpid(), "python": sys.version.split()[0]}
+        self._outbox.send(frames.frame(frames.READY, json.dumps(ready).encode()))
+
+    def _make_runner(self, program: Mapping[str, Any], runtime: Mapping[str, Any]) -> Runner:
+        environ = {**runtime["environ"], "BATCHWORK_COOKIE": runtime["cookie"]}
+        if (mark := os.environ.get("BATCHWORK_WORKER")) is not None:
+            environ["BATCHWORK_WORKER"] = mark  # by which the owner finds what a dead reactor left
+        if program["kind"] == "shell":
+            from batchwork.workers.reactor.program.commands import Commands
+
+            make_room(2 * self._slots)
+            return Commands(
+                self._loop, self._outbox, self._freed, program, environ, runtime["cwd"], runtime.get("timeout_s")
+            )
+        if program["kind"] == "http":
+            from batchwork.workers.reactor.program.http import Requests
+
+            make_room(2 * self._slots)
+            timeout_s = program.get("timeout_s") or runtime.get("timeout_s")
+            return Requests(self._loop, self._outbox, self._freed, program, environ, self._slots, timeout_s)
+        raise ValueError(f"a reactor runs shell and http, not {program['kind']!r}")
+
+    # ------------------------------------------------------------ what goes
+
+    def _freed(self, failed: bool) -> None:
+        """A unit has been reported: its slot is free."""
+        self._running -= 1
+        if failed and self._strict:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        for unit in self._queue:
+            self._outbox.returned(unit)
+        self._queue.clear()
+
+    def _refill(self) -> bool:
+        """Start what there are slots for; whether there is more to start at once."""
+        runner, queue = self._runner, self._queue
+        if runner is None or self._outbox.backlog >= _BACKLOG_MAX:
+            return False
+        for _ in range(_STARTS_MAX):
+            if not queue or self._running >= self._slots:
+                return False
+            unit = queue.popleft()
+            self._running += 1
+            _COUNT.pack_into(self._counter, 0, unit.number)
+            runner.start(unit)
+        return bool(queue) and self._running < self._slots
+
+    def run(self) -> None:
+        """Work until the owner closes its pipe."""
+        loop, outbox = self._loop, self._outbox
+        while not self._over:
+            longest = 0.0 if self._refill() else None
+            if outbox:
+                now = loop.now()
+                rest = outbox.flushed + _GROUP_S - now
+                if rest <= 0 or not self._queue:
+                    outbox.flush(now)
+                elif longest is None:
+                    longest = rest
+            loop.turn(longest)
+        if self._runner is not None:
+            self._runner.destroy()
+
+
+def make_room(descriptors: int) -> None:
+    """Raise the limit of open files where so many more need it. Commands inherit it, so it is left alone otherwise."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = descriptors + 64
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+        )
+
+
+def main() -> None:
+    descriptors = [int(argument) for argument in sys.argv[1:]]
+    for fd in descriptors:  # a command that held them would hide the owner's end
+        os.set_inheritable(fd, False)
+    null = os.open(os.devnull, os.O_RDONLY)
+    if null != 0:
+        os.dup2(null, 0)
+        os.close(null)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"):
+        signal.signal(getattr(signal, name), lambda *_: None)  # not ignored: that would be inherited
+    Reactor(*descriptors).run()
+
+
+if __name__ == "__main__":
+    main()
+    os._exit(0)  # taking everything apart in order takes Python some milliseconds, and the owner waits for the end

@@ -1,0 +1,141 @@
+"""Outcomes on their way to the coordinator: grouped by call, written without waiting. What is an outcome is decided elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TypeAlias
+
+from batchwork.workers.frames import OUTCOMES, frame
+from batchwork.workers.reactor.program.loop import OUT, Loop
+
+Failed: TypeAlias = dict[str, object]
+"""The fields of a `model.Failure`, as JSON."""
+
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
+
+
+class Unit:
+    """One unit of a call: what is to be run, the how manieth it is of all that came, and when it was started."""
+
+    __slots__ = ("call", "number", "offset", "payload", "started")
+
+    def __init__(self, call: int, offset: int, number: int, payload: dict[str, object]) -> None:
+        self.call = call
+        self.offset = offset
+        self.number = number
+        self.payload = payload
+        self.started = 0.0
+
+
+class _Tally:
+    """What is to be reported of one call."""
+
+    __slots__ = ("cancelled", "done", "failures", "logs", "returned")
+
+    def __init__(self) -> None:
+        self.done: list[tuple[int, int, str]] = []
+        self.failures: list[tuple[int, Failed, int]] = []
+        self.cancelled: list[int] = []
+        self.returned: list[int] = []
+        self.logs: dict[int, str] = {}
+
+    def frame(self, call: int) -> bytes:
+        header: dict[str, object] = {"id": call}
+        if self.done:
+            self.done.sort()
+            header["done"] = _runs([offset for offset, _, _ in self.done])
+            header["us"] = [us for _, us, _ in self.done]
+        for name in ("failures", "cancelled", "returned", "logs"):
+            if part := getattr(self, name):
+                header[name] = part
+        lines = [_encode(header), *(result for _, _, result in self.done)]
+        return frame(OUTCOMES, "\n".join(lines).encode())
+
+
+class Outbox:
+    """Collects outcomes until `flush`, then writes them in the background of the loop."""
+
+    def __init__(self, loop: Loop, fd: int) -> None:
+        os.set_blocking(fd, False)
+        self._loop = loop
+        self._fd = fd
+        self._tallies: dict[int, _Tally] = {}
+        self._pending = bytearray()
+        self._broken = False
+        self.flushed = 0.0
+        """When outcomes were last handed on."""
+
+    def __bool__(self) -> bool:
+        """Whether something waits for `flush`."""
+        return bool(self._tallies)
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that the pipe has not taken yet."""
+        return len(self._pending)
+
+    def done(self, unit: Unit, result: str, us: int, log: str = "") -> None:
+        tally = self._tally(unit.call)
+        tally.done.append((unit.offset, us, result))
+        if log:
+            tally.logs[unit.offset] = log
+
+    def failed(self, unit: Unit, failure: Failed, us: int, log: str = "") -> None:
+        tally = self._tally(unit.call)
+        tally.failures.append((unit.offset, failure, us))
+        if log:
+            tally.logs[unit.offset] = log
+
+    def cancelled(self, unit: Unit) -> None:
+        self._tally(unit.call).cancelled.append(unit.offset)
+
+    def returned(self, unit: Unit) -> None:
+        self._tally(unit.call).returned.append(unit.offset)
+
+    def _tally(self, call: int) -> _Tally:
+        tally = self._tallies.get(call)
+        if tally is None:
+            tally = self._tallies[call] = _Tally()
+        return tally
+
+    def flush(self, now: float) -> None:
+        """Hand on what has been collected, one frame for each call."""
+        if not self._tallies:
+            return
+        for call, tally in self._tallies.items():
+            self._pending += tally.frame(call)
+        self._tallies.clear()
+        self.flushed = now
+        self._write()
+
+    def send(self, message: bytes) -> None:
+        """Hand on a frame of another kind."""
+        self._pending += message
+        self._write()
+
+    def _write(self, _fd: int = 0, _events: int = 0) -> None:
+        pending = self._pending
+        try:
+            while pending and not self._broken:
+                with memoryview(pending) as view:
+                    written = os.write(self._fd, view[: 1 << 20])
+                del pending[:written]
+        except BlockingIOError:
+            self._loop.watch(self._fd, OUT, self._write)
+            return
+        except OSError:  # nobody reads any more; the other pipe's end says so in a moment
+            self._broken = True
+        pending.clear()
+        self._loop.forget(self._fd)
+
+
+def _runs(offsets: list[int]) -> list[list[int]]:
+    """Sorted offsets as runs [from, to), to exclusive."""
+    runs: list[list[int]] = []
+    for offset in offsets:
+        if runs and runs[-1][1] == offset:
+            runs[-1][1] = offset + 1
+        else:
+            runs.append([offset, offset + 1])
+    return runs

@@ -1,0 +1,70 @@
+"""How the end of a command is told: result and failure from exit status and output. Pure."""
+
+from __future__ import annotations
+
+import signal
+from typing import Literal, TypeAlias
+
+from batchwork.text.jsontext import encode
+from batchwork.workers.reactor.program.outbox import Failed
+
+Verdict: TypeAlias = Literal["", "timeout", "cancelled"]
+"""Why a command was ended before its time; empty where it ended by itself."""
+
+_MESSAGE_MAX = 500
+_HINTS = {126: "the command is not executable", 127: "the command was not found"}
+
+
+def result(stdout: str, stderr: str, exit_code: int | None) -> str:
+    """The JSON text of what a command gives. It can be stored as UTF-8, whatever bytes the command has written."""
+    code = "null" if exit_code is None else str(exit_code)
+    return f'{{"stdout":{encode(stdout)},"stderr":{encode(stderr)},"exit_code":{code}}}'
+
+
+def failure(stdout: str, stderr: str, status: int) -> Failed:
+    """The failure of a command that ended with `status`: an exit code, or minus the number of a signal."""
+    last = _last_line(stderr)
+    if status < 0:
+        name = signal_name(-status)
+        why = " (out of memory?)" if -status == signal.SIGKILL else ""
+        message = f"killed by {name}{why}" + (f": {last}" if last else "")
+        return {"type": "signal", "message": message, "result": result(stdout, stderr, status)}
+    message = last or f"exit code {status}"
+    failed: Failed = {"type": "exit", "exit_code": status, "result": result(stdout, stderr, status)}
+    hint = _HINTS.get(status, "")
+    if hint:
+        failed["retryable"] = False
+    elif 128 < status <= 128 + signal.SIGTERM:  # how shells tell it
+        hint = f"perhaps killed by {signal_name(status - 128)}"
+    if hint:
+        message = f"{message} (exit code {status}: {hint})" if last else f"{message}: {hint}"
+    failed["message"] = message
+    return failed
+
+
+def timeout(stdout: str, stderr: str, after_s: float, killed_after_s: float | None) -> Failed:
+    """The failure of a command that took too long; `killed_after_s` is the grace that SIGTERM was given in vain."""
+    message = f"timed out after {after_s:g} s"
+    if killed_after_s is not None:
+        message += f", SIGKILL after a grace of {killed_after_s:g} s"
+    return {"type": "timeout", "message": message, "result": result(stdout, stderr, None)}
+
+
+def left_behind(count: int) -> str:
+    """The note on processes that outlived their command."""
+    return f"left {count} {'process' if count == 1 else 'processes'} behind, killed\n" if count else ""
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
+
+
+def _last_line(text: str) -> str:
+    r"""The last line, for people: a byte that is not UTF-8 is shown as `\xff`."""
+    line = text.rstrip().rpartition("\n")[2].strip()
+    if not line.isascii():
+        line = line.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return line if len(line) <= _MESSAGE_MAX else line[: _MESSAGE_MAX - 1] + "…"
