@@ -36,8 +36,8 @@ types: $(STAMP)  ## mypy --strict on src
 layers: $(STAMP) ## imports go one way
 	$(BIN)/lint-imports --no-logo
 
-budget: $(STAMP) ## no file over 350 lines, no function over 60
-	$(BIN)/python tools/size_budget.py src
+budget: $(STAMP) ## nothing too long, too dense or too full
+	$(BIN)/python tools/budget.py src
 
 unit: $(STAMP)   ## unit tests only
 	$(BIN)/pytest -n $(TESTS_AT_ONCE) tests/unit
