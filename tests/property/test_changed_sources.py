@@ -15,7 +15,7 @@ from step_plans import batch_plan, step_plan, task_plan
 from batchwork.clock import SystemClock
 from batchwork.engine.step.coordinator import Coordinator
 from batchwork.engine.stopping.stop_level import Control
-from batchwork.engine.unit.brief import StepEnd, StepOrder
+from batchwork.engine.unit.brief import StepBrief, StepEnd
 from batchwork.model import RunRecord, RunStatus, StepStatus
 from batchwork.ports import Setting, Store
 from batchwork.retry import RetryPolicy
@@ -64,7 +64,7 @@ class History:
             retry=RetryPolicy(),
         )
         setting = Setting("s", {}, frozenset(), {}, "/", "/", None)
-        order = StepOrder(plan, self.number, "r1", resumed, False, {}, setting, lambda query: "[]", "cookie", None, 2)
+        order = StepBrief(plan, self.number, "r1", resumed, False, {}, setting, lambda query: "[]", "cookie", None)
         end = Coordinator(order, self.store, callable_executors, Collected(), SystemClock(), control).run()
         rows = self.store.count(self.number)
         if end.status is StepStatus.SUCCEEDED:

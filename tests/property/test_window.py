@@ -4,7 +4,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from batchwork.engine.step.window import Piece, Window
+from batchwork.engine.step.window import Window
+from batchwork.engine.unit.attempt import Piece
 from batchwork.model import Call, Units
 
 TOTAL = 40

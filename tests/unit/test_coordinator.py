@@ -18,7 +18,7 @@ from batchwork.engine.feed.in_doubt import commit
 from batchwork.engine.step.coordinator import Coordinator
 from batchwork.engine.step.on_item_error import Hook
 from batchwork.engine.stopping.stop_level import Control
-from batchwork.engine.unit.brief import StepEnd, StepOrder
+from batchwork.engine.unit.brief import StepBrief, StepEnd
 from batchwork.model import (
     Checkpoint,
     Claim,
@@ -60,7 +60,7 @@ class Bench:
         self.store.create_run(RunRecord("r1", "flow", "flow.yaml", "", "{}", "{}", RunStatus.RUNNING, 0), [("s", True)])
         self.number = self.store.steps("r1")[0].number
 
-    def order(self, act: Act, items: Json, resumed: bool = False, reopened: bool = False, **changes: Any) -> StepOrder:
+    def order(self, act: Act, items: Json, resumed: bool = False, reopened: bool = False, **changes: Any) -> StepBrief:
         retry = changes.pop("retry", RetryPolicy())
         hook = changes.pop("on_item_error", None)
         if hook is not None:
@@ -68,7 +68,7 @@ class Bench:
         batch = batch_plan(Value.constant(items), **changes)
         plan = step_plan("s", task=task_plan(CallableTask(act)), batch=batch, retry=retry)
         setting = Setting("s", {}, frozenset(), {}, "/", "/", None)
-        return StepOrder(plan, self.number, "r1", resumed, reopened, {}, setting, lambda query: "[]", "cookie", None, 2)
+        return StepBrief(plan, self.number, "r1", resumed, reopened, {}, setting, lambda query: "[]", "cookie", None)
 
     def run(self, act: Act, items: Json, **changes: Any) -> StepEnd:
         order = self.order(act, items, **changes)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from batchwork.engine.step.checkpoint_draft import Draft, key_is_value, successes, value_texts
+from batchwork.engine.step.checkpoint_draft import Draft, successes
 from batchwork.engine.step.throughput import Speed
 from batchwork.engine.unit.binding import token
+from batchwork.engine.unit.stored_value import key_is_value, value_texts
 from batchwork.model import Call, Counts, Units
 from batchwork.text.jsontext import decode, default_key
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from batchwork.engine.feed.in_doubt import Opening, opening
 from batchwork.engine.feed.merge import Merge
 from batchwork.engine.feed.retried_units import reopened
 from batchwork.engine.feed.stream import Stream, open_stream
-from batchwork.engine.step.checkpoint_draft import Draft
-from batchwork.engine.step.window import Piece
-from batchwork.engine.unit.brief import StepOrder
-from batchwork.model import Counts
+from batchwork.engine.unit.attempt import Piece
+from batchwork.engine.unit.brief import StepBrief
+from batchwork.model import Counts, UnitRecord
 from batchwork.ports import Store
 
 END: Final = object()
@@ -22,7 +21,7 @@ class Feed:
     """Units for one coordinator, in order. `exhausted` is set with the last one, or when reading failed."""
 
     def __init__(
-        self, order: StepOrder, store: Store, start: Opening, stream: Stream | None, merge: Merge | None, views: bool
+        self, order: StepBrief, store: Store, start: Opening, stream: Stream | None, merge: Merge | None, views: bool
     ) -> None:
         self.opening = start
         self.exhausted = False
@@ -65,8 +64,8 @@ class Feed:
         self._rest = None
         return piece
 
-    def deliver(self, draft: Draft, now: float, counts: Counts) -> Counts:
-        """Put the duplicates that reading skipped, and no earlier one had, into the draft. The counters with what is found."""
+    def deliver(self, counts: Counts) -> tuple[Counts, Sequence[UnitRecord]]:
+        """The counters with what reading has found, and the duplicates that it skipped and no earlier reading had."""
         merge = self._merge
         if merge is not None:
             skipped, merge.fresh = merge.fresh, []
@@ -75,19 +74,12 @@ class Feed:
         else:
             skipped = self._stream.skipped() if self._stream is not None else []
             self._total += len(skipped)
-        if skipped:
-            draft.records.extend(skipped)
-            draft.touch(now, len(skipped))
-        return counts.add(skipped=len(skipped))
+        return counts.add(skipped=len(skipped)), skipped
 
-    def recorded(self, draft: Draft) -> None:
-        """What a draft holds is on disk now: duplicates of these units are found there."""
-        if self._stream is None:
-            return
-        for rows in draft.successes:
-            self._stream.release(rows.keys)
-        if draft.records:
-            self._stream.release([record.key for record in draft.records])
+    def recorded(self, keys: Sequence[str]) -> None:
+        """These units are on disk now: duplicates of them are found there."""
+        if self._stream is not None:
+            self._stream.release(keys)
 
     def with_total(self, counts: Counts) -> Counts:
         """The counters once the source has been read to its end."""
@@ -124,7 +116,7 @@ class Feed:
             self._total = self._merge.total
 
 
-def open_feed(order: StepOrder, store: Store, uses_batch: bool, wake: Callable[[], None], handles: bool) -> Feed:
+def open_feed(order: StepBrief, store: Store, uses_batch: bool, wake: Callable[[], None], handles: bool) -> Feed:
     """The feed of a step. Raises SourceError, RenderError, StoreError."""
     start = opening(order, store, handles)
     if start.refused or order.reopened:

@@ -7,8 +7,8 @@ from threading import Event
 
 from msgspec import Struct, field
 
-from batchwork.engine.step.settle import DOUBTS_MOST
-from batchwork.engine.unit.brief import StepOrder
+from batchwork.engine.unit.attempt import DOUBTS_MOST
+from batchwork.engine.unit.brief import StepBrief
 from batchwork.engine.unit.stored_value import IN_DOUBT
 from batchwork.model import Checkpoint, Claim, Counts, Failure, UnitRecord, UnitStatus
 from batchwork.ports import Store
@@ -29,7 +29,7 @@ class Opening(Struct, frozen=True):
     failed: Sequence[UnitRecord] = ()
 
 
-def opening(order: StepOrder, store: Store, handles: bool) -> Opening:
+def opening(order: StepBrief, store: Store, handles: bool) -> Opening:
     """Read how the step stands; what was in doubt is settled on disk first: pending again, failed, or refused."""
     if not order.resumed:
         return Opening(Counts())
@@ -66,7 +66,7 @@ def commit(store: Store, checkpoint: Checkpoint) -> None:
         raise errors[0]
 
 
-def _doubted(claim: Claim, order: StepOrder, store: Store, policy: str, handles: bool) -> list[UnitRecord]:
+def _doubted(claim: Claim, order: StepBrief, store: Store, policy: str, handles: bool) -> list[UnitRecord]:
     """The units of a claim that its process did not live to settle, each with one doubt more."""
     if not claim.seqs:
         return []

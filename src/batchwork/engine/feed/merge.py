@@ -16,9 +16,9 @@ from msgspec.structs import replace
 from batchwork.engine.feed.in_doubt import commit
 from batchwork.engine.feed.regroup import GONE, Regrouping, status_now
 from batchwork.engine.feed.stream import Stream
-from batchwork.engine.step.checkpoint_draft import member_texts, value_texts
-from batchwork.engine.step.window import Piece
-from batchwork.engine.unit.brief import StepOrder
+from batchwork.engine.unit.attempt import Piece
+from batchwork.engine.unit.brief import StepBrief
+from batchwork.engine.unit.stored_value import member_texts, value_texts
 from batchwork.items.grouping import NO_UNITS
 from batchwork.model import FINAL, BatchView, Checkpoint, Counts, UnitRecord, Units, UnitStatus
 from batchwork.ports import Store, UnitPage
@@ -35,7 +35,7 @@ class Merge(Struct):
     """
 
     store: Store
-    order: StepOrder
+    order: StepBrief
     stream: Stream
     doubts: dict[int, int]
     lacking: Collection[int] = ()

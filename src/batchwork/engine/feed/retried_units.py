@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from batchwork.engine.step.window import Piece
-from batchwork.engine.unit.brief import StepOrder
+from batchwork.engine.unit.attempt import Piece
+from batchwork.engine.unit.brief import StepBrief
 from batchwork.engine.unit.stored_value import item_of
 from batchwork.model import FINAL, BatchView, UnitRecord, Units, UnitStatus
 from batchwork.ports import Store
@@ -14,7 +14,7 @@ from batchwork.text.jsontext import Json, decode
 PAGE = 1_000
 
 
-def reopened(order: StepOrder, store: Store, views: bool) -> Iterator[Piece]:
+def reopened(order: StepBrief, store: Store, views: bool) -> Iterator[Piece]:
     """Stored units that are not finished. `views`: the task uses `batch`, then they come by position, else by number."""
     batch = order.plan.batch
     if not views or batch is None:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from queue import Empty, SimpleQueue
 from threading import Semaphore, Thread
 
-from batchwork.engine.step.checkpoint_draft import value_texts
-from batchwork.engine.unit.brief import StepOrder
+from batchwork.engine.unit.brief import StepBrief
+from batchwork.engine.unit.stored_value import value_texts
 from batchwork.errors import Place, RenderError, SourceError
 from batchwork.items.grouping import Grouping, Keyed, keyed
 from batchwork.items.keys import KeyGuard, default_keys
@@ -35,7 +35,7 @@ def _none(_keys: Sequence[str]) -> Collection[str]:
 class Stream:
     """Units of one reading, numbered by position. `known` says which keys of this reading are recorded (for duplicates)."""
 
-    def __init__(self, order: StepOrder, batch: BatchPlan, uses_batch: bool, wake: Callable[[], None]) -> None:
+    def __init__(self, order: StepBrief, batch: BatchPlan, uses_batch: bool, wake: Callable[[], None]) -> None:
         self._order, self._batch, self.views = order, batch, uses_batch
         self.known: Known = _none
         self._skipped: list[UnitRecord] = []
@@ -179,13 +179,13 @@ class SingleStream(Stream):
         """Nothing is open."""
 
 
-def open_stream(order: StepOrder, uses_batch: bool, wake: Callable[[], None]) -> Stream:
+def open_stream(order: StepBrief, uses_batch: bool, wake: Callable[[], None]) -> Stream:
     """The units of a step. Raises SourceError."""
     batch = order.plan.batch
     return SingleStream() if batch is None else Stream(order, batch, uses_batch, wake)
 
 
-def open_items(items: ItemsPlan, order: StepOrder) -> ItemSource:
+def open_items(items: ItemsPlan, order: StepBrief) -> ItemSource:
     """The source of a batch step, its fields rendered. Raises SourceError."""
     environ = {**order.setting.environ, "BATCHWORK_COOKIE": order.cookie}
     try:

@@ -7,8 +7,8 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from batchwork.engine.run.error_view import ErrorView
 from batchwork.engine.run.results import failure_of
+from batchwork.engine.unit.error_view import ErrorView
 from batchwork.engine.unit.stored_value import can_run_again, item_of
 from batchwork.errors import RenderError, UsageError, WorkflowError
 from batchwork.model import StepRecord, StepStatus, UnitStatus

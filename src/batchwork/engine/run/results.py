@@ -10,7 +10,7 @@ from typing import Final, Generic, TypedDict, TypeVar, overload
 
 from msgspec import Struct
 
-from batchwork.engine.run.error_view import ErrorView
+from batchwork.engine.unit.error_view import ErrorView
 from batchwork.engine.unit.stored_value import item_of
 from batchwork.errors import StoreError
 from batchwork.model import Counts, Failure, UnitRecord, UnitStatus

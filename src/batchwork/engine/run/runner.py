@@ -5,14 +5,12 @@ What may start is decided in scheduling.py; a step itself runs in step_run.py; c
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 
 from msgspec.structs import replace
 
 from batchwork.clock import Clock
-from batchwork.engine.run.error_view import masked
 from batchwork.engine.run.options import RunEnd, RunOptions
 from batchwork.engine.run.results import Pages
 from batchwork.engine.run.scheduling import ENDED, Moves, next_finalizers, next_moves, run_status
@@ -20,7 +18,8 @@ from batchwork.engine.run.scope import Names, RunView, environment, lowered, run
 from batchwork.engine.run.step_run import Ended, StepRun, record_end, step_failure
 from batchwork.engine.stopping.signals import DRAIN_S, interrupted_code
 from batchwork.engine.stopping.stop_level import GO, KILL, TERMINATE, Control, Shield
-from batchwork.engine.unit.brief import StepOrder
+from batchwork.engine.unit.brief import StepBrief
+from batchwork.engine.unit.error_view import masked
 from batchwork.errors import RenderError, StoreError
 from batchwork.events import Event, Progressed, RunFinished, RunStarted, StepFinished, Stopping
 from batchwork.faults import fault
@@ -179,7 +178,7 @@ class Runner:
             record = replace(record, started_ms=self._clock.wall_ms())
         self._store.update_step(record.number, status=record.status, failure=None, started_ms=record.started_ms)
         self._records[step.name] = record
-        order = StepOrder(
+        order = StepBrief(
             plan=lowered(step, self._options.max_parallel),
             number=record.number,
             run=self._run.id,
@@ -190,7 +189,6 @@ class Runner:
             pages=self._pages.answer,
             cookie=self._options.cookie,
             clean=self._options.clean,
-            cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         )
         work = StepRun(order, record, self._store, self._executors, self._sink, self._clock, control, self._mail.put)
         self._begun.add(step.name)

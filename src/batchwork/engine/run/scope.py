@@ -9,8 +9,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from batchwork.engine.run.error_view import ErrorView
 from batchwork.engine.run.results import Results
+from batchwork.engine.unit.error_view import ErrorView
 from batchwork.errors import RenderError
 from batchwork.model import RunStatus, StepRecord, StepStatus
 from batchwork.plan.model import BatchPlan, Plan, StepPlan

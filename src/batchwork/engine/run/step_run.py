@@ -12,12 +12,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from batchwork.clock import Clock
-from batchwork.engine.run.error_view import ErrorView, masked
 from batchwork.engine.run.run_once import run_once
 from batchwork.engine.step.coordinator import Coordinator
 from batchwork.engine.step.step_failure import with_hint
 from batchwork.engine.stopping.stop_level import TERMINATE, Control
-from batchwork.engine.unit.brief import StepEnd, StepOrder
+from batchwork.engine.unit.brief import StepBrief, StepEnd
+from batchwork.engine.unit.error_view import ErrorView, masked
 from batchwork.errors import BatchworkError, RenderError, SourceError, StoreError
 from batchwork.events import Said, StepFinished, Warned
 from batchwork.faults import fault
@@ -40,7 +40,7 @@ class StepRun:
 
     def __init__(
         self,
-        order: StepOrder,
+        order: StepBrief,
         record: StepRecord,
         store: Store,
         executors: ExecutorFactory,
@@ -134,7 +134,7 @@ class StepRun:
             self._sink.emit(Warned(f"`on_error` failed: {message}", order.plan.name))
 
 
-def _no_unit(order: StepOrder) -> dict[str, object]:
+def _no_unit(order: StepBrief) -> dict[str, object]:
     # Tasks may hand these to what they run (BATCHWORK_KEY …), whether or not the author names them.
     token = f"{order.run}/{order.plan.name}/on_error"
     return {"key": "", "index": 0, "attempt": 1, "idempotency_key": token}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct, field
 
+from batchwork.engine.unit.stored_value import member_texts, value_texts
 from batchwork.model import (
     AttemptRecord,
     Call,
@@ -16,9 +17,7 @@ from batchwork.model import (
     LogRecord,
     Successes,
     UnitRecord,
-    Units,
 )
-from batchwork.text.jsontext import encode
 
 
 class Draft(Struct):
@@ -58,6 +57,13 @@ class Draft(Struct):
         self.calls.append(call)
         self.touch(now, 0)
 
+    def settled_keys(self) -> Iterator[Sequence[str]]:
+        """Keys of the units whose outcome it holds."""
+        for rows in self.successes:
+            yield rows.keys
+        if self.records:
+            yield [record.key for record in self.records]
+
     def checkpoint(self, counts: Counts) -> Checkpoint:
         """All of it, to be committed together with the counters as they are after it."""
         return Checkpoint(
@@ -72,34 +78,6 @@ class Draft(Struct):
             moves=self.moves,
             counts=counts,
         )
-
-
-def key_is_value(key: str) -> bool:
-    """Whether a default key is the value's JSON text itself: not a hash, and not a duplicate's `KEY#n`."""
-    return not key.startswith("sha256:") and (key[-1:] in '"]}' or "#" not in key)
-
-
-def value_texts(units: Units, written_key: bool, clean: Callable[[str], str] | None) -> list[str | None]:
-    """JSON text of each unit's value, None where the key says it already (a million keys need no second copy)."""
-    if written_key or units.members is not None:
-        texts = map(encode, units.values)
-        return [clean(text) for text in texts] if clean is not None else list(texts)
-    if clean is not None:  # the keys have been cleaned
-        return [_unless_key(encode(value), key, clean) for key, value in zip(units.keys, units.values, strict=True)]
-    if all(map(str.isdigit, units.keys)):
-        return [None] * len(units)
-    return [None if key_is_value(key) else encode(value) for key, value in zip(units.keys, units.values, strict=True)]
-
-
-def _unless_key(text: str, key: str, clean: Callable[[str], str]) -> str | None:
-    if text != key:
-        text = clean(text)
-    return None if text == key and key_is_value(key) else text
-
-
-def member_texts(units: Units) -> list[str | None] | None:
-    """JSON lists of the members' keys, where units are batches."""
-    return None if units.members is None else [encode(list(keys)) for keys in units.members]
 
 
 def successes(

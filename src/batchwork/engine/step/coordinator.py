@@ -17,10 +17,11 @@ from batchwork.engine.step.on_item_error import Hook
 from batchwork.engine.step.settle import Settler
 from batchwork.engine.step.step_failure import in_doubt, unrecorded, with_hint
 from batchwork.engine.step.throughput import Speed
-from batchwork.engine.step.window import Piece, Window
+from batchwork.engine.step.window import Window
 from batchwork.engine.stopping.stop_level import Control
+from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.binding import Binding
-from batchwork.engine.unit.brief import StepEnd, StepOrder
+from batchwork.engine.unit.brief import StepBrief, StepEnd
 from batchwork.errors import SourceError, WorkerError
 from batchwork.events import Progressed, Said, StepStarted, Warned
 from batchwork.model import Counts, Failure, Report, StepStatus, UnitRecord
@@ -39,7 +40,7 @@ class Coordinator:
 
     def __init__(
         self,
-        order: StepOrder,
+        order: StepBrief,
         store: Store,
         executors: ExecutorFactory,
         sink: EventSink,
@@ -222,7 +223,10 @@ class Coordinator:
             feed.exhausted = True
             self._fail(with_hint("source", error))
             return None
-        self._counts = feed.deliver(self._draft, self._clock.now(), self._counts)
+        self._counts, skipped = feed.deliver(self._counts)
+        if skipped:
+            self._draft.records.extend(skipped)
+            self._draft.touch(self._clock.now(), len(skipped))
         if feed.ended():
             self._counts = feed.with_total(self._counts)
             self._draft.touch(self._clock.now(), 0)
@@ -318,7 +322,8 @@ class Coordinator:
                     self._dispatch.give_back(call, self._draft, self._clock.now())
                 else:
                     self._dispatch.clear(call)
-            feed.recorded(draft)
+            for keys in draft.settled_keys():
+                feed.recorded(keys)
             self._failed.extend(draft.failed)
             for text in draft.said:
                 self._sink.emit(Said(self._order.plan.name, str(decode(text))))

@@ -9,9 +9,10 @@ from batchwork.clock import Clock
 from batchwork.engine.step.call_size import Pace, Standing, wanted
 from batchwork.engine.step.checkpoint_draft import Draft
 from batchwork.engine.step.gates.rate import Throttle
-from batchwork.engine.step.window import Out, Piece, Window
+from batchwork.engine.step.window import Out, Window
+from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.binding import Binding
-from batchwork.engine.unit.brief import StepOrder
+from batchwork.engine.unit.brief import StepBrief
 from batchwork.model import Call, Failure
 from batchwork.ports import Executor
 
@@ -19,7 +20,7 @@ from batchwork.ports import Executor
 class Dispatch:
     """The calls of one step between the window and the executor: made, claimed (`clear`), handed out, over."""
 
-    def __init__(self, order: StepOrder, window: Window, executor: Executor, binding: Binding, clock: Clock) -> None:
+    def __init__(self, order: StepBrief, window: Window, executor: Executor, binding: Binding, clock: Clock) -> None:
         batch = order.plan.batch
         self.pace = Pace()
         self.started_ms: dict[int, int] = {}

@@ -14,11 +14,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from batchwork.clock import Clock
-from batchwork.engine.run.error_view import ErrorView, masked
 from batchwork.engine.step.step_failure import with_hint
-from batchwork.engine.step.window import Piece
+from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.binding import Binding
-from batchwork.engine.unit.brief import StepOrder
+from batchwork.engine.unit.brief import StepBrief
+from batchwork.engine.unit.error_view import ErrorView, masked
 from batchwork.engine.unit.stored_value import item_of
 from batchwork.errors import BatchworkError, RenderError
 from batchwork.model import BatchView, Call, Handled, Report, UnitRecord, Units
@@ -38,7 +38,7 @@ class Reaction(Struct, frozen=True):
 class Hook:
     """Takes failed units (`add`), gives back what came of them (`taken`); `wake` is called when there is something."""
 
-    def __init__(self, order: StepOrder, executors: ExecutorFactory, clock: Clock, wake: Callable[[], None]) -> None:
+    def __init__(self, order: StepBrief, executors: ExecutorFactory, clock: Clock, wake: Callable[[], None]) -> None:
         self._order, self._executors, self._clock, self._wake = order, executors, clock, wake
         batch = order.plan.batch
         self._task = batch.on_item_error if batch is not None else None

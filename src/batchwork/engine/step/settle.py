@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct, field
 
 from batchwork.clock import Clock
-from batchwork.engine.step.checkpoint_draft import Draft, member_texts, successes, value_texts
-from batchwork.engine.step.window import Out, Piece, Window
-from batchwork.engine.unit.brief import StepOrder
-from batchwork.engine.unit.stored_value import MASKED
+from batchwork.engine.step.checkpoint_draft import Draft, successes
+from batchwork.engine.step.window import Out, Window
+from batchwork.engine.unit.attempt import DOUBTS_MOST, Piece
+from batchwork.engine.unit.brief import StepBrief
+from batchwork.engine.unit.stored_value import MASKED, member_texts, value_texts
 from batchwork.model import (
     Again,
     AttemptRecord,
@@ -27,9 +28,6 @@ from batchwork.model import (
 from batchwork.retry import RetryPolicy, next_delay
 from batchwork.text.jsontext import encode
 
-DOUBTS_MOST = 3
-"""A unit that was in doubt so often without finishing is taken for the cause: `poison`."""
-
 
 def settlement(
     policy: RetryPolicy, attempt: int, failure: Failure, deaths: int, random: Callable[[], float]
@@ -44,7 +42,7 @@ def settlement(
 class Settler(Struct):
     """Settles the reports of one step into a draft; `doubts` and `deaths` are kept only for units that had some."""
 
-    order: StepOrder
+    order: StepBrief
     window: Window
     clock: Clock
     handles: bool  # whether `on_item_error` is to run for what fails

@@ -13,18 +13,11 @@ from itertools import chain
 
 from msgspec import Struct, field
 
+from batchwork.engine.unit.attempt import Piece
 from batchwork.model import Call, Units
 
 WAITING_MOST = 10_000
 """Retries that wait at once; while there are more, no fresh units are taken (memory stays flat when everything fails)."""
-
-
-class Piece(Struct, frozen=True):
-    """Units whose next attempt has the same number. `base` is the number of attempts before they were given fresh ones."""
-
-    attempt: int
-    base: int
-    units: Units
 
 
 class Out(Struct):

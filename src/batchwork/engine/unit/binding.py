@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from batchwork.engine.step.window import Piece
-from batchwork.engine.unit.brief import StepOrder
+from batchwork.engine.unit.attempt import Piece
+from batchwork.engine.unit.brief import StepBrief
 from batchwork.errors import BindError, RenderError
 from batchwork.model import BatchView, Failure, Units
 from batchwork.ports import Program
@@ -37,7 +37,7 @@ class Bound(Struct, frozen=True):
 class Binding:
     """A step's program and the names that are the same for all units."""
 
-    def __init__(self, order: StepOrder, program: Program) -> None:
+    def __init__(self, order: StepBrief, program: Program) -> None:
         self._program = program
         self._run, self._step = order.run, order.plan.name
         batch = order.plan.batch

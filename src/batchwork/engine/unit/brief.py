@@ -1,4 +1,4 @@
-"""What one coordinator is told of its step: a value. How steps follow each other is in scheduling.py."""
+"""What one coordinator is told of its step, and how the step ended: values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from batchwork.plan.model import StepPlan
 from batchwork.ports import PageQuery, Setting
 
 
-class StepOrder(Struct, frozen=True):
+class StepBrief(Struct, frozen=True):
     """Everything that a coordinator needs for one step.
 
     `scope` holds the names that are the same for every unit. `resumed`: there may be stored units and claims.
@@ -28,7 +28,6 @@ class StepOrder(Struct, frozen=True):
     pages: Callable[[PageQuery], str]
     cookie: str
     clean: Callable[[str], str] | None
-    cpus: int
 
 
 class StepEnd(Struct, frozen=True):

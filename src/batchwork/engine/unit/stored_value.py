@@ -1,12 +1,13 @@
-"""What the store knows of a unit's value, and whether that is enough to run the unit again. Nothing is read here."""
+"""A unit's value as the store keeps it: the text of it, and whether that is enough to run the unit again. Nothing is read here."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from batchwork.model import UnitRecord
+from batchwork.model import UnitRecord, Units
 from batchwork.secrets import MASK
-from batchwork.text.jsontext import Json, decode
+from batchwork.text.jsontext import Json, decode, encode
 
 MASKED: Final = "masked"
 """Note of a unit that has not succeeded and whose value is stored without the secret that stands in it."""
@@ -37,3 +38,31 @@ def can_run_again(record: UnitRecord) -> bool:
     if text is None or record.note == MASKED:
         return False
     return record.note != IN_DOUBT or MASK not in text
+
+
+def key_is_value(key: str) -> bool:
+    """Whether a default key is the value's JSON text itself: not a hash, and not a duplicate's `KEY#n`."""
+    return not key.startswith("sha256:") and (key[-1:] in '"]}' or "#" not in key)
+
+
+def value_texts(units: Units, written_key: bool, clean: Callable[[str], str] | None) -> list[str | None]:
+    """JSON text of each unit's value, None where the key says it already (a million keys need no second copy)."""
+    if written_key or units.members is not None:
+        texts = map(encode, units.values)
+        return [clean(text) for text in texts] if clean is not None else list(texts)
+    if clean is not None:  # the keys have been cleaned
+        return [_unless_key(encode(value), key, clean) for key, value in zip(units.keys, units.values, strict=True)]
+    if all(map(str.isdigit, units.keys)):
+        return [None] * len(units)
+    return [None if key_is_value(key) else encode(value) for key, value in zip(units.keys, units.values, strict=True)]
+
+
+def _unless_key(text: str, key: str, clean: Callable[[str], str]) -> str | None:
+    if text != key:
+        text = clean(text)
+    return None if text == key and key_is_value(key) else text
+
+
+def member_texts(units: Units) -> list[str | None] | None:
+    """JSON lists of the members' keys, where units are batches."""
+    return None if units.members is None else [encode(list(keys)) for keys in units.members]
