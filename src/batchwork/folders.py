@@ -6,10 +6,9 @@ import os
 
 
 def private_folder(path: str) -> str:
-    """Make the folder and those above it that are missing, for their owner only; gives `path` back. Raises OSError."""
-    if not os.path.isdir(path):
-        above = os.path.dirname(path)
-        if above and not os.path.isdir(above):
-            private_folder(above)
-        os.makedirs(path, mode=0o700, exist_ok=True)
+    """Make the folder and those above it that are missing, 0700 whatever the umask; gives `path` back. Raises OSError."""
+    if path and not os.path.isdir(path):
+        private_folder(os.path.dirname(path))
+        os.makedirs(path, exist_ok=True)
+        os.chmod(path, 0o700)
     return path

@@ -150,10 +150,6 @@ class Report(Struct, frozen=True):
     worker: str = ""
 
 
-class Done(Struct, frozen=True):
-    """Settlement: the unit succeeded."""
-
-
 class Again(Struct, frozen=True):
     """Settlement: the unit gets another attempt `delay_s` seconds from now."""
 
@@ -164,7 +160,7 @@ class GivenUp(Struct, frozen=True):
     """Settlement: the unit has failed for good."""
 
 
-Settlement: TypeAlias = Done | Again | GivenUp
+Settlement: TypeAlias = Again | GivenUp
 
 
 class Claim(Struct, frozen=True):

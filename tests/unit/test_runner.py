@@ -21,6 +21,7 @@ from batchwork.errors import StoreError
 from batchwork.events import Event, RunFinished, RunStarted, Said, StepFinished, Stopping, Warned
 from batchwork.model import Failure, RunRecord, RunStatus, StepRecord, StepStatus
 from batchwork.plan.model import Plan, StepPlan
+from batchwork.ports import StepChange
 from batchwork.store.memory import MemoryStore
 from batchwork.template import Value, compile_template
 from batchwork.testing.fakes import CallableTask, Cancelled, Collected, callable_executors
@@ -426,7 +427,7 @@ def test_ended_steps_are_not_run_again(bench: Bench) -> None:
         step_plan("b", "a", task=task_plan(CallableTask(refuse="not yet"), n="{{ steps.a.result.n }}")),
     )
     assert bench.run(plan).exit_code == 1
-    bench.store.update_step(bench.step("b").number, status=StepStatus.RUNNING, failure=None)
+    bench.store.update_step(bench.step("b").number, StepChange(status=StepStatus.RUNNING, failure=None))
     mended = replace(plan, steps=(plan.steps[0], replace(plan.steps[1], task=task_plan(n="{{ steps.a.result.n }}"))))
     assert bench.run(mended, resumed=True).exit_code == 0
     assert ran == ["a"]
@@ -438,7 +439,7 @@ def test_a_retried_step_does_not_read_its_source_again(bench: Bench) -> None:
     plan = workflow(step_plan("a", batch=batch, task=doing(lambda p: Failure("X", "x") if p["item"] == 2 else 0)))
     assert bench.run(plan).exit_code == 3
     number = bench.step("a").number
-    bench.store.update_step(number, status=StepStatus.RUNNING, note=RETRIED)
+    bench.store.update_step(number, StepChange(status=StepStatus.RUNNING, note=RETRIED))
     assert bench.store.reopen(number, None) == 1
     seen: list[Any] = []
     unreadable = batch_plan(Value.of("{{ params.nowhere }}"), continue_on_error=True)
@@ -455,11 +456,11 @@ def test_a_store_that_breaks_between_steps_leaves_no_step_running(
     started, ended = threading.Event(), threading.Event()
     real = bench.store.update_step
 
-    def update(number: int, **changes: Any) -> None:
+    def update(number: int, change: StepChange) -> None:
         if number == bench.step("b").number:
             started.wait(10)
             raise StoreError("the disk is full")
-        real(number, **changes)
+        real(number, change)
 
     def act(_: object) -> None:
         started.set()

@@ -17,6 +17,7 @@ import pytest
 from batchwork import faults
 from batchwork.errors import StoreError, StoreFull
 from batchwork.model import AttemptRecord, Checkpoint, Claim, Counts, UnitStatus
+from batchwork.ports import RunChange, StepChange
 from batchwork.store import open_store
 from batchwork.store.sqlite import schema, writer
 from batchwork.testing.store_case import BROKE, assert_raises, commit, picture, run_record, successes, unit
@@ -121,7 +122,7 @@ def test_changes_outside_checkpoints_survive_a_failed_write(path: Path, arm, num
         assert store.reopen(step, [0, 1]) == 2
         assert store.sweep(step, 3) == 2
         assert store.reading(step) > before
-        store.update_step(step, note="n")
+        store.update_step(step, StepChange(note="n"))
         assert store.steps(run)[0].note == "n"
         assert store.steps(run)[0].counts == Counts(None, 0, 1, 2)
     store.close()
@@ -151,7 +152,7 @@ def test_what_goes_on_failing_ends_the_writing_and_keeps_what_was_there(path: Pa
     with pytest.raises(kind) as again:
         commit(store, rest[2])
     assert again.value is caught.value, "later submissions fail the same way at once"
-    assert_raises(kind, lambda: store.update_run("r1", window="x"))
+    assert_raises(kind, lambda: store.update_run("r1", RunChange(window="x")))
     store.close()
     assert sound(path)
     store = opened(path)

@@ -9,6 +9,7 @@ import apsw
 import pytest
 
 from batchwork.model import Checkpoint, Claim, Counts, StepStatus, UnitStatus
+from batchwork.ports import StepChange
 from batchwork.store import open_store
 from batchwork.store.sqlite import indexes, listing
 from batchwork.store.sqlite.rows import first_id
@@ -58,8 +59,8 @@ def test_indexes_of_a_step_are_made_when_first_needed_and_keys_go_with_its_end(p
     assert index_names(path) == {"unit_key_1"}
     assert store.results(1, 0, 3) == ["1", "0", "2"]
     assert index_names(path) == {"unit_key_1", "unit_pos_1"}
-    store.update_step(1, status=StepStatus.RUNNING)
-    store.update_step(1, status=StepStatus.SUCCEEDED)
+    store.update_step(1, StepChange(status=StepStatus.RUNNING))
+    store.update_step(1, StepChange(status=StepStatus.SUCCEEDED))
     assert index_names(path) == {"unit_pos_1"}
     store.clear(1)
     assert index_names(path) == set()

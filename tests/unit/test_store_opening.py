@@ -185,11 +185,12 @@ def test_without_permission_the_store_says_so(request: pytest.FixtureRequest, wh
         import os, sys
         from batchwork.store import open_store
         from batchwork.errors import StoreError
+        from batchwork.ports import RunChange
         open_store(sys.argv[2]).close()  # all is imported while it may be read
         os.setgroups([]); os.setgid(65534); os.setuid(65534)
         try:
             store = open_store(sys.argv[1])
-            store.update_run("r1", window="x")
+            store.update_run("r1", RunChange(window="x"))
         except StoreError as error:
             print(error.message); print(error.hint); sys.exit(error.exit_code)
     """

@@ -15,7 +15,7 @@ from __future__ import annotations
 from batchwork.ports.executors import Executor, ExecutorFactory, PageQuery, Staffing
 from batchwork.ports.items import ItemSource, Reading
 from batchwork.ports.sinks import EventSink, Fanout
-from batchwork.ports.store import Committed, Lease, Store, UnitPage, UnitView
+from batchwork.ports.store import Committed, Lease, RunChange, StepChange, Store, UnitPage, UnitView
 from batchwork.ports.tasks import Exposing, Fields, Program, Scope, Setting, Task, Value, WorkerKind, Written
 
 __all__ = [
@@ -31,9 +31,11 @@ __all__ = [
     "PageQuery",
     "Program",
     "Reading",
+    "RunChange",
     "Scope",
     "Setting",
     "Staffing",
+    "StepChange",
     "Store",
     "Task",
     "UnitPage",

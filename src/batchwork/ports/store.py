@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, TypeAlias
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import asdict
 
 from batchwork.model import (
     AttemptRecord,
@@ -35,6 +36,38 @@ class UnitPage(Struct, frozen=True):
     bases: Sequence[int]
     doubts: Sequence[int]
     all_final: bool = False
+
+
+class Change(Struct, frozen=True):
+    """Some fields of a record; what is UNSET stays as it is."""
+
+    def fields(self) -> dict[str, object]:
+        """What changes, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not UNSET}
+
+
+class RunChange(Change, frozen=True):
+    """What changes in a RunRecord."""
+
+    status: RunStatus | UnsetType = UNSET
+    ended_ms: int | UnsetType | None = UNSET
+    window: str | UnsetType = UNSET
+    fingerprint: str | UnsetType = UNSET
+    workflow: str | UnsetType = UNSET
+    options: str | UnsetType = UNSET
+
+
+class StepChange(Change, frozen=True):
+    """What changes in a StepRecord."""
+
+    status: StepStatus | UnsetType = UNSET
+    counts: Counts | UnsetType = UNSET
+    result: str | UnsetType | None = UNSET
+    failure: Failure | UnsetType | None = UNSET
+    started_ms: int | UnsetType | None = UNSET
+    duration_ms: int | UnsetType = UNSET
+    stale: bool | UnsetType = UNSET
+    note: str | UnsetType = UNSET
 
 
 class UnitView(Struct, frozen=True):
@@ -74,9 +107,7 @@ class Store(Protocol):
         """Record a new run with its steps' (name, has items), in order. Raises RunRefused if the id is taken."""
         ...
 
-    def update_run(self, run: str, **changes: object) -> None:
-        """Change fields of a RunRecord: status, ended_ms, window, fingerprint, workflow, options, params."""
-        ...
+    def update_run(self, run: str, change: RunChange) -> None: ...
 
     def run(self, run: str) -> RunRecord | None: ...
 
@@ -91,9 +122,7 @@ class Store(Protocol):
         """Set the run's steps' order anew, adding those that are missing (`resume --accept-changes`)."""
         ...
 
-    def update_step(self, step: int, **changes: object) -> None:
-        """Change fields of a StepRecord: status, counts, result, failure, started_ms, duration_ms, stale, note."""
-        ...
+    def update_step(self, step: int, change: StepChange) -> None: ...
 
     # units: writing
     def submit(self, checkpoint: Checkpoint, committed: Committed) -> None:
@@ -184,7 +213,3 @@ class Store(Protocol):
     def add_sample(self, run: str, sample: Sample) -> None: ...
 
     def samples(self, run: str) -> list[Sample]: ...
-
-    def status_of(self, run: str) -> RunStatus | None: ...
-
-    def step_status(self, step: int) -> StepStatus: ...

@@ -22,16 +22,15 @@ from batchwork.model import (
     Counts,
     LogRecord,
     RunRecord,
-    RunStatus,
     Sample,
     StepRecord,
     StepStatus,
     UnitRecord,
     UnitStatus,
 )
-from batchwork.ports import Committed, UnitPage, UnitView
+from batchwork.ports import Committed, RunChange, StepChange, UnitPage, UnitView
 from batchwork.store.memory_step import MemoryStep, claimed, counted, record, unsettled
-from batchwork.store.sqlite.rows import GONE, RUN_COLUMNS, STEP_COLUMNS, checked_run_id
+from batchwork.store.sqlite.rows import GONE, checked_run_id
 from batchwork.text.jsontext import decode
 
 
@@ -104,11 +103,10 @@ class MemoryStore:
             self._runs[run.id] = replace(run, living=False)
             self._add_steps(run.id, steps)
 
-    def update_run(self, run: str, **changes: object) -> None:
-        _check_names(changes, RUN_COLUMNS)
+    def update_run(self, run: str, change: RunChange) -> None:
         with self._open():
             if run in self._runs:
-                self._runs[run] = replace(self._runs[run], **changes)
+                self._runs[run] = replace(self._runs[run], **change.fields())
 
     def run(self, run: str) -> RunRecord | None:
         with self._open():
@@ -120,10 +118,6 @@ class MemoryStore:
             latest = reversed(self._runs.values())
             records = [replace(run, living=run.id in self._leases) for run in latest]
             return sorted(records, key=lambda run: -run.created_ms)
-
-    def status_of(self, run: str) -> RunStatus | None:
-        with self._open():
-            return self._runs[run].status if run in self._runs else None
 
     # ------------------------------------------------------------ steps
 
@@ -154,16 +148,11 @@ class MemoryStore:
                     MemoryStep(StepRecord(number, run, name, order, StepStatus.PENDING, Counts(), batch))
                 )
 
-    def update_step(self, step: int, **changes: object) -> None:
-        _check_names(changes, STEP_COLUMNS | {"counts"})
+    def update_step(self, step: int, change: StepChange) -> None:
         with self._open():
             found = self._step(step)
-            found.record = replace(found.record, **changes)
+            found.record = replace(found.record, **change.fields())
             found.record = replace(found.record, counts=replace(found.record.counts, in_doubt=0))
-
-    def step_status(self, step: int) -> StepStatus:
-        with self._open():
-            return self._step(step).record.status
 
     # ------------------------------------------------------------ units: writing
 
@@ -339,9 +328,3 @@ class MemoryStore:
 
     def _with_doubts(self, step: MemoryStep, counts: Counts) -> Counts:
         return replace(counts, in_doubt=len({seq for claim in self._doubted(step) for seq in claim.seqs}))
-
-
-def _check_names(changes: dict[str, object], known: frozenset[str] | dict[str, str]) -> None:
-    for name in changes:
-        if name not in known:
-            raise TypeError(f"{name} is not a field that can be changed")

@@ -18,6 +18,7 @@ from batchwork.model import (
     Successes,
     UnitRecord,
 )
+from batchwork.ports import RunChange, StepChange
 from batchwork.testing.store_case import (
     BROKE,
     EXITED,
@@ -94,7 +95,7 @@ class StoreReading(StoreCase):
             commit(store, Checkpoint(step, records=[unit(9, FAILED, 2, BROKE, base=1, doubts=1)]))
             found = store.match(step, ["k9"])["k9"]
             assert (found.status, found.attempts, found.base, found.doubts) == (FAILED, 2, 1, 1)
-            store.update_step(step, status=StepStatus.SUCCEEDED)
+            store.update_step(step, StepChange(status=StepStatus.SUCCEEDED))
             assert store.match(step, ["k9"])["k9"].seq == 9
 
     def test_batches_are_found_by_the_keys_of_their_members_also_when_recorded_later(self) -> None:
@@ -175,7 +176,9 @@ class StoreReading(StoreCase):
             attempt, log = AttemptRecord(2, 1, BROKE, 0, 0), LogRecord(2, 1, "x")
             commit(store, Checkpoint(step, [Claim(1, 1, [5], ["k5"])], (), [record], [attempt], [log]))
             assert store.match(step, ["k1"])
-            store.update_step(step, status=StepStatus.FAILED, result="1", failure=BROKE, note="n", stale=True)
+            store.update_step(
+                step, StepChange(status=StepStatus.FAILED, result="1", failure=BROKE, note="n", stale=True)
+            )
             store.clear(step)
             assert picture(store, "r1") == before
             assert store.attempts(step, 2) == []
@@ -237,7 +240,7 @@ class StoreReading(StoreCase):
                 RunStatus.INTERRUPTED,
                 RunStatus.FAILED,
             ):  # `on_in_doubt: stop` ends a run without settling them
-                store.update_run("r1", status=status)
+                store.update_run("r1", RunChange(status=status))
                 assert store.count(step) == Counts(8, 2, in_doubt=3)
 
     def test_samples_come_back_in_order(self) -> None:
@@ -291,4 +294,4 @@ class StoreReading(StoreCase):
         assert reported == [None] * 50
         store.close()  # the second time it does nothing
         assert_raises(StoreError, lambda: store.run("r1"))
-        assert_raises(StoreError, lambda: store.update_run("r1", window="x"))
+        assert_raises(StoreError, lambda: store.update_run("r1", RunChange(window="x")))

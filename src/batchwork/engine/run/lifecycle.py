@@ -25,7 +25,7 @@ from batchwork.errors import Problem, RenderError, UsageError, WorkflowError
 from batchwork.events import Warned
 from batchwork.model import RunRecord, RunStatus, StepRecord
 from batchwork.plan.model import Plan
-from batchwork.ports import EventSink, Fanout, Lease, Scope, Store
+from batchwork.ports import EventSink, Fanout, Lease, RunChange, Scope, Store
 from batchwork.proctree import kill_all, with_cookie
 from batchwork.report import exit_code
 from batchwork.secrets import cleaner, url_passwords
@@ -249,7 +249,7 @@ def _begin_again(plan: Plan, record: RunRecord, site: Site, asked: Asked, kept: 
     known = [(step.name, step.batch) for step in sorted(store.steps(record.id), key=lambda step: step.order)]
     if known != _outline(plan):
         store.add_steps(record.id, _outline(plan))
-    store.update_run(record.id, status=RunStatus.RUNNING, ended_ms=None, window=window_text(plan, most))
+    store.update_run(record.id, RunChange(status=RunStatus.RUNNING, ended_ms=None, window=window_text(plan, most)))
 
 
 def _nothing_to_do(record: RunRecord, asked: Asked, why: str) -> RunEnd:

@@ -15,6 +15,7 @@ from batchwork.errors import RunRefused, WorkflowError
 from batchwork.events import Warned
 from batchwork.model import RunRecord
 from batchwork.plan.model import Plan
+from batchwork.ports import RunChange
 from batchwork.text.jsontext import Json, decode, encode
 
 LOST: Final = "the parameter `{}` holds a password, which is not stored"
@@ -49,7 +50,7 @@ def current_plan(
     if keep and (workflow, fingerprint) != (record.workflow, record.fingerprint):
         kept = replace(kept, secrets=plan.secrets, lost_text=lost)
         options = kept.text()
-        site.store.update_run(record.id, workflow=workflow, fingerprint=fingerprint, options=options)
+        site.store.update_run(record.id, RunChange(workflow=workflow, fingerprint=fingerprint, options=options))
         record = replace(record, workflow=workflow, fingerprint=fingerprint, options=options)
     return plan, record, kept
 

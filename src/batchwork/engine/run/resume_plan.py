@@ -13,9 +13,9 @@ from msgspec import Struct
 from batchwork.engine.run.choose_failed import Chosen
 from batchwork.engine.run.runner import RETRIED
 from batchwork.engine.run.scheduling import ENDED, downstream, met, tolerated
-from batchwork.model import Counts, StepRecord, StepStatus
+from batchwork.model import StepRecord, StepStatus
 from batchwork.plan.model import Plan, StepPlan
-from batchwork.ports import Store
+from batchwork.ports import StepChange, Store
 from batchwork.text.wording import number, plural
 
 
@@ -165,25 +165,14 @@ def carry_out(revivals: Sequence[Revival], store: Store) -> None:
             case Act.KEEP | Act.START | Act.CONTINUE:
                 pass
             case Act.STALE:
-                store.update_step(number_, stale=True)
+                store.update_step(number_, StepChange(stale=True))
             case Act.ANEW:
                 store.clear(number_)
-                store.update_step(
-                    number_,
-                    status=StepStatus.PENDING,
-                    counts=Counts(),
-                    result=None,
-                    failure=None,
-                    started_ms=None,
-                    duration_ms=0,
-                    stale=False,
-                    note="",
-                )
             case Act.REVIVE:
                 # The status last: a failed step that a crash leaves here is found failed, and revived by the next resume.
                 store.reopen(number_, chosen)
-                store.update_step(number_, status=StepStatus.RUNNING, failure=None)
+                store.update_step(number_, StepChange(status=StepStatus.RUNNING, failure=None))
             case Act.RETRY:
                 # The status first: a succeeded step with open units would not be looked at again.
-                store.update_step(number_, status=StepStatus.RUNNING, note=RETRIED, failure=None)
+                store.update_step(number_, StepChange(status=StepStatus.RUNNING, note=RETRIED, failure=None))
                 store.reopen(number_, chosen)

@@ -26,7 +26,7 @@ from batchwork.faults import fault
 from batchwork.folders import private_folder
 from batchwork.model import Failure, RunRecord, RunStatus, StepRecord, StepStatus
 from batchwork.plan.model import Plan, StepPlan
-from batchwork.ports import EventSink, ExecutorFactory, Store
+from batchwork.ports import EventSink, ExecutorFactory, RunChange, StepChange, Store
 from batchwork.report import exit_code
 from batchwork.telling.sampling import Sampler
 
@@ -176,7 +176,9 @@ class Runner:
         record = replace(record, status=StepStatus.RUNNING, failure=None)
         if record.started_ms is None:
             record = replace(record, started_ms=self._clock.wall_ms())
-        self._store.update_step(record.number, status=record.status, failure=None, started_ms=record.started_ms)
+        self._store.update_step(
+            record.number, StepChange(status=record.status, failure=None, started_ms=record.started_ms)
+        )
         self._records[step.name] = record
         order = StepBrief(
             plan=lowered(step, self._options.max_parallel),
@@ -229,7 +231,7 @@ class Runner:
         stopped = self._control.level > GO
         status = run_status(self._plan.steps, self._states(), self._failed_units(), stopped)
         fault("run.finalise")
-        self._store.update_run(run, status=status, ended_ms=self._clock.wall_ms())
+        self._store.update_run(run, RunChange(status=status, ended_ms=self._clock.wall_ms()))
         message = self._message(status)
         self._sink.emit(RunFinished(run, status, duration_s, message))
         code = exit_code(status, interrupted_code(self._control.signal), self._options.allow_failures)

@@ -23,7 +23,7 @@ from batchwork.events import Said, StepFinished, Warned
 from batchwork.faults import fault
 from batchwork.model import Counts, Failure, StepRecord, StepStatus
 from batchwork.plan.model import TaskPlan
-from batchwork.ports import EventSink, ExecutorFactory, Staffing, Store
+from batchwork.ports import EventSink, ExecutorFactory, Staffing, StepChange, Store
 from batchwork.text.jsontext import decode
 
 
@@ -144,13 +144,15 @@ def record_end(store: Store, sink: EventSink, record: StepRecord) -> None:
     """Put the end of a step on disk, then say so."""
     store.update_step(
         record.number,
-        status=record.status,
-        counts=record.counts,
-        result=record.result,
-        failure=record.failure,
-        duration_ms=record.duration_ms,
-        stale=record.stale,
-        note=record.note,
+        StepChange(
+            status=record.status,
+            counts=record.counts,
+            result=record.result,
+            failure=record.failure,
+            duration_ms=record.duration_ms,
+            stale=record.stale,
+            note=record.note,
+        ),
     )
     error = record.failure.message if record.failure is not None else ""
     if record.status is StepStatus.SKIPPED:

@@ -16,7 +16,7 @@ from contextlib import suppress
 
 from batchwork.clock import Clock, iso
 from batchwork.errors import RunLocked, StoreError
-from batchwork.store.sqlite.place import make_private_folder
+from batchwork.store.sqlite.place import make_folder
 from batchwork.store.sqlite.rows import checked_run_id
 
 TRIES = 100
@@ -73,7 +73,7 @@ class Locks:
     def lease(self, run: str) -> RunLease:
         """Own `run`. Raises RunLocked naming its owner, StoreError where the lock cannot be made."""
         path = self._path(run)
-        make_private_folder(self.folder)
+        make_folder(self.folder)
         try:
             descriptor = self._acquire(path)
         except OSError as error:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 
 from batchwork.errors import StoreError
+from batchwork.folders import private_folder
 
 NETWORK_KINDS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs"})
 
@@ -22,7 +23,7 @@ def check_place(path: str, create: bool, warn: Callable[[str], None]) -> None:
     folder = os.path.dirname(path)
     if not create and not os.path.exists(path):
         raise StoreError(f"there is no store at {path}", "run a workflow first, or name the right one with `--store`")
-    make_private_folder(folder)
+    make_folder(folder)
     if os.path.isdir(path):
         raise StoreError(f"the store {path} is a folder", "name a file with `--store`")
     kind = file_system(folder)
@@ -30,22 +31,15 @@ def check_place(path: str, create: bool, warn: Callable[[str], None]) -> None:
         warn(f"the store {path} lies on a network file system ({kind}): only one machine may use it at a time")
 
 
-def make_private_folder(path: str) -> None:
-    """Make a folder, 0700 whatever the umask, with its parents. One that exists stays as it is. Raises StoreError."""
-    if os.path.isdir(path):
-        return
+def make_folder(path: str) -> None:
+    """Make a folder for its owner only, with its parents. One that exists stays as it is. Raises StoreError."""
     try:
-        parent = os.path.dirname(path)
-        if parent and not os.path.isdir(parent):
-            os.makedirs(parent, mode=0o700, exist_ok=True)
-        os.mkdir(path, 0o700)
-        os.chmod(path, 0o700)
-    except FileExistsError:
-        if not os.path.isdir(path):
-            raise StoreError(
-                f"the folder {path} cannot be made: there is a file of that name",
-                "move it away, or name another place with `--store`",
-            ) from None
+        private_folder(path)
+    except FileExistsError as error:
+        raise StoreError(
+            f"the folder {path} cannot be made: there is a file of that name",
+            "move it away, or name another place with `--store`",
+        ) from error
     except OSError as error:
         raise StoreError(
             f"the folder {path} cannot be made: {error.strerror}",

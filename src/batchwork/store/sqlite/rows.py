@@ -41,19 +41,6 @@ SUCCEEDED, SKIPPED = CODES[UnitStatus.SUCCEEDED], CODES[UnitStatus.SKIPPED]
 FIRST_FINAL = SUCCEEDED
 GONE = "gone:"
 
-RUN_COLUMNS = {
-    "status": "status",
-    "ended_ms": "ended_ms",
-    "window": "redo_window",
-    "fingerprint": "fingerprint",
-    "workflow": "workflow",
-    "options": "options",
-    "params": "params",
-    "file": "file",
-    "name": "name",
-    "durability": "durability",
-}
-STEP_COLUMNS = frozenset({"status", "result", "failure", "started_ms", "duration_ms", "stale", "note"})
 _FAILURE_FIELDS = tuple((part.name, part.default) for part in fields(Failure))
 _FAILURE_NAMES = frozenset(name for name, _ in _FAILURE_FIELDS)
 _RUN_ID = pattern(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
@@ -250,14 +237,15 @@ def step_record(row: Row, in_doubt: int) -> StepRecord:
     )
 
 
-def changed_cell(name: str, value: object) -> Cell:
+def changed_cell(value: object) -> Cell:
     """A changed field of a run or a step as its column takes it."""
-    if name == "failure":
-        assert value is None or isinstance(value, Failure)
-        return failure_text(value)
-    if value is None or isinstance(value, bool | int):
-        return value
-    return str(value)
+    match value:
+        case Failure():
+            return failure_text(value)
+        case None | bool() | int():
+            return value
+        case _:
+            return str(value)
 
 
 # ---------------------------------------------------------------- what cannot be stored as UTF-8

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import apsw
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from batchwork.clock import Clock
 from batchwork.errors import RunRefused, StoreError
@@ -22,14 +22,12 @@ from batchwork.model import (
     Counts,
     LogRecord,
     RunRecord,
-    RunStatus,
     Sample,
     StepRecord,
-    StepStatus,
     UnitRecord,
     UnitStatus,
 )
-from batchwork.ports import Committed, UnitPage, UnitView
+from batchwork.ports import Committed, RunChange, StepChange, UnitPage, UnitView
 from batchwork.store.sqlite import indexes, listing, matching, recording, schema
 from batchwork.store.sqlite.claimed import count_unsettled, highest_claimed, unsettled
 from batchwork.store.sqlite.head import Head, warn_of_loss
@@ -38,12 +36,9 @@ from batchwork.store.sqlite.place import check_place, make_private_file, making
 from batchwork.store.sqlite.reader import Readers
 from batchwork.store.sqlite.rows import (
     FIRST_FINAL,
-    RUN_COLUMNS,
     STATUSES,
-    STEP_COLUMNS,
     Row,
     attempt_record,
-    changed_cell,
     checked_run_id,
     first_id,
     integer,
@@ -129,9 +124,8 @@ class SqliteStore:
 
         self._writer.call(write)
 
-    def update_run(self, run: str, **changes: object) -> None:
-        cells = [(_column(RUN_COLUMNS, name), changed_cell(name, value), run) for name, value in changes.items()]
-        self._change("run_change", cells)
+    def update_run(self, run: str, change: RunChange) -> None:
+        self._writer.call(lambda connection: recording.change_run(connection, run, change))
 
     def run(self, run: str) -> RunRecord | None:
         rows = self._readers.read(statement("run_by_id"), (run,))
@@ -139,10 +133,6 @@ class SqliteStore:
 
     def runs(self) -> list[RunRecord]:
         return [self._run(row) for row in self._readers.read(statement("runs"))]
-
-    def status_of(self, run: str) -> RunStatus | None:
-        rows = self._readers.read(statement("run_status"), (run,))
-        return RunStatus(str(rows[0][0])) if rows else None
 
     # ------------------------------------------------------------ steps
 
@@ -159,26 +149,8 @@ class SqliteStore:
 
         self._writer.call(write)
 
-    def update_step(self, step: int, **changes: object) -> None:
-        counts = changes.pop("counts", None)
-        columns = {name: name for name in STEP_COLUMNS}
-        cells = [(_column(columns, name), changed_cell(name, value), step) for name, value in changes.items()]
-
-        def write(connection: apsw.Connection) -> None:
-            if isinstance(counts, Counts):
-                recording.set_counts(connection, step, counts)
-            for column, cell, number in cells:
-                connection.execute(statement("step_change", column=column), (cell, number))
-            if changes.get("status") in _ENDED:
-                indexes.drop(connection, "key", step)
-
-        self._writer.call(write)
-
-    def step_status(self, step: int) -> StepStatus:
-        rows = self._readers.read(statement("step_status"), (step,))
-        if not rows:
-            raise StoreError(f"the store {self._path} has no step of number {step}")
-        return StepStatus(str(rows[0][0]))
+    def update_step(self, step: int, change: StepChange) -> None:
+        self._writer.call(lambda connection: recording.change_step(connection, step, change))
 
     # ------------------------------------------------------------ units: writing and resuming
 
@@ -288,8 +260,7 @@ class SqliteStore:
     # ------------------------------------------------------------ watching
 
     def add_sample(self, run: str, sample: Sample) -> None:
-        cells = (run, *(getattr(sample, part.name) for part in fields(Sample)))
-        self._change("sample_add", [cells])
+        self._writer.call(lambda connection: recording.add_sample(connection, run, sample))
 
     def samples(self, run: str) -> list[Sample]:
         return [Sample(*row) for row in self._readers.read(statement("samples"), (run,))]  # type: ignore[arg-type]
@@ -299,19 +270,6 @@ class SqliteStore:
     def _run(self, row: Row) -> RunRecord:
         record = run_record(row, living=False)
         return replace(record, living=self._locks.living(record.id))
-
-    def _change(self, name: str, cells: Iterable[tuple[object, ...]]) -> None:
-        """Execute a statement for each row of cells; where it has a `{column}`, that is the first cell."""
-        whole = "{column}" not in statement(name)
-
-        def write(connection: apsw.Connection) -> None:
-            for row in cells:
-                if whole:
-                    connection.execute(statement(name), row)
-                else:
-                    connection.execute(statement(name, column=str(row[0])), row[1:])
-
-        self._writer.call(write)
 
     def _index(self, column: indexes.Column, step: int) -> None:
         with self._readers.snapshot() as connection:
@@ -338,12 +296,3 @@ class SqliteStore:
         """Whether nobody works on the step's run, so that what it claimed and did not settle is in doubt."""
         found = connection.execute(statement("step_run"), (step,)).fetchall()
         return any(not self._locks.living(text_in(run)) for run, _status in found)
-
-
-_ENDED = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.SKIPPED})
-
-
-def _column(columns: dict[str, str], name: str) -> str:
-    if name not in columns:
-        raise TypeError(f"{name} is not a field that can be changed")
-    return columns[name]
