@@ -1,75 +1,147 @@
-"""Finds task types by name: built-in ones and those of other packages. Nothing is imported before it is asked for by name."""
+"""Finds by name what other packages may add: task types, item sources, executors, stores. Nothing is imported before it is asked for.
+
+Each kind has an entry point group, in which a package names what it adds:
+
+    batchwork.tasks      a class as described by `batchwork.ports.Task`, under the name that stands after `type:`
+    batchwork.executors  makes an Executor of a Clock, under the kind of worker that a Program asks for
+    batchwork.stores     opens a Store, under the scheme of its URLs
+
+Names of built-in ones cannot be taken.
+"""
 
 from __future__ import annotations
 
 import importlib
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
+from batchwork.clock import Clock
 from batchwork.errors import UsageError
-from batchwork.ports import Task
+from batchwork.ports import Executor, Store, Task
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-GROUP = "batchwork.tasks"
-"""The entry point group in which other packages name their task types."""
 
-_BUILT_IN = {
-    "echo": "batchwork.tasks.echo:EchoTask",
-    "http_request": "batchwork.tasks.http_request:HttpRequestTask",
-    "python": "batchwork.tasks.python:PythonTask",
-    "shell": "batchwork.tasks.shell:ShellTask",
-}
+class Group(Struct, frozen=True):
+    """One kind of plugin. `built_in` says where those of batchwork are; `parts` are attributes that one must have."""
+
+    entry_points: str
+    noun: str
+    described: str
+    built_in: Mapping[str, str]
+    parts: tuple[str, ...] = ()
+    instances: bool = False
+    """What is named is a class, and an instance of it is meant."""
+
+    def names(self) -> list[str]:
+        """All that there are, sorted; those of other packages are named without being imported."""
+        return sorted(self.built_in.keys() | _foreign(self.entry_points).keys())
+
+    def find(self, name: str) -> Any:
+        """What has that name. Raises KeyError where there is none, UsageError where it cannot be loaded."""
+        target = self.built_in.get(name)
+        if target is None:
+            return self._checked(_foreign(self.entry_points)[name])
+        module, _, attribute = target.partition(":")
+        return self._made(getattr(importlib.import_module(module), attribute))
+
+    def _made(self, named: Any) -> Any:
+        return named() if self.instances else named
+
+    def _checked(self, point: EntryPoint) -> Any:
+        package = point.dist.name if point.dist else point.value
+        called = f"the {self.noun} `{point.name}` of the package {package}"
+        try:
+            found = self._made(point.load())
+        except (
+            Exception
+        ) as error:  # another package's code: whatever it raises is that package's fault, and is named so
+            message = f"{called} cannot be loaded: {error}"
+            raise UsageError(message, f"its entry point is `{point.value}`; reinstall or update {package}") from error
+        for part in self.parts:
+            if not hasattr(found, part):
+                raise UsageError(f"{called} has no `{part}`", self.described)
+        return found
 
 
-@lru_cache(maxsize=64)
+@cache
+def _foreign(entry_points: str) -> dict[str, EntryPoint]:
+    """The entry points of other packages in a group, by name."""
+    from importlib import metadata  # half of what reading a workflow imports, and most do without
+
+    return {point.name: point for point in metadata.entry_points(group=entry_points)}
+
+
+TASKS = Group(
+    entry_points="batchwork.tasks",
+    noun="task type",
+    described="a task type is a class as described by batchwork.ports.Task",
+    built_in={
+        "echo": "batchwork.tasks.echo:EchoTask",
+        "http_request": "batchwork.tasks.http_request:HttpRequestTask",
+        "python": "batchwork.tasks.python:PythonTask",
+        "shell": "batchwork.tasks.shell:ShellTask",
+    },
+    parts=(
+        "name",
+        "Fields",
+        "literal",
+        "open_fields",
+        "default_parallel",
+        "check",
+        "warn",
+        "code_names",
+        "identity",
+        "program",
+    ),
+    instances=True,
+)
+EXECUTORS = Group(
+    entry_points="batchwork.executors",
+    noun="executor",
+    described="an executor is a class, or a function that makes one, of a batchwork.clock.Clock",
+    parts=("__call__",),
+    built_in={
+        "inline": "batchwork.workers.inline:InlineExecutor",
+        "python": "batchwork.workers.python.executor:PythonExecutor",
+        "reactor": "batchwork.workers.reactor.executor:ReactorExecutor",
+    },
+)
+STORES = Group(
+    entry_points="batchwork.stores",
+    noun="store",
+    described="a store is a class, or a function that opens one",
+    parts=("__call__",),
+    built_in={
+        "memory": "batchwork.store.memory:MemoryStore",
+        "sqlite": "batchwork.store.sqlite.store:SqliteStore",
+    },
+)
+
+
+@cache
 def find_task(name: str) -> Task:
     """The task type of that name. Raises KeyError where there is none, UsageError where it cannot be loaded."""
-    target = _BUILT_IN.get(name)
-    if target is not None:
-        module, _, kind = target.partition(":")
-        found: Task = getattr(importlib.import_module(module), kind)()
-        return found
-    return _made(_foreign()[name])
-
-
-def task_names() -> list[str]:
-    """All task types there are, sorted; those of other packages are named without being imported."""
-    return sorted(_BUILT_IN.keys() | _foreign().keys())
-
-
-@lru_cache(maxsize=1)
-def _foreign() -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points  # half of what reading a workflow imports, and most do without
-
-    return {point.name: point for point in entry_points(group=GROUP) if point.name not in _BUILT_IN}
-
-
-def _made(point: EntryPoint) -> Task:
-    package = point.dist.name if point.dist else point.value
-    try:
-        kind = point.load()
-        task: Task = kind()
-    except Exception as error:  # another package's code: whatever it raises is that package's fault, and is named so
-        message = f"the task type `{point.name}` of the package {package} cannot be loaded: {error}"
-        raise UsageError(message, f"its entry point is `{point.value}`; reinstall or update {package}") from error
-    missing = [part for part in _PARTS if not hasattr(task, part)]
-    if missing:
-        message = f"the task type `{point.name}` of the package {package} has no `{missing[0]}`"
-        raise UsageError(message, "a task type is a class as described by batchwork.ports.Task")
+    task: Task = TASKS.find(name)
     return task
 
 
-_PARTS = (
-    "name",
-    "Fields",
-    "literal",
-    "open_fields",
-    "default_parallel",
-    "check",
-    "warn",
-    "code_names",
-    "identity",
-    "program",
-)
+def task_names() -> list[str]:
+    """All task types there are, sorted."""
+    return TASKS.names()
+
+
+def find_executor(kind: str) -> Callable[[Clock], Executor]:
+    """What makes executors for that kind of worker. Raises KeyError where there is none, UsageError where it cannot be loaded."""
+    factory: Callable[[Clock], Executor] = EXECUTORS.find(kind)
+    return factory
+
+
+def find_store(scheme: str) -> Callable[..., Store]:
+    """What opens stores of that URL scheme. Raises KeyError where there is none, UsageError where it cannot be loaded."""
+    opener: Callable[..., Store] = STORES.find(scheme)
+    return opener

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from batchwork.clock import SystemClock
+from batchwork.errors import WorkerError
 from batchwork.ports import Staffing, WorkerKind
 from batchwork.workers.local import local_executors
 
@@ -48,3 +49,9 @@ def test_choosing_imports_no_executor() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said == "['batchwork.workers.local']\n"
+
+
+def test_a_kind_of_worker_that_nobody_has_is_named() -> None:
+    staffing = Staffing(3, None, False, "cookie", dict(os.environ), os.getcwd())
+    with pytest.raises(WorkerError, match="there is no executor for workers of the kind `moon`"):
+        local_executors(SystemClock())(Program("moon"), staffing)

@@ -1,4 +1,4 @@
-"""Task types are found by name, and imported only then."""
+"""Task types, executors and stores are found by name, and imported only then."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batchwork.plugins import find_task, task_names
+from batchwork.plugins import EXECUTORS, STORES, TASKS, Group, find_executor, find_store, find_task, task_names
 
 
 def python(code: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -17,13 +17,13 @@ def python(code: str, path: Path | None = None) -> subprocess.CompletedProcess[s
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environ)
 
 
-def package(folder: Path, name: str, body: str) -> Path:
+def package(folder: Path, name: str, body: str, group: str = "batchwork.tasks") -> Path:
     """A package as if installed, with one entry point."""
     (folder / f"{name}_code.py").write_text(body)
     meta = folder / f"{name}-1.0.dist-info"
     meta.mkdir()
     (meta / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (meta / "entry_points.txt").write_text(f"[batchwork.tasks]\n{name} = {name}_code:Foreign\n")
+    (meta / "entry_points.txt").write_text(f"[{group}]\n{name} = {name}_code:Foreign\n")
     return folder
 
 
@@ -79,3 +79,23 @@ def test_a_foreign_type_cannot_replace_a_built_in_one(tmp_path: Path) -> None:
     folder = package(tmp_path, "shell", "raise SystemExit('loaded')\n")
     done = python("from batchwork.plugins import find_task; print(type(find_task('shell')).__module__)", folder)
     assert done.stdout.strip() == "batchwork.tasks.shell", done.stderr
+
+
+@pytest.mark.parametrize("group", [TASKS, EXECUTORS, STORES], ids=lambda group: group.noun)
+def test_all_that_is_built_in_can_be_loaded(group: Group) -> None:
+    for name in group.built_in:
+        found = group.find(name)
+        assert all(hasattr(found, part) for part in group.parts)
+
+
+@pytest.mark.parametrize(("group", "find"), [("executors", "find_executor"), ("stores", "find_store")])
+def test_executors_and_stores_of_other_packages_are_found_by_name(tmp_path: Path, group: str, find: str) -> None:
+    folder = package(tmp_path, "far", "def Foreign(*arguments): return 'made'\n", f"batchwork.{group}")
+    done = python(f"from batchwork.plugins import {find}; print({find}('far')(None))", folder)
+    assert done.stdout == "made\n", done.stderr
+
+
+def test_executors_and_stores_that_there_are_not() -> None:
+    for find in (find_executor, find_store):
+        with pytest.raises(KeyError):
+            find("nowhere")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
@@ -34,7 +34,8 @@ Fields: TypeAlias = Mapping[str, Value]
 Written: TypeAlias = Fields
 """The same, under a name that a class with an attribute `Fields` can use."""
 
-WorkerKind: TypeAlias = Literal["python", "reactor", "inline"]
+WorkerKind: TypeAlias = str
+"""What a program runs in: `python`, `reactor`, `inline`, or a kind that another package's executor is named by."""
 
 
 class Setting(Struct, frozen=True):

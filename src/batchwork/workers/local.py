@@ -1,31 +1,24 @@
-"""Choosing the executor for a program on this machine. The executors themselves are beside this file, imported when used."""
+"""Choosing the executor for a program: the one that is named by its kind of worker."""
 
 from __future__ import annotations
 
 from batchwork.clock import Clock
+from batchwork.errors import UsageError, WorkerError
+from batchwork.plugins import find_executor
 from batchwork.ports import Executor, ExecutorFactory, Program, Staffing
 
 
 def local_executors(clock: Clock) -> ExecutorFactory:
-    """A factory that makes and starts the executor for a program's kind of worker."""
+    """A factory that makes and starts the executor for a program's kind of worker. It raises WorkerError."""
 
     def make(program: Program, staffing: Staffing) -> Executor:
-        executor = _choose(program, clock)
+        try:
+            executor = find_executor(program.worker)(clock)
+        except KeyError:
+            raise WorkerError(f"there is no executor for workers of the kind `{program.worker}`") from None
+        except UsageError as error:
+            raise WorkerError(error.message, error.hint) from error
         executor.start(program, staffing)
         return executor
 
     return make
-
-
-def _choose(program: Program, clock: Clock) -> Executor:
-    if program.worker == "python":
-        from batchwork.workers.python.executor import PythonExecutor
-
-        return PythonExecutor(clock)
-    if program.worker == "reactor":
-        from batchwork.workers.reactor.executor import ReactorExecutor
-
-        return ReactorExecutor(clock)
-    from batchwork.workers.inline import InlineExecutor
-
-    return InlineExecutor(clock)
