@@ -28,6 +28,7 @@ from batchwork.model import (
     UnitRecord,
     UnitStatus,
 )
+from batchwork.ports import Opening
 from batchwork.store import open_store
 
 CALL = 1000
@@ -35,7 +36,7 @@ CALL = 1000
 
 def filled(path: Path, units: int, durability: str, work: Callable[[], None] = lambda: None, **shape: object) -> float:
     """Record `units` units and give the seconds that it took, from the first submission to the last report."""
-    store = open_store(str(path), durability=durability)  # type: ignore[arg-type]
+    store = open_store(str(path), Opening(durability=durability))  # type: ignore[arg-type]
     store.create_run(RunRecord("r", "n", "f", "w", "{}", "{}", RunStatus.RUNNING, 0), [("s", True)])
     step = store.steps("r")[0].number
     done, errors = threading.Semaphore(0), list[Exception | None]()

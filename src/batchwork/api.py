@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from msgspec import Struct
 
@@ -25,17 +25,16 @@ from batchwork.engine.run.results import Results
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.errors import StoreError
 from batchwork.events import Warned
-from batchwork.model import Failure, RunStatus, StepRecord, StepStatus
+from batchwork.model import Durability, Failure, RunStatus, StepRecord, StepStatus
 from batchwork.plan.model import Plan
 from batchwork.plan.resolve import load_plan
-from batchwork.ports import Store
+from batchwork.ports import Opening, Store
 from batchwork.report import CountsJson, RunJson, counts_json, summarize, summary_json
 from batchwork.store import open_store
 from batchwork.text.jsontext import Json, decode
 from batchwork.workers.guardian import Guardian
 from batchwork.workers.local import local_executors
 
-Durability = Literal["full", "fast"]
 Path = str | os.PathLike[str]
 
 
@@ -208,7 +207,7 @@ def _worked(
     there = place(os.fspath(where) if where is not None else None)
     out = Output(lenient=True)
     view = chosen_view(progress, progress == "off", False, out, clock)
-    store = open_store(there.store, durability, lambda text: view.emit(Warned(text)), clock)
+    store = open_store(there.store, Opening("run", durability, lambda text: view.emit(Warned(text)), clock))
     try:
         site = Site(store, local_executors(clock), view, clock, dict(os.environ), os.getcwd(), there.state_dir, guard)
         try:

@@ -1,8 +1,11 @@
-"""Folders that only their owner may look into."""
+"""Folders of batchwork, which only their owner may look into."""
 
 from __future__ import annotations
 
 import os
+
+STATE_FOLDER = ".batchwork"
+"""Where stores, logs and the folders of runs are unless another place is named."""
 
 
 def private_folder(path: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec import Struct, field
 
@@ -42,6 +42,10 @@ class RunStatus(StrEnum):
     PARTIAL = "partial"  # finished, with failures that the workflow tolerates
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+
+
+Durability: TypeAlias = Literal["full", "fast"]
+"""What a power cut may take: nothing, or the last second."""
 
 
 class Units(Struct, frozen=True):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from batchwork.ports import Store
+from batchwork.ports import Opening, Store
 from batchwork.store import open_store
 from batchwork.testing.store_contract import StoreContract
 
@@ -27,4 +27,4 @@ class TestSqlite(StoreContract):
 
 class TestSqliteFast(TestSqlite):
     def store(self) -> Store:
-        return open_store(str(self.path), durability="fast")
+        return open_store(str(self.path), Opening(durability="fast"))

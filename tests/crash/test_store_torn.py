@@ -17,6 +17,7 @@ import apsw
 import pytest
 
 from batchwork.model import AttemptRecord, Checkpoint, Claim, Counts, UnitStatus
+from batchwork.ports import Opening
 from batchwork.store import open_store
 from batchwork.testing.store_case import BROKE, commit, run_record, successes, unit
 
@@ -84,7 +85,7 @@ def check_prefix(path: Path, what: str) -> int:
     connection.close()
     if not tables:
         return 0  # torn before the schema itself was synced
-    store = open_store(str(path), create=False)
+    store = open_store(str(path), Opening(purpose="look"))
     if store.run("r1") is None:
         store.close()
         return 0
@@ -125,8 +126,9 @@ WRITER = """
     sys.path.insert(0, sys.argv[2])
     from test_store_torn import GROUPS, group
     from batchwork.store import open_store
+    from batchwork.ports import Opening
     from batchwork.testing.store_case import run_record
-    store = open_store(sys.argv[1], durability=sys.argv[3])
+    store = open_store(sys.argv[1], Opening(durability=sys.argv[3]))
     store.create_run(run_record(), [("s", True)])
     for number in range(GROUPS):
         done = threading.Event()
@@ -167,7 +169,7 @@ def test_a_log_that_was_removed_is_noticed(tmp_path: Path) -> None:
     for number in range(3):
         commit(store, group(number))
     texts: list[str] = []
-    open_store(str(path), warn=texts.append).close()
+    open_store(str(path), Opening(warn=texts.append)).close()
     assert texts == []
     for name in ("x.db", "x.db.locks"):
         (shutil.copytree if (tmp_path / name).is_dir() else shutil.copy)(
@@ -175,17 +177,17 @@ def test_a_log_that_was_removed_is_noticed(tmp_path: Path) -> None:
         )
     lease.release()
     store.close()
-    store = open_store(str(tmp_path / "y.db"), warn=texts.append)
+    store = open_store(str(tmp_path / "y.db"), Opening(warn=texts.append))
     assert len(texts) == 1
     assert "has lost its last 3 transactions" in texts[0]
     assert "-wal" in texts[0]
     for number in range(4):
         commit(store, group(number))
     store.close()
-    open_store(str(tmp_path / "y.db"), warn=texts.append).close()
+    open_store(str(tmp_path / "y.db"), Opening(warn=texts.append)).close()
     assert len(texts) == 1
     (tmp_path / "y.db").unlink()
-    open_store(str(tmp_path / "y.db"), warn=texts.append).close()
+    open_store(str(tmp_path / "y.db"), Opening(warn=texts.append)).close()
     assert len(texts) == 1, "another store in the same place is not the same store"
 
 

@@ -17,7 +17,7 @@ from batchwork.engine.step.coordinator import Coordinator
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.engine.unit.brief import StepBrief, StepEnd
 from batchwork.model import RunRecord, RunStatus, StepStatus
-from batchwork.ports import Setting, Store
+from batchwork.ports import Opening, Setting, Store
 from batchwork.retry import RetryPolicy
 from batchwork.store import open_store
 from batchwork.template import Value
@@ -86,7 +86,9 @@ class History:
 
 
 def history(folder: str, kind: str, **batch: Any) -> History:
-    return History(open_store("memory:" if kind == "memory" else str(Path(folder) / "s.db"), "fast"), **batch)
+    return History(
+        open_store("memory:" if kind == "memory" else str(Path(folder) / "s.db"), Opening(durability="fast")), **batch
+    )
 
 
 KINDS = pytest.mark.parametrize(("kind", "examples"), [("memory", 200), ("sqlite", 20)])

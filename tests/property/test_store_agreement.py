@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchwork.model import AttemptRecord, Checkpoint, Claim, Counts, Handled, LogRecord, UnitRecord, UnitStatus
+from batchwork.ports import Opening
 from batchwork.store import open_store
 from batchwork.testing.store_case import BROKE, EXITED, commit, picture, run_record, successes
 
@@ -82,7 +83,7 @@ ACTS = st.one_of(
 @given(st.lists(ACTS, min_size=1, max_size=12), st.booleans(), st.booleans())
 def test_memory_and_sqlite_agree(acts: list, twice: bool, owned: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        memory, sqlite = open_store("memory:"), open_store(str(Path(folder) / "s.db"), durability="fast")
+        memory, sqlite = open_store("memory:"), open_store(str(Path(folder) / "s.db"), Opening(durability="fast"))
         stores = [memory, sqlite]
         leases = []
         for store in stores:

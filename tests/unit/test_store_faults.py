@@ -17,7 +17,7 @@ import pytest
 from batchwork import faults
 from batchwork.errors import StoreError, StoreFull
 from batchwork.model import AttemptRecord, Checkpoint, Claim, Counts, UnitStatus
-from batchwork.ports import RunChange, StepChange
+from batchwork.ports import Opening, RunChange, StepChange
 from batchwork.store import open_store
 from batchwork.store.sqlite import schema, writer
 from batchwork.testing.store_case import BROKE, assert_raises, commit, picture, run_record, successes, unit
@@ -41,7 +41,7 @@ def arm(monkeypatch: pytest.MonkeyPatch):
 
 
 def opened(path: Path, patience_s: float = 0.3):
-    store = open_store(str(path), warn=TEXTS.append, patience_s=patience_s)
+    store = open_store(str(path), Opening(warn=TEXTS.append, patience_s=patience_s))
     if store.run("r1") is None:
         store.create_run(run_record(), [("s", True)])
     return store
@@ -194,8 +194,9 @@ FILL = """
     from batchwork.errors import StoreFull
     from batchwork.model import Checkpoint, Claim
     from batchwork.store import open_store
+    from batchwork.ports import Opening
     from batchwork.testing.store_case import commit, run_record, successes
-    store = open_store(sys.argv[1], warn=lambda text: print("warned", text), patience_s=float(sys.argv[2]))
+    store = open_store(sys.argv[1], Opening(warn=lambda text: print("warned", text), patience_s=float(sys.argv[2])))
     if store.run("r1") is None:
         store.create_run(run_record(), [("s", True)])
     done = 0

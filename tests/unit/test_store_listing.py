@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from batchwork.model import Checkpoint, Claim, Counts, StepStatus, UnitStatus
-from batchwork.ports import StepChange
+from batchwork.ports import Opening, StepChange
 from batchwork.store import open_store
 from batchwork.store.sqlite import indexes, listing
 from batchwork.store.sqlite.rows import first_id
@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def opened(path: Path, steps: int = 1, units: int = 1000):
-    store = open_store(str(path), durability="fast")
+    store = open_store(str(path), Opening(durability="fast"))
     store.create_run(run_record(), [(f"s{number}", True) for number in range(steps)])
     for number in range(1, steps + 1):
         commit(store, Checkpoint(number, successes=[successes(range(units))]))

@@ -20,8 +20,10 @@ from batchwork import faults
 from batchwork.clock import SystemClock
 from batchwork.errors import StoreError, StoreVersionError
 from batchwork.model import Checkpoint
-from batchwork.store import open_store
+from batchwork.ports import Opening
+from batchwork.store import open_store, store_at
 from batchwork.store.sqlite import place, schema
+from batchwork.store.sqlite.store import SqliteStore
 from batchwork.testing.store_case import commit, run_record, successes
 
 SOURCE = Path(schema.__file__).parent
@@ -138,7 +140,7 @@ def test_what_is_no_store_is_refused(tmp_path: Path, make, says: str) -> None:
     make(path)
     before = path.read_bytes() if path.is_file() else b""
     with pytest.raises(StoreError, match=says) as caught:
-        store = open_store(str(path))
+        store = SqliteStore(str(path), Opening())
         try:
             store.units(1)
         finally:
@@ -157,7 +159,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 
 def test_a_missing_store_is_only_made_when_asked(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no store at"):
-        open_store(str(tmp_path / "a" / "x.db"), create=False)
+        open_store(str(tmp_path / "a" / "x.db"), Opening(purpose="look"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -298,6 +300,38 @@ def test_the_kind_of_file_system_is_found(tmp_path: Path) -> None:
 def test_a_network_file_system_is_warned_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place, "file_system", lambda path: "nfs4")
     texts: list[str] = []
-    open_store(str(tmp_path / "x.db"), warn=texts.append).close()
+    open_store(str(tmp_path / "x.db"), Opening(warn=texts.append)).close()
     assert len(texts) == 1
     assert "nfs4" in texts[0]
+
+
+@pytest.mark.parametrize(
+    ("named", "state_dir", "file"),
+    [
+        (None, ".batchwork", ".batchwork/state.db"),
+        ("there", "there", "there/state.db"),
+        ("a.b/", "a.b", "a.b/state.db"),
+        ("x.db", "x.db.d", "x.db"),
+    ],
+)
+def test_a_place_is_a_folder_or_a_file_and_knows_whether_a_store_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str | None, state_dir: str, file: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = store_at(named)
+    assert not place.exists()
+    assert place.state_dir == str(tmp_path / state_dir)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(StoreError, match="no store at"):
+        place.open(Opening("resume"))
+    store = place.open(Opening("run"))
+    assert store.describe() == str(tmp_path / file)
+    store.close()
+    assert place.exists()
+    store_at(named).open(Opening("look")).close()
+
+
+def test_a_store_in_memory_is_never_there_before_it_is_opened() -> None:
+    place = store_at("memory:")
+    place.open(Opening()).close()
+    assert not place.exists()

@@ -26,7 +26,7 @@ from batchwork.events import Warned
 from batchwork.model import RunStatus
 from batchwork.plan.model import Plan
 from batchwork.plan.resolve import load_plan
-from batchwork.ports import Store
+from batchwork.ports import Opening, Store
 from batchwork.report import summarize, summary_json
 from batchwork.store import open_store
 from batchwork.text.jsontext import Json, encode
@@ -143,7 +143,9 @@ def _site(
     there = place(where)
     guardian = Guardian()  # before there are threads
     view = chosen_view(watch.progress, watch.quiet, watch.as_json, out, clock)
-    store = open_store(there.store, durability, lambda text: view.emit(Warned(text)), clock, create=create)
+    store = open_store(
+        there.store, Opening("run" if create else "resume", durability, lambda text: view.emit(Warned(text)), clock)
+    )
     try:
         yield Site(
             store, local_executors(clock), view, clock, dict(os.environ), os.getcwd(), there.state_dir, guardian.watch

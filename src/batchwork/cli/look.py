@@ -11,6 +11,7 @@ from batchwork.cli.where import place
 from batchwork.engine.unit.stored_value import value_text
 from batchwork.errors import UsageError
 from batchwork.model import Failure, RunRecord, StepRecord, UnitStatus
+from batchwork.ports import Opening
 from batchwork.ports.store import Store, UnitView
 from batchwork.report import error_json
 from batchwork.store import open_store
@@ -25,7 +26,7 @@ Wanted = UnitStatus | Literal["in_doubt"] | None
 @contextmanager
 def looking(where: str | None) -> Iterator[Store]:
     """The store that `--store` names, for looking only; closed at the end. Raises StoreError where there is none."""
-    store = open_store(place(where).store, "full", lambda text: note(f"warning: {text}"), create=False)
+    store = open_store(place(where).store, Opening("look", warn=lambda text: note(f"warning: {text}")))
     try:
         yield store
     finally:

@@ -15,7 +15,17 @@ from __future__ import annotations
 from batchwork.ports.executors import Executor, ExecutorFactory, PageQuery, Staffing
 from batchwork.ports.items import ItemSource, Reading
 from batchwork.ports.sinks import EventSink, Fanout
-from batchwork.ports.store import Committed, Lease, RunChange, StepChange, Store, UnitPage, UnitView
+from batchwork.ports.store import (
+    Committed,
+    Lease,
+    Opening,
+    RunChange,
+    StepChange,
+    Store,
+    StorePlace,
+    UnitPage,
+    UnitView,
+)
 from batchwork.ports.tasks import Exposing, Fields, Program, Scope, Setting, Task, Value, WorkerKind, Written
 
 __all__ = [
@@ -28,6 +38,7 @@ __all__ = [
     "Fields",
     "ItemSource",
     "Lease",
+    "Opening",
     "PageQuery",
     "Program",
     "Reading",
@@ -37,6 +48,7 @@ __all__ = [
     "Staffing",
     "StepChange",
     "Store",
+    "StorePlace",
     "Task",
     "UnitPage",
     "UnitView",

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, TypeAlias
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 from msgspec.structs import asdict
 
+from batchwork.clock import Clock, SystemClock
 from batchwork.model import (
     AttemptRecord,
     Checkpoint,
     Claim,
     Counts,
+    Durability,
     Failure,
     LogRecord,
     RunRecord,
@@ -23,6 +25,10 @@ from batchwork.model import (
     UnitRecord,
     UnitStatus,
 )
+
+
+def _unheard(text: str) -> None:
+    """Where nobody listens, warnings about the store are dropped; errors never are."""
 
 
 class UnitPage(Struct, frozen=True):
@@ -81,6 +87,29 @@ class UnitView(Struct, frozen=True):
 
 Committed: TypeAlias = Callable[[Exception | None], None]
 """Called once, on the writer's thread: with None when the checkpoint is on disk, else with the StoreError."""
+
+
+class Opening(Struct, frozen=True):
+    """How a store is opened. `warn` gets texts for people, from any thread; `patience_s`: how long a full disk is waited for."""
+
+    purpose: Literal["run", "resume", "look"] = "run"
+    """Only `run` makes a store that is not there."""
+    durability: Durability = "full"
+    warn: Callable[[str], None] = _unheard
+    clock: Clock = field(default_factory=SystemClock)
+    patience_s: float = 30.0
+
+
+class StorePlace(Protocol):
+    """Where a store is, or will be. `state_dir`, absolute, is the folder for the logs and folders of its runs."""
+
+    state_dir: str
+
+    def exists(self) -> bool: ...
+
+    def open(self, opening: Opening) -> Store:
+        """The store, to be closed by the caller. Raises StoreError, StoreVersionError."""
+        ...
 
 
 class Lease(Protocol):

@@ -5,6 +5,7 @@ A checkpoint is executed, and its `committed` called, before `submit` returns, o
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 
 from batchwork.clock import Clock, iso
 from batchwork.errors import RunLocked, RunRefused, StoreError
+from batchwork.folders import STATE_FOLDER
 from batchwork.model import (
     FINAL,
     AttemptRecord,
@@ -28,7 +30,7 @@ from batchwork.model import (
     UnitRecord,
     UnitStatus,
 )
-from batchwork.ports import Committed, RunChange, StepChange, UnitPage, UnitView
+from batchwork.ports import Committed, Opening, RunChange, StepChange, UnitPage, UnitView
 from batchwork.store.memory_step import MemoryStep, claimed, counted, record, unsettled
 from batchwork.store.sqlite.rows import GONE, checked_run_id
 from batchwork.text.jsontext import decode
@@ -47,6 +49,19 @@ class MemoryLease:
 
 
 def _nothing() -> None: ...
+
+
+class MemoryPlace:
+    """Implements ports.StorePlace."""
+
+    def __init__(self) -> None:
+        self.state_dir = os.path.abspath(STATE_FOLDER)
+
+    def exists(self) -> bool:
+        return False
+
+    def open(self, opening: Opening) -> MemoryStore:
+        return MemoryStore(opening.clock)
 
 
 class MemoryStore:

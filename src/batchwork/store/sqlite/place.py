@@ -8,14 +8,46 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from batchwork.errors import StoreError
-from batchwork.folders import private_folder
+from batchwork.folders import STATE_FOLDER, private_folder
+from batchwork.ports import Opening
 
+if TYPE_CHECKING:
+    from batchwork.store.sqlite.store import SqliteStore
+
+FILE = "state.db"
 NETWORK_KINDS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs"})
 
 making = threading.Lock()
 """Held from the making of a file until it has been connected to, so that no other thread has a connection meanwhile."""
+
+
+class SqlitePlace:
+    """Implements ports.StorePlace: a folder (state.db in it, and the rest beside), or a file (x.db, the rest in x.db.d)."""
+
+    def __init__(self, named: str | None = None) -> None:
+        if named is not None and _is_file(named):
+            self._path, self.state_dir = named, f"{os.path.abspath(named)}.d"
+        else:
+            folder = named or STATE_FOLDER
+            self._path, self.state_dir = os.path.join(folder, FILE), os.path.abspath(folder)
+
+    def exists(self) -> bool:
+        return os.path.exists(self._path)
+
+    def open(self, opening: Opening) -> SqliteStore:
+        from batchwork.store.sqlite.store import SqliteStore
+
+        return SqliteStore(self._path, opening)
+
+
+def _is_file(path: str) -> bool:
+    """Whether a file is meant: it is one, or has a name like one."""
+    if os.path.isfile(path):
+        return True
+    return bool(os.path.splitext(path)[1]) and not path.endswith("/") and not os.path.isdir(path)
 
 
 def check_place(path: str, create: bool, warn: Callable[[str], None]) -> None:

@@ -8,20 +8,20 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import apsw
 
 from batchwork.clock import Clock
 from batchwork.errors import StoreError, StoreVersionError
 from batchwork.faults import fault
+from batchwork.model import Durability
 from batchwork.store.sqlite.place import make_private_file
 
 APPLICATION_ID = 0x62746368  # "btch"
 BUSY_WARN_S, BUSY_LIMIT_S = 5.0, 60.0
 WAL_KEPT_BYTES = 64 << 20
 
-Durability: TypeAlias = Literal["full", "fast"]
 Migration: TypeAlias = tuple[int, str]
 Warn: TypeAlias = Callable[[str], None]
 

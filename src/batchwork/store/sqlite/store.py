@@ -13,7 +13,6 @@ from typing import Literal
 import apsw
 from msgspec.structs import replace
 
-from batchwork.clock import Clock
 from batchwork.errors import RunRefused, StoreError
 from batchwork.model import (
     AttemptRecord,
@@ -27,7 +26,7 @@ from batchwork.model import (
     UnitRecord,
     UnitStatus,
 )
-from batchwork.ports import Committed, RunChange, StepChange, UnitPage, UnitView
+from batchwork.ports import Committed, Opening, RunChange, StepChange, UnitPage, UnitView
 from batchwork.store.sqlite import indexes, listing, matching, recording, schema
 from batchwork.store.sqlite.claimed import count_unsettled, highest_claimed, unsettled
 from batchwork.store.sqlite.head import Head, warn_of_loss
@@ -57,23 +56,16 @@ from batchwork.text import jsontext
 class SqliteStore:
     """Implements ports.Store. Raises StoreError, from any method, for whatever goes wrong with the file."""
 
-    def __init__(
-        self,
-        path: str,
-        durability: schema.Durability,
-        warn: schema.Warn,
-        clock: Clock,
-        create: bool = True,
-        patience_s: float = 30.0,
-    ) -> None:
+    def __init__(self, path: str, opening: Opening) -> None:
+        create, durability, warn = opening.purpose == "run", opening.durability, opening.warn
         self._path = os.path.realpath(path)
-        self._locks = Locks(f"{self._path}.locks", clock)
+        self._locks = Locks(f"{self._path}.locks", opening.clock)
         self._bookmarks = listing.Bookmarks()
         self._members: dict[int, matching.Members] = {}
         check_place(self._path, create, warn)
 
         def connect() -> apsw.Connection:
-            connection = schema.connect(self._path, durability, warn, clock)
+            connection = schema.connect(self._path, durability, warn, opening.clock)
             try:
                 schema.prepare(connection, self._path, durability)
             except BaseException:
@@ -86,9 +78,7 @@ class SqliteStore:
             with making:
                 if create:
                     make_private_file(self._path)
-                self._writer = Writer(
-                    self._path, connect, warn, clock, patience_s, fast=durability == "fast", head=head
-                )
+                self._writer = Writer(self._path, connect, opening, head)
         except (apsw.Error, OSError) as error:
             raise explain(error, self._path) from error
         self._readers = Readers(self._path)

@@ -15,14 +15,12 @@ from typing import Generic, TypeVar
 import apsw
 from msgspec import Struct, field
 
-from batchwork.clock import Clock
 from batchwork.errors import BatchworkError, StoreError
 from batchwork.faults import fails_after, fault
 from batchwork.model import Checkpoint
-from batchwork.ports import Committed
+from batchwork.ports import Committed, Opening
 from batchwork.store.sqlite.head import Head
 from batchwork.store.sqlite.recording import record
-from batchwork.store.sqlite.schema import Warn
 from batchwork.store.sqlite.statements import statement
 from batchwork.store.sqlite.trouble import Kind, explain, kind_of
 
@@ -58,24 +56,12 @@ class _Change(Struct, Generic[T]):
 
 
 class Writer:
-    """Owns the writing connection. `connect` makes a new one; `patience_s` is how long it waits for a full disk."""
+    """Owns the writing connection. `connect` makes a new one."""
 
-    def __init__(
-        self,
-        path: str,
-        connect: Callable[[], apsw.Connection],
-        warn: Warn,
-        clock: Clock,
-        patience_s: float,
-        fast: bool,
-        head: Head,
-    ) -> None:
+    def __init__(self, path: str, connect: Callable[[], apsw.Connection], opening: Opening, head: Head) -> None:
         self._path = path
         self._connect = connect
-        self._warn = warn
-        self._clock = clock
-        self._patience_s = patience_s
-        self._fast = fast
+        self._opening = opening
         self._head = head
         self._connection = self._watched(connect())
         self._token = 0
@@ -197,7 +183,7 @@ class Writer:
     def _commit(self, orders: deque[_Written | _Change[object]]) -> Exception | None:
         """Execute the orders in one transaction; None when they are on disk."""
         token = int.from_bytes(os.urandom(7))
-        started, tries = self._clock.now(), 0
+        started, tries = self._opening.clock.now(), 0
         while True:
             try:
                 if self._suspect:
@@ -213,11 +199,11 @@ class Writer:
                 tries += 1
                 kind = kind_of(error, self._path, self._errno())
                 self._roll_back()
-                if not self._survives(kind, tries, self._clock.now() - started):
+                if not self._survives(kind, tries, self._opening.clock.now() - started):
                     return self._break(error, kind)
                 if kind == "full" and tries == 2:  # the first time, moving the log may have made room
-                    text = f"there is no space left for the store {self._path}; trying again for {self._patience_s:g} s"
-                    self._warn(text)
+                    text = f"there is no space left for the store {self._path}; trying again for {self._opening.patience_s:g} s"
+                    self._opening.warn(text)
             except Exception as error:  # noqa: BLE001 a bug in a change is its caller's to see, one in a checkpoint ends all
                 self._roll_back()
                 return error if isinstance(orders[0], _Change) else self._break(error)
@@ -238,7 +224,7 @@ class Writer:
         commits, store = connection.execute(statement("mark_set"), (token,)).get
         _strike(claims and "claim.before_commit", outcomes and "flush.before_commit", outcomes and "flush.commit")
         fault("state.commit")
-        if not self._fast:
+        if self._opening.durability == "full":
             fault("fsync")
         self._token = token
         connection.execute("commit")
@@ -246,8 +232,8 @@ class Writer:
         _strike(claims and "claim.after_commit", outcomes and "flush.after_commit")
         if fails_after("state.commit"):
             raise OSError(5, "the commit took place, but is reported to have failed")
-        if self._fast and self._unsynced_since is None:
-            self._unsynced_since = self._clock.now()
+        if self._opening.durability == "fast" and self._unsynced_since is None:
+            self._unsynced_since = self._opening.clock.now()
 
     # ------------------------------------------------------------ when it goes wrong
 
@@ -258,8 +244,8 @@ class Writer:
         nevertheless; so the connection is opened anew, which checks the log's sums, and the log is moved into the
         database and synced there, before anything is tried again or believed to be on disk.
         """
-        if kind == "full" and waited_s < self._patience_s:
-            self._pause(min(0.5, self._patience_s / 10) if tries > 1 else 0.01)
+        if kind == "full" and waited_s < self._opening.patience_s:
+            self._pause(min(0.5, self._opening.patience_s / 10) if tries > 1 else 0.01)
         elif kind == "io" and tries < IO_TRIES:
             self._pause(0.05 * tries)
         else:
@@ -312,13 +298,13 @@ class Writer:
     def _keep_log_short(self) -> None:
         """Move the log into the database when it is long, and each second where a commit does not sync it."""
         since = self._unsynced_since
-        if self._pages >= self._move_at or (since is not None and self._clock.now() - since >= SYNC_S):
+        if self._pages >= self._move_at or (since is not None and self._opening.clock.now() - since >= SYNC_S):
             self._unsynced_since = None
             self._move_log("passive")
             self._move_at = self._pages + CHECKPOINT_PAGES  # where a reader is in the way, not after each commit
         if self._pages >= WARN_PAGES and not self._warned_of_log:
             self._warned_of_log = True
-            self._warn(
+            self._opening.warn(
                 f"the log of the store {self._path} has grown to {self._pages * 4096 >> 20} MB, "
                 "because another process has been reading it for a long time"
             )
