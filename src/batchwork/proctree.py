@@ -183,11 +183,6 @@ def kill_all(find: Callable[[], Iterable[int]], patience_s: float = 2.0) -> int:
     return len(ended)
 
 
-def kill_below(pid: int) -> int:
-    """End all that descends from `pid`, but not `pid` itself; returns how many there were."""
-    return kill_all(lambda: descendants([pid]))
-
-
 def reap(pids: Iterable[int]) -> None:
     """Take the exit status of those of `pids` that are dead children of this process, so that no zombie stays."""
     for pid in pids:

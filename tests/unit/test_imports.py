@@ -28,7 +28,7 @@ FOR_OTHERS = {
     "view.bars",
     "testing",
     "workers.reactor.program",
-    "workers.python.program",
+    "workers.python.program.main",
 }
 
 _REPORT = """

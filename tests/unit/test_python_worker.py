@@ -19,16 +19,16 @@ import pytest
 from batchwork.tasks.python import _WITHOUT, OPERANDS
 from batchwork.workers.python import memory as python_memory
 from batchwork.workers.python.log import OVERLAP as LOG_OVERLAP
-from batchwork.workers.python.log import WorkerLog, shown
+from batchwork.workers.python.log import WorkerLog, log_text
 from batchwork.workers.python.program import memory, operations, output
 from batchwork.workers.python.program.compiling import compile_body, run_setup
-from batchwork.workers.python.program.encoding import DEPTH, ResultError, encode
-from batchwork.workers.python.program.failures import Refused, Unprepared, failure_of, place_of
+from batchwork.workers.python.program.encoding import DEPTH, ResultError, encode_result
+from batchwork.workers.python.program.failures import Refused, Unprepared, failure_fields, place_of
 from batchwork.workers.python.program.functions import make_function
-from batchwork.workers.python.program.names import ErrorText, MissingName, Names
+from batchwork.workers.python.program.names import ErrorText, MissingName, Namespace
 from batchwork.workers.python.program.operations import operation
-from batchwork.workers.python.program.programs import prepare
-from batchwork.workers.python.program.sequences import Results
+from batchwork.workers.python.program.prepare import prepare_program
+from batchwork.workers.python.program.sequences import StepResults
 
 # ---------------------------------------------------------------- encoding
 
@@ -63,8 +63,8 @@ class Point(NamedTuple):
     ],
 )
 def test_json_data_and_what_is_made_of_it(value: Any, text: str) -> None:
-    assert encode(value) == text
-    json.loads(encode(value))
+    assert encode_result(value) == text
+    json.loads(encode_result(value))
 
 
 def nested(depth: int) -> list[Any]:
@@ -101,30 +101,33 @@ def cycle() -> list[Any]:
 )
 def test_what_is_not_json_is_refused_with_its_path(value: Any, message: str) -> None:
     with pytest.raises(ResultError) as caught:
-        encode(value)
+        encode_result(value)
     assert message in str(caught.value)
 
 
 def test_results_that_are_too_large_are_refused() -> None:
     with pytest.raises(ResultError, match="result too large: 67,108,866 characters"):
-        encode("r" * (64 << 20))
+        encode_result("r" * (64 << 20))
 
 
 def test_numpy_scalars_are_converted_and_arrays_are_not() -> None:
     numpy = pytest.importorskip("numpy")
-    assert encode({"a": numpy.int64(3), "b": numpy.float32(0.5), "c": numpy.bool_(True)}) == '{"a":3,"b":0.5,"c":true}'
-    assert encode({numpy.int64(3): 1}) == '{"3":1}'
+    assert (
+        encode_result({"a": numpy.int64(3), "b": numpy.float32(0.5), "c": numpy.bool_(True)})
+        == '{"a":3,"b":0.5,"c":true}'
+    )
+    assert encode_result({numpy.int64(3): 1}) == '{"3":1}'
     with pytest.raises(ResultError, match=r"numpy.ndarray at \$; use .tolist"):
-        encode(numpy.zeros(3))
+        encode_result(numpy.zeros(3))
     with pytest.raises(ResultError, match=r"nan at \$"):
-        encode(numpy.float64("nan"))
+        encode_result(numpy.float64("nan"))
 
 
 def test_data_frames_are_refused_with_advice() -> None:
     pandas = pytest.importorskip("pandas")
     with pytest.raises(ResultError, match=r"DataFrame at \$\.d; use \.to_dict"):
-        encode({"d": pandas.DataFrame()})
-    assert encode(pandas.Timestamp("2026-01-01")) == '"2026-01-01T00:00:00"'
+        encode_result({"d": pandas.DataFrame()})
+    assert encode_result(pandas.Timestamp("2026-01-01")) == '"2026-01-01T00:00:00"'
 
 
 # ---------------------------------------------------------------- compiling
@@ -183,7 +186,7 @@ def test_tracebacks_show_the_workflows_own_lines() -> None:
     try:
         run(code, 2)
     except ZeroDivisionError as error:
-        failure = failure_of(error)
+        failure = failure_fields(error)
     assert failure["type"] == "ZeroDivisionError"
     assert 'File "flow.yaml", line 12, in code' in failure["traceback"]
     assert "return item / (x - 1)  # line 12" in failure["traceback"]
@@ -222,21 +225,21 @@ class Broken(Exception):
     ],
 )
 def test_whatever_is_raised_is_a_failure(error: BaseException, kind: str, message: str) -> None:
-    failure = failure_of(error)
+    failure = failure_fields(error)
     assert failure["type"] == kind
     assert message in failure["message"]
     json.dumps(failure).encode()
 
 
 def test_huge_messages_are_cut() -> None:
-    failure = failure_of(ValueError("e" * (8 << 20)))
+    failure = failure_fields(ValueError("e" * (8 << 20)))
     assert len(failure["message"]) < 70_000
     assert len(failure["traceback"]) < 70_000
 
 
 def test_results_that_are_wrong_are_not_tried_again() -> None:
-    assert failure_of(ResultError("x"))["retryable"] is False
-    assert "retryable" not in failure_of(ValueError("x"))
+    assert failure_fields(ResultError("x"))["retryable"] is False
+    assert "retryable" not in failure_fields(ValueError("x"))
 
 
 # ---------------------------------------------------------------- operations
@@ -359,7 +362,7 @@ def test_functions_written_in_c_get_the_item() -> None:
 
 
 def test_names_are_attributes_and_keys_and_missing_ones_list_near_ones() -> None:
-    env = Names("env", {"API_TOKEN": "x", "a": {"b": 1}})
+    env = Namespace("env", {"API_TOKEN": "x", "a": {"b": 1}})
     assert env.API_TOKEN == env["API_TOKEN"] == env.get("API_TOKEN") == "x"
     assert env.a.b == 1
     assert env.get("nothing") is None
@@ -367,8 +370,8 @@ def test_names_are_attributes_and_keys_and_missing_ones_list_near_ones() -> None
     for miss in (lambda: env.API_TOKN, lambda: env["API_TOKN"]):
         with pytest.raises(MissingName, match="env has no API_TOKN; did you mean API_TOKEN"):
             miss()
-    assert failure_of(MissingName("env has no x"))["message"] == "env has no x"
-    assert encode(env) == '{"API_TOKEN":"x","a":{"b":1}}'
+    assert failure_fields(MissingName("env has no x"))["message"] == "env has no x"
+    assert encode_result(env) == '{"API_TOKEN":"x","a":{"b":1}}'
 
 
 def test_an_error_is_its_message_with_parts() -> None:
@@ -392,7 +395,7 @@ class Store:
 def test_results_are_read_page_by_page() -> None:
     store = Store(list(range(2500)))
     told = {"step": "s", "counts": {"failed": 1, "succeeded": 2500}, "duration": 1.5, "length": 2500}
-    results = Results(store.ask, told)
+    results = StepResults(store.ask, told)
     assert len(results) == 2500
     assert store.asked == 0
     assert results[0] == 0
@@ -406,15 +409,15 @@ def test_results_are_read_page_by_page() -> None:
     assert str(results.failed[0].error) == "m"
     assert results.counts.succeeded == 2500
     assert results.duration == 1.5
-    assert encode(results[:2]) == "[0,1]"
+    assert encode_result(results[:2]) == "[0,1]"
     with pytest.raises(IndexError):
         results[2500]
 
 
 def test_results_can_themselves_be_a_result() -> None:
     told = {"step": "s", "counts": {}, "duration": 0, "length": 3}
-    assert encode({"r": Results(Store([1, None, "x"]).ask, told)}) == '{"r":[1,null,"x"]}'
-    assert Results(Store([1, 2, 3]).ask, told) == [1, 2, 3]
+    assert encode_result({"r": StepResults(Store([1, None, "x"]).ask, told)}) == '{"r":[1,null,"x"]}'
+    assert StepResults(Store([1, 2, 3]).ask, told) == [1, 2, 3]
 
 
 def test_a_program_gets_its_names_under_the_shape_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -434,7 +437,7 @@ def test_a_program_gets_its_names_under_the_shape_they_need(monkeypatch: pytest.
             "users": {"sequence": {"step": "u", "counts": {}, "duration": 1, "length": 9}},
         },
     }
-    function = prepare(program, lambda _query: [])
+    function = prepare_program(program, lambda _query: [])
     payload = [{"index": 0, "items": [7, 8], "total": None, "item": 8}]
     assert function(payload) == [2, 8, 7, "from outside", 5, 1, 9]
 
@@ -452,7 +455,7 @@ def test_output_beyond_the_limit_keeps_head_and_tail_and_whole_letters() -> None
         assert log.cut(0, 9) == "€€€"
         assert log.trim() == 60_000
     assert LOG_OVERLAP == output.OVERLAP
-    text = shown(["a" * 100 + "s" * LOG_OVERLAP, 7, "s" * LOG_OVERLAP + "z"], None)
+    text = log_text(["a" * 100 + "s" * LOG_OVERLAP, 7, "s" * LOG_OVERLAP + "z"], None)
     assert text == "a" * 100 + "\n[7 bytes left out]\nz"
 
 
@@ -460,7 +463,7 @@ def test_secrets_are_not_cut_in_two_before_they_are_masked() -> None:
     secret = "hush-hush"
     overlap = "x" * (LOG_OVERLAP - 4)
     head = "a" * 20 + secret[:5] + secret[5:] + overlap  # the cut is in the middle of the secret
-    text = shown([head, 7, "y" * LOG_OVERLAP + "end"], lambda text: text.replace(secret, "***"))
+    text = log_text([head, 7, "y" * LOG_OVERLAP + "end"], lambda text: text.replace(secret, "***"))
     assert "hush" not in text
 
 
@@ -474,9 +477,6 @@ def test_a_log_of_a_dead_worker_is_cut_alike() -> None:
 
 def test_both_sides_agree_on_the_shared_memory() -> None:
     theirs, ours = memory, python_memory
-    assert theirs.UNIT.format == ours.UNIT.format
-    for name in ("RECALL_AT", "CALL_AT", "UNIT_AT", "RECORDS_AT"):
-        assert getattr(theirs, name) == getattr(ours, name)
     shared = ours.WorkerMemory()
     worker = theirs.Memory(shared.descriptor)
     worker.begin(7)
@@ -488,7 +488,7 @@ def test_both_sides_agree_on_the_shared_memory() -> None:
     record = b'D0 12 {"a":1}\nL1 5 9\nF1 13 {}\n'
     end = theirs.RECORDS_AT + len(record)
     worker.map[theirs.RECORDS_AT : end] = record
-    theirs.UNIT.pack_into(worker.map, theirs.UNIT_AT, 2, 1.5, 9, end)
+    theirs.RUNNING_UNIT.pack_into(worker.map, theirs.UNIT_AT, 2, 1.5, 9, end)
     running = shared.running()
     assert running is not None
     assert (running.call, running.offset, running.began, running.output) == (7, 2, 1.5, 9)

@@ -92,9 +92,9 @@ def test_cancelled_timers_do_not_fire_and_cost_no_memory() -> None:
 
 def test_results_are_json_whatever_the_output() -> None:
     text = 'a"\\\n\x00\u2028é'
-    assert json.loads(verdict.result(text, "", 0)) == {"stdout": text, "stderr": "", "exit_code": 0}
-    assert "\n" not in verdict.result(text, "", 0)
-    assert json.loads(verdict.result("", "", None))["exit_code"] is None
+    assert json.loads(verdict.command_result(text, "", 0)) == {"stdout": text, "stderr": "", "exit_code": 0}
+    assert "\n" not in verdict.command_result(text, "", 0)
+    assert json.loads(verdict.command_result("", "", None))["exit_code"] is None
 
 
 @pytest.mark.parametrize(
@@ -112,21 +112,21 @@ def test_results_are_json_whatever_the_output() -> None:
     ],
 )
 def test_failures_say_what_happened(status: int, stderr: str, message: str, type_: str, retryable: bool) -> None:
-    failed = verdict.failure("out", stderr, status)
+    failed = verdict.exit_failure("out", stderr, status)
     assert (failed["type"], failed["message"], failed.get("retryable", True)) == (type_, message, retryable)
     assert failed.get("exit_code") == (status if status > 0 else None)
     assert json.loads(str(failed["result"]))["stdout"] == "out"
 
 
 def test_long_messages_are_cut() -> None:
-    assert len(str(verdict.failure("", "x" * 10_000, 1)["message"])) == 500
+    assert len(str(verdict.exit_failure("", "x" * 10_000, 1)["message"])) == 500
 
 
 def test_notes() -> None:
     assert verdict.left_behind(0) == ""
     assert verdict.left_behind(1) == "left 1 process behind, killed\n"
     assert verdict.left_behind(2) == "left 2 processes behind, killed\n"
-    assert verdict.timeout("", "", 1.0, 2.0)["message"] == "timed out after 1 s, SIGKILL after a grace of 2 s"
+    assert verdict.timed_out("", "", 1.0, 2.0)["message"] == "timed out after 1 s, SIGKILL after a grace of 2 s"
 
 
 # ---------------------------------------------------------------- outcomes

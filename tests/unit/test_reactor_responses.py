@@ -17,7 +17,7 @@ JSON = [b"HTTP/1.1 200 OK\r\n", b"Content-Type: application/json\r\n", b"\r\n"]
 
 def of(body: bytes, *headers: bytes, status: int = 200, masks: tuple[str, ...] = ()) -> dict[str, Any]:
     lines = [b"HTTP/1.1 %d Fine\r\n" % status, *headers, b"\r\n"]
-    text = responses.result(Response(status, lines, body, 0.1234567), masks)
+    text = responses.response_result(Response(status, lines, body, 0.1234567), masks)
     assert "\n" not in text
     found: dict[str, Any] = json.loads(text)
     return found
@@ -32,7 +32,9 @@ def test_a_result_has_status_headers_text_json_and_time() -> None:
         b"Set-Cookie: a=1\r\n",
         b"set-cookie: b=2\r\n",
     ]
-    found = json.loads(responses.result(Response(200, lines, b'{"a": [1, 12345678901234567890]}', 0.1234567), ()))
+    found = json.loads(
+        responses.response_result(Response(200, lines, b'{"a": [1, 12345678901234567890]}', 0.1234567), ())
+    )
     assert found == {
         "status_code": 200,
         "headers": {"content-type": "application/json", "set-cookie": "a=1, b=2"},
@@ -114,21 +116,21 @@ def test_what_was_sent_as_credentials_is_masked_in_its_usual_forms() -> None:
     token = 'tok/en"42'
     found = responses.masks(payload(headers=[["Authorization", f"Bearer {token}"], ["X", "seen"]]))
     for form in (token, f"Bearer {token}", "tok%2Fen%2242", base64.b64encode(token.encode()).decode(), 'tok/en\\"42'):
-        assert token not in responses.masked(f"<{form}>", found)
-        assert responses.masked(f"<{form}>", found) == "<***>"
-    assert responses.masked("seen", found) == "seen"
+        assert token not in responses.without_credentials(f"<{form}>", found)
+        assert responses.without_credentials(f"<{form}>", found) == "<***>"
+    assert responses.without_credentials("seen", found) == "seen"
 
 
 def test_passwords_are_masked_wherever_they_came_from() -> None:
     by_auth = responses.masks(payload(auth=["user", "pass word"]))
-    assert responses.masked(f"Basic {base64.b64encode(b'user:pass word').decode()} pass word pass%20word", by_auth) == (
-        "Basic *** *** ***"
-    )
+    assert responses.without_credentials(
+        f"Basic {base64.b64encode(b'user:pass word').decode()} pass word pass%20word", by_auth
+    ) == ("Basic *** *** ***")
     by_url = responses.masks(payload("http://user:s%65cret@h/"))
-    assert responses.masked("secret http://user:s%65cret@h/", by_url) == "*** http://user:***@h/"
+    assert responses.without_credentials("secret http://user:s%65cret@h/", by_url) == "*** http://user:***@h/"
     assert responses.masks(payload(auth=["user", "abc"])) != ()
     assert (
-        responses.masked("abc", responses.masks(payload(auth=["user", "abc"]))) == "abc"
+        responses.without_credentials("abc", responses.masks(payload(auth=["user", "abc"]))) == "abc"
     )  # too short: it is everywhere
     assert responses.masks(payload("http://h/@")) == ()
     assert responses.masks(payload("http://[::1/@")) == ()

@@ -314,9 +314,11 @@ def test_a_third_partys_task_is_told_by_its_class() -> None:
 
 def test_a_third_partys_task_runs_in_the_worker() -> None:
     from batchwork.workers.python.program.failures import Refused
-    from batchwork.workers.python.program.programs import prepare
+    from batchwork.workers.python.program.prepare import prepare_program
 
-    function = prepare({"kind": "task", "class": f"{__name__}:Resize", "fields": {"width": 7}}, lambda _query: [])
+    function = prepare_program(
+        {"kind": "task", "class": f"{__name__}:Resize", "fields": {"width": 7}}, lambda _query: []
+    )
     assert function({"fields": {"path": "a"}, "unit": {"key": "k"}}) == ["a", 7, "k"]
     with pytest.raises(Refused, match="Expected `str`, got `int`"):
         function({"fields": {"path": 5}, "unit": {"key": "k"}})

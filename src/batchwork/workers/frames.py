@@ -29,7 +29,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-HEAD = struct.Struct(">IB")
+_HEAD = struct.Struct(">IB")
 """Length of tag and body, tag."""
 
 PREPARE, CALL, RECALL, CANCEL, PAGE = b"P"[0], b"C"[0], b"S"[0], b"X"[0], b"R"[0]
@@ -38,7 +38,7 @@ READY, BROKEN, OUTCOMES, QUERY = b"H"[0], b"E"[0], b"O"[0], b"Q"[0]
 
 def frame(tag: int, body: bytes) -> bytes:
     """A frame, ready to be written."""
-    return HEAD.pack(len(body) + 1, tag) + body
+    return _HEAD.pack(len(body) + 1, tag) + body
 
 
 class FrameReader:
@@ -52,13 +52,13 @@ class FrameReader:
         pending = self._pending
         pending += data
         start = 0
-        while len(pending) - start >= HEAD.size:
-            length, tag = HEAD.unpack_from(pending, start)
+        while len(pending) - start >= _HEAD.size:
+            length, tag = _HEAD.unpack_from(pending, start)
             end = start + 4 + length
             if len(pending) < end:
                 break
             with memoryview(pending) as view:  # one copy, not two: a body may be 64 MiB
-                body = bytes(view[start + HEAD.size : end])
+                body = bytes(view[start + _HEAD.size : end])
             yield tag, body
             start = end
         del pending[:start]

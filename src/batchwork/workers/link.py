@@ -22,10 +22,10 @@ from batchwork import proctree
 from batchwork.faults import fault
 from batchwork.workers.frames import FrameReader, frame
 
-Command: TypeAlias = Callable[[int, int], Sequence[str]]
+Arguments: TypeAlias = Callable[[int, int], Sequence[str]]
 """The argument list, made from the worker's own numbers of the pipe that it reads and the pipe that it writes."""
 
-MARK = "BATCHWORK_WORKER"
+WORKER_MARK = "BATCHWORK_WORKER"
 """The environment variable that tells the processes of one worker from those of another."""
 
 _numbers = itertools.count(1)
@@ -42,7 +42,7 @@ class Link:
 
     def __init__(
         self,
-        command: Command,
+        command: Arguments,
         *,
         environ: Mapping[str, str],
         cwd: str,
@@ -61,7 +61,7 @@ class Link:
                 stdout=subprocess.DEVNULL if output is None else output,
                 stderr=subprocess.DEVNULL if output is None else output,
                 pass_fds=(theirs_in, theirs_out, *inherit),
-                env={**environ, proctree.COOKIE: cookie, MARK: self._mark},
+                env={**environ, proctree.COOKIE: cookie, WORKER_MARK: self._mark},
                 cwd=cwd,
                 start_new_session=True,
             )
@@ -199,7 +199,7 @@ class Link:
 
         def left() -> list[int]:
             marked = proctree.living()
-            return [pid for pid in marked if proctree.environ_value(pid, MARK) == self._mark]
+            return [pid for pid in marked if proctree.environ_value(pid, WORKER_MARK) == self._mark]
 
         return proctree.kill_all(left)
 

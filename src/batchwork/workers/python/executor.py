@@ -11,7 +11,7 @@ from batchwork.ports import Program, Staffing
 from batchwork.workers.link import Links
 from batchwork.workers.python.lane import Lane
 
-PAUSE_S = 0.5
+_PAUSE_S = 0.5
 """Waking so much later than asked for means that this process was stopped (Ctrl-Z), or starved."""
 FINISH_S = 2.0
 """How long idle workers may take to end (their exit functions run)."""
@@ -84,7 +84,7 @@ class PythonExecutor:
             wait = self._wait_s(now, until)
             self._links.poll(wait)
             before, now = now, self._clock.now()
-            if wait is not None and now - before > wait + PAUSE_S:
+            if wait is not None and now - before > wait + _PAUSE_S:
                 self._pauses.add(now, now - before)
 
     def _look(self, now: float) -> None:

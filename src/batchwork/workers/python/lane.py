@@ -30,13 +30,13 @@ if sys.version_info < (3, 8):
 del sys.path[0]
 package = sys.modules["batchwork_worker"] = type(sys)("batchwork_worker")
 package.__path__ = [sys.argv[1]]
-from batchwork_worker.main import main
-main(sys.argv[2:])
+from batchwork_worker.main import run_worker
+run_worker(sys.argv[2:])
 """
 _BUSY = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 SPAWN_TRIES = 60
 """Times that starting a process is tried while the system has none to give (about a minute)."""
-LOOK_S = 1.0
+_LOOK_S = 1.0
 """Where there is a time limit, workers are looked at so often, and so is the clock: a gap in it was a pause."""
 IDLE_DEATHS = 5
 """Deaths in a row that no unit is to blame for, after which the step fails."""
@@ -271,8 +271,8 @@ class Lane:
             return None
         running = self._memory.running()
         if running is None:
-            return min(timeout, LOOK_S)
-        return max(0.0, min(running.began + timeout + lost_since(running.began) - now, LOOK_S))
+            return min(timeout, _LOOK_S)
+        return max(0.0, min(running.began + timeout + lost_since(running.began) - now, _LOOK_S))
 
     def enforce(self, now: float, lost_since: Callable[[float], float]) -> None:
         """Kill what is over its time. `lost_since`: seconds that this process stood still, which count for no one."""

@@ -24,10 +24,10 @@ class WorkerLog:
         stop = os.fstat(self.descriptor).st_size if end is None else end
         size = stop - start
         if size <= LIMIT:
-            return shown(self._read(start, size), clean)
+            return log_text(self._read(start, size), clean)
         half = LIMIT // 2
         head, tail = self._read(start, half + OVERLAP), self._read(stop - half - OVERLAP, half + OVERLAP)
-        return shown([head, size - 2 * half, tail], clean)
+        return log_text([head, size - 2 * half, tail], clean)
 
     def _read(self, start: int, size: int) -> str:
         parts = []
@@ -40,7 +40,7 @@ class WorkerLog:
         os.close(self.descriptor)
 
 
-def shown(log: object, clean: Clean) -> str:
+def log_text(log: object, clean: Clean) -> str:
     """A log as a worker sends it (a text, or [head, bytes left out, tail]) as one masked text."""
     mask = clean if clean is not None else str
     if isinstance(log, list):

@@ -1,19 +1,22 @@
-"""The coordinator's view of the memory that it shares with a Python worker. The layout is in workers/python/program/memory.py."""
+"""The coordinator's view of the memory that it shares with a Python worker: what runs, and what was noted of a dead one."""
 
 from __future__ import annotations
 
 import mmap
 import os
-import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from batchwork.workers.nameless_file import nameless_file
+from batchwork.workers.python.program.memory import (
+    CALL_AT,
+    CALL_NUMBER,
+    RECALL_AT,
+    RECORDS_AT,
+    RUNNING_UNIT,
+    UNIT_AT,
+)
 
-RECALL = struct.Struct("@Q")
-CALL = struct.Struct("@Q")
-UNIT = struct.Struct("@qdQQ")
-RECALL_AT, CALL_AT, UNIT_AT, RECORDS_AT = 8, 16, 24, 64
 SIZE = 1 << 20
 
 
@@ -43,23 +46,23 @@ class WorkerMemory:
         self.descriptor = nameless_file("batchwork")
         os.ftruncate(self.descriptor, SIZE)
         self._map = mmap.mmap(self.descriptor, SIZE)
-        UNIT.pack_into(self._map, UNIT_AT, -1, 0.0, 0, RECORDS_AT)
+        RUNNING_UNIT.pack_into(self._map, UNIT_AT, -1, 0.0, 0, RECORDS_AT)
 
     def recall(self, upto: int) -> None:
         """Calls up to this number are to be handed back."""
-        RECALL.pack_into(self._map, RECALL_AT, upto)
+        CALL_NUMBER.pack_into(self._map, RECALL_AT, upto)
         self._map[0] = 1
 
     def running(self) -> Running | None:
         """What runs now, None if nothing does."""
-        offset, began, output, _ = UNIT.unpack_from(self._map, UNIT_AT)
-        return Running(CALL.unpack_from(self._map, CALL_AT)[0], offset, began, output) if offset >= 0 else None
+        offset, began, output, _ = RUNNING_UNIT.unpack_from(self._map, UNIT_AT)
+        return Running(CALL_NUMBER.unpack_from(self._map, CALL_AT)[0], offset, began, output) if offset >= 0 else None
 
     def records(self) -> tuple[int, list[Record]]:
         """The number of the call that runs or ran last, and what was noted of it. Only for a worker that is dead."""
-        end = min(UNIT.unpack_from(self._map, UNIT_AT)[3], SIZE)
+        end = min(RUNNING_UNIT.unpack_from(self._map, UNIT_AT)[3], SIZE)
         text = self._map[RECORDS_AT : max(RECORDS_AT, end)].decode("ascii", "replace")
-        return CALL.unpack_from(self._map, CALL_AT)[0], list(_parsed(text))
+        return CALL_NUMBER.unpack_from(self._map, CALL_AT)[0], list(_parsed(text))
 
     def close(self) -> None:
         self._map.close()

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from batchwork.model import Call, Failure, Report
-from batchwork.workers.python.log import Clean, shown
+from batchwork.workers.python.log import Clean, log_text
 from batchwork.workers.python.memory import Record
 
 MESSAGE_MAX = 16 << 10
@@ -69,7 +69,7 @@ def report_of(sent: Sent, body: bytes, worker: str, clean: Clean) -> Report:
         sent.mark(offset, offset + 1)
     if len(results) != len(done):
         raise ValueError("an outcomes frame has more results than units")
-    logs = {int(offset): shown(log, clean) for offset, log in header.get("logs", {}).items()}
+    logs = {int(offset): log_text(log, clean) for offset, log in header.get("logs", {}).items()}
     return Report(sent.call.id, done, results, header.get("us", ()), failures, cancelled, returned, (), logs, worker)
 
 

@@ -13,20 +13,20 @@ import signal
 import sys
 from time import perf_counter
 
-from .encoding import encode
-from .failures import failure_of
-from .memory import RECORDS_AT, UNIT, UNIT_AT, Memory
+from .encoding import encode_result
+from .failures import failure_fields
+from .memory import RECORDS_AT, RUNNING_UNIT, UNIT_AT, Memory
 from .output import Output
-from .processes import Leftovers
+from .processes import Stragglers
 from .wire import OUTCOMES, Wire
 
-TYPE_CHECKING = False  # importing typing costs more than all else here
-if TYPE_CHECKING:
+_TYPING = False  # importing typing costs more than all else here
+if _TYPING:
     from typing import Any, Callable, Mapping
 
     from .output import Log
 
-SLOW_US = 100
+LOOK_FROM_US = 100
 """From here on a unit may have started processes (a fork takes longer), and looking costs little beside it."""
 HAND_BACK_S = 0.05
 """After so long a call ends, and what it has not started is handed back."""
@@ -35,7 +35,7 @@ LOGS_MAX = 1 << 20
 _OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
-class Cancelled(BaseException):
+class Terminated(BaseException):
     """SIGTERM came while a unit ran: the author's `finally` runs, then the worker ends."""
 
 
@@ -97,7 +97,7 @@ class Caller:
         wire: Wire,
         memory: Memory,
         output: Output,
-        leftovers: Leftovers,
+        leftovers: Stragglers,
         runtime: Mapping[str, Any],
     ) -> None:
         self._function, self._wire, self._memory, self._output = function, wire, memory, output
@@ -117,7 +117,7 @@ class Caller:
         if not self._memory.running():
             os._exit(128 + signal.SIGTERM)
         if frame is not None and not frame.f_code.co_filename.startswith(_OWN):
-            raise Cancelled
+            raise Terminated
 
     def refuses(self, call: Mapping[str, Any]) -> bool:
         """Whether a call was sent before its sender knew that the step stops or that an earlier unit failed."""
@@ -131,7 +131,7 @@ class Caller:
             self._wire.send(OUTCOMES, outcomes.body(0, True))
             return
         if "shared" in call:
-            share(units, call["slot"], call["shared"])
+            spread_items(units, call["slot"], call["shared"])
         self._memory.begin(call["number"])
         self._output.connect()
         stop = self._loop(call["number"], units, outcomes)
@@ -144,7 +144,7 @@ class Caller:
     def _loop(self, number: int, units: list[Any], outcomes: Outcomes) -> int:
         """Run units; how many were started."""
         memory, function, log = self._memory, self._function, self._output.descriptor
-        shared, limit, pack, seek, clock = memory.map, memory.size, UNIT.pack_into, os.lseek, perf_counter
+        shared, limit, pack, seek, clock = memory.map, memory.size, RUNNING_UNIT.pack_into, os.lseek, perf_counter
         results, durations = outcomes.results, outcomes.durations
         mark = self._output.trim()
         end = RECORDS_AT
@@ -159,13 +159,13 @@ class Caller:
             failure: dict[str, Any] | None = None
             text = ""
             try:
-                text = encode(function(unit))
+                text = encode_result(function(unit))
             except BaseException as error:  # noqa: BLE001  whatever a task raises is an outcome
                 failure = self._failure(error, offset, outcomes)
             ended = clock()
             us = int((ended - began) * 1e6)
             written = seek(log, 0, 2)
-            if us > SLOW_US or written != mark:
+            if us > LOOK_FROM_US or written != mark:
                 written = self._look(offset, mark, us, outcomes)
             if failure is None:
                 record = f"D{offset} {us} {text}\n".encode("ascii")
@@ -195,10 +195,10 @@ class Caller:
     # ------------------------------------------------------------ less often
 
     def _failure(self, error: BaseException, offset: int, outcomes: Outcomes) -> dict[str, Any]:
-        if isinstance(error, Cancelled):
+        if isinstance(error, Terminated):
             outcomes.cancelled.append(offset)
             return {}
-        return failure_of(error)
+        return failure_fields(error)
 
     def _note(self, offset: int, us: int, failure: dict[str, Any], outcomes: Outcomes) -> bytes:
         if not failure:  # cancelled
@@ -214,7 +214,7 @@ class Caller:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
                 stream.flush()
-        if us > SLOW_US:
+        if us > LOOK_FROM_US:
             self._folder.restore()
             self._report(self._leftovers.end())
         end = self._output.end()
@@ -246,7 +246,7 @@ class Caller:
         return RECORDS_AT
 
 
-def share(units: list[Any], slot: int, shared: list[Any]) -> None:
+def spread_items(units: list[Any], slot: int, shared: list[Any]) -> None:
     """Put the batches' items, which stand once in the call, into the payloads of their units."""
     for unit in units:
         view = unit[slot]

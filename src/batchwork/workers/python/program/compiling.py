@@ -6,8 +6,8 @@ import ast
 import builtins
 import types
 
-TYPE_CHECKING = False  # importing typing costs more than all else here
-if TYPE_CHECKING:
+_TYPING = False  # importing typing costs more than all else here
+if _TYPING:
     from typing import Any, Iterator, Mapping, Sequence
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)

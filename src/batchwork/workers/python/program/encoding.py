@@ -7,11 +7,11 @@ import json.encoder
 import os
 import sys
 
-TYPE_CHECKING = False  # importing typing costs more than all else here
-if TYPE_CHECKING:
+_TYPING = False  # importing typing costs more than all else here
+if _TYPING:
     from typing import Any, Callable
 
-LIMIT = 64 << 20
+RESULT_MAX = 64 << 20
 """Largest result, in characters of JSON."""
 DEPTH = 200
 """Deepest result: what reads it again must not run out of stack."""
@@ -50,7 +50,7 @@ def _refuse(value: object) -> object:
 _encode_plain = _make_encoder()
 
 
-def encode(value: Any) -> str:
+def encode_result(value: Any) -> str:
     """Compact ASCII JSON. Raises ResultError."""
     kind = type(value)
     if kind is str:
@@ -61,9 +61,9 @@ def encode(value: Any) -> str:
         return str(value)
     else:
         text = _encode_nested(value)
-    if len(text) > LIMIT:
+    if len(text) > RESULT_MAX:
         raise ResultError(
-            f"result too large: {len(text):,} characters of JSON, and the limit is {LIMIT:,}; write it to a file"
+            f"result too large: {len(text):,} characters of JSON, and the limit is {RESULT_MAX:,}; write it to a file"
         )
     return text
 

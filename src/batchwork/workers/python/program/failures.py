@@ -6,8 +6,8 @@ import os
 
 from .encoding import ResultError
 
-TYPE_CHECKING = False  # importing typing costs more than all else here
-if TYPE_CHECKING:
+_TYPING = False  # importing typing costs more than all else here
+if _TYPING:
     from types import TracebackType
     from typing import Any
 
@@ -27,7 +27,7 @@ class Unprepared(Exception):
     """The program cannot be prepared, for a reason that its message tells in full."""
 
 
-def failure_of(error: BaseException) -> dict[str, Any]:
+def failure_fields(error: BaseException) -> dict[str, Any]:
     """The failure as fields of `model.Failure`."""
     if isinstance(error, ResultError):
         return {"type": "result", "message": clean_text(str(error)), "retryable": False}

@@ -7,15 +7,15 @@ import inspect
 
 from .failures import Unprepared
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
+_TYPING = False  # importing typing costs more than all else here
+if _TYPING:
     from typing import Any, Mapping
 
 
 def make_function(program: Mapping[str, Any], names: list[str], fixed: dict[str, Any]) -> Any:
     """The function of a program as a function of the values of `names`. Raises Unprepared, or what its module raises."""
     path = program["function"]
-    function = find(path)
+    function = look_up(path)
     if not callable(function):
         raise Unprepared(f"`{path}` is not a function but {type(function).__name__}")
     inputs = program.get("inputs", [])
@@ -89,7 +89,7 @@ def _matched(
     return call
 
 
-def find(path: str) -> Any:
+def look_up(path: str) -> Any:
     """What `package.module:name` names. Raises ImportError, Unprepared, or what the module raises."""
     module_name, _, name = path.partition(":")
     module = importlib.import_module(module_name)

@@ -10,32 +10,32 @@ import signal
 import sys
 
 from .calls import Caller
-from .failures import Unprepared, failure_of, place_of
+from .failures import Unprepared, failure_fields, place_of
 from .memory import Memory
 from .output import Output, speak_utf8
-from .processes import Leftovers, end_everything, settle_in, watch
-from .programs import prepare
+from .prepare import prepare_program
+from .processes import Stragglers, become_worker, end_everything, watch
 from .wire import BROKEN, CALL, PREPARE, READY, Wire, out_of_reach
 
-TYPE_CHECKING = False  # importing typing costs more than all else here
-if TYPE_CHECKING:
+_TYPING = False  # importing typing costs more than all else here
+if _TYPING:
     from typing import Any, Mapping, NoReturn
 
-CAPTURE_LIMIT = 1 << 20
+OUTPUT_MAX = 1 << 20
 BROKEN_EXIT = 3
 
 
-def main(arguments: list[str]) -> NoReturn:
+def run_worker(arguments: list[str]) -> NoReturn:
     """`arguments`: numbers of the descriptors of the pipe to read, the pipe to write, the shared memory and the log."""
     read, write, shared, log = (out_of_reach(int(number)) for number in arguments)
     memory = Memory(shared)
     os.close(shared)
-    output = Output(log, CAPTURE_LIMIT)
+    output = Output(log, OUTPUT_MAX)
     speak_utf8()
     sys.argv = [""]
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the coordinator's; what tasks start has the default again
     os.register_at_fork(after_in_child=_plain_child)
-    settle_in()
+    become_worker()
     watch(read, memory.running, lambda: output.shrink(memory.output_from()) if memory.running() else None)
     wire = Wire(read, write)
     caller = _prepared(wire, memory, output)
@@ -65,11 +65,11 @@ def _prepared(wire: Wire, memory: Memory, output: Output) -> Caller | None:
         if folder not in sys.path[:1]:
             sys.path.insert(0, folder)
     try:
-        function = prepare(program, wire.ask)
+        function = prepare_program(program, wire.ask)
     except BaseException as error:  # noqa: BLE001  the author's setup and modules may raise anything
         wire.send_json(BROKEN, _broken(error))
         return None
-    leftovers = Leftovers()
+    leftovers = Stragglers()
     leftovers.spare()
     gc.collect()
     gc.freeze()
@@ -81,7 +81,7 @@ def _prepared(wire: Wire, memory: Memory, output: Output) -> Caller | None:
 def _broken(error: BaseException) -> dict[str, Any]:
     if isinstance(error, Unprepared):
         return {"type": "", "message": str(error), "traceback": ""}
-    failure = failure_of(error)
+    failure = failure_fields(error)
     place = place_of(error)
     message = (
         failure["message"] if not place or place.strip(" ()") in failure["message"] else failure["message"] + place

@@ -1,6 +1,6 @@
 """The memory that a worker shares with the coordinator: which unit runs since when, and outcomes not yet sent. No pipe here.
 
-Layout, in the machine's own byte order (also in workers/python/memory.py, which reads it):
+Layout, in the machine's own byte order:
      0  one byte, not 0: look at `recall`            written by the coordinator
      8  recall: calls up to this number are to be handed back what has not started
     16  number of the call that runs
@@ -13,9 +13,8 @@ from __future__ import annotations
 import mmap
 import struct
 
-RECALL = struct.Struct("@Q")
-CALL = struct.Struct("@Q")
-UNIT = struct.Struct("@qdQQ")
+CALL_NUMBER = struct.Struct("@Q")
+RUNNING_UNIT = struct.Struct("@qdQQ")
 RECALL_AT, CALL_AT, UNIT_AT, RECORDS_AT = 8, 16, 24, 64
 
 
@@ -28,20 +27,20 @@ class Memory:
 
     def begin(self, call: int) -> None:
         """A call begins; there are no records yet."""
-        UNIT.pack_into(self.map, UNIT_AT, -1, 0.0, 0, RECORDS_AT)
-        CALL.pack_into(self.map, CALL_AT, call)
+        RUNNING_UNIT.pack_into(self.map, UNIT_AT, -1, 0.0, 0, RECORDS_AT)
+        CALL_NUMBER.pack_into(self.map, CALL_AT, call)
 
     def rest(self, end: int) -> None:
         """Nothing runs; the records end at `end`."""
-        UNIT.pack_into(self.map, UNIT_AT, -1, 0.0, 0, end)
+        RUNNING_UNIT.pack_into(self.map, UNIT_AT, -1, 0.0, 0, end)
 
     def recalled(self, call: int) -> bool:
         """Whether this call is to be handed back."""
-        return bool(self.map[0]) and bool(RECALL.unpack_from(self.map, RECALL_AT)[0] >= call)
+        return bool(self.map[0]) and bool(CALL_NUMBER.unpack_from(self.map, RECALL_AT)[0] >= call)
 
     def running(self) -> bool:
-        return bool(UNIT.unpack_from(self.map, UNIT_AT)[0] >= 0)
+        return bool(RUNNING_UNIT.unpack_from(self.map, UNIT_AT)[0] >= 0)
 
     def output_from(self) -> int:
         """Where the output of the unit that runs begins."""
-        return int(UNIT.unpack_from(self.map, UNIT_AT)[2])
+        return int(RUNNING_UNIT.unpack_from(self.map, UNIT_AT)[2])

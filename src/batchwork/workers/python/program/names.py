@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-TYPE_CHECKING = False  # importing typing costs more than all else here
-if TYPE_CHECKING:
+_TYPING = False  # importing typing costs more than all else here
+if _TYPING:
     from typing import Any, Iterable, Mapping
 
 
@@ -30,7 +30,7 @@ def missing(what: str, name: object, known: Iterable[str]) -> MissingName:
     return MissingName(f"{what} has no {name}; there is {', '.join(names)}")
 
 
-class Names(dict):  # type: ignore[type-arg]
+class Namespace(dict):  # type: ignore[type-arg]
     """A dict whose values may also be written as attributes (a dict's own methods come first)."""
 
     __slots__ = ("_what",)
@@ -43,7 +43,7 @@ class Names(dict):  # type: ignore[type-arg]
         if name.startswith("__"):
             raise AttributeError(name)
         value = self[name]
-        return Names(f"{self._what}.{name}", value) if type(value) is dict else value
+        return Namespace(f"{self._what}.{name}", value) if type(value) is dict else value
 
     def __missing__(self, name: str) -> Any:
         raise missing(self._what, name, self)
@@ -60,12 +60,12 @@ class Names(dict):  # type: ignore[type-arg]
 HIDDEN = ("BATCHWORK_COOKIE", "BATCHWORK_WORKER")
 
 
-def environment() -> Names:
+def worker_environment() -> Namespace:
     """`env`: the environment that the worker was started with."""
-    return Names("env", {name: value for name, value in os.environ.items() if name not in HIDDEN})
+    return Namespace("env", {name: value for name, value in os.environ.items() if name not in HIDDEN})
 
 
-class Batch:
+class UnitBatch:
     """`batch`: the author's group of items that the unit belongs to."""
 
     __slots__ = ("index", "item", "items", "size", "total")

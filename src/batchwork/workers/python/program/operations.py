@@ -6,8 +6,8 @@ import operator
 
 from .failures import Refused, Unprepared
 
-TYPE_CHECKING = False  # importing typing costs more than all else here
-if TYPE_CHECKING:
+_TYPING = False  # importing typing costs more than all else here
+if _TYPING:
     from typing import Any, Callable, Mapping
 
 _BITS = 1_000_000

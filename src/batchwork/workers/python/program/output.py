@@ -6,8 +6,8 @@ import contextlib
 import os
 import sys
 
-TYPE_CHECKING = False  # importing typing costs more than all else here
-if TYPE_CHECKING:
+_TYPING = False  # importing typing costs more than all else here
+if _TYPING:
     from typing import List, Union
 
     Log = Union[str, List[Union[str, int]]]

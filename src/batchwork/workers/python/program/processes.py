@@ -10,25 +10,25 @@ import sys
 import threading
 import time
 
-TYPE_CHECKING = False  # importing typing costs more than all else here
-if TYPE_CHECKING:
+_TYPING = False  # importing typing costs more than all else here
+if _TYPING:
     from typing import Any, Callable
 
-LINUX = sys.platform.startswith("linux")
+_LINUX = sys.platform.startswith("linux")
 _PR_SET_CHILD_SUBREAPER = 36
 _ROUND_S = 0.002
 _PATIENCE_S = 2.0
 
 
-def settle_in() -> None:
+def become_worker() -> None:
     """Orphans below this process become its children, and what C code prints goes out at once."""
     try:
         import ctypes
 
         libc: Any = ctypes.CDLL(None)
-        if LINUX:
+        if _LINUX:
             libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        stdout = ctypes.c_void_p.in_dll(libc, "stdout" if LINUX else "__stdoutp")
+        stdout = ctypes.c_void_p.in_dll(libc, "stdout" if _LINUX else "__stdoutp")
         libc.setvbuf(stdout, None, 2, 0)
     except Exception:  # noqa: BLE001  a Python without ctypes is still a worker; the coordinator finds what it leaves by cookie
         return
@@ -45,7 +45,7 @@ def any_children() -> bool:
     return True
 
 
-def children(pid: int) -> list[int]:
+def _children(pid: int) -> list[int]:
     """Direct children of a process, dead ones included."""
     found: list[int] = []
     try:
@@ -58,12 +58,12 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def below(pid: int, spared: set[int]) -> list[int]:
+def _below(pid: int, spared: set[int]) -> list[int]:
     """All descendants, without those in `spared` and what is below them."""
     found: list[int] = []
     waiting = [pid]
     while waiting:
-        for child in children(waiting.pop()):
+        for child in _children(waiting.pop()):
             if child not in spared:
                 found.append(child)
                 waiting.append(child)
@@ -87,14 +87,14 @@ def _name(pid: int) -> str:
         return "?"
 
 
-class Leftovers:
+class Stragglers:
     """What tasks leave running. What there was when the worker was ready (a server that setup started) is spared."""
 
     def __init__(self) -> None:
         self._spared: set[int] = set()
 
     def spare(self) -> None:
-        self._spared = set(below(os.getpid(), set())) if any_children() else set()
+        self._spared = set(_below(os.getpid(), set())) if any_children() else set()
 
     def end(self) -> list[str]:
         """End and reap all of them; the names of those that were alive."""
@@ -104,7 +104,7 @@ class Leftovers:
         ended: dict[int, str] = {}
         limit = time.monotonic() + _PATIENCE_S
         while any_children():
-            found = below(os.getpid(), spared)
+            found = _below(os.getpid(), spared)
             alive = [pid for pid in found if _living(pid)]
             for pid in alive:
                 ended.setdefault(pid, _name(pid))
@@ -139,7 +139,7 @@ def end_everything() -> None:
     own = os.getpid()
     limit = time.monotonic() + _PATIENCE_S
     while time.monotonic() < limit:
-        found = [pid for pid in below(own, set()) if _living(pid)]
+        found = [pid for pid in _below(own, set()) if _living(pid)]
         if not found:
             return
         for pid in found:

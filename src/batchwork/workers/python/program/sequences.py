@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from .names import ErrorText, Names
+from .names import ErrorText, Namespace
 
-TYPE_CHECKING = False  # importing typing costs more than all else here
-if TYPE_CHECKING:
+_TYPING = False  # importing typing costs more than all else here
+if _TYPING:
     from typing import Any, Callable, Iterator, List, Mapping
 
     Ask = Callable[[Mapping[str, Any]], List[Any]]
 
-PAGE = 1000
-KEPT = 4
+PAGE_ROWS = 1000
+PAGES_KEPT = 4
 
 
 class Rows(Sequence):  # type: ignore[type-arg]
@@ -59,23 +59,23 @@ class Rows(Sequence):  # type: ignore[type-arg]
         return f"<{self._what} of step {self._step}: {self._length}>"
 
     def _row(self, number: int) -> Any:
-        first = number - number % PAGE
+        first = number - number % PAGE_ROWS
         page = self._pages.get(first)
         if page is None:
             page = []
-            while len(page) < PAGE and first + len(page) < self._length:
-                more = self._fetch(first + len(page), PAGE - len(page))
+            while len(page) < PAGE_ROWS and first + len(page) < self._length:
+                more = self._fetch(first + len(page), PAGE_ROWS - len(page))
                 if not more:
                     break
                 page += more
             self._pages[first] = page
-            if len(self._pages) > KEPT:
+            if len(self._pages) > PAGES_KEPT:
                 self._pages.popitem(last=False)
         if number - first >= len(page):
             raise IndexError(f"{self!r} has no position {number}")
         return page[number - first]
 
-    def _fetch(self, start: int, count: int = PAGE) -> list[Any]:
+    def _fetch(self, start: int, count: int = PAGE_ROWS) -> list[Any]:
         count = min(count, self._length - start)
         rows = self._ask({"step": self._step, "what": self._what, "start": start, "count": count})
         return rows if self._what == "results" else [_row(self._what, row) for row in rows]
@@ -86,19 +86,19 @@ def _row(what: str, row: Any) -> Any:
         return row
     if isinstance(row.get("error"), dict):
         row = {**row, "error": ErrorText(row["error"])}
-    return Names(f"each of .{what}", row)
+    return Namespace(f"each of .{what}", row)
 
 
-class Results(Rows):
+class StepResults(Rows):
     """What `outputs:` and `steps.NAME.result` are for a batch step: one result for each unit, None where there is none."""
 
     def __init__(self, ask: Ask, told: Mapping[str, Any]) -> None:
         super().__init__(ask, told["step"], "results", told["length"])
-        self.counts = Names("counts", told.get("counts") or {})
+        self.counts = Namespace("counts", told.get("counts") or {})
         self.duration = told.get("duration")
         self.failed = Rows(ask, self._step, "failed", self.counts.get("failed") or 0)
         self.succeeded = Rows(ask, self._step, "succeeded", self.counts.get("succeeded") or 0)
 
     @property
-    def results(self) -> Results:
+    def results(self) -> StepResults:
         return self

@@ -10,11 +10,11 @@ import struct
 import threading
 from collections import deque
 
-TYPE_CHECKING = False  # importing typing costs more than all else here
-if TYPE_CHECKING:
+_TYPING = False  # importing typing costs more than all else here
+if _TYPING:
     from typing import Any
 
-HEAD = struct.Struct(">IB")
+_HEAD = struct.Struct(">IB")
 PREPARE, CALL, PAGE = b"P"[0], b"C"[0], b"R"[0]
 READY, BROKEN, OUTCOMES, QUERY = b"H"[0], b"E"[0], b"O"[0], b"Q"[0]
 
@@ -50,7 +50,7 @@ class Wire:
     def send(self, tag: int, body: bytes) -> None:
         """Write a frame, all of it."""
         with self._lock:
-            self._write_all(HEAD.pack(len(body) + 1, tag) + body)
+            self._write_all(_HEAD.pack(len(body) + 1, tag) + body)
 
     def send_json(self, tag: int, value: Any) -> None:
         self.send(tag, json.dumps(value).encode("ascii"))
@@ -84,12 +84,12 @@ class Wire:
                     start += os.write(self._write, view[start:])
 
     def _next(self) -> tuple[int, bytes] | None:
-        if not self._fill(HEAD.size):
+        if not self._fill(_HEAD.size):
             return None
-        length, tag = HEAD.unpack_from(self._buffer, 0)
+        length, tag = _HEAD.unpack_from(self._buffer, 0)
         if not self._fill(4 + length):
             return None
-        body = bytes(self._buffer[HEAD.size : 4 + length])
+        body = bytes(self._buffer[_HEAD.size : 4 + length])
         del self._buffer[: 4 + length]
         return tag, body
 

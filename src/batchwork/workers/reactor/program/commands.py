@@ -12,9 +12,9 @@ from batchwork.workers.reactor.program import verdict
 from batchwork.workers.reactor.program.captured import Captured
 from batchwork.workers.reactor.program.leftovers import Leftovers, tree
 from batchwork.workers.reactor.program.loop import IN, Loop
-from batchwork.workers.reactor.program.outbox import Outbox, Unit
-from batchwork.workers.reactor.program.spawn import Refused, Spawner
-from batchwork.workers.reactor.program.stdin import Feed
+from batchwork.workers.reactor.program.outbox import NotStarted, Outbox, Unit
+from batchwork.workers.reactor.program.spawn import Spawner
+from batchwork.workers.reactor.program.stdin import StdinText
 from batchwork.workers.reactor.program.timers import Timer
 
 _UNWATCHED_S = 0.004
@@ -30,7 +30,7 @@ _SPAWN_PAUSE_MAX_S = 0.25
 _SPAWN_PATIENCE_S = 60.0
 
 
-class Command:
+class RunningCommand:
     """A command that is not reported yet."""
 
     __slots__ = (
@@ -58,7 +58,7 @@ class Command:
         self.out = Captured(limit)
         self.err = Captured(limit)
         self.pipes: dict[int, Captured] = {}
-        self.stdin: Feed | None = None
+        self.stdin: StdinText | None = None
         self.status: int | None = None  # known once the process has ended
         self.ended = 0.0
         self.timer: Timer | None = None
@@ -93,10 +93,10 @@ class Commands:
         self._limit = limit if isinstance(limit, int) else 1 << 20
         self._timeout_s = timeout_s
         self._spawner = Spawner(environ, cwd)
-        self._commands: dict[int, Command] = {}
+        self._commands: dict[int, RunningCommand] = {}
         self._marks: dict[str, int] = {}
-        self._pipes: dict[int, Command] = {}
-        self._fresh: deque[Command] = deque()
+        self._pipes: dict[int, RunningCommand] = {}
+        self._fresh: deque[RunningCommand] = deque()
         self._sweeping = False
         self._delayed: dict[Unit, Timer] = {}
         self._started = 0
@@ -126,7 +126,7 @@ class Commands:
         now = self._loop.now()
         try:
             spawned = self._spawner.spawn(unit.payload, mark)
-        except Refused as error:
+        except NotStarted as error:
             self._fail(unit, {"type": "spawn", "message": str(error), "retryable": False})
             return
         except OSError as error:
@@ -136,13 +136,13 @@ class Commands:
             again = min(pause_s * 2, _SPAWN_PAUSE_MAX_S)
             self._delayed[unit] = self._timers.at(now + pause_s, lambda: self._spawn(unit, again))
             return
-        command = Command(unit, spawned.pid, mark, self._limit)
+        command = RunningCommand(unit, spawned.pid, mark, self._limit)
         unit.started = now
         self._commands[spawned.pid] = command
         self._marks[mark] = spawned.pid
         command.pipes = {spawned.stdout: command.out, spawned.stderr: command.err}
         if spawned.stdin >= 0:
-            command.stdin = Feed(self._loop, spawned.stdin, str(unit.payload["stdin"]))
+            command.stdin = StdinText(self._loop, spawned.stdin, str(unit.payload["stdin"]))
         if self._timeout_s is not None:
             command.timer = self._timers.at(now + self._timeout_s, lambda: self._time_out(command))
         self._fresh.append(command)
@@ -180,7 +180,7 @@ class Commands:
             if command.status is not None and not command.pipes:
                 self._settle(command)
 
-    def _drain(self, command: Command) -> None:
+    def _drain(self, command: RunningCommand) -> None:
         """Read what the pipes hold. No more than that: what a command left may write for ever."""
         for fd, captured in list(command.pipes.items()):
             try:
@@ -191,7 +191,7 @@ class Commands:
             except BlockingIOError:
                 continue
 
-    def _close_pipe(self, command: Command, fd: int) -> None:
+    def _close_pipe(self, command: RunningCommand, fd: int) -> None:
         del command.pipes[fd]
         if self._pipes.pop(fd, None) is not None:
             self._loop.forget(fd)
@@ -200,7 +200,7 @@ class Commands:
     def _child_ended(self, fd: int, _events: int) -> None:
         """Some child has ended: a command, or an orphan that came to us."""
         os.read(fd, 4096)
-        over: list[Command] = []
+        over: list[RunningCommand] = []
         orphaned: set[int] = set()
         while True:
             try:
@@ -230,7 +230,7 @@ class Commands:
 
     # ------------------------------------------------------------ ending
 
-    def _settle(self, command: Command) -> None:
+    def _settle(self, command: RunningCommand) -> None:
         """Report a command whose process has ended, unless something of it still lives: that is given a moment first."""
         if not self._leftovers.of(command.pid) and (command.verdict or not command.pipes):
             self._report(command)
@@ -240,7 +240,7 @@ class Commands:
                 self._pipes[fd] = command
                 self._loop.watch(fd, IN, self._hear)
 
-    def _kill(self, command: Command) -> None:
+    def _kill(self, command: RunningCommand) -> None:
         """Kill what there is of a command, until nothing is left; report it then if its process has ended."""
         if self._commands.get(command.pid) is not command:
             return
@@ -256,7 +256,7 @@ class Commands:
         elif command.status is not None:
             self._report(command)
 
-    def _report(self, command: Command) -> None:
+    def _report(self, command: RunningCommand) -> None:
         self._timers.cancel(command.timer)
         self._timers.cancel(command.linger)
         self._drain(command)
@@ -278,20 +278,20 @@ class Commands:
         out, err = command.out.text(), command.err.text()
         if command.verdict:
             grace = command.grace_s if command.killed else None
-            self._outbox.failed(unit, verdict.timeout(out, err, self._timeout_s or 0, grace), us, log)
+            self._outbox.failed(unit, verdict.timed_out(out, err, self._timeout_s or 0, grace), us, log)
         elif status:
-            self._outbox.failed(unit, verdict.failure(out, err, status), us, log)
+            self._outbox.failed(unit, verdict.exit_failure(out, err, status), us, log)
         else:
-            self._outbox.done(unit, verdict.result(out, err, 0), us, log)
+            self._outbox.done(unit, verdict.command_result(out, err, 0), us, log)
         self._freed(bool(status or command.verdict))
 
     # ------------------------------------------------------------ before their time
 
-    def _time_out(self, command: Command) -> None:
+    def _time_out(self, command: RunningCommand) -> None:
         if command.status is None:
             self._end(command, "timeout", _TIMEOUT_GRACE_S)
 
-    def _end(self, command: Command, why: verdict.Verdict, grace_s: float) -> None:
+    def _end(self, command: RunningCommand, why: verdict.Verdict, grace_s: float) -> None:
         """SIGTERM to everything of a command, SIGKILL to what lives after the grace; without grace at once."""
         command.verdict, command.grace_s = why, grace_s
         self._timers.cancel(command.timer)
@@ -303,7 +303,7 @@ class Commands:
         proctree.kill(everything, signal.SIGCONT)  # one that is stopped gets to act on it
         command.timer = self._timers.at(self._loop.now() + grace_s, lambda: self._kill(command))
 
-    def _everything(self, command: Command) -> Callable[[], list[int]]:
+    def _everything(self, command: RunningCommand) -> Callable[[], list[int]]:
         def roots() -> list[int]:
             self._leftovers.look()
             own = [command.pid] if command.status is None else []

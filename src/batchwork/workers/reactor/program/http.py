@@ -11,9 +11,9 @@ import pycurl
 from batchwork.faults import fault
 from batchwork.workers.reactor.program import responses
 from batchwork.workers.reactor.program.loop import ERR, HUP, IN, OUT, Loop
-from batchwork.workers.reactor.program.outbox import Failed, Outbox, Unit
+from batchwork.workers.reactor.program.outbox import Failed, NotStarted, Outbox, Unit
 from batchwork.workers.reactor.program.timers import Timer
-from batchwork.workers.reactor.program.transfer import Manner, Refused, Transfer
+from batchwork.workers.reactor.program.transfer import Manner, Transfer
 
 _WATCHED = {pycurl.POLL_IN: IN, pycurl.POLL_OUT: OUT, pycurl.POLL_INOUT: IN | OUT}
 
@@ -55,8 +55,8 @@ class Requests:
         try:
             transfer.begin(unit)
             fault("http.send")
-        except Refused as error:
-            message = responses.masked(str(error), transfer.masks)
+        except NotStarted as error:
+            message = responses.without_credentials(str(error), transfer.masks)
             self._fail(transfer, {"type": "refused", "message": message, "retryable": False})
             return
         except OSError as error:
@@ -127,7 +127,7 @@ class Requests:
         unit = transfer.unit
         assert unit is not None
         us = int((self._loop.now() - unit.started) * 1e6)
-        self._outbox.done(unit, responses.result(response, transfer.masks), us)
+        self._outbox.done(unit, responses.response_result(response, transfer.masks), us)
         self._end(transfer)
         self._freed(False)
 

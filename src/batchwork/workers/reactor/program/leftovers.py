@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 
 from batchwork import proctree
-from batchwork.workers.reactor.program.spawn import MARK
+from batchwork.workers.reactor.program.spawn import COMMAND_MARK
 
 
 class Leftovers:
@@ -62,7 +62,7 @@ class Leftovers:
     def _find_owners(self, process: proctree.Process) -> set[int]:
         if process.session in self._commands:
             return {process.session}
-        mark = proctree.environ_value(process.pid, MARK)
+        mark = proctree.environ_value(process.pid, COMMAND_MARK)
         if mark is None or not mark.startswith(f"{self._own}-"):  # of a batchwork inside a command, perhaps
             return set(self._commands)
         owner = self._marks.get(mark)

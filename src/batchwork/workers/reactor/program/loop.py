@@ -16,9 +16,9 @@ IN, OUT, ERR, HUP = 1, 4, 8, 16
 """The same numbers in poll and in epoll."""
 
 
-PAUSE_S = 0.5
+_PAUSE_S = 0.5
 """Waking so much later than asked for means that this process was stopped, and what it runs with it (Ctrl-Z)."""
-LOOK_S = 1.0
+_LOOK_S = 1.0
 """Where there are timers, the loop turns so often: a pause is known to be that much shorter than it seems, at most."""
 
 
@@ -49,14 +49,14 @@ class Loop:
         """Wait for something and have it dealt with; at most `longest_s`. Whether any descriptor was ready."""
         wait = self.timers.wait(time.monotonic())
         if wait is not None:
-            wait = min(wait, LOOK_S)
+            wait = min(wait, _LOOK_S)
         if wait is None or (longest_s is not None and longest_s < wait):
             wait = longest_s
         # Milliseconds are rounded up, or a timer that is due in 0.4 ms would be waited for in a busy loop.
         pause = -1 if wait is None else (wait if self._epoll else int(wait * 1000) + (wait > 0))
         before = self.now()
         ready = self._poller.poll(pause)
-        if wait is not None and (lost_s := self.now() - before) > wait + PAUSE_S:
+        if wait is not None and (lost_s := self.now() - before) > wait + _PAUSE_S:
             self.timers.put_off(lost_s)
         for fd, events in ready:
             call = self._ready.get(fd)

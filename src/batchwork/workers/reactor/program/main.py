@@ -33,7 +33,7 @@ _STARTS_MAX = 32
 _COUNT = struct.Struct("=Q")
 
 
-class Runner(Protocol):
+class UnitRunner(Protocol):
     """What a reactor runs: commands or requests. Each unit is reported to the outbox once, then `freed` is called."""
 
     def start(self, unit: Unit) -> None: ...
@@ -61,7 +61,7 @@ class Reactor:
         self._slots = 1
         self._strict = False
         self._over = False
-        self._runner: Runner | None = None
+        self._runner: UnitRunner | None = None
         os.set_blocking(read, False)
         self._loop.watch(read, IN, self._hear)
 
@@ -106,7 +106,7 @@ class Reactor:
         ready = {"pid": os.getpid(), "python": sys.version.split()[0]}
         self._outbox.send(frames.frame(frames.READY, json.dumps(ready).encode()))
 
-    def _make_runner(self, program: Mapping[str, Any], runtime: Mapping[str, Any]) -> Runner:
+    def _make_runner(self, program: Mapping[str, Any], runtime: Mapping[str, Any]) -> UnitRunner:
         environ = {**runtime["environ"], "BATCHWORK_COOKIE": runtime["cookie"]}
         if (mark := os.environ.get("BATCHWORK_WORKER")) is not None:
             environ["BATCHWORK_WORKER"] = mark  # by which the owner finds what a dead reactor left
@@ -181,7 +181,7 @@ def make_room(descriptors: int) -> None:
         )
 
 
-def main() -> None:
+def run_reactor() -> None:
     descriptors = [int(argument) for argument in sys.argv[1:]]
     for fd in descriptors:  # a command that held them would hide the owner's end
         os.set_inheritable(fd, False)
@@ -195,5 +195,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_reactor()
     os._exit(0)  # taking everything apart in order takes Python some milliseconds, and the owner waits for the end

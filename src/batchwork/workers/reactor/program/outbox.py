@@ -15,6 +15,10 @@ Failed: TypeAlias = dict[str, object]
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
 
 
+class NotStarted(Exception):
+    """A unit cannot be started, now or later; the message says why."""
+
+
 class Unit:
     """One unit of a call: what is to be run, the how manieth it is of all that came, and when it was started."""
 

@@ -35,10 +35,10 @@ class Response(NamedTuple):
     elapsed_s: float
 
 
-def result(response: Response, masks: Sequence[str]) -> str:
+def response_result(response: Response, masks: Sequence[str]) -> str:
     """The JSON text of `{status_code, headers, text, json, elapsed}`; header names are in lower case."""
     headers = _headers(response.lines, masks)
-    text = masked(_text(response.body, headers.get("content-type", "")), masks)
+    text = without_credentials(_text(response.body, headers.get("content-type", "")), masks)
     found: dict[str, object] = {
         "status_code": response.status,
         "headers": headers,
@@ -56,7 +56,7 @@ def result(response: Response, masks: Sequence[str]) -> str:
 def unexpected(response: Response, masks: Sequence[str], wall_s: float) -> Failed:
     """The failure of a response whose status was not asked for. `wall_s` is the time, for dates in `Retry-After`."""
     headers = _headers(response.lines, masks)
-    text = masked(_text(response.body, headers.get("content-type", "")), masks)
+    text = without_credentials(_text(response.body, headers.get("content-type", "")), masks)
     reason = _reason(response.lines)
     excerpt = " ".join(text[: 2 * _EXCERPT_MAX].split())
     if len(excerpt) > _EXCERPT_MAX:
@@ -73,7 +73,7 @@ def unexpected(response: Response, masks: Sequence[str], wall_s: float) -> Faile
     }
     failed: Failed = {
         "type": "http",
-        "message": masked(message, masks),
+        "message": without_credentials(message, masks),
         "status_code": response.status,
         "result": encode(kept),
     }
@@ -141,7 +141,7 @@ def _forms(values: tuple[str, ...], logins: tuple[tuple[str, str], ...]) -> tupl
     return tuple(sorted(forms, key=len, reverse=True))  # longest first, or a part would spoil the whole
 
 
-def masked(text: str, masks: Sequence[str]) -> str:
+def without_credentials(text: str, masks: Sequence[str]) -> str:
     for mask in masks:
         text = text.replace(mask, "***")
     return text
@@ -162,7 +162,7 @@ def _headers(lines: Sequence[bytes], masks: Sequence[str]) -> dict[str, str]:
             continue
         name, value = name.strip().lower(), value.strip()
         found[name] = f"{found[name]}, {value}" if name in found else value
-    return {name: masked(value, masks) for name, value in found.items()} if masks else found
+    return {name: without_credentials(value, masks) for name, value in found.items()} if masks else found
 
 
 def _reason(lines: Sequence[bytes]) -> str:

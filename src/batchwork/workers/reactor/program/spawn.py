@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from batchwork.faults import fault
+from batchwork.workers.reactor.program.outbox import NotStarted
 
-MARK = "BATCHWORK_COMMAND"
+COMMAND_MARK = "BATCHWORK_COMMAND"
 """The environment variable that says whose a process is: `PID of the reactor-number of the command`."""
+_MARK_NAME = os.fsencode(COMMAND_MARK)
 
 FOR_A_WHILE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EINTR})
 """Errors of the system that pass when something else ends."""
@@ -21,10 +23,6 @@ FOR_A_WHILE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE,
 _DEFAULT_SIGNALS = [
     getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ", "SIGINT", "SIGQUIT", "SIGTERM") if hasattr(signal, name)
 ]
-
-
-class Refused(Exception):
-    """The command cannot be started, now or later; the message says why."""
 
 
 class Spawned(NamedTuple):
@@ -51,7 +49,7 @@ class Spawner:
         self._home = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def spawn(self, payload: Mapping[str, object], mark: str) -> Spawned:
-        """Start a command. Raises Refused, or OSError with one of FOR_A_WHILE."""
+        """Start a command. Raises NotStarted, or OSError with one of FOR_A_WHILE."""
         argv, environ, cwd = self._order(payload, mark)
         fds: list[int] = []
         try:
@@ -68,11 +66,11 @@ class Spawner:
             _close(fds)
             if error.errno in FOR_A_WHILE:
                 raise
-            raise Refused(_reason(argv, error, cwd)) from error
+            raise NotStarted(_reason(argv, error, cwd)) from error
         except (ValueError, TypeError) as error:  # a NUL, a lone surrogate, a "=" in a name
             _close(fds)
-            raise Refused(f"cannot be passed to a command: {error}") from error
-        except Refused:
+            raise NotStarted(f"cannot be passed to a command: {error}") from error
+        except NotStarted:
             _close(fds)
             raise
         os.close(fds[1])
@@ -86,14 +84,14 @@ class Spawner:
     def _order(self, payload: Mapping[str, object], mark: str) -> tuple[list[str], dict[bytes, object], str]:
         argv, extra, cwd = payload.get("argv"), payload.get("env") or {}, payload.get("cwd") or self._cwd
         if not (isinstance(argv, list) and argv and isinstance(extra, dict) and isinstance(cwd, str)):
-            raise Refused("the command is empty")
+            raise NotStarted("the command is empty")
         environ: dict[bytes, object] = self._environ.copy()  # type: ignore[assignment]
         try:
             for name, value in extra.items():
                 environ[name.encode()] = value
         except UnicodeEncodeError as error:
-            raise Refused(f"cannot be passed to a command: {error}") from error
-        environ[b"BATCHWORK_COMMAND"] = mark
+            raise NotStarted(f"cannot be passed to a command: {error}") from error
+        environ[_MARK_NAME] = mark
         return argv, environ, cwd
 
     def _start(self, argv: list[str], environ: dict[bytes, object], cwd: str, actions: list[tuple[int, ...]]) -> int:
@@ -102,7 +100,7 @@ class Spawner:
             try:
                 os.chdir(cwd)
             except OSError as error:
-                raise Refused(f"working_dir {cwd!r}: {error.strerror or error}") from error
+                raise NotStarted(f"working_dir {cwd!r}: {error.strerror or error}") from error
         try:
             program = argv[0]
             if "/" not in program and b"PATH" in environ and environ[b"PATH"] is not self._environ.get(b"PATH"):
@@ -131,7 +129,7 @@ def _found(program: str, path: str) -> str:
         candidate = os.path.join(folder or ".", program)
         if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):
             return candidate
-    raise Refused(f"command not found: {program!r} (PATH is {path!r})")
+    raise NotStarted(f"command not found: {program!r} (PATH is {path!r})")
 
 
 def _reason(argv: list[str], error: OSError, cwd: str) -> str:

@@ -7,7 +7,7 @@ import os
 from batchwork.workers.reactor.program.loop import OUT, Loop
 
 
-class Feed:
+class StdinText:
     """Writes a text to a non-blocking pipe and closes it; a command that does not read it is no error."""
 
     def __init__(self, loop: Loop, fd: int, text: str) -> None:

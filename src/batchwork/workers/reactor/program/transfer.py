@@ -10,8 +10,8 @@ from urllib.parse import quote, urlsplit
 
 import pycurl
 
-from batchwork.workers.reactor.program.outbox import Failed, Unit
-from batchwork.workers.reactor.program.responses import Response, masked, masks
+from batchwork.workers.reactor.program.outbox import Failed, NotStarted, Unit
+from batchwork.workers.reactor.program.responses import Response, masks, without_credentials
 
 _FOLLOW_OBEYCODE = 2
 """libcurl >= 8.13: a method of one's own is kept or changed as the redirect's status says; true to older ones."""
@@ -37,10 +37,6 @@ _CONNECT = frozenset({
     pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY, pycurl.E_COULDNT_CONNECT, pycurl.E_SSL_CONNECT_ERROR,
     pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE, pycurl.E_SSL_CIPHER, pycurl.E_SSL_CERTPROBLEM,
 })  # fmt: skip
-
-
-class Refused(Exception):
-    """The request is not sent, now or later; the message says why."""
 
 
 class Manner:
@@ -71,7 +67,7 @@ class Transfer:
         self._headers: object = None
 
     def begin(self, unit: Unit) -> None:
-        """Set up the handle for a unit. Raises Refused."""
+        """Set up the handle for a unit. Raises NotStarted."""
         payload = unit.payload
         self.unit = unit
         self._lines.clear()
@@ -80,7 +76,7 @@ class Transfer:
         self.masks = masks(payload)
         method, url = str(payload["method"]).upper(), _sendable(str(payload["url"]))
         if not _METHOD.fullmatch(method):
-            raise Refused(f"{method[:20]!r} is no HTTP method")
+            raise NotStarted(f"{method[:20]!r} is no HTTP method")
         self._repeatable = method not in _NOT_IDEMPOTENT or bool(payload.get("idempotent"))
         has_body = payload.get("body") is not None or method in {"POST", "PUT", "PATCH"}
         auth, headers = payload.get("auth"), payload.get("headers") or []
@@ -98,7 +94,7 @@ class Transfer:
                 handle.setopt(pycurl.POSTFIELDS, str(payload.get("body") or "").encode())
         except (UnicodeEncodeError, pycurl.error) as error:
             self._shape = ()
-            raise Refused(f"cannot be sent: {error}") from error
+            raise NotStarted(f"cannot be sent: {error}") from error
 
     def _set_shape(self, method: str, has_body: bool, auth: object) -> None:
         handle, manner = self.handle, self._manner
@@ -147,7 +143,7 @@ class Transfer:
 
     def failure(self, code: int, said: str) -> Failed:
         """Why curl gave up: its error code and what it says to it."""
-        said = _DURATION.sub("", masked(said, self.masks))
+        said = _DURATION.sub("", without_credentials(said, self.masks))
         timed_out = code == pycurl.E_OPERATION_TIMEDOUT
         if self._too_large or code == pycurl.E_FILESIZE_EXCEEDED:
             kind, message = "http", f"body larger than {_size(self._manner.max_body)}"
@@ -181,12 +177,12 @@ class Transfer:
 
 
 def _sendable(url: str) -> str:
-    """The URL in ASCII. Raises Refused for what is neither http nor https, and for control characters."""
+    """The URL in ASCII. Raises NotStarted for what is neither http nor https, and for control characters."""
     scheme = url.partition(":")[0].lower()
     if scheme not in {"http", "https"}:
-        raise Refused(f"only http and https URLs are requested, not {scheme[:20]!r}" if ":" in url else "not a URL")
+        raise NotStarted(f"only http and https URLs are requested, not {scheme[:20]!r}" if ":" in url else "not a URL")
     if any(character < " " or character == "\x7f" for character in url):
-        raise Refused("the URL has a control character (a line feed?) in it")
+        raise NotStarted("the URL has a control character (a line feed?) in it")
     if url.isascii() and " " not in url:
         return url
     try:
@@ -195,7 +191,7 @@ def _sendable(url: str) -> str:
         rest = parts._replace(scheme="", netloc="").geturl()
         return f"{scheme}://{network}{quote(rest, safe=_URL_MARKS)}"
     except (ValueError, UnicodeError) as error:
-        raise Refused(f"not a URL: {error}") from error
+        raise NotStarted(f"not a URL: {error}") from error
 
 
 def _header_lines(headers: object) -> list[bytes]:
@@ -204,7 +200,7 @@ def _header_lines(headers: object) -> list[bytes]:
     lines = [b"Expect:"]
     for name, value in headers:
         if any(mark in f"{name}{value}" for mark in "\r\n\0"):
-            raise Refused(f"the header {str(name)[:50]!r} has a line end or a NUL in it")
+            raise NotStarted(f"the header {str(name)[:50]!r} has a line end or a NUL in it")
         lines.append(f"{name}: {value}".encode() if str(value).strip() else f"{name};".encode())
     if not any(str(name).lower() == "content-type" for name, _ in headers):
         lines.append(b"Content-Type:")

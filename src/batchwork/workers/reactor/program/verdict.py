@@ -15,22 +15,22 @@ _MESSAGE_MAX = 500
 _HINTS = {126: "the command is not executable", 127: "the command was not found"}
 
 
-def result(stdout: str, stderr: str, exit_code: int | None) -> str:
+def command_result(stdout: str, stderr: str, exit_code: int | None) -> str:
     """The JSON text of what a command gives. It can be stored as UTF-8, whatever bytes the command has written."""
     code = "null" if exit_code is None else str(exit_code)
     return f'{{"stdout":{encode(stdout)},"stderr":{encode(stderr)},"exit_code":{code}}}'
 
 
-def failure(stdout: str, stderr: str, status: int) -> Failed:
+def exit_failure(stdout: str, stderr: str, status: int) -> Failed:
     """The failure of a command that ended with `status`: an exit code, or minus the number of a signal."""
     last = _last_line(stderr)
     if status < 0:
         name = signal_name(-status)
         why = " (out of memory?)" if -status == signal.SIGKILL else ""
         message = f"killed by {name}{why}" + (f": {last}" if last else "")
-        return {"type": "signal", "message": message, "result": result(stdout, stderr, status)}
+        return {"type": "signal", "message": message, "result": command_result(stdout, stderr, status)}
     message = last or f"exit code {status}"
-    failed: Failed = {"type": "exit", "exit_code": status, "result": result(stdout, stderr, status)}
+    failed: Failed = {"type": "exit", "exit_code": status, "result": command_result(stdout, stderr, status)}
     hint = _HINTS.get(status, "")
     if hint:
         failed["retryable"] = False
@@ -42,12 +42,12 @@ def failure(stdout: str, stderr: str, status: int) -> Failed:
     return failed
 
 
-def timeout(stdout: str, stderr: str, after_s: float, killed_after_s: float | None) -> Failed:
+def timed_out(stdout: str, stderr: str, after_s: float, killed_after_s: float | None) -> Failed:
     """The failure of a command that took too long; `killed_after_s` is the grace that SIGTERM was given in vain."""
     message = f"timed out after {after_s:g} s"
     if killed_after_s is not None:
         message += f", SIGKILL after a grace of {killed_after_s:g} s"
-    return {"type": "timeout", "message": message, "result": result(stdout, stderr, None)}
+    return {"type": "timeout", "message": message, "result": command_result(stdout, stderr, None)}
 
 
 def left_behind(count: int) -> str:

@@ -1,4 +1,4 @@
-"""From a program, as the coordinator describes it, to one function of a unit's payload. Running units is in calls.py."""
+"""From a program, as the coordinator describes it, to one function of a unit's payload."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import sys
 import types
 
 from .failures import Refused
-from .names import Batch, ErrorText, Names, StepView, environment
+from .names import ErrorText, Namespace, StepView, UnitBatch, worker_environment
 
-TYPE_CHECKING = False  # importing typing costs more than all else here
-if TYPE_CHECKING:
+_TYPING = False  # importing typing costs more than all else here
+if _TYPING:
     from typing import Any, Callable, Mapping
 
     from .sequences import Ask
@@ -20,7 +20,7 @@ MODULE = "batchwork_code"
 """The module in which code and setup live."""
 
 
-def prepare(program: Mapping[str, Any], ask: Ask) -> Function:
+def prepare_program(program: Mapping[str, Any], ask: Ask) -> Function:
     """The function of a payload. Raises whatever setup code or an imported module raises, and Unprepared."""
     module = new_module(MODULE, program.get("file") or "")
     if program.get("setup"):
@@ -49,11 +49,11 @@ def _fixed(name: str, value: Mapping[str, Any], ask: Ask) -> Any:
     """A value that is the same for all units. Its tag says what it is made into."""
     (tag, told), *_ = value.items()
     if tag == "names":
-        return Names(name, told)
+        return Namespace(name, told)
     if tag == "env":
-        return environment()
+        return worker_environment()
     if tag == "steps":
-        return Names("steps", {step: _step(view, ask) for step, view in told.items()})
+        return Namespace("steps", {step: _step(view, ask) for step, view in told.items()})
     if tag == "sequence":
         return _results(ask, told)
     if tag == "error":
@@ -62,9 +62,9 @@ def _fixed(name: str, value: Mapping[str, Any], ask: Ask) -> Any:
 
 
 def _results(ask: Ask, told: Mapping[str, Any]) -> Any:
-    from .sequences import Results
+    from .sequences import StepResults
 
-    return Results(ask, told)
+    return StepResults(ask, told)
 
 
 def _step(view: Mapping[str, Any], ask: Ask) -> StepView:
@@ -87,8 +87,8 @@ def _unpacked(made: Callable[..., Any], names: list[str], views: Mapping[str, st
     return built
 
 
-def _batch(told: Mapping[str, Any]) -> Batch:
-    return Batch(told["index"], told["items"], told["total"], told["items"] if "item" not in told else told["item"])
+def _batch(told: Mapping[str, Any]) -> UnitBatch:
+    return UnitBatch(told["index"], told["items"], told["total"], told["items"] if "item" not in told else told["item"])
 
 
 _VIEWS: dict[str, Callable[[Any], Any]] = {"batch": _batch, "error": ErrorText}
@@ -116,9 +116,9 @@ def _function(program: Mapping[str, Any], names: list[str], fixed: dict[str, Any
 
 
 def _task(program: Mapping[str, Any], _names: list[str], _fixed: dict[str, Any], _: types.ModuleType) -> Any:
-    from .functions import find
+    from .functions import look_up
 
-    kind = find(program["class"])
+    kind = look_up(program["class"])
     task = kind()
     shape = kind.Fields
     constant = program.get("fields", {})
@@ -129,7 +129,7 @@ def _task(program: Mapping[str, Any], _names: list[str], _fixed: dict[str, Any],
             fields = msgspec.convert({**constant, **payload["fields"]}, shape)
         except msgspec.ValidationError as error:
             raise Refused(str(error)) from None
-        return task.run(fields, Names("unit", payload["unit"]))
+        return task.run(fields, Namespace("unit", payload["unit"]))
 
     return run
 
