@@ -6,36 +6,28 @@ The same parts as behind the command line; what is printed there is left out her
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
 from msgspec import Struct
 
-from batchwork.cli.assemble import cpus, load_again
-from batchwork.cli.output import Output
-from batchwork.cli.reading import read_text
-from batchwork.cli.watching import chosen_view
-from batchwork.cli.where import place
-from batchwork.clock import SystemClock
-from batchwork.engine.run.lifecycle import Asked, Site, resume_run, retry_run, start_run
+from batchwork.compose import Watch, read_plan, site, stored_plan
+from batchwork.engine.run.lifecycle import resume_run, retry_run, start_run
 from batchwork.engine.run.options import RunEnd
+from batchwork.engine.run.request import Asked, Site
 from batchwork.engine.run.results import Results
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.errors import StoreError
-from batchwork.events import Warned
 from batchwork.model import Durability, Failure, RunStatus, StepRecord, StepStatus
 from batchwork.plan.model import Plan
-from batchwork.plan.resolve import load_plan
-from batchwork.ports import Opening, Store
+from batchwork.ports import Store
 from batchwork.report import CountsJson, RunJson, counts_json, summarize, summary_json
-from batchwork.store import open_store
 from batchwork.text.jsontext import Json, decode
-from batchwork.workers.guardian import Guardian
-from batchwork.workers.local import local_executors
+from batchwork.view.streams import Stdout
 
-Path = str | os.PathLike[str]
+FilePath = str | os.PathLike[str]
 
 
 class StepOutcome(Struct, frozen=True):
@@ -90,16 +82,16 @@ class FinishedRun:
         self.close()
 
 
-def load(file: Path, params: Mapping[str, Any] | None = None) -> Plan:
+def load(file: FilePath, params: Mapping[str, Any] | None = None) -> Plan:
     """The checked plan of a workflow; nothing runs. Without `params`, required ones may be missing. Raises WorkflowError."""
-    return _load(os.fspath(file), params or {}, lenient=params is None)
+    return read_plan(os.fspath(file), params=params, lenient=params is None)
 
 
 def run(
-    file: Path,
+    file: FilePath,
     params: Mapping[str, Any] | None = None,
     *,
-    store: Path | None = None,
+    store: FilePath | None = None,
     run_id: str | None = None,
     max_parallel: int | None = None,
     durability: Durability = "full",
@@ -110,7 +102,7 @@ def run(
     A failed, partial or interrupted run is returned, not raised. Raises WorkflowError, UsageError, RunRefused, StoreError.
     In the main thread Ctrl-C and SIGTERM drain, as with the command.
     """
-    plan = _load(os.fspath(file), params or {}, lenient=False)
+    plan = read_plan(os.fspath(file), params=params)
     asked = Asked(run_id, max_parallel, durability)
 
     def work(site: Site, control: Control) -> tuple[RunEnd, Plan]:
@@ -122,7 +114,7 @@ def run(
 def resume(
     run: str | None = None,
     *,
-    store: Path | None = None,
+    store: FilePath | None = None,
     accept_changes: bool = False,
     progress: str = "off",
 ) -> FinishedRun:
@@ -143,7 +135,7 @@ def retry_failed(
     where: str | None = None,
     downstream: bool = False,
     accept_changes: bool = False,
-    store: Path | None = None,
+    store: FilePath | None = None,
     progress: str = "off",
 ) -> FinishedRun:
     """Fresh attempts for failed items, all or those for which the expression `where` is true. Raises as `resume`."""
@@ -163,7 +155,7 @@ class _Remembering:
         self._plan: Plan | None = None
 
     def __call__(self, text: str, file: str, params: Mapping[str, Json]) -> Plan:
-        self._plan = load_again(text, file, params)
+        self._plan = stored_plan(text, file, params)
         return self._plan
 
     def plan(self, store: Store, run: str) -> Plan:
@@ -173,52 +165,26 @@ class _Remembering:
             assert record is not None
             params = decode(record.params)
             assert isinstance(params, dict)
-            return load_plan(record.file, record.workflow, {}, params, os.environ, None, cpus(), lenient=True)
+            return stored_plan(record.workflow, record.file, params, lenient=True)
         return self._plan
 
 
-def _load(file: str, params: Mapping[str, Any], lenient: bool) -> Plan:
-    return load_plan(file, read_text(file), {}, params, os.environ, None, cpus(), lenient)
-
-
 def _done(
-    where: Path | None,
+    where: FilePath | None,
     durability: Durability,
     progress: str,
     work: Callable[[Site, Control], tuple[RunEnd, Plan]],
 ) -> FinishedRun:
-    # It is forked, which is safe only while there are no other threads in the caller's program.
-    guardian = Guardian() if threading.active_count() == 1 else None
-    try:
-        return _worked(where, durability, progress, work, guardian.watch if guardian is not None else None)
-    finally:
-        if guardian is not None:
-            guardian.dismiss()
-
-
-def _worked(
-    where: Path | None,
-    durability: Durability,
-    progress: str,
-    work: Callable[[Site, Control], tuple[RunEnd, Plan]],
-    guard: Callable[[str], None] | None,
-) -> FinishedRun:
-    clock = SystemClock()
-    there = place(os.fspath(where) if where is not None else None)
-    out = Output(lenient=True)
-    view = chosen_view(progress, progress == "off", False, out, clock)
-    store = open_store(there.store, Opening("run", durability, lambda text: view.emit(Warned(text)), clock))
-    try:
-        site = Site(store, local_executors(clock), view, clock, dict(os.environ), os.getcwd(), there.state_dir, guard)
-        try:
-            end, plan = work(site, Control(clock))
-        finally:
-            view.close()
-            out.flush()
-        return FinishedRun(end, plan, store)
-    except BaseException:
-        store.close()
-        raise
+    """Do the work in the store at `where`, which stays open for the results unless it fails."""
+    path = os.fspath(where) if where is not None else None
+    watch = Watch(progress, quiet=progress == "off")
+    with ExitStack() as opened:
+        with site(path, durability, watch, Stdout(lenient=True)) as here:
+            opened.callback(here.store.close)
+            end, plan = work(here, Control(here.clock))
+        finished = FinishedRun(end, plan, here.store)
+        opened.pop_all()
+        return finished
 
 
 def _outcome(step: StepRecord, store: Store) -> StepOutcome:

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Literal
 
-from batchwork.cli.output import note
-from batchwork.cli.where import place
+from batchwork import compose
 from batchwork.engine.unit.stored_value import value_text
 from batchwork.errors import UsageError
 from batchwork.model import Failure, RunRecord, StepRecord, UnitStatus
-from batchwork.ports import Opening
 from batchwork.ports.store import Store, UnitView
 from batchwork.report import error_json
-from batchwork.store import open_store
 from batchwork.text.jsontext import decode, default_key, encode
 from batchwork.text.spelling import suggest
+from batchwork.view.streams import note
 
 PAGE = 1000
 
 Wanted = UnitStatus | Literal["in_doubt"] | None
 
 
-@contextmanager
-def looking(where: str | None) -> Iterator[Store]:
+def looking(where: str | None) -> AbstractContextManager[Store]:
     """The store that `--store` names, for looking only; closed at the end. Raises StoreError where there is none."""
-    store = open_store(place(where).store, Opening("look", warn=lambda text: note(f"warning: {text}")))
-    try:
-        yield store
-    finally:
-        store.close()
+    return compose.looking(where, lambda text: note(f"warning: {text}"))
 
 
 def the_steps(store: Store, run: RunRecord, step: str | None) -> list[StepRecord]:

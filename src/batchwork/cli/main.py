@@ -13,8 +13,8 @@ from typing import NoReturn
 import click
 
 from batchwork.cli.options import Helpful
-from batchwork.cli.output import Output, ReaderGone, end_output, note, prepare_streams
 from batchwork.errors import BatchworkError, WorkflowError
+from batchwork.view.streams import ReaderGone, Stdout, end_output, note, prepare_streams
 
 BUG_EXIT = 70
 """What shows a traceback; apart from all codes that say something about the run."""
@@ -80,7 +80,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        Output().line(f"batchwork {version('batchwork')}")
+        Stdout().line(f"batchwork {version('batchwork')}")
         ctx.exit()
 
 

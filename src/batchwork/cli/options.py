@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from batchwork.cli.output import Output
+from batchwork.view.choose import PROGRESS
+from batchwork.view.streams import Stdout
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,7 +33,7 @@ class Command(Helpful, click.Command):
 
 def _show_help(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        out = Output()
+        out = Stdout()
         out.line(ctx.get_help())
         out.flush()
         ctx.exit()
@@ -71,6 +72,27 @@ def parallel_option(command: F) -> F:
         metavar="N",
         help="At most N attempts at once in each step; lowers what the workflow says. Default: what it says.",
     )(command)
+
+
+def watching_options(command: F) -> F:
+    """`--progress`, `--quiet`, `--json`, `--allow-failures`."""
+    decorators: list[Callable[[F], F]] = [
+        click.option(
+            "--progress",
+            type=click.Choice(PROGRESS),
+            default="auto",
+            help="How progress is shown on standard error: bars, plain lines, or events as JSON, one a line. "
+            "Default: auto, which is bar on a terminal, else lines.",
+        ),
+        click.option("--quiet", "-q", is_flag=True, help="No progress, and a summary only if not all succeeded."),
+        click.option(
+            "--json", "as_json", is_flag=True, help="Standard output holds the summary as JSON, nothing else."
+        ),
+        click.option("--allow-failures", is_flag=True, help="Exit with 0, not 3, when tolerated items failed."),
+    ]
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
 
 
 def accept_option(command: F) -> F:

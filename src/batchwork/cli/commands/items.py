@@ -18,13 +18,13 @@ from batchwork.cli.look import (
     units,
 )
 from batchwork.cli.options import Command, json_option, run_argument, step_option, store_option
-from batchwork.cli.output import Output, note
 from batchwork.engine.run.find_run import find_run
 from batchwork.model import UnitStatus
 from batchwork.ports.store import UnitView
 from batchwork.text.alike import Alike, group
 from batchwork.text.jsontext import encode
 from batchwork.text.wording import duration, plural, short, visible
+from batchwork.view.streams import Stdout, note
 
 STATUSES = ("pending", "succeeded", "failed", "skipped", "in_doubt", "interrupted")
 
@@ -41,7 +41,7 @@ def items_command(run: str | None, status: str | None, step: str | None, as_json
     Items that have never been started are not listed; `status` counts them.
     """
     wanted: Wanted = None if status is None else "in_doubt" if status == "in_doubt" else UnitStatus(status)
-    out = Output()
+    out = Stdout()
     with looking(store) as opened:
         steps = the_steps(opened, find_run(opened, run), step)
         found = (unit for record in steps for unit in units(opened, record, wanted))
@@ -75,7 +75,7 @@ def _row(unit: UnitView) -> tuple[str, ...]:
 @store_option
 def errors_command(run: str | None, step: str | None, as_json: bool, store: str | None) -> None:
     """Show what failed in RUN (the latest run by default), alike failures together."""
-    out = Output()
+    out = Stdout()
     with looking(store) as opened:
         record = find_run(opened, run)
         groups = group(failures(opened, the_steps(opened, record, step)))

@@ -8,13 +8,13 @@ import click
 
 from batchwork.cli.look import error_line, item_text, looking, readable, the_steps, units_of_key
 from batchwork.cli.options import Command, step_option, store_option
-from batchwork.cli.output import Output
 from batchwork.engine.run.find_run import find_run
 from batchwork.errors import RunRefused, UsageError
 from batchwork.model import AttemptRecord, LogRecord, StepRecord
 from batchwork.ports.store import Store, UnitView
 from batchwork.text.jsontext import decode
 from batchwork.text.wording import duration, plural, short, visible, when
+from batchwork.view.streams import Stdout
 
 
 @click.command("logs", cls=Command)
@@ -29,7 +29,7 @@ def logs_command(words: tuple[str, ...], step: str | None, store: str | None) ->
     if len(words) > 2:
         raise UsageError(f"`logs` takes a run and a key, not {len(words)} words", "put a key that has spaces in quotes")
     run, key = (words[0], words[1]) if len(words) == 2 else (None, words[0])
-    out = Output()
+    out = Stdout()
     with looking(store) as opened:
         record = find_run(opened, run)
         found = units_of_key(opened, the_steps(opened, record, step), key)

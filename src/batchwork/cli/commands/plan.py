@@ -8,15 +8,16 @@ from collections.abc import Iterator
 import click
 
 from batchwork.cli.options import Command
-from batchwork.cli.output import Output
 from batchwork.cli.preview import Preview, preview
-from batchwork.cli.reading import read_plan, remarks, workflow_arguments
+from batchwork.cli.workflow import remarks, workflow_arguments
+from batchwork.compose import read_plan
 from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan, TaskPlan, Threshold
 from batchwork.retry import RetryPolicy
 from batchwork.secrets import cleaner
 from batchwork.template import Template, Value
 from batchwork.text.jsontext import encode
 from batchwork.text.wording import duration, number, plural, short, visible
+from batchwork.view.streams import Stdout
 
 WIDE = 400
 """Characters of one field that are shown."""
@@ -36,7 +37,7 @@ def plan_command(workflow: str, given: tuple[str, ...], params_file: str | None,
 def show_plan(plan: Plan) -> None:
     """Print a plan."""
     remarks(plan)
-    out = Output()
+    out = Stdout()
     for line in plan_lines(plan):
         out.line(line)
     out.flush()

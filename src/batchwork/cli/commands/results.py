@@ -10,12 +10,12 @@ import click
 
 from batchwork.cli.look import error_line, looking, readable, the_steps, units
 from batchwork.cli.options import Command, run_argument, step_option, store_option
-from batchwork.cli.output import Output, note
 from batchwork.engine.run.find_run import find_run
 from batchwork.errors import OutputError, RunRefused
 from batchwork.model import RunRecord, StepRecord
 from batchwork.ports.store import Store, UnitView
 from batchwork.text.jsontext import encode
+from batchwork.view.streams import Stdout, note
 
 
 @click.command("results", cls=Command)
@@ -39,7 +39,7 @@ def results_command(run: str | None, step: str | None, shape: str | None, path: 
         if path is not None:
             _to_file(path, map(_jsonl, found) if shape == "jsonl" else map("\t".join, map(_row, found)))
             return
-        out = Output()
+        out = Stdout()
         if shape == "jsonl":
             for unit in found:
                 out.json(_jsonl(unit))

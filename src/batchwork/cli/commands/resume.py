@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from batchwork.cli.options import Command, accept_option, parallel_option, run_argument, store_option
-from batchwork.cli.watching import watching_options
+from batchwork.cli.options import Command, accept_option, parallel_option, run_argument, store_option, watching_options
 
 
 @click.command("resume", cls=Command)
@@ -30,14 +29,34 @@ def resume_command(
 
     Nothing that is recorded runs again. In a failed step, failed items get fresh attempts.
     """
-    from batchwork.cli.assemble import Watch, explain, resume
-
     if explained:
-        from batchwork.cli.output import Output
-
-        out = Output()
-        for line in explain(run, store, accept_changes):
-            out.line(line)
-        out.flush()
+        _explain(run, store, accept_changes)
         return 0
-    return resume(run, store, Watch(progress, quiet, as_json, allow_failures), accept_changes, max_parallel)
+    from batchwork.cli.execute import execute, stored_durability
+    from batchwork.compose import Watch, stored_plan
+    from batchwork.engine.run.lifecycle import Asked, resume_run
+
+    asked = Asked(max_parallel=max_parallel, allow_failures=allow_failures, accept_changes=accept_changes)
+    return execute(
+        store,
+        stored_durability(run, store),
+        Watch(progress, quiet, as_json),
+        lambda site, control: resume_run(run, stored_plan, site, asked, control),
+        purpose="resume",
+    )
+
+
+def _explain(run: str | None, store: str | None, accept_changes: bool) -> None:
+    """Print what would be done."""
+    from contextlib import closing
+
+    from batchwork.compose import Watch, site, stored_plan
+    from batchwork.engine.run.lifecycle import Asked, explain_resume
+    from batchwork.view.streams import Stdout
+
+    out = Stdout()
+    with site(store, "full", Watch(progress="off"), out, purpose="resume") as here, closing(here.store):
+        lines = explain_resume(run, stored_plan, here, Asked(accept_changes=accept_changes))
+    for line in lines:
+        out.line(line)
+    out.flush()

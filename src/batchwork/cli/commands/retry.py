@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from batchwork.cli.options import Command, accept_option, parallel_option, run_argument, store_option
-from batchwork.cli.watching import watching_options
+from batchwork.cli.options import Command, accept_option, parallel_option, run_argument, store_option, watching_options
 
 
 @click.command("retry", cls=Command)
@@ -35,7 +34,15 @@ def retry_command(
     allow_failures: bool,
 ) -> int:
     """Run the failed items of RUN (the latest run by default) again, all or a chosen part."""
-    from batchwork.cli.assemble import Watch, retry
+    from batchwork.cli.execute import execute, stored_durability
+    from batchwork.compose import Watch, stored_plan
+    from batchwork.engine.run.lifecycle import Asked, retry_run
 
-    watch = Watch(progress, quiet, as_json, allow_failures)
-    return retry(run, store, watch, expression, downstream, accept_changes, max_parallel)
+    asked = Asked(max_parallel=max_parallel, allow_failures=allow_failures, accept_changes=accept_changes)
+    return execute(
+        store,
+        stored_durability(run, store),
+        Watch(progress, quiet, as_json),
+        lambda site, control: retry_run(run, stored_plan, site, asked, control, expression, downstream),
+        purpose="resume",
+    )

@@ -8,10 +8,10 @@ from typing import Literal, NoReturn
 
 import click
 
-from batchwork.cli.options import Command, F, parallel_option, store_option
-from batchwork.cli.reading import workflow_arguments
-from batchwork.cli.watching import watching_options
+from batchwork.cli.options import Command, F, parallel_option, store_option, watching_options
+from batchwork.cli.workflow import remarks, workflow_arguments
 from batchwork.errors import UsageError
+from batchwork.plan.model import Plan
 
 
 def _later(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
@@ -67,7 +67,7 @@ def run_command(
     """
     if run_id is not None and not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", run_id):
         _refuse_id(run_id)
-    from batchwork.cli.reading import read_plan
+    from batchwork.compose import Watch, read_plan, stored_plan
 
     plan = read_plan(workflow, given, params_file)
     if dry_run:
@@ -75,19 +75,42 @@ def run_command(
 
         show_plan(plan)
         return 0
-    from batchwork.cli.assemble import Watch, start, unfinished
-    from batchwork.cli.reading import remarks
+    from batchwork.cli.execute import execute, stored_durability
+    from batchwork.engine.run.lifecycle import Asked, resume_run, start_run
 
-    watch = Watch(progress, quiet, as_json, allow_failures)
+    watch = Watch(progress, quiet, as_json)
     if not quiet:
         remarks(plan, decisions=False)
-    if go_on:
-        found = unfinished(plan, store, run_id)
-        if found is not None:
-            from batchwork.cli.assemble import resume
+    unfinished = _unfinished(plan, store, run_id) if go_on else None
+    if unfinished is not None:
+        asked = Asked(max_parallel=max_parallel, allow_failures=allow_failures)
+        kept = stored_durability(unfinished, store)
+        return execute(
+            store,
+            kept,
+            watch,
+            lambda site, control: resume_run(unfinished, stored_plan, site, asked, control),
+            purpose="resume",
+        )
+    asked = Asked(run_id, max_parallel, durability, allow_failures)
+    return execute(store, durability, watch, lambda site, control: start_run(plan, site, asked, control))
 
-            return resume(found, store, watch, accept_changes=False, max_parallel=max_parallel)
-    return start(plan, store, watch, run_id, durability, max_parallel)
+
+def _unfinished(plan: Plan, store: str | None, run_id: str | None) -> str | None:
+    """The run of that id if there is one, or the latest of this workflow if it is unfinished."""
+    from batchwork.cli.look import looking
+    from batchwork.compose import is_store
+    from batchwork.model import RunStatus
+
+    if not is_store(store):
+        return None
+    with looking(store) as opened:
+        if run_id is not None:
+            return run_id if opened.run(run_id) is not None else None
+        latest = next((record for record in opened.runs() if record.name == plan.name), None)
+    if latest is None or latest.status in (RunStatus.SUCCEEDED, RunStatus.PARTIAL):
+        return None
+    return latest.id
 
 
 def _refuse_id(run_id: str) -> NoReturn:

@@ -6,11 +6,11 @@ import click
 
 from batchwork.cli.look import looking
 from batchwork.cli.options import Command, json_option, store_option
-from batchwork.cli.output import Output, note
 from batchwork.clock import SystemClock, iso
 from batchwork.report import Summary, counts_json, summarize
 from batchwork.text.jsontext import encode
 from batchwork.text.wording import duration, number, when
+from batchwork.view.streams import Stdout, note
 
 
 @click.command("runs", cls=Command)
@@ -19,7 +19,7 @@ from batchwork.text.wording import duration, number, when
 @store_option
 def runs_command(limit: int | None, as_json: bool, store: str | None) -> None:
     """List the runs in the store, the latest first."""
-    out = Output()
+    out = Stdout()
     now = SystemClock().wall_ms()
     with looking(store) as opened:
         records = opened.runs()[:limit]

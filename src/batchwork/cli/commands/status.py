@@ -11,7 +11,6 @@ import click
 from batchwork.cli.closing import failure_lines, next_lines
 from batchwork.cli.look import looking, the_steps
 from batchwork.cli.options import Command, json_option, run_argument, store_option
-from batchwork.cli.output import Output
 from batchwork.clock import SystemClock
 from batchwork.engine.run.find_run import find_run
 from batchwork.model import RunRecord, RunStatus, Sample
@@ -19,6 +18,7 @@ from batchwork.ports.store import Store
 from batchwork.report import CRASHED, Summary, summarize, summary_json, summary_text
 from batchwork.text.jsontext import encode
 from batchwork.text.wording import duration, number, plural, rate, size, visible, when
+from batchwork.view.streams import Stdout
 
 EVERY_S = 1.0
 
@@ -30,7 +30,7 @@ EVERY_S = 1.0
 @store_option
 def status_command(run: str | None, watch: bool, as_json: bool, store: str | None) -> None:
     """Show RUN (the latest run by default)."""
-    out = Output()
+    out = Stdout()
     while True:
         with looking(store) as opened:
             record = find_run(opened, run)

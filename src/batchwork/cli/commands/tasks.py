@@ -12,12 +12,12 @@ import click
 import msgspec
 
 from batchwork.cli.options import Command, json_option
-from batchwork.cli.output import Output, width
 from batchwork.errors import UsageError
 from batchwork.plugins import find_task, task_names
 from batchwork.spec.models import Batch
 from batchwork.text.jsontext import encode
 from batchwork.text.spelling import listing, suggest
+from batchwork.view.streams import Stdout, width
 
 _WORDS: dict[object, str] = {
     Any: "anything",
@@ -41,7 +41,7 @@ def tasks_command(name: str | None, as_json: bool) -> None:
         if name not in names:
             raise UsageError(f"there is no task type `{name}`", suggest(name, names) or f"there are {listing(names)}")
         names = [name]
-    out = Output()
+    out = Stdout()
     for each in names:
         if as_json:
             fields = [
@@ -54,7 +54,7 @@ def tasks_command(name: str | None, as_json: bool) -> None:
     out.flush()
 
 
-def _show(out: Output, name: str) -> None:
+def _show(out: Stdout, name: str) -> None:
     for line in wrap(f"{name}: {_about(name)}", width() - 1):
         out.line(line)
     rows = list(_fields(name))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from batchwork.cli.options import Command
-from batchwork.cli.output import Output
-from batchwork.cli.reading import read_plan, remarks, workflow_arguments
+from batchwork.cli.workflow import remarks, workflow_arguments
+from batchwork.compose import read_plan
 from batchwork.text.wording import plural
+from batchwork.view.streams import Stdout
 
 
 @click.command("validate", cls=Command)
@@ -20,7 +21,7 @@ def validate_command(workflow: str, given: tuple[str, ...], params_file: str | N
     """
     plan = read_plan(workflow, given, params_file, lenient=True)
     remarks(plan)
-    out = Output()
+    out = Stdout()
     batches = sum(step.batch is not None for step in plan.steps)
     warned = f", {plural(len(plan.warnings), 'warning')}" if plan.warnings else ""
     out.line(f"{workflow}: ok, {plural(len(plan.steps), 'step')}, {batches} with items{warned}")

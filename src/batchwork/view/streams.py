@@ -65,7 +65,7 @@ def width() -> int:
     return max(columns, 40)
 
 
-class Output:
+class Stdout:
     """Standard output. Raises ReaderGone or OutputError; a `lenient` one warns once and goes on, saying nothing more."""
 
     def __init__(self, lenient: bool = False) -> None:

@@ -1,0 +1,62 @@
+"""Running, resuming and retrying from the command line: the parts put together, the end of the run printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import Literal
+
+from batchwork.cli.look import looking
+from batchwork.compose import Watch, site
+from batchwork.engine.run.find_run import find_run
+from batchwork.engine.run.options import RunEnd
+from batchwork.engine.run.request import Site
+from batchwork.engine.stopping.stop_level import Control
+from batchwork.model import Durability, RunStatus
+from batchwork.ports import Store
+from batchwork.report import summarize, summary_json
+from batchwork.text.jsontext import encode
+from batchwork.view.streams import Stdout, note
+
+
+def execute(
+    where: str | None,
+    durability: Durability,
+    watch: Watch,
+    work: Callable[[Site, Control], RunEnd],
+    *,
+    purpose: Literal["run", "resume"] = "run",
+) -> int:
+    """Do a run's `work` in the store at `where`, and say how it ended. The exit code."""
+    out = Stdout(lenient=True)
+    with site(where, durability, watch, out, purpose=purpose) as here, closing(here.store):
+        try:
+            end = work(here, Control(here.clock))
+        finally:
+            here.sink.close()
+        _conclude(here.store, end, where, watch, out)
+    return end.exit_code
+
+
+def stored_durability(run: str | None, where: str | None) -> Durability:
+    """What the run was started with; a resume changes nothing about it."""
+    with looking(where) as store:
+        return "fast" if find_run(store, run).durability == "fast" else "full"
+
+
+def _conclude(store: Store, end: RunEnd, where: str | None, watch: Watch, out: Stdout) -> None:
+    """The end of a run, on standard output."""
+    record = store.run(end.run)
+    assert record is not None
+    steps = store.steps(end.run)
+    summary = summarize(record, steps, store.samples(end.run))
+    if watch.as_json:
+        out.json(encode(summary_json(summary)))
+    elif end.message.startswith("nothing to do"):
+        note(end.message)
+    elif not watch.quiet or end.status is not RunStatus.SUCCEEDED:
+        from batchwork.cli.closing import closing_lines
+
+        for line in closing_lines(summary, store, steps, where):
+            out.line(line)
+    out.flush()

@@ -1,0 +1,119 @@
+"""The one place that chooses concrete parts: which plan, store, executors, view and clock a run gets.
+
+The command line and the Python interface stand on it alike. A part is imported when it is chosen: checking a workflow
+opens no store.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from batchwork.engine.run.request import Site
+    from batchwork.model import Durability
+    from batchwork.plan.model import Plan
+    from batchwork.ports import Store
+    from batchwork.text.jsontext import Json
+    from batchwork.view.streams import Stdout
+
+
+class Watch(Struct, frozen=True):
+    """How a run is watched. `progress` names a view; `quiet` is without progress, `as_json` with a summary for programs."""
+
+    progress: str = "auto"
+    quiet: bool = False
+    as_json: bool = False
+
+
+def read_plan(
+    file: str,
+    words: Sequence[str] = (),
+    params: Mapping[str, Json] | str | None = None,
+    max_parallel: int | None = None,
+    lenient: bool = False,
+) -> Plan:
+    """The plan of a workflow file; nothing runs. Raises UsageError, WorkflowError.
+
+    Parameters are `words` like NAME=VALUE, and `params`: values, or the path of a file that holds some. `lenient`:
+    required ones may be missing.
+    """
+    from batchwork.plan.resolve import load_plan
+    from batchwork.spec.workflow_file import workflow_text
+
+    return load_plan(file, workflow_text(file), words, params, os.environ, max_parallel, _cpus(), lenient)
+
+
+def stored_plan(text: str, file: str, params: Mapping[str, Json], lenient: bool = False) -> Plan:
+    """The plan of a workflow's text and parameters as a store keeps them. Raises WorkflowError."""
+    from batchwork.plan.resolve import load_plan
+
+    return load_plan(file, text, {}, params, os.environ, None, _cpus(), lenient)
+
+
+@contextmanager
+def looking(where: str | None, warn: Callable[[str], None]) -> Iterator[Store]:
+    """The store at `where`, for looking only; closed at the end. Raises StoreError where there is none."""
+    from batchwork.ports import Opening
+    from batchwork.store import store_at
+
+    store = store_at(where).open(Opening("look", warn=warn))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def is_store(where: str | None) -> bool:
+    """Whether anything has been stored at `where` yet."""
+    from batchwork.store import store_at
+
+    return store_at(where).exists()
+
+
+@contextmanager
+def site(
+    where: str | None, durability: Durability, watch: Watch, out: Stdout, *, purpose: Literal["run", "resume"] = "run"
+) -> Iterator[Site]:
+    """The parts a run needs, for as long as it goes on. Its store is the caller's to close, who may still read results.
+
+    Only for the purpose `run` one is made where there is none. Raises StoreError.
+    """
+    from batchwork.clock import SystemClock
+    from batchwork.engine.run.request import Site
+    from batchwork.events import Warned
+    from batchwork.ports import Opening
+    from batchwork.store import store_at
+    from batchwork.view.choose import choose_view
+    from batchwork.workers.local import local_executors
+
+    clock, there = SystemClock(), store_at(where)
+    with ExitStack() as parts:
+        guard = _guard(parts)
+        view = choose_view(watch.progress, watch.quiet, watch.as_json, out, clock)
+        parts.callback(out.flush)
+        parts.callback(view.close)
+        store = there.open(Opening(purpose, durability, lambda text: view.emit(Warned(text)), clock))
+        executors = local_executors(clock)
+        yield Site(store, executors, view, clock, dict(os.environ), os.getcwd(), there.state_dir, guard)
+
+
+def _guard(parts: ExitStack) -> Callable[[str], None] | None:
+    """What ends a run's processes with this one. It is forked, which is safe only where there are no other threads."""
+    from batchwork.workers.guardian import Guardian
+
+    if threading.active_count() > 1:
+        return None
+    guardian = Guardian()
+    parts.callback(guardian.dismiss)
+    return guardian.watch
+
+
+def _cpus() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0))
