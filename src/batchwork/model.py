@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct, field
 
@@ -165,6 +165,10 @@ class GivenUp(Struct, frozen=True):
 
 
 Settlement: TypeAlias = Again | GivenUp
+
+
+MASKED: Final = "masked"
+"""Note of a unit that has not succeeded and whose value is stored without the secret that stands in it."""
 
 
 class Claim(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What must not be seen in logs, errors, results and the store, and taking it out of texts. Pure; nothing is looked up here.
+"""Secrets in texts: the forms in which they are found there, and taking them out. Pure; nothing is looked up here.
 
 Secrets are found in the forms in which tools print them: plain, URL-encoded, escaped for JSON, Python, shells or HTML, in
 base64 at each of the three alignments, in hexadecimal; these two also where white space breaks them up (`base64` begins a
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from batchwork.text import jsontext
@@ -60,6 +60,10 @@ class Masker:
         cleaned = self._in_text(text)
         return cleaned if cleaned is text or cleaned == text else self._still_json(text, cleaned)
 
+    def finds(self, text: str) -> bool:
+        """Whether there is a secret in the text."""
+        return self._in_text(text) != text
+
     def _in_text(self, text: str) -> str:
         for form in self._forms:
             if form in text:
@@ -102,7 +106,7 @@ class Masker:
         return value if self._in_text(number) == number else MASK
 
 
-def cleaner(names: Iterable[str], environ: Mapping[str, str]) -> Callable[[str], str]:
+def masker(names: Iterable[str], environ: Mapping[str, str]) -> Masker:
     """What masks the secrets of these names, and the passwords of URLs in the environment."""
     return Masker({name: environ[name] for name in names if environ.get(name)}, url_passwords(environ.values()))
 

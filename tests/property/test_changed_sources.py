@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from step_plans import batch_plan, step_plan, task_plan
 
+from batchwork.censor import NoCensor
 from batchwork.clock import SystemClock
 from batchwork.engine.step.coordinator import Coordinator
 from batchwork.engine.stopping.stop_level import Control
@@ -64,7 +65,9 @@ class History:
             retry=RetryPolicy(),
         )
         setting = Setting("s", {}, frozenset(), {}, "/", "/", None)
-        order = StepBrief(plan, self.number, "r1", resumed, False, {}, setting, lambda query: "[]", "cookie", None)
+        order = StepBrief(
+            plan, self.number, "r1", resumed, False, {}, setting, lambda query: "[]", "cookie", NoCensor()
+        )
         end = Coordinator(order, self.store, callable_executors, Collected(), SystemClock(), control).run()
         rows = self.store.count(self.number)
         if end.status is StepStatus.SUCCEEDED:

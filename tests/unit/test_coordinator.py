@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 from step_plans import batch_plan, step_plan, task_plan
 
+from batchwork.censor import NoCensor
 from batchwork.clock import SystemClock
 from batchwork.engine.feed.in_doubt import commit
 from batchwork.engine.step.coordinator import Coordinator
@@ -68,7 +69,9 @@ class Bench:
         batch = batch_plan(Value.constant(items), **changes)
         plan = step_plan("s", task=task_plan(CallableTask(act)), batch=batch, retry=retry)
         setting = Setting("s", {}, frozenset(), {}, "/", "/", None)
-        return StepBrief(plan, self.number, "r1", resumed, reopened, {}, setting, lambda query: "[]", "cookie", None)
+        return StepBrief(
+            plan, self.number, "r1", resumed, reopened, {}, setting, lambda query: "[]", "cookie", NoCensor()
+        )
 
     def run(self, act: Act, items: Json, **changes: Any) -> StepEnd:
         order = self.order(act, items, **changes)

@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 from step_plans import batch_plan, step_plan, task_plan, workflow
 
+from batchwork.censor import Censor
 from batchwork.clock import SystemClock
 from batchwork.engine.run.options import RunEnd, RunOptions
 from batchwork.engine.run.results import Results
@@ -284,7 +285,7 @@ def test_a_task_that_cannot_be_made_ready_fails_its_step(bench: Bench) -> None:
 
 def test_secrets_are_masked_in_what_is_recorded(bench: Bench) -> None:
     plan = workflow(step_plan("a", task=task_plan(CallableTask(refuse="wrong: s3cret"))))
-    bench.run(plan, clean=lambda text: text.replace("s3cret", "***"))
+    bench.run(plan, censor=Censor(["TOKEN"], {"TOKEN": "s3cret"}))
     assert bench.step("a").failure == Failure("template", "wrong: ***", retryable=False)
 
 

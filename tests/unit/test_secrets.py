@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchwork.secrets import MASK, Masker, cleaner, too_short, url_passwords
+from batchwork.secrets import MASK, Masker, too_short, url_passwords
+from batchwork.secrets import masker as masker_of
 
 SECRET = "cnry/\"7f+\\é 3'x="
 
@@ -167,7 +168,7 @@ def test_passwords_of_urls_and_authorization_headers_are_masked_undeclared(text:
 
 
 def test_passwords_of_urls_in_the_environment_are_secrets() -> None:
-    clean = cleaner(
+    clean = masker_of(
         ["MY_TOKEN", "NOT_SET"], {"MY_TOKEN": "tok-12345", "DB": "postgres://u:hunt%2Fer2@h/x", "HOME": "/root"}
     )
     assert clean("tok-12345 hunt/er2 hunt%2Fer2 /root") == "*** *** *** /root"

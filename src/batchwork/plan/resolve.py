@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from batchwork.censor import Censor, NoCensor
 from batchwork.errors import Place, Problem, UsageError, WorkflowError
 from batchwork.plan.fingerprint import fingerprint
 from batchwork.plan.knowns import CONSTANT_NAMES, RESERVED, Knowns
@@ -14,7 +15,7 @@ from batchwork.plan.model import NotifyOn, NotifyPlan, Plan, StepPlan
 from batchwork.plan.params import parameter_values, read_value, unusual_defaults
 from batchwork.plan.references import with_dependencies
 from batchwork.plan.steps import plan_step
-from batchwork.secrets import SHORTEST, Masker, cleaner, too_short
+from batchwork.secrets import SHORTEST, too_short
 from batchwork.spec.parse import parse
 from batchwork.spec.written import NotifySpec
 from batchwork.spec.yaml.loader import load
@@ -57,10 +58,10 @@ def load_plan(
     planned = {step.name: step for step in (plan_step(step, knowns) for step in spec.steps) if step is not None}
     steps = tuple(with_dependencies(list(planned.values()), specs, knowns))
     notify = tuple(_notification(entry, knowns) for entry in spec.notify)
-    clean = cleaner([node.text for node in spec.secrets], environ)
+    censor = Censor([node.text for node in spec.secrets], environ)
     if problems:
-        raise _error(problems, file, lines, clean)
-    return _plan(file, text, knowns, steps, notify, lambda problem: _tidy(problem, file, lines, clean))
+        raise _error(problems, file, lines, censor)
+    return _plan(file, text, knowns, steps, notify, lambda problem: _tidy(problem, file, lines, censor))
 
 
 def _plan(
@@ -195,25 +196,24 @@ def _known_words(words: Iterable[str]) -> tuple[NotifyOn, ...]:
 # ---------------------------------------------------------------- problems
 
 
-_no_secrets = Masker({})
+_no_secrets = NoCensor()
 
 
-def _tidy(
-    problems: Iterable[Problem], file: str, lines: Sequence[str], clean: Callable[[str], str] = _no_secrets
-) -> list[Problem]:
+def _tidy(problems: Iterable[Problem], file: str, lines: Sequence[str], censor: Censor = _no_secrets) -> list[Problem]:
     """Each problem once, in the order of the file, with its line; without the secrets that a value in it may hold."""
 
     def shown(problem: Problem) -> Problem:
         if problem.place.file == file:
             problem = excerpted(problem, lines)
         return replace(
-            problem, message=clean(problem.message), hint=clean(problem.hint), excerpt=clean(problem.excerpt)
+            problem,
+            message=censor.text(problem.message),
+            hint=censor.text(problem.hint),
+            excerpt=censor.text(problem.excerpt),
         )
 
     return sorted({shown(problem): None for problem in problems}, key=lambda problem: problem.place)
 
 
-def _error(
-    problems: Iterable[Problem], file: str, lines: Sequence[str], clean: Callable[[str], str] = _no_secrets
-) -> WorkflowError:
-    return WorkflowError(_tidy(problems, file, lines, clean))
+def _error(problems: Iterable[Problem], file: str, lines: Sequence[str], censor: Censor = _no_secrets) -> WorkflowError:
+    return WorkflowError(_tidy(problems, file, lines, censor))

@@ -38,7 +38,6 @@ class Bureau(Struct, frozen=True):
     environ: dict[str, str]
     cwd: str
     cookie: str
-    clean: Callable[[str], str] | None
 
     def notifier(self, plan: Plan) -> Notifier:
         """The sink that speaks for all entries of `notify:`. Raises WorkflowError."""
@@ -66,7 +65,7 @@ class Bureau(Struct, frozen=True):
         return summarize(record, self.store.steps(self.run), now_ms=self.clock.wall_ms())
 
     def _warn(self, text: str) -> None:
-        self.sink.emit(Warned(self.clean(text) if self.clean is not None else text))
+        self.sink.emit(Warned(text))
 
 
 def _text(url: Value, scope: Scope) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from threading import Lock
 from typing import Final
 
@@ -22,8 +21,8 @@ class StructuredLog:
     a full disk is reported by the store, which needs it more.
     """
 
-    def __init__(self, path: str, clock: Clock, clean: Callable[[str], str] | None = None) -> None:
-        self._clock, self._clean = clock, clean
+    def __init__(self, path: str, clock: Clock) -> None:
+        self._clock = clock
         self._lock = Lock()
         self._progress: dict[str, float] = {}
         self._torn = False
@@ -42,8 +41,6 @@ class StructuredLog:
             return
         text = to_json(event)
         line = f'{{"time": "{iso(self._clock.wall_ms())}", {text[1:]}\n'
-        if self._clean is not None:
-            line = self._clean(line)
         raw = line.encode("utf-8", "backslashreplace")
         with self._lock:
             if self._file is not None:

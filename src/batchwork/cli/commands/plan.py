@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import click
 
+from batchwork.censor import Censor
 from batchwork.cli.options import Command
 from batchwork.cli.preview import Preview, preview
 from batchwork.cli.workflow import remarks, workflow_arguments
 from batchwork.compose import read_plan
 from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan, TaskPlan, Threshold
 from batchwork.retry import RetryPolicy
-from batchwork.secrets import cleaner
 from batchwork.template import Template, Value
 from batchwork.text.jsontext import encode
 from batchwork.text.wording import duration, number, plural, short, visible
@@ -45,7 +45,7 @@ def show_plan(plan: Plan) -> None:
 
 def plan_lines(plan: Plan) -> Iterator[str]:
     """A plan in words, without its secrets, whatever they came in by."""
-    return map(cleaner(plan.secrets, os.environ), _all_lines(plan))
+    return map(Censor(plan.secrets, os.environ).text, _all_lines(plan))
 
 
 def _all_lines(plan: Plan) -> Iterator[str]:

@@ -281,7 +281,7 @@ class Merge(Struct):
         for offset in [offset for offset, seq in enumerate(seqs) if seq in self.lacking]:
             unit = units.pick([offset])
             members = member_texts(unit)
-            value = value_texts(unit, True, self.order.clean)[0]
+            value = value_texts(unit, True)[0]
             self._values.append((seqs[offset], value, members[0] if members is not None else None))
 
     # ------------------------------------------------------------ batches
@@ -297,7 +297,7 @@ class Merge(Struct):
             self.stream.items,
             self._position,
             self._reading,
-            self.order.clean is not None,
+            self.order.censor.hides,
         )
 
     def _regrouped(self, regrouping: Regrouping, units: Units) -> Iterator[Piece]:

@@ -128,14 +128,13 @@ class Stream:
 
     def _keys(self, values: Sequence[Json], position: int) -> Sequence[str]:
         template = self._batch.key
-        clean = self._order.clean
         if template is None:
-            keys = default_keys(values, position)
+            keys: Sequence[str] = default_keys(values, position)
         elif isinstance(template, str):
             keys = [template] * len(values)
         else:
             keys = [self._written_key(value, position + offset) for offset, value in enumerate(values)]
-        return [clean(key) for key in keys] if clean is not None else keys
+        return self._order.censor.keys(keys)
 
     def _written_key(self, value: Json, index: int) -> str:
         template = self._batch.key
@@ -155,7 +154,7 @@ class Stream:
             return  # the unit is the batch; what is left out of it is no unit
         for offset in part.repeated:
             index, key, value = part.indexes[offset], part.keys[offset], part.values[offset]
-            text = value_texts(Units([index], [index], [key], [value]), True, self._order.clean)[0]
+            text = value_texts(Units([index], [index], [key], [value]), True)[0]
             self._skipped.append(UnitRecord(index, index, key, UnitStatus.SKIPPED, 0, text, note="duplicate"))
 
 

@@ -6,14 +6,15 @@ What each step does then is decided in revival.py; the run itself is runner.py's
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import closing
 from typing import Final
 
 from msgspec.structs import replace
 
+from batchwork.censor import Censor, censor_of
+from batchwork.engine.run.censored import censored, censored_sink
 from batchwork.engine.run.find_run import find_run
-from batchwork.engine.run.kept_options import Hiding, Kept, kept_from
+from batchwork.engine.run.kept_options import Kept, kept_from
 from batchwork.engine.run.options import RunEnd, RunOptions
 from batchwork.engine.run.request import Asked, Site
 from batchwork.engine.run.resume_check import LOST, Loader, current_plan
@@ -28,7 +29,6 @@ from batchwork.plan.model import Plan
 from batchwork.ports import EventSink, Fanout, Lease, RunChange, Scope, Store
 from batchwork.proctree import kill_all, with_cookie
 from batchwork.report import exit_code
-from batchwork.secrets import cleaner, url_passwords
 from batchwork.telling.structured_log import StructuredLog
 from batchwork.text.jsontext import encode
 from batchwork.text.wording import plural
@@ -54,12 +54,12 @@ LEFT: Final = (
 
 def start_run(plan: Plan, site: Site, asked: Asked, control: Control) -> RunEnd:
     """Record a new run and run it. Raises UsageError, WorkflowError, StoreError, RunRefused."""
-    clean = _cleaner(plan, site)
+    censor = _censor(plan, site)
+    site = censored(site, censor)
     run_id = asked.run_id if asked.run_id is not None else site.clock.run_id()
     _check_before(plan, site)
-    hiding = Hiding(plan.secrets, site.environ)
-    workflow, lost_text = hiding.text(plan.text)
-    params, lost_params = hiding.params(plan.params)
+    workflow, lost_text = censor.workflow(plan.text)
+    params, lost_params = censor.params(plan.params)
     kept = Kept(site.clock.run_id(), asked.max_parallel, plan.secrets, lost_text, lost_params)
     for name in lost_params:
         site.sink.emit(Warned(f"{LOST.format(name)}, so this run cannot be resumed; pass it in by `secrets:`"))
@@ -78,7 +78,7 @@ def start_run(plan: Plan, site: Site, asked: Asked, control: Control) -> RunEnd:
     )
     with closing(_Held(site.store.lease(run_id))):
         site.store.create_run(record, _outline(plan))
-        return _execute(plan, record, site, asked, control, kept, clean)
+        return _execute(plan, record, site, asked, control, kept, censor)
 
 
 def resume_run(run: str | None, load: Loader, site: Site, asked: Asked, control: Control) -> RunEnd:
@@ -94,12 +94,13 @@ def resume_run(run: str | None, load: Loader, site: Site, asked: Asked, control:
             return _nothing_to_do(record, asked, "it has finished")
         kept = kept_from(record)
         plan, record, kept = current_plan(record, kept, load, site, asked)
-        clean = _cleaner(plan, site)
+        censor = _censor(plan, site)
+        site = censored(site, censor)
         _check_before(plan, site)
         _end_orphans(kept, site)
         _begin_again(plan, record, site, asked, kept)
         carry_out(resuming(plan, _records(site.store, record.id)), site.store)
-        return _execute(plan, record, site, asked, control, kept, clean, resumed=True)
+        return _execute(plan, record, site, asked, control, kept, censor, resumed=True)
 
 
 def retry_run(
@@ -124,7 +125,8 @@ def retry_run(
         record = find_run(site.store, record.id)
         kept = kept_from(record)
         plan, record, kept = current_plan(record, kept, load, site, asked)
-        clean = _cleaner(plan, site)
+        censor = _censor(plan, site)
+        site = censored(site, censor)
         _check_before(plan, site)
         records = _records(site.store, record.id)
         chosen = choose(site.store, [records[step.name] for step in plan.steps if step.name in records], expression)
@@ -139,7 +141,7 @@ def retry_run(
         records = _records(site.store, record.id)
         revivals = retrying(plan, records, chosen, where is None, downstream)
         carry_out(revivals, site.store)
-        return _execute(plan, record, site, asked, control, kept, clean, resumed=True)
+        return _execute(plan, record, site, asked, control, kept, censor, resumed=True)
 
 
 def explain_resume(run: str | None, load: Loader, site: Site, asked: Asked) -> list[str]:
@@ -181,7 +183,7 @@ def _execute(
     asked: Asked,
     control: Control,
     kept: Kept,
-    clean: Callable[[str], str] | None,
+    censor: Censor,
     resumed: bool = False,
 ) -> RunEnd:
     options = RunOptions(
@@ -190,24 +192,20 @@ def _execute(
         max_parallel=asked.max_parallel if asked.max_parallel is not None else kept.max_parallel,
         allow_failures=asked.allow_failures,
         resumed=resumed,
-        clean=clean,
+        censor=censor,
     )
-    log = StructuredLog(os.path.join(site.state_dir, "logs", f"{record.id}.jsonl"), site.clock, clean)
-    sinks: list[EventSink] = [log, site.sink]
-    own = Fanout([log])
+    own = Fanout([StructuredLog(os.path.join(site.state_dir, "logs", f"{record.id}.jsonl"), site.clock)])
     if site.guard is not None:
         site.guard(kept.cookie)
     if plan.notify:
-        notifier = _notifier(plan, record.id, site, kept, clean)
-        own.sinks.insert(0, notifier)  # closed first: it may still warn
-        sinks.append(notifier)
+        own.sinks.insert(0, _notifier(plan, record.id, site, kept))  # closed first: it may still warn
     with closing(own), Signals(control, site.clock, kept.cookie):
         runner = Runner(
             plan,
             record,
             site.store,
             site.executors,
-            Fanout(sinks),
+            Fanout([censored_sink(own, censor), site.sink]),
             site.clock,
             control,
             options,
@@ -217,7 +215,7 @@ def _execute(
         return runner.run()
 
 
-def _notifier(plan: Plan, run: str, site: Site, kept: Kept, clean: Callable[[str], str] | None) -> EventSink:
+def _notifier(plan: Plan, run: str, site: Site, kept: Kept) -> EventSink:
     from batchwork.telling.compile_notify import Bureau  # few workflows notify, and it takes `subprocess`
 
     view = RunView(run, plan.name, run_folder(site.state_dir, run))
@@ -239,7 +237,6 @@ def _notifier(plan: Plan, run: str, site: Site, kept: Kept, clean: Callable[[str
         environ,
         site.cwd,
         kept.cookie,
-        clean,
     ).notifier(plan)
 
 
@@ -264,8 +261,8 @@ def _end_orphans(kept: Kept, site: Site) -> None:
         site.sink.emit(Warned(f"{count} {word} of an earlier execution of this run were still there, and were ended"))
 
 
-def _cleaner(plan: Plan, site: Site) -> Callable[[str], str] | None:
-    """What masks the run's secrets, None where there are none. Raises UsageError where one is not set."""
+def _censor(plan: Plan, site: Site) -> Censor:
+    """What takes out the run's secrets. Raises UsageError where one is not set."""
     missing = [name for name in plan.secrets if not site.environ.get(name)]
     if missing:
         names = ", ".join(f"`{name}`" for name in missing)
@@ -273,10 +270,7 @@ def _cleaner(plan: Plan, site: Site) -> Callable[[str], str] | None:
             f"the secret{'s' if len(missing) > 1 else ''} {names} {'are' if len(missing) > 1 else 'is'} not set",
             f"set {'them' if len(missing) > 1 else 'it'} in the environment, for example `export {missing[0]}=…`",
         )
-    clean = cleaner(plan.secrets, site.environ)
-    # It costs something for each item, so only where there is anything to hide.
-    known = plan.secrets or url_passwords(site.environ.values())
-    return clean if known or clean(plan.text) != plan.text or Hiding((), {}).params(plan.params)[1] else None
+    return censor_of(plan.secrets, site.environ, plan.text, plan.params)
 
 
 def _check_before(plan: Plan, site: Site) -> None:

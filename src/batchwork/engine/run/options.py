@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from msgspec import Struct
 
+from batchwork.censor import Censor, NoCensor
 from batchwork.model import RunStatus
 
 
 class RunOptions(Struct, frozen=True):
-    """`max_parallel` lowers that of every step. `cookie` marks all processes of the run, `clean` masks secrets in a text."""
+    """`max_parallel` lowers that of every step. `cookie` marks all processes of the run, `censor` takes out its secrets."""
 
     state_dir: str
     """Absolute; where logs and the run's own folder are."""
@@ -18,7 +17,7 @@ class RunOptions(Struct, frozen=True):
     max_parallel: int | None = None
     allow_failures: bool = False
     resumed: bool = False
-    clean: Callable[[str], str] | None = None
+    censor: Censor = NoCensor()
 
 
 class RunEnd(Struct, frozen=True):

@@ -8,8 +8,9 @@ from typing import Final, Protocol
 
 from msgspec.structs import replace
 
+from batchwork.censor import Censor, put_back
 from batchwork.engine.run.changes import differences, shown
-from batchwork.engine.run.kept_options import Hiding, Kept, put_back
+from batchwork.engine.run.kept_options import Kept
 from batchwork.engine.run.request import Asked, Site
 from batchwork.errors import RunRefused, WorkflowError
 from batchwork.events import Warned
@@ -36,17 +37,19 @@ def current_plan(
     does something else, unless changes are accepted.
     """
     plan = _loaded(record, kept, load, site, asked)
-    was = decode(record.fingerprint)
+    censor = Censor(plan.secrets, site.environ)
+    fingerprint = censor.text(encode(plan.fingerprint))
+    was, now = decode(censor.text(record.fingerprint)), decode(fingerprint)  # early runs kept it as it was
     assert isinstance(was, dict)
-    changed = differences(was, plan.fingerprint)
+    assert isinstance(now, dict)
+    changed = differences(was, now)
     if changed and not asked.accept_changes:
         raise RunRefused(
             f"the workflow of run {record.id} does something else now:{shown(changed)}",
             "`--accept-changes` goes on with it as it is now and keeps what is done; else undo the change in "
             f"{record.file} (or in the code it uses)",
         )
-    workflow, lost = Hiding(plan.secrets, site.environ).text(plan.text)
-    fingerprint = encode(plan.fingerprint)
+    workflow, lost = censor.workflow(plan.text)
     if keep and (workflow, fingerprint) != (record.workflow, record.fingerprint):
         kept = replace(kept, secrets=plan.secrets, lost_text=lost)
         options = kept.text()
@@ -58,7 +61,7 @@ def current_plan(
 def _loaded(record: RunRecord, kept: Kept, load: Loader, site: Site, asked: Asked) -> Plan:
     params = _params(record, kept, site)
     text = _read(os.path.join(site.cwd, record.file))
-    if text is not None and Hiding(kept.secrets, site.environ).text(text)[0] == record.workflow:
+    if text is not None and Censor(kept.secrets, site.environ).workflow(text)[0] == record.workflow:
         return load(text, record.file, params)
     if text is not None:
         try:

@@ -19,7 +19,6 @@ from batchwork.engine.run.step_run import Ended, StepRun, record_end, step_failu
 from batchwork.engine.stopping.signals import DRAIN_S, interrupted_code
 from batchwork.engine.stopping.stop_level import GO, KILL, TERMINATE, Control, Shield
 from batchwork.engine.unit.brief import StepBrief
-from batchwork.engine.unit.error_view import masked
 from batchwork.errors import RenderError, StoreError
 from batchwork.events import Event, Progressed, RunFinished, RunStarted, StepFinished, Stopping
 from batchwork.faults import fault
@@ -168,7 +167,7 @@ class Runner:
             try:
                 wanted = wants(step, scope)
             except RenderError as error:
-                self._fail(step, masked(step_failure(error), self._options.clean))
+                self._fail(step, self._options.censor.failure(step_failure(error)))
                 return
             if not wanted:
                 self._skip(step, "`when` is false")
@@ -190,7 +189,7 @@ class Runner:
             setting=self._names.setting(step, scope),
             pages=self._pages.answer,
             cookie=self._options.cookie,
-            clean=self._options.clean,
+            censor=self._options.censor,
         )
         work = StepRun(order, record, self._store, self._executors, self._sink, self._clock, control, self._mail.put)
         self._begun.add(step.name)

@@ -17,7 +17,7 @@ from batchwork.engine.step.coordinator import Coordinator
 from batchwork.engine.step.step_failure import with_hint
 from batchwork.engine.stopping.stop_level import TERMINATE, Control
 from batchwork.engine.unit.brief import StepBrief, StepEnd
-from batchwork.engine.unit.error_view import ErrorView, masked
+from batchwork.engine.unit.error_view import ErrorView
 from batchwork.errors import BatchworkError, RenderError, SourceError, StoreError
 from batchwork.events import Said, StepFinished, Warned
 from batchwork.faults import fault
@@ -81,7 +81,7 @@ class StepRun:
             status=end.status,
             counts=end.counts,
             result=end.result,
-            failure=end.failure if end.failure is None else masked(end.failure, self._order.clean),
+            failure=end.failure and self._order.censor.failure(end.failure),
             duration_ms=self._record.duration_ms + round((self._clock.now() - began) * 1000),
             stale=False,
             note="" if end.status is not StepStatus.RUNNING else self._record.note,
@@ -123,15 +123,20 @@ class StepRun:
         scope = {**order.scope, "error": ErrorView.of(failure, attempts), **_no_unit(order)}
         setting = replace(order.setting, constants=scope, unit_names=frozenset(), timeout_s=None)
         staffing = Staffing(
-            1, None, True, order.cookie, setting.environ, setting.cwd, pages=order.pages, clean=order.clean
+            1,
+            None,
+            True,
+            order.cookie,
+            setting.environ,
+            setting.cwd,
+            pages=order.pages,
+            clean=order.censor.text if order.censor.hides else None,
         )
         done = run_once(task, setting, scope, self._executors, staffing, self._control)
         if done.said is not None:
-            said = str(decode(done.said))
-            self._sink.emit(Said(order.plan.name, said if order.clean is None else order.clean(said)))
+            self._sink.emit(Said(order.plan.name, str(decode(done.said))))
         if done.failure is not None:
-            message = masked(done.failure, order.clean).message
-            self._sink.emit(Warned(f"`on_error` failed: {message}", order.plan.name))
+            self._sink.emit(Warned(f"`on_error` failed: {done.failure.message}", order.plan.name))
 
 
 def _no_unit(order: StepBrief) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct, field
 
@@ -88,7 +88,6 @@ def successes(
     worker: str,
     started_ms: int,
     written_key: bool,
-    clean: Callable[[str], str] | None,
 ) -> Successes:
     """The columns of what succeeded in a call; slices where they are consecutive, which they nearly always are."""
     first, count = done[0], len(done)
@@ -105,7 +104,7 @@ def successes(
         seqs=units.seqs,
         indexes=units.indexes,
         keys=units.keys,
-        values=value_texts(units, written_key, clean),
+        values=value_texts(units, written_key),
         results=results,
         durations_us=durations_us,
         members=member_texts(units),

@@ -104,7 +104,7 @@ class Coordinator:
             environ=order.setting.environ,
             cwd=order.setting.cwd,
             pages=order.pages,
-            clean=order.clean,
+            clean=order.censor.text if order.censor.hides else None,
         )
 
     def _open(self, feed: Feed) -> None:
@@ -236,7 +236,7 @@ class Coordinator:
 
     def _reports(self) -> list[Report]:
         try:
-            return self._executor.poll(self._wait_s())
+            return list(map(self._order.censor.report, self._executor.poll(self._wait_s())))
         except WorkerError as error:  # what runs in other workers is recorded like after any failure
             self._fail(with_hint("worker", error))
             return []

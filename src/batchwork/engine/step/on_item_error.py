@@ -18,7 +18,7 @@ from batchwork.engine.step.step_failure import with_hint
 from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.binding import Binding
 from batchwork.engine.unit.brief import StepBrief
-from batchwork.engine.unit.error_view import ErrorView, masked
+from batchwork.engine.unit.error_view import ErrorView
 from batchwork.engine.unit.stored_value import item_of
 from batchwork.errors import BatchworkError, RenderError
 from batchwork.model import BatchView, Call, Handled, Report, UnitRecord, Units
@@ -73,7 +73,7 @@ class Hook:
         if self._task is None or self._stopping:
             return
         self._added_count += 1
-        self._inbox.append(record)
+        self._inbox.append(self._order.censor.unit(record))  # as a resume would have it from the store
         if self._thread is None:
             self._thread = Thread(target=self._run, name=f"{self._order.plan.name}: on_item_error", daemon=True)
             self._thread.start()
@@ -146,7 +146,7 @@ class Hook:
                     load = executor.load()
                     executor.submit(load.index(min(load)), call)
             if self._out:
-                for report in executor.poll(None):
+                for report in map(self._order.censor.report, executor.poll(None)):
                     self._react(report, program)
             else:
                 self._await()
@@ -168,13 +168,13 @@ class Hook:
             if self._killing and not killed:
                 killed = True
                 executor.kill()
-            for report in executor.poll(None):
+            for report in map(self._order.censor.report, executor.poll(None)):
                 self._react(report, program)
 
     def _refuse(self, error: BatchworkError) -> None:
         """It cannot run at all: that is recorded beside each unit."""
         kind = "template" if isinstance(error, RenderError) else "worker"
-        failure = masked(with_hint(kind, error), self._order.clean)
+        failure = with_hint(kind, error)
         for _, record in self._out.values():
             self._inbox.append(record)
         while not self._stopping:
@@ -190,7 +190,7 @@ class Hook:
         binding.constant("error", ErrorView.of(record.failure, record.attempts))
         bound = binding.bind(Piece(max(1, record.attempts), 0, units))
         if bound.refused:
-            self._give(Reaction(Handled(record.seq, masked(bound.refused[0][1], self._order.clean))))
+            self._give(Reaction(Handled(record.seq, bound.refused[0][1])))
             return None
         return Call(number, 1, bound.units, bound.payloads)
 
@@ -231,5 +231,5 @@ class Hook:
             environ=order.setting.environ,
             cwd=order.setting.cwd,
             pages=order.pages,
-            clean=order.clean,
+            clean=order.censor.text if order.censor.hides else None,
         )

@@ -11,7 +11,7 @@ from batchwork.engine.step.checkpoint_draft import Draft, successes
 from batchwork.engine.step.window import Out, Window
 from batchwork.engine.unit.attempt import DOUBTS_MOST, Piece
 from batchwork.engine.unit.brief import StepBrief
-from batchwork.engine.unit.stored_value import MASKED, member_texts, value_texts
+from batchwork.engine.unit.stored_value import member_texts, own_text
 from batchwork.model import (
     Again,
     AttemptRecord,
@@ -26,7 +26,6 @@ from batchwork.model import (
     UnitStatus,
 )
 from batchwork.retry import RetryPolicy, next_delay
-from batchwork.text.jsontext import encode
 
 
 def settlement(
@@ -73,9 +72,8 @@ class Settler(Struct):
 
     def refuse(self, draft: Draft, piece: Piece, offset: int, failure: Failure, now: float) -> int:
         """A unit whose values could not be bound: an attempt that failed before any worker saw it."""
-        units, clean = piece.units.pick([offset]), self.order.clean
-        if clean is not None:
-            failure = Failure(failure.type, clean(failure.message), retryable=failure.retryable)
+        units = piece.units.pick([offset])
+        failure = self.order.censor.failure(failure)
         draft.touch(now, 1)
         return self._decide(draft, units, piece.attempt, piece.base, failure, 0, self.clock.wall_ms(), "", now)
 
@@ -92,7 +90,6 @@ class Settler(Struct):
                 report.worker,
                 self.started_ms.get(report.call, 0),
                 batch is not None and batch.key is not None,
-                self.order.clean,
             )
         )
         self.last_result = report.results[-1]
@@ -178,9 +175,7 @@ class Settler(Struct):
         batch = self.order.plan.batch
         members = member_texts(units)
         seq = units.seqs[0]
-        value = value_texts(units, batch is not None and batch.key is not None, self.order.clean)[0]
-        kept = units.keys[0] if value is None else value
-        masked = self.order.clean is not None and kept != encode(units.values[0])
+        value = own_text(units, batch is not None and batch.key is not None)
         return UnitRecord(
             seq=seq,
             index=units.indexes[0],
@@ -196,7 +191,6 @@ class Settler(Struct):
             started_ms=started_ms,
             worker=worker,
             doubts=self.doubts.get(seq, 0),
-            note=MASKED if masked else "",
             handled=not (self.handles and status is UnitStatus.FAILED),
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
+from batchwork.censor import Censor
 from batchwork.model import Counts, Failure, StepStatus
 from batchwork.plan.model import StepPlan
 from batchwork.ports import PageQuery, Setting
@@ -27,7 +28,7 @@ class StepBrief(Struct, frozen=True):
     setting: Setting
     pages: Callable[[PageQuery], str]
     cookie: str
-    clean: Callable[[str], str] | None
+    censor: Censor
 
 
 class StepEnd(Struct, frozen=True):

@@ -1,11 +1,8 @@
-"""Failures as they may be seen: `error` of templates and code, and failures without the secrets in them."""
+"""What `error` is in templates and code."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from msgspec import Struct
-from msgspec.structs import replace
 
 from batchwork.model import Failure
 
@@ -25,10 +22,3 @@ class ErrorView(Struct, frozen=True):
 
     def __str__(self) -> str:
         return self.message
-
-
-def masked(failure: Failure, clean: Callable[[str], str] | None) -> Failure:
-    """The failure without secrets: what templates say of values has not been through a worker, which takes them out."""
-    if clean is None:
-        return failure
-    return replace(failure, message=clean(failure.message), traceback=clean(failure.traceback))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
-from batchwork.model import UnitRecord, Units
+from batchwork.model import MASKED, UnitRecord, Units
 from batchwork.secrets import MASK
-from batchwork.text.jsontext import Json, decode, encode
+from batchwork.text.jsontext import Json, decode, default_key, encode
 
-MASKED: Final = "masked"
-"""Note of a unit that has not succeeded and whose value is stored without the secret that stands in it."""
 IN_DOUBT: Final = "in doubt"
 """Note of a unit that was claimed when a process died; if that was its first attempt, its value is not stored."""
 CLAIMED: Final = "claimed"
@@ -45,22 +42,20 @@ def key_is_value(key: str) -> bool:
     return not key.startswith("sha256:") and (key[-1:] in '"]}' or "#" not in key)
 
 
-def value_texts(units: Units, written_key: bool, clean: Callable[[str], str] | None) -> list[str | None]:
+def value_texts(units: Units, written_key: bool) -> list[str | None]:
     """JSON text of each unit's value, None where the key says it already (a million keys need no second copy)."""
     if written_key or units.members is not None:
-        texts = map(encode, units.values)
-        return [clean(text) for text in texts] if clean is not None else list(texts)
-    if clean is not None:  # the keys have been cleaned
-        return [_unless_key(encode(value), key, clean) for key, value in zip(units.keys, units.values, strict=True)]
+        return list(map(encode, units.values))
     if all(map(str.isdigit, units.keys)):
         return [None] * len(units)
     return [None if key_is_value(key) else encode(value) for key, value in zip(units.keys, units.values, strict=True)]
 
 
-def _unless_key(text: str, key: str, clean: Callable[[str], str]) -> str | None:
-    if text != key:
-        text = clean(text)
-    return None if text == key and key_is_value(key) else text
+def own_text(units: Units, written_key: bool) -> str | None:
+    """JSON text of the first unit's value, None where its key says it: a key that a censor has changed does not."""
+    key, value = units.keys[0] or "null", units.values[0]
+    said = not written_key and units.members is None and key_is_value(key) and key == default_key(value)
+    return None if said else encode(value)
 
 
 def member_texts(units: Units) -> list[str | None] | None:
