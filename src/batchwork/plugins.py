@@ -3,6 +3,7 @@
 Each kind has an entry point group, in which a package names what it adds:
 
     batchwork.tasks      a class as described by `batchwork.ports.Task`, under the name that stands after `type:`
+    batchwork.items      a class as described by `batchwork.ports.SourceType`, under the name that stands after `from:`
     batchwork.executors  makes an Executor of a Clock, under the kind of worker that a Program asks for
     batchwork.stores     opens a Store, under the scheme of its URLs
 
@@ -20,7 +21,7 @@ from msgspec import Struct
 
 from batchwork.clock import Clock
 from batchwork.errors import UsageError
-from batchwork.ports import Executor, Store, Task
+from batchwork.ports import Executor, SourceType, Store, Task
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -100,6 +101,19 @@ TASKS = Group(
     ),
     instances=True,
 )
+SOURCES = Group(
+    entry_points="batchwork.items",
+    noun="item source",
+    described="an item source is a class as described by batchwork.ports.SourceType",
+    built_in={
+        "command": "batchwork.items.command:CommandSource",
+        "jsonl": "batchwork.items.jsonl:JsonlSource",
+        "lines": "batchwork.items.lines:LinesSource",
+        "range": "batchwork.items.ranges:RangeSource",
+    },
+    parts=("name", "Fields", "commands", "check", "open"),
+    instances=True,
+)
 EXECUTORS = Group(
     entry_points="batchwork.executors",
     noun="executor",
@@ -133,6 +147,18 @@ def find_task(name: str) -> Task:
 def task_names() -> list[str]:
     """All task types there are, sorted."""
     return TASKS.names()
+
+
+@cache
+def find_source(name: str) -> SourceType:
+    """The item source of that name. Raises KeyError where there is none, UsageError where it cannot be loaded."""
+    source: SourceType = SOURCES.find(name)
+    return source
+
+
+def source_names() -> list[str]:
+    """All item sources there are, sorted."""
+    return SOURCES.names()
 
 
 def find_executor(kind: str) -> Callable[[Clock], Executor]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from batchwork.items.fields import open_source
 from batchwork.items.literal import open_value
-from batchwork.items.opening import open_source
 from batchwork.ports import ItemSource
 from batchwork.testing.source_contract import ItemSourceContract
 from batchwork.text.jsontext import Json

@@ -10,10 +10,10 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchwork.items.fields import open_source
 from batchwork.items.grouping import Grouping, keyed
 from batchwork.items.keys import KeyGuard, default_keys
 from batchwork.items.literal import ListItems
-from batchwork.items.opening import open_source
 from batchwork.text.jsontext import Json, encode
 
 values = st.recursive(

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from batchwork.errors import SourceError
-from batchwork.items import lines as lines_module
+from batchwork.items import streams
+from batchwork.items.fields import open_source
 from batchwork.items.literal import open_value
-from batchwork.items.opening import open_source
 from batchwork.ports import ItemSource
 from batchwork.text.jsontext import Json
 
@@ -80,7 +80,7 @@ def test_utf_16_is_named(tmp_path: Path) -> None:
 
 
 def test_a_line_beyond_the_limit_is_an_error_naming_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines_module, "LINE_BYTES_MAX", 1 << 20)
+    monkeypatch.setattr(streams, "LINE_BYTES_MAX", 1 << 20)
     with pytest.raises(SourceError, match=r"^f:3: the line is longer than 1 MiB"):
         lines_of(b"a\nb\n" + b"x" * (3 << 20), tmp_path)
 
@@ -268,7 +268,7 @@ def test_what_a_finished_command_left_behind_is_ended(tmp_path: Path, wait_for: 
 
 def test_the_command_ends_when_its_reader_is_killed(tmp_path: Path, wait_for: Wait) -> None:
     code = (
-        "import os, sys; from batchwork.items.opening import open_source\n"
+        "import os, sys; from batchwork.items.fields import open_source\n"
         "source = open_source('command', {'command': 'echo $$; sleep 1000; true'}, os.getcwd(), os.environ)\n"
         "pages = source.pages(0, 1); print(next(pages)[0], flush=True); sys.stdin.read()"
     )
@@ -290,7 +290,7 @@ def test_reading_twice_runs_the_command_twice(tmp_path: Path) -> None:
 def test_the_fault_point_items_load(tmp_path: Path) -> None:
     code = (
         "from batchwork.errors import SourceError\n"
-        "from batchwork.items.opening import open_source\n"
+        "from batchwork.items.fields import open_source\n"
         "pages = open_source('range', {'stop': 9}, '/', {}).pages(0, 3)\n"
         "print(next(pages))\n"
         "try: next(pages)\n"

@@ -275,8 +275,8 @@ def test_values_in_a_command_for_items_are_bound() -> None:
     text = "steps: [{name: s, task: echo, for_each: \"$(ls -- {{ d }} '{{ d }}')\", inputs: {message: x}}]"
     found = plan(text, "d='$(id) it''s'").steps[0].batch
     assert found is not None
-    assert found.items.value is not None
-    text = str(found.items.value.render({"d": "$(id) it's"}))
+    assert found.items.source == "command"
+    text = str(found.items.fields["command"].render({"d": "$(id) it's"}))
     assert text.splitlines()[0] == "BW_1='$(id) it'\"'\"'s'"
     assert "$(id)" not in text.splitlines()[1]
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from msgspec import Struct
 
 from batchwork.errors import BatchworkError
+from batchwork.items.fields import open_source
 from batchwork.items.keys import default_keys
-from batchwork.items.opening import open_source
 from batchwork.model import BatchView
 from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan
+from batchwork.plugins import find_source
 from batchwork.template import Template, Value
 from batchwork.text.jsontext import Json, encode
 from batchwork.text.wording import number, plural, short, visible
@@ -56,26 +58,31 @@ def _scope(plan: Plan) -> dict[str, object]:
 
 def _first(items: ItemsPlan, scope: Mapping[str, object], wanted: int) -> tuple[list[Json] | None, str]:
     """The first items and how many there are in all; None where only a run can know."""
-    roots = frozenset[str]().union(
-        *(value.roots for value in (items.value, *items.options.values()) if value is not None)
-    )
-    if items.kind == "command" or items.source == "command" or not roots <= scope.keys():
+    values = [items.value] if items.value is not None else items.fields.values()
+    if not scope.keys() >= {name for value in values for name in value.roots}:
         return None, ""
-    if items.kind == "from":
-        rendered = {name: value.render(scope) for name, value in items.options.items()}
-        source = open_source(items.source, rendered, os.getcwd(), os.environ)  # type: ignore[arg-type]
-        try:
-            length = source.reading().length
-            page = list(next(iter(source.pages(0, wanted)), ()))
-            if length is None and len(page) < wanted:
-                length = len(page)
-            return page[:wanted], "" if length is None else plural(length, "item")
-        finally:
-            source.close()
-    value = items.value.render(scope) if items.value is not None else None
+    if items.value is None:
+        return _first_read(items, scope, wanted)
+    value = items.value.render(scope)
     if not isinstance(value, list):
         return None, ""
     return value[:wanted], plural(len(value), "item") if items.kind != "literal" else ""
+
+
+def _first_read(items: ItemsPlan, scope: Mapping[str, object], wanted: int) -> tuple[list[Json] | None, str]:
+    """As `_first`, of a source that has fields."""
+    if find_source(items.source).commands:
+        return None, ""
+    fields: dict[str, Any] = {name: value.render(scope) for name, value in items.fields.items()}
+    source = open_source(items.source, fields, os.getcwd(), os.environ)
+    try:
+        length = source.reading().length
+        page = list(next(iter(source.pages(0, wanted)), ()))
+        if length is None and len(page) < wanted:
+            length = len(page)
+        return page[:wanted], "" if length is None else plural(length, "item")
+    finally:
+        source.close()
 
 
 def _unit_lines(step: StepPlan, batch: BatchPlan, found: list[Json], scope: Mapping[str, object]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What all sources share: cutting items into pages, fault points, and operating system errors as SourceError. No source is here."""
+"""What all sources share: items cut into pages, fault points, and errors of the operating system as SourceError. No source is here."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from batchwork.text.jsontext import Json
 PAGE_BYTES = 4 * 1024 * 1024
 """A page ends early once its items took so many bytes in the file: memory is bounded by item size, not by page size."""
 
-Part = tuple[list[Json], int]
+Chunk = tuple[list[Json], int]
 """Some items in a row, and the bytes that they took."""
 
 
-def into_pages(parts: Iterable[Part | None], start: int, size: int) -> Iterator[list[Json]]:
-    """Pages of at most `size` items, without the first `start`. None among the parts: nothing more for now, hand out what there is."""
+def into_pages(chunks: Iterable[Chunk | None], start: int, size: int) -> Iterator[list[Json]]:
+    """Pages of at most `size` items, without the first `start`. None among the chunks: nothing more for now, hand out what there is."""
     page: list[Json] = []
     taken = 0
-    for part in parts:
-        if part is None:
+    for chunk in chunks:
+        if chunk is None:
             if page:
                 yield page
                 page, taken = [], 0
             continue
-        items, length = part
+        items, length = chunk
         if start:
             dropped = min(start, len(items))
             start -= dropped
@@ -63,12 +63,10 @@ def watched(what: str, pages: Iterable[Sequence[Json]]) -> Iterator[Sequence[Jso
 def unreadable(what: str, error: OSError) -> SourceError:
     """The operating system's error, said of a source."""
     reason = error.strerror or str(error)
-    hint = (
-        "paths are relative to the directory where batchwork was started"
-        if isinstance(error, FileNotFoundError)
-        else ""
-    )
-    return SourceError(f"{what}: {reason[:1].lower()}{reason[1:]}", hint)
+    message = f"{what}: {reason[:1].lower()}{reason[1:]}"
+    if isinstance(error, FileNotFoundError):
+        return SourceError(message, "paths are relative to the directory where batchwork was started")
+    return SourceError(message)
 
 
 def digest(parts: Iterable[str]) -> str:

@@ -12,13 +12,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
 
 from batchwork.errors import SourceError
 from batchwork.items.base import into_pages, unreadable, watched
-from batchwork.items.lines import BLOCK_BYTES, block_bytes, items_of, read_jsonl, read_lines
-from batchwork.items.options import CommandOptions
-from batchwork.ports import Reading
+from batchwork.items.jsonl import read_jsonl
+from batchwork.items.lines import read_lines
+from batchwork.items.streams import BLOCK_BYTES, block_bytes, items_of
+from batchwork.ports import ItemSource, Reading, SourceType
 from batchwork.text.jsontext import Json
+from batchwork.text.wording import short
 
 PIPE_BYTES = 65_536
 """What a pipe holds. Where reading may not run ahead so far, the pipe holds what the command writes at once, and no more."""
@@ -33,16 +38,35 @@ TAIL_BYTES = 2000
 _WATCHED = 'exec 3<&0; (read -r _ <&3; kill -KILL 0) >/dev/null 2>&1 & exec /bin/sh -c "$1" </dev/null 3<&-'
 
 
+class CommandSource(SourceType):
+    """What a command prints."""
+
+    name = "command"
+    commands = frozenset({"command"})
+
+    class Fields(Struct, frozen=True):
+        """Which command, and what it prints."""
+
+        command: Annotated[
+            str, Meta(description="run by /bin/sh in the working directory; it must end with exit code 0")
+        ]
+        format: Annotated[Literal["lines", "jsonl"], Meta(description="how its output is read")] = "lines"
+
+    def open(self, fields: Fields, cwd: str, environ: Mapping[str, str]) -> ItemSource:
+        return CommandItems(fields, cwd, environ)
+
+
 class CommandItems:
     """The output of a command, run once for each reading, in a process group of its own. It must end with exit code 0."""
 
-    def __init__(self, options: CommandOptions, cwd: str, environ: Mapping[str, str]) -> None:
-        self._command = options.command
-        self._read = read_lines if options.format == "lines" else read_jsonl
+    may_block = True
+
+    def __init__(self, fields: CommandSource.Fields, cwd: str, environ: Mapping[str, str]) -> None:
+        self._command = fields.command
+        self._read = read_lines if fields.format == "lines" else read_jsonl
         self._cwd = cwd
         self._environ = dict(environ)
-        text = " ".join(options.command.split())
-        self._name = f"the command `{text if len(text) <= 60 else text[:59] + '…'}`"
+        self._name = f"the command `{short(' '.join(fields.command.split()), 60)}`"
         self._lock = threading.Lock()
         self._run: _CommandRun | None = None
         self._closed = False

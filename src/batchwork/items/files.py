@@ -1,4 +1,4 @@
-"""Items in files: `{from: lines, path}` and `{from: jsonl, path}`."""
+"""Items in one file, of whatever format."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Final
 
 from batchwork.errors import SourceError
 from batchwork.items.base import into_pages, unreadable, watched
-from batchwork.items.lines import Format, block_bytes, items_of, read_jsonl, read_lines
-from batchwork.items.options import JsonlOptions, LinesOptions
+from batchwork.items.streams import Format, block_bytes, items_of
 from batchwork.ports import Reading
 from batchwork.text.jsontext import Json
 
@@ -21,6 +20,8 @@ _COMPRESSED: Final = {b"\x1f\x8b": "zcat", b"BZh91AY&SY": "bzcat", b"\xfd7zXZ\x0
 
 class FileItems:
     """The items of one file, read in one format. `name` is the path as it was written, for messages."""
+
+    may_block = True
 
     def __init__(self, path: str, cwd: str, read: Format) -> None:
         self._name = path
@@ -38,9 +39,9 @@ class FileItems:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         except (OSError, ValueError) as error:  # ValueError: NUL in the path
             raise self._unreadable(error) from error
-        known = stat.S_ISREG(state.st_mode)
-        mark = f"file:{self._name}:{state.st_size}:{state.st_mtime_ns}" if known else ""
-        return Reading(mark, None, distinct=False)
+        if not stat.S_ISREG(state.st_mode):
+            return Reading("", None, distinct=False)
+        return Reading(f"file:{self._name}:{state.st_size}:{state.st_mtime_ns}", None, distinct=False)
 
     def pages(self, start: int, size: int) -> Iterator[Sequence[Json]]:
         return watched(
@@ -76,13 +77,3 @@ class FileItems:
         if isinstance(error, OSError):
             return unreadable(self._name, error)
         return SourceError(f"{self._name!r} is not a path: {error}")
-
-
-def lines_file(options: LinesOptions, cwd: str) -> FileItems:
-    """The lines of a text file, without empty ones."""
-    return FileItems(options.path, cwd, read_lines)
-
-
-def jsonl_file(options: JsonlOptions, cwd: str) -> FileItems:
-    """The JSON values of a file that has one in each line."""
-    return FileItems(options.path, cwd, read_jsonl)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, Protocol, runtime_checkable
 
 from batchwork.errors import SourceError
 from batchwork.items.base import digest, watched
@@ -25,6 +25,8 @@ class Sliceable(Protocol):
 
 class ListItems:
     """The elements of a list."""
+
+    may_block = False
 
     def __init__(self, items: Sequence[Json]) -> None:
         self._items = items
@@ -48,6 +50,8 @@ class ListItems:
 class SequenceItems:
     """The elements of a lazy sequence, of which one page at a time is in memory."""
 
+    may_block = False
+
     def __init__(self, items: Sliceable) -> None:
         self._items = items
 
@@ -70,16 +74,13 @@ def open_value(value: object) -> ListItems | SequenceItems:
         return ListItems(value)
     if isinstance(value, Sliceable) and not isinstance(value, str | bytes | dict):
         return SequenceItems(value)
-    kind = (
-        "null"
-        if value is None
-        else {"str": "a text", "dict": "a mapping", "bool": "true or false"}.get(
-            type(value).__name__, f"{type(value).__name__} {value!r}"[:60]
+    if isinstance(value, str):
+        raise SourceError(
+            f"{_EXPECTED} a text", "a text is not taken apart; write a list, `$(command)` or `{from: lines, path: …}`"
         )
-    )
-    hint = (
-        "a text is not taken apart; write a list, `$(command)` or `{from: lines, path: …}`"
-        if isinstance(value, str)
-        else ""
-    )
-    raise SourceError(f"items: expected a list or a sequence of results, got {kind}", hint)
+    kind = _KINDS.get(type(value)) or f"{type(value).__name__} {value!r}"[:60]
+    raise SourceError(f"{_EXPECTED} {kind}")
+
+
+_EXPECTED: Final = "items: expected a list or a sequence of results, got"
+_KINDS: Final[Mapping[type, str]] = {type(None): "null", dict: "a mapping", bool: "true or false"}

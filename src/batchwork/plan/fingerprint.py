@@ -60,9 +60,10 @@ def _batch(batch: BatchPlan) -> dict[str, Json]:
 
 def _items(items: ItemsPlan) -> Json:
     if items.kind == "from":
-        options = {name: getattr(value, "json", None) for name, value in sorted(items.options.items())}
-        return {"from": items.source, **options}
-    written: Json = getattr(items.value, "json", None)
+        fields = {name: getattr(value, "json", None) for name, value in sorted(items.fields.items())}
+        return {"from": items.source, **fields}
+    value = items.fields["command"] if items.kind == "command" else items.value
+    written: Json = getattr(value, "json", None)
     text = canonical(written)
     if len(text) > LONGEST:
         import hashlib  # short lists stand as they are

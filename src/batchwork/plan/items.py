@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from batchwork.errors import Place, Problem
-from batchwork.items.options import check
+from collections.abc import Mapping
+
+from batchwork.errors import BatchworkError, Place, Problem
+from batchwork.items.fields import check_fields
 from batchwork.plan.commands import bound_command
 from batchwork.plan.knowns import Knowns
+from batchwork.plan.later import LATER_SOURCES
 from batchwork.plan.model import ItemsPlan
+from batchwork.plugins import find_source, source_names
+from batchwork.ports import SourceType
 from batchwork.spec.mapping import is_template
-from batchwork.spec.yaml.nodes import ListNode, MapNode, Node, ScalarNode, describe
+from batchwork.spec.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode, describe
 from batchwork.template import Value
-from batchwork.text.jsontext import Json
+from batchwork.text.spelling import listing, suggest
 
 _KINDS = "a list, a template that gives one, `$(command)`, or a source such as {from: lines, path: …}"
 
@@ -21,7 +26,7 @@ def plan_items(node: Node, field: str, knowns: Knowns) -> ItemsPlan | None:
         value = knowns.value(node, knowns.names)
         return None if value is None else ItemsPlan("literal", value, place=node.place)
     if isinstance(node, MapNode):
-        return _source(node, field, knowns)
+        return _from_source(node, field, knowns)
     if isinstance(node.value, str):
         command = node.value.strip()
         if command.startswith("$(") and command.endswith(")"):
@@ -52,40 +57,61 @@ def _command(node: ScalarNode, command: str, knowns: Knowns) -> ItemsPlan | None
         knowns.problems.append(Problem(node.place, "the command between `$(` and `)` is empty"))
         return None
     value = bound_command(command, node.place, knowns)
-    return None if value is None else ItemsPlan("command", value, place=node.place)
+    return None if value is None else ItemsPlan("command", None, "command", {"command": value}, node.place)
 
 
-def _source(node: MapNode, field: str, knowns: Knowns) -> ItemsPlan | None:
-    source = node.get("from")
-    if source is None:
+def _from_source(node: MapNode, field: str, knowns: Knowns) -> ItemsPlan | None:
+    named = node.get("from")
+    if named is None:
         message = f"`{field}` must be {_KINDS}, but it is a mapping without `from`"
         knowns.problems.append(Problem(node.place, message, "a list of one mapping is written `- {…}`"))
         return None
-    if not isinstance(source, ScalarNode) or not isinstance(source.value, str) or is_template(source):
-        knowns.problems.append(Problem(source.place, f"`from` must name a source, but it is {describe(source)}"))
+    if not isinstance(named, ScalarNode) or not isinstance(named.value, str) or is_template(named):
+        knowns.problems.append(Problem(named.place, f"`from` must name a source, but it is {describe(named)}"))
         return None
-    options: dict[str, Value] = {}
-    constants: dict[str, Json] = {}
-    whole = True
-    for name, entry in node.entries.items():
-        if name == "from":
-            continue
-        part = entry.node
-        is_command = name == "command" and isinstance(part, ScalarNode) and is_template(part)
-        value = bound_command(part.text, part.place, knowns) if is_command else knowns.value(part, knowns.names)  # type: ignore[union-attr]
-        if value is None:
-            whole = False
-            continue
-        options[name] = value
-        if value.is_constant:
-            constants[name] = value.json
-    dynamic = [name for name in node.entries if name != "from" and name not in constants]
-    for fault in check(source.value, constants, dynamic):
-        knowns.problems.append(Problem(_place(fault.field, node, source.place), fault.message, fault.hint))
-        whole = False
-    return ItemsPlan("from", None, source.value, options, node.place) if whole else None
+    source = _find(named.value, named.place, knowns)
+    if source is None:
+        return None
+    written = {name: entry for name, entry in node.entries.items() if name != "from"}
+    fields = _fields(written, source, knowns)
+    constants = {name: value.json for name, value in fields.items() if value.is_constant}
+    faults = check_fields(source, constants, [name for name in written if name not in constants])
+    for fault in faults:
+        place = written[fault.field].place if fault.field in written else named.place
+        knowns.problems.append(Problem(place, fault.message, fault.hint))
+    if faults or len(fields) < len(written):
+        return None
+    return ItemsPlan("from", None, named.value, fields, node.place)
 
 
-def _place(field: str, node: MapNode, otherwise: Place) -> Place:
-    entry = node.entries.get(field)
-    return entry.place if entry is not None and field != "from" else otherwise
+def _find(name: str, place: Place, knowns: Knowns) -> SourceType | None:
+    try:
+        return find_source(name)
+    except KeyError:
+        message, hint = _no_such_source(name)
+    except BatchworkError as error:
+        message, hint = error.message, error.hint
+    knowns.problems.append(Problem(place, message, hint))
+    return None
+
+
+def _no_such_source(name: str) -> tuple[str, str]:
+    names = source_names()
+    there_are = f"there are: {listing(names)}"
+    if name in LATER_SOURCES:
+        return f"items from `{name}` are not there yet: they come later", there_are
+    return f"there is no source `{name}`", suggest(name, names) or there_are
+
+
+def _fields(written: Mapping[str, Entry], source: SourceType, knowns: Knowns) -> dict[str, Value]:
+    """The fields, without those whose templates do not compile."""
+    found = {}
+    for name, entry in written.items():
+        node = entry.node
+        if name in source.commands and isinstance(node, ScalarNode) and is_template(node):
+            value = bound_command(node.text, node.place, knowns)
+        else:
+            value = knowns.value(node, knowns.names)
+        if value is not None:
+            found[name] = value
+    return found

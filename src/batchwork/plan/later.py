@@ -20,3 +20,4 @@ LATER_TASKS: Final = frozenset(
     }
 )
 LATER_FIELDS: Final = {"http_request": frozenset({"save_to", "deny_private"})}
+LATER_SOURCES: Final = frozenset({"glob", "csv", "parquet", "sql", "http"})

@@ -24,17 +24,16 @@ class TaskPlan(Struct, frozen=True):
 
 
 class ItemsPlan(Struct, frozen=True):
-    """Where items come from. `kind` says which of the others is there.
+    """Where items come from: `value`, or else `source` with `fields`, which are rendered once, when the step starts.
 
-    literal: `value`, a list that may contain templates · template: `value`, gives a list or a sequence of results ·
-    command: `value`, a text, run by /bin/sh, its lines · from: `source` is range, lines, jsonl or command, `options` its
-    fields (rendered once, when the step starts).
+    literal: `value` is a list that may contain templates · template: `value` gives a list or a sequence of results ·
+    command: written `$(…)`, short for the source `command` · from: any source.
     """
 
     kind: Literal["literal", "template", "command", "from"]
     value: Value | None = None
     source: str = ""
-    options: Mapping[str, Value] = field(default_factory=dict)
+    fields: Mapping[str, Value] = field(default_factory=dict)
     place: Place = field(default_factory=Place)
 
 

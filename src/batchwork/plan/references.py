@@ -113,7 +113,7 @@ def _templates(step: StepPlan) -> Iterator[Template]:
         if isinstance(batch.key, Template):
             yield batch.key
         values = [batch.items.value] if batch.items.value is not None else []
-        yield from _of_values([*values, *batch.items.options.values()])
+        yield from _of_values([*values, *batch.items.fields.values()])
 
 
 def _tasks(step: StepPlan) -> Iterator[TaskPlan]:

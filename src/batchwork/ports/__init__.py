@@ -1,7 +1,8 @@
-"""Every seam on one screen: Task, Program, ItemSource, Executor, Store, EventSink. Each is defined in the file of its name.
+"""Every seam on one screen: Task, Program, SourceType, ItemSource, Executor, Store, EventSink. Each is defined in the file of its name.
 
     Task        a task type: its fields, their check, a Program for a step           batchwork.tasks
     Program     a task made ready: a part for each worker, a payload for each unit   batchwork.tasks
+    SourceType  a kind of item source: its fields, and what opens it                 batchwork.items
     ItemSource  a stream of items that says where it is                              batchwork.items
     Executor    workers of one step                                                  batchwork.workers
     Store       runs, steps, units, attempts, claims, logs, samples                  batchwork.store
@@ -13,7 +14,7 @@ Each has a contract test in `batchwork.testing`, published for third parties.
 from __future__ import annotations
 
 from batchwork.ports.executors import Executor, ExecutorFactory, PageQuery, Staffing
-from batchwork.ports.items import ItemSource, Reading
+from batchwork.ports.items import FieldFault, ItemSource, Reading, SourceType
 from batchwork.ports.sinks import EventSink, Fanout
 from batchwork.ports.store import (
     Committed,
@@ -35,6 +36,7 @@ __all__ = [
     "ExecutorFactory",
     "Exposing",
     "Fanout",
+    "FieldFault",
     "Fields",
     "ItemSource",
     "Lease",
@@ -45,6 +47,7 @@ __all__ = [
     "RunChange",
     "Scope",
     "Setting",
+    "SourceType",
     "Staffing",
     "StepChange",
     "Store",

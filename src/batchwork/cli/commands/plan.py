@@ -128,9 +128,9 @@ def _items(items: ItemsPlan) -> str:
         case "template":
             return short(visible(str(value)), WIDE)
         case "command":
-            return f"lines of the command: {short(visible(str(value)), WIDE)}"
+            return f"lines of the command: {short(visible(str(items.fields['command'].json)), WIDE)}"
         case "from":
-            fields = ", ".join(f"{name} {_field(field)}" for name, field in items.options.items())
+            fields = ", ".join(f"{name} {_field(field)}" for name, field in items.fields.items())
             return f"{items.source}, {fields}" if fields else items.source
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from queue import Empty, SimpleQueue
 from threading import Semaphore, Thread
+from typing import Any
 
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.engine.unit.stored_value import value_texts
 from batchwork.errors import Place, RenderError, SourceError
+from batchwork.items.fields import open_source
 from batchwork.items.grouping import Grouping, Keyed, keyed
 from batchwork.items.keys import KeyGuard, default_keys
 from batchwork.items.literal import open_value
-from batchwork.items.opening import open_source
 from batchwork.model import UnitRecord, Units, UnitStatus
 from batchwork.plan.each import unclear_each
 from batchwork.plan.model import BatchPlan, ItemsPlan
@@ -23,7 +24,6 @@ PAGE = 5_000
 READ_AHEAD = 4
 """Pages of a source that may block which are read and not yet taken, the one being read and the one being taken included."""
 CLOSING_S = 1.0
-MAY_BLOCK = frozenset({"command", "lines", "jsonl"})
 
 Known = Callable[[Sequence[str]], Collection[str]]
 
@@ -48,7 +48,7 @@ class Stream:
         self.items = self._reading.length
         self.length = self._units_in(self.items)
         """Units, None while their number is not known."""
-        self._ahead = _Ahead(self._pages(), self._pages_ahead(), wake) if _may_block(batch.items) else None
+        self._ahead = _Ahead(self._pages(), self._pages_ahead(), wake) if self._source.may_block else None
 
     def units(self) -> Iterator[Units | None]:
         """The units; None where there is nothing for now (`wake` is called when there is)."""
@@ -188,21 +188,12 @@ def open_items(items: ItemsPlan, order: StepBrief) -> ItemSource:
     """The source of a batch step, its fields rendered. Raises SourceError."""
     environ = {**order.setting.environ, "BATCHWORK_COOKIE": order.cookie}
     try:
-        if items.kind == "from":
-            options: dict[str, Json] = {}
-            for name, value in items.options.items():
-                options[name] = value.render(order.scope)  # type: ignore[assignment]  # checked by open_source
-            return open_source(items.source, options, order.setting.cwd, environ)
-        assert items.value is not None
-        if items.kind == "command":
-            return open_source("command", {"command": str(items.value.render(order.scope))}, order.setting.cwd, environ)
-        return open_value(items.value.render(order.scope))
+        if items.value is not None:
+            return open_value(items.value.render(order.scope))
+        fields: dict[str, Any] = {name: value.render(order.scope) for name, value in items.fields.items()}
+        return open_source(items.source, fields, order.setting.cwd, environ)
     except RenderError as error:
         raise SourceError(f"items: {error.message}", error.hint) from error
-
-
-def _may_block(items: ItemsPlan) -> bool:
-    return items.kind == "command" or (items.kind == "from" and items.source in MAY_BLOCK)
 
 
 def _check_each(page: Sequence[Json], position: int, place: Place) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Annotated, Literal
+
+import msgspec
 import pytest
 
 from batchwork.errors import SourceError
-from batchwork.items.opening import open_source
-from batchwork.items.options import SOURCES, check
+from batchwork.items.fields import check_fields, open_source
+from batchwork.plugins import find_source, source_names
 from batchwork.text.jsontext import Json
 
 
@@ -17,8 +22,6 @@ from batchwork.text.jsontext import Json
         ("range", {"start": -3, "count": 2, "step": -2}, []),
         ("lines", {"path": "a"}, []),
         ("command", {"command": "ls", "format": "jsonl"}, []),
-        ("line", {}, [("from", "there is no source `line`", "did you mean `lines`?")]),
-        ("csv", {"path": "a"}, [("from", "items from `csv` are not there yet", "there are: range, lines, jsonl, command")]),
         ("range", {}, [("from", "a range needs `stop` or `count`", "for example {from: range, stop: 10}: 0 to 9")]),
         ("range", {"stop": 1, "count": 1}, [("count", "a range has `stop` or `count`, not both", "")]),
         ("range", {"stop": "5"}, [("stop", "`stop` of `from: range` must be a whole number, not '5'", "")]),
@@ -36,13 +39,14 @@ from batchwork.text.jsontext import Json
     ],
 )  # fmt: skip
 def test_check(source: str, fields: dict[str, Json], expected: list[tuple[str, str, str]]) -> None:
-    assert [(fault.field, fault.message, fault.hint) for fault in check(source, fields)] == expected
+    assert [(fault.field, fault.message, fault.hint) for fault in check_fields(find_source(source), fields)] == expected
 
 
 def test_fields_whose_value_is_not_known_yet_count_as_written() -> None:
-    assert check("range", {}, ["stop"]) == []
-    assert check("lines", {}, ["path"]) == []
-    assert [fault.field for fault in check("range", {"stop": 1}, ["count", "stopp"])] == ["stopp", "count"]
+    numbers = find_source("range")
+    assert check_fields(numbers, {}, ["stop"]) == []
+    assert check_fields(find_source("lines"), {}, ["path"]) == []
+    assert [fault.field for fault in check_fields(numbers, {"stop": 1}, ["count", "stopp"])] == ["stopp", "count"]
 
 
 def test_opening_says_everything() -> None:
@@ -50,7 +54,30 @@ def test_opening_says_everything() -> None:
         open_source("lines", {"pathh": "x"}, "/", {})
 
 
+def test_a_source_that_is_gone_when_the_step_starts() -> None:
+    with pytest.raises(SourceError, match="there is no source `csv`"):
+        open_source("csv", {}, "/", {})
+
+
 def test_each_field_of_each_source_is_documented() -> None:
-    for kind in SOURCES.values():
-        assert kind.__doc__
-        assert all("description=" in repr(hint) for hint in kind.__annotations__.values()) or kind.__annotations__
+    for source in map(find_source, source_names()):
+        assert type(source).__doc__
+        hints = source.Fields.__annotations__.values()
+        assert all("description=" in str(hint) for hint in hints)
+
+
+def test_what_a_field_must_be_is_said_in_words() -> None:
+    class Fields(msgspec.Struct):
+        words: list[str] = []
+        size: Annotated[float | None, msgspec.Meta(description="how large")] = None
+        kind: Literal["a", "b"] | bool = "a"
+        when: datetime | None = None
+
+    source = SimpleNamespace(name="odd", Fields=Fields, check=lambda constants, written: ())
+    faults = check_fields(source, {"words": 1, "size": "x", "kind": "c", "when": 1})
+    assert [fault.message.partition(" must be ")[2] for fault in faults] == [
+        "a list, not 1",
+        "a number, not 'x'",
+        "a or b or true or false, not 'c'",
+        "of another type, not 1",
+    ]
