@@ -5,7 +5,7 @@ Each kind has an entry point group, in which a package names what it adds:
     batchwork.tasks      a class as described by `batchwork.ports.Task`, under the name that stands after `type:`
     batchwork.items      a class as described by `batchwork.ports.SourceType`, under the name that stands after `from:`
     batchwork.executors  makes an Executor of a Clock, under the kind of worker that a Program asks for
-    batchwork.stores     opens a Store, under the scheme of its URLs
+    batchwork.stores     makes a StorePlace of a URL, under the scheme of such URLs
 
 Names of built-in ones cannot be taken.
 """
@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from batchwork.clock import Clock
 from batchwork.errors import UsageError
-from batchwork.ports import Executor, SourceType, Store, Task
+from batchwork.ports import Executor, SourceType, StorePlace, Task
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -128,11 +128,11 @@ EXECUTORS = Group(
 STORES = Group(
     entry_points="batchwork.stores",
     noun="store",
-    described="a store is a class, or a function that opens one",
+    described="a store is a class, or a function that makes one, as described by batchwork.ports.StorePlace",
     parts=("__call__",),
     built_in={
-        "memory": "batchwork.store.memory:MemoryStore",
-        "sqlite": "batchwork.store.sqlite.store:SqliteStore",
+        "memory": "batchwork.store.memory:MemoryPlace",
+        "sqlite": "batchwork.store.sqlite.place:SqlitePlace",
     },
 )
 
@@ -167,7 +167,7 @@ def find_executor(kind: str) -> Callable[[Clock], Executor]:
     return factory
 
 
-def find_store(scheme: str) -> Callable[..., Store]:
-    """What opens stores of that URL scheme. Raises KeyError where there is none, UsageError where it cannot be loaded."""
-    opener: Callable[..., Store] = STORES.find(scheme)
-    return opener
+def find_store(scheme: str) -> Callable[[str | None], StorePlace]:
+    """What makes a place of a URL of that scheme. Raises KeyError where there is none, UsageError where it cannot be loaded."""
+    place: Callable[[str | None], StorePlace] = STORES.find(scheme)
+    return place

@@ -95,6 +95,14 @@ def test_executors_and_stores_of_other_packages_are_found_by_name(tmp_path: Path
     assert done.stdout == "made\n", done.stderr
 
 
+def test_a_store_of_another_package_is_opened_by_its_url(tmp_path: Path) -> None:
+    body = "from batchwork.store.memory import MemoryPlace\nclass Foreign(MemoryPlace): pass\n"
+    folder = package(tmp_path, "far", body, "batchwork.stores")
+    code = "from batchwork.store import open_store; print(open_store('far://user:secret@host/db').runs())"
+    done = python(code, folder)
+    assert done.stdout == "[]\n", done.stderr
+
+
 def test_executors_and_stores_that_there_are_not() -> None:
     for find in (find_executor, find_store):
         with pytest.raises(KeyError):

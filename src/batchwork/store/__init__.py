@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from batchwork.errors import StoreError
+from batchwork.plugins import STORES, find_store
 from batchwork.ports import Opening, Store, StorePlace
 
-MEMORY = "memory:"
+_SAY_A_FILE = "give the path of a file to `--store`"
 
 
 def store_at(where: str | None = None) -> StorePlace:
-    """The place that a path or URL names: by default the folder .batchwork. Nothing is opened or made. Raises StoreError."""
-    if where == MEMORY:
-        from batchwork.store.memory import MemoryPlace
+    """The place that a path or URL names: by default the folder .batchwork. Nothing is opened or made.
 
-        return MemoryPlace()
+    Raises StoreError for a URL that nobody knows, UsageError where another package's store cannot be loaded.
+    """
     if where == "":
         raise StoreError("the store has no path", "give the path of a file or folder to `--store`, or leave it out")
+    if where == "memory:":
+        return find_store("memory")(where)
     scheme, separator, _ = (where or "").partition("://")
     if not separator:
-        from batchwork.store.sqlite.place import SqlitePlace
-
-        return SqlitePlace(where)
+        return find_store("sqlite")(where)
+    if scheme in STORES.names() and scheme not in STORES.built_in:
+        return find_store(scheme)(where)
     if scheme in ("postgres", "postgresql"):
-        raise StoreError("stores in PostgreSQL come later", "give the path of a file to `--store`")
-    raise StoreError(f"there is no store of the kind {scheme}://", "give the path of a file to `--store`")
+        raise StoreError("stores in PostgreSQL come later", _SAY_A_FILE)
+    raise StoreError(f"there is no store of the kind {scheme}://", _SAY_A_FILE)
 
 
 def open_store(where: str | None = None, opening: Opening | None = None) -> Store:

@@ -54,7 +54,7 @@ def _nothing() -> None: ...
 class MemoryPlace:
     """Implements ports.StorePlace."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str | None = None) -> None:
         self.state_dir = os.path.abspath(STATE_FOLDER)
 
     def exists(self) -> bool:
