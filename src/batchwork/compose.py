@@ -57,7 +57,7 @@ def stored_plan(text: str, file: str, params: Mapping[str, Json], lenient: bool 
 
 
 @contextmanager
-def looking(where: str | None, warn: Callable[[str], None]) -> Iterator[Store]:
+def open_to_look(where: str | None, warn: Callable[[str], None]) -> Iterator[Store]:
     """The store at `where`, for looking only; closed at the end. Raises StoreError where there is none."""
     from batchwork.ports import Opening
     from batchwork.store import store_at

@@ -1,7 +1,4 @@
-"""A run in figures: step records → Summary → a table for people, the JSON object, the exit code. Pure; printing is elsewhere.
-
-How alike failures are grouped is in alike.py.
-"""
+"""A run in figures: step records → Summary → a table for people, the JSON object, the exit code. Pure; prints nothing."""
 
 from __future__ import annotations
 
@@ -106,20 +103,17 @@ def summarize(
 
     A run that crashed was going at its last sample; after that nothing is known of it.
     """
-    status: str = CRASHED if run.status is RunStatus.RUNNING and not run.living else run.status
-    ended = run.ended_ms if run.ended_ms is not None else (now_ms if run.living else None)
+    crashed = run.status is RunStatus.RUNNING and not run.living
+    seen_ms = now_ms if run.living else None
+    until_ms = samples[-1].at_ms if crashed and samples else seen_ms
     ordered = sorted(steps, key=lambda step: step.order)
-    until_ms = now_ms if run.living else samples[-1].at_ms if samples and status == CRASHED else None
     found = tuple(_step(step, run.living, until_ms) for step in ordered)
-    return Summary(
-        run.id,
-        run.name,
-        status,
-        found,
-        max(0, ended - run.created_ms) / 1000 if ended is not None else sum(step.duration_s for step in found),
-        usage(samples),
-        run.window,
-    )
+    ended_ms = seen_ms if run.ended_ms is None else run.ended_ms
+    took_s = sum(step.duration_s for step in found)
+    if ended_ms is not None:
+        took_s = max(0, ended_ms - run.created_ms) / 1000
+    status = CRASHED if crashed else run.status
+    return Summary(run.id, run.name, status, found, took_s, usage(samples), run.window)
 
 
 def _step(record: StepRecord, living: bool, until_ms: int | None) -> StepSummary:
@@ -250,15 +244,28 @@ def usage_text(used: Usage) -> str:
 
 
 def _row(step: StepSummary, run: str) -> tuple[str, ...]:
+    status = step.status.value
+    if step.status is StepStatus.RUNNING and run != RunStatus.RUNNING:
+        status = "stopped"  # it is to be gone on with; a person would read "running" as "still at work"
+    idle = step.status in (StepStatus.PENDING, StepStatus.SKIPPED)
+    took = duration(step.duration_s)
+    if (idle or status == "stopped") and not step.duration_s:
+        took = ""
+    return visible(step.name), status, *_figures(step, idle), took, _pace(step), _remark(step)
+
+
+def _figures(step: StepSummary, idle: bool) -> tuple[str, str]:
+    """What is done and what failed, of a step with items."""
     counts = step.counts
-    # A step that is to be gone on with stays "running"; a person reads that as "still at work".
-    status = "stopped" if step.status is StepStatus.RUNNING and run != RunStatus.RUNNING else step.status.value
-    waiting = step.status in (StepStatus.PENDING, StepStatus.SKIPPED)
-    done = _done(counts) if step.batch and not (waiting and not counts.finished) else ""
-    failed = number(counts.failed) if step.batch and counts.failed else ""
-    took = "" if (waiting or status == "stopped") and not step.duration_s else duration(step.duration_s)
-    pace = rate(counts.finished / step.duration_s) if step.batch and counts.finished and step.duration_s else ""
-    return visible(step.name), status, done, failed, took, pace, _remark(step)
+    if not step.batch:
+        return "", ""
+    failed = number(counts.failed) if counts.failed else ""
+    return "" if idle and not counts.finished else _done(counts), failed
+
+
+def _pace(step: StepSummary) -> str:
+    finished = step.counts.finished
+    return rate(finished / step.duration_s) if step.batch and finished and step.duration_s else ""
 
 
 def _done(counts: Counts) -> str:

@@ -183,7 +183,7 @@ def test_that_not_all_failures_were_read_is_said(
         "      continue_on_error: true\n      task: {type: shell, command: 'false'}\n",
         encoding="utf-8",
     )
-    monkeypatch.setattr(closing, "READ_MAX", 2)
+    monkeypatch.setattr(closing, "FAILURES_MAX", 2)
     batchwork("run", "w.yaml", expect=3)
     with looking(None) as store:
         record = store.runs()[0]

@@ -6,15 +6,21 @@ import shlex
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
-from batchwork.cli.look import failures
+from batchwork.cli.failures import all_failures, group_lines
 from batchwork.model import RunStatus, StepRecord
 from batchwork.ports.store import Store
 from batchwork.report import CRASHED, Summary, summary_text
 from batchwork.text.wording import number
 
 TOP = 3
-READ_MAX = 10_000
+FAILURES_MAX = 10_000
 """Failures that are read for the grouping at the end of a run; `batchwork errors` reads all."""
+
+_RESUMES: dict[str, str] = {
+    CRASHED: "continue after the crash",
+    RunStatus.INTERRUPTED: "continue",
+    RunStatus.FAILED: "continue, once the cause is mended",
+}
 
 
 def closing_lines(summary: Summary, store: Store, steps: Sequence[StepRecord], where: str | None) -> Iterator[str]:
@@ -26,12 +32,11 @@ def closing_lines(summary: Summary, store: Store, steps: Sequence[StepRecord], w
 
 def failure_lines(store: Store, steps: Sequence[StepRecord], where: str | None, run: str) -> Iterator[str]:
     """The most frequent failures of a run, alike ones together."""
-    source = failures(store, steps)
-    found = islice(source, READ_MAX)
+    source = all_failures(store, steps)
+    found = islice(source, FAILURES_MAX)
     first = next(found, None)
     if first is None:
         return
-    from batchwork.cli.commands.items import group_lines
     from batchwork.text.alike import group
 
     groups = group(chain([first], found))
@@ -41,32 +46,31 @@ def failure_lines(store: Store, steps: Sequence[StepRecord], where: str | None, 
     if rest > 0:
         yield f"… and {number(rest)} more kind{'s' if rest > 1 else ''} of failure: `{command('errors', run, where)}`"
     if next(source, None) is not None:
-        yield f"… of the first {number(READ_MAX)} failures; `{command('errors', run, where)}` reads all"
+        yield f"… of the first {number(FAILURES_MAX)} failures; `{command('errors', run, where)}` reads all"
 
 
 def next_lines(summary: Summary, where: str | None) -> Iterator[str]:
     """What can be done now."""
-    lines = []
-    run, failed = summary.run, summary.total().failed
-    if summary.status == CRASHED:
-        lines.append(("resume", "continue after the crash"))
-    elif summary.status == RunStatus.INTERRUPTED:
-        lines.append(("resume", "continue"))
-    elif summary.status == RunStatus.FAILED:
-        lines.append(("resume", "continue, once the cause is mended"))
-    if failed:
-        if summary.status in (RunStatus.PARTIAL, RunStatus.SUCCEEDED):
-            lines.append(("retry", "run the failed items again"))
-        lines.append(("errors", "see all failures"))
-    if any(step.stale for step in summary.steps):
-        lines.append(("retry --downstream", "run the stale steps again"))
-    if not lines:
+    steps = list(_next_steps(summary))
+    if not steps:
         return
     yield ""
-    commands = [command(verb, run, where) for verb, _ in lines]
+    commands = [command(verb, summary.run, where) for verb, _ in steps]
     width = max(map(len, commands))
-    for text, (_, what) in zip(commands, lines, strict=True):
+    for text, (_, what) in zip(commands, steps, strict=True):
         yield f"  {text.ljust(width)}   {what}"
+
+
+def _next_steps(summary: Summary) -> Iterator[tuple[str, str]]:
+    """Commands that go on from here, and what each is for."""
+    if summary.status in _RESUMES:
+        yield "resume", _RESUMES[summary.status]
+    if summary.total().failed:
+        if summary.status in (RunStatus.PARTIAL, RunStatus.SUCCEEDED):
+            yield "retry", "run the failed items again"
+        yield "errors", "see all failures"
+    if any(step.stale for step in summary.steps):
+        yield "retry --downstream", "run the stale steps again"
 
 
 def command(verb: str, run: str, where: str | None) -> str:

@@ -29,17 +29,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("runs", "List the runs in the store."),
     "status": ("status", "Show one run: steps, counts, speed."),
     "items": ("items", "List the items of a run."),
-    "errors": ("items", "Show a run's failures, alike ones together."),
+    "errors": ("errors", "Show a run's failures, alike ones together."),
     "logs": ("logs", "Show all that is known of one item: attempts, output."),
     "results": ("results", "Export the results of a step."),
     "tasks": ("tasks", "List the task types and their fields."),
 }
 """Name → module in batchwork.cli.commands, what it does. The module's function has the command's name and `_command` added."""
 
-LATER = ("cancel", "clean", "init", "schema", "report", "compare", "serve")
+COMING = ("cancel", "clean", "init", "schema", "report", "compare", "serve")
 
 
-class Commands(Helpful, click.Group):
+class CommandGroup(Helpful, click.Group):
     """The group; imports a command's module when that command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -64,7 +64,7 @@ class Commands(Helpful, click.Group):
             formatter.write_dl([(name, what) for name, (_, what) in COMMANDS.items()])
 
     def _refuse(self, ctx: click.Context, word: str) -> NoReturn:
-        if word in LATER:
+        if word in COMING:
             raise click.UsageError(f"`{word}` comes later; it is not in this version.", ctx)
         if word.endswith((".yaml", ".yml")):
             raise click.UsageError(f"There is no command `{word}`. Did you mean `batchwork run {word}`?", ctx)
@@ -84,7 +84,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def commands() -> None:
     """Batch processing declared in YAML, remembered item by item.
@@ -125,10 +125,10 @@ def _outcome() -> int:
         code = commands.main(prog_name="batchwork", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except BatchworkError as error:
-        explain(error)
+        report_error(error)
         return error.exit_code
     except click.ClickException as error:
-        _explain_usage(error)
+        _report_usage(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         note("interrupted")
@@ -143,7 +143,7 @@ def _outcome() -> int:
         return BUG_EXIT
 
 
-def explain(error: BatchworkError) -> None:
+def report_error(error: BatchworkError) -> None:
     """The message of an error, and what to do about it, on standard error."""
     if isinstance(error, WorkflowError):
         count = len(error.problems)
@@ -155,7 +155,7 @@ def explain(error: BatchworkError) -> None:
         note(f"    {line}")
 
 
-def _explain_usage(error: click.ClickException) -> None:
+def _report_usage(error: click.ClickException) -> None:
     context = error.ctx if isinstance(error, click.UsageError) else None
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         note(error.format_message())

@@ -27,7 +27,7 @@ class Helpful:
         )
 
 
-class Command(Helpful, click.Command):
+class HelpfulCommand(Helpful, click.Command):
     """A command of batchwork."""
 
 

@@ -14,14 +14,14 @@ from batchwork.items.keys import default_keys
 from batchwork.model import BatchView
 from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan
 from batchwork.plugins import find_source
+from batchwork.secrets import MASK
 from batchwork.template import Template, Value
 from batchwork.text.jsontext import Json, encode
 from batchwork.text.wording import number, plural, short, visible
 
 FIRST = 3
-READ_MAX = 1000
+ITEMS_MAX = 1000
 """Items that are read, whatever the size of a batch."""
-MASK = "***"
 
 
 class Preview(Struct, frozen=True):
@@ -38,7 +38,7 @@ def preview(plan: Plan, step: StepPlan) -> Preview | None:
         return None
     try:
         scope = _scope(plan)
-        found, count = _first(batch.items, scope, min(FIRST * batch.batch_size, READ_MAX))
+        found, count = _first(batch.items, scope, min(FIRST * batch.batch_size, ITEMS_MAX))
     except BatchworkError as error:
         return Preview("", (f"   first         not known: {visible(error.message)}",))
     if found is None:
@@ -66,7 +66,7 @@ def _first(items: ItemsPlan, scope: Mapping[str, object], wanted: int) -> tuple[
     value = items.value.render(scope)
     if not isinstance(value, list):
         return None, ""
-    return value[:wanted], plural(len(value), "item") if items.kind != "literal" else ""
+    return value[:wanted], "" if items.kind == "literal" else plural(len(value), "item")
 
 
 def _first_read(items: ItemsPlan, scope: Mapping[str, object], wanted: int) -> tuple[list[Json] | None, str]:

@@ -1,4 +1,4 @@
-"""One step's line in the bars view, fitted to the terminal's width. Pure text with no colours; drawing is bars.py's."""
+"""One step's line among progress bars, fitted to the terminal's width. Pure text; styles are named, not drawn."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Standing(Struct, frozen=True):
     elapsed_s: float
 
 
-class Part(Struct, frozen=True):
+class Piece(Struct, frozen=True):
     """A piece of a line. Pieces of the highest `rank` are left out first where the terminal is narrow."""
 
     text: str
@@ -35,27 +35,32 @@ class Part(Struct, frozen=True):
     style: str = ""
 
 
-def lines(standings: Sequence[Standing], width: int, tick: int) -> list[list[Part]]:
+def lines(standings: Sequence[Standing], width: int, tick: int) -> list[list[Piece]]:
     """The pieces of each line, with bars of one length among them; a line's texts joined by spaces fit `width` columns."""
     name_width = max(
         (min(columns(visible(standing.step)), NAME_MAX, max(width // 4, 4)) for standing in standings), default=0
     )
     rows = [_fitted(standing, width, name_width, tick) for standing in standings]
-    rooms = [width - _length(row) - 1 for row, standing in zip(rows, standings, strict=True) if standing.counts.total]
-    length = min([room for room in rooms if room >= BAR_MIN], default=0)
-    for row, standing in zip(rows, standings, strict=True):
+    rooms = [_room(standing, row, width) for standing, row in zip(standings, rows, strict=True)]
+    length = min((room for room in rooms if room >= BAR_MIN), default=0)
+    for standing, row, room in zip(standings, rows, rooms, strict=True):
         total = standing.counts.total
-        if standing.batch and total and width - _length(row) - 1 >= length >= BAR_MIN:
+        if standing.batch and total and length and room >= length:
             full, empty = bar(standing.counts.finished, total, min(length, BAR_MAX))
-            row[1:1] = [Part(full, 0, "full"), Part(empty, 0, "empty")]
+            row[1:1] = [Piece(full, 0, "full"), Piece(empty, 0, "empty")]
     return rows
 
 
-def _fitted(standing: Standing, width: int, name_width: int, tick: int) -> list[Part]:
+def _room(standing: Standing, row: list[Piece], width: int) -> int:
+    """Columns that are left for a bar, where one can be drawn."""
+    return width - _length(row) - 1 if standing.counts.total else 0
+
+
+def _fitted(standing: Standing, width: int, name_width: int, tick: int) -> list[Piece]:
     """The pieces of the line without its bar, which is left out where there is room only for what matters more."""
-    parts = [Part(ljust(short(visible(standing.step), name_width), name_width), 0)]
+    parts = [Piece(ljust(short(visible(standing.step), name_width), name_width), 0)]
     if not standing.batch:
-        return [*parts, Part(f"{SPINNER[tick % len(SPINNER)]} running {duration(standing.elapsed_s)}", 0)]
+        return [*parts, Piece(f"{SPINNER[tick % len(SPINNER)]} running {duration(standing.elapsed_s)}", 0)]
     parts += _facts(standing, tick)
     bar_room = BAR_MIN + 1 if standing.counts.total else 0
     while _length(parts) + bar_room > width:
@@ -69,24 +74,24 @@ def _fitted(standing: Standing, width: int, name_width: int, tick: int) -> list[
     return parts
 
 
-def _facts(standing: Standing, tick: int) -> list[Part]:
+def _facts(standing: Standing, tick: int) -> list[Piece]:
     counts = standing.counts
     if counts.total is None:
-        parts = [Part(f"{SPINNER[tick % len(SPINNER)]} {number(counts.finished)} done", 0)]
+        parts = [Piece(f"{SPINNER[tick % len(SPINNER)]} {number(counts.finished)} done", 0)]
     else:
         parts = [
-            Part(f"{share(counts.finished, counts.total):>5}", 1),
-            Part(f"{number(counts.finished)}/{number(counts.total)}", 0),
+            Piece(f"{share(counts.finished, counts.total):>5}", 1),
+            Piece(f"{number(counts.finished)}/{number(counts.total)}", 0),
         ]
-    parts.append(Part(rate(standing.per_s), 3))
+    parts.append(Piece(rate(standing.per_s), 3))
     if counts.failed:
-        parts.append(Part(f"{number(counts.failed)} failed", 0, "bad"))
+        parts.append(Piece(f"{number(counts.failed)} failed", 0, "bad"))
     if standing.retrying:
-        parts.append(Part(f"{number(standing.retrying)} to retry", 4, "warn"))
+        parts.append(Piece(f"{number(standing.retrying)} to retry", 4, "warn"))
     if standing.running and not counts.finished:
-        parts.append(Part(f"{number(standing.running)} running", 5))
+        parts.append(Piece(f"{number(standing.running)} running", 5))
     if standing.left_s is not None:
-        parts.append(Part(f"{duration(max(standing.left_s, 1))} left", 2))
+        parts.append(Piece(f"{duration(max(standing.left_s, 1))} left", 2))
     return parts
 
 
@@ -96,5 +101,5 @@ def bar(done: int, total: int, width: int) -> tuple[str, str]:
     return "━" * full, "─" * (width - full)
 
 
-def _length(parts: list[Part]) -> int:
+def _length(parts: list[Piece]) -> int:
     return sum(columns(part.text) + 1 for part in parts) - 1

@@ -1,4 +1,4 @@
-"""Progress bars on a terminal: a line for each running step at the bottom, everything else scrolls above. Lines: barline.py.
+"""Progress bars on a terminal: a line for each running step at the bottom, everything else scrolls above.
 
 One thread of its own draws eight times a second; it imports rich only if the run lasts long enough to be looked at.
 """
@@ -74,16 +74,11 @@ class Bars(Struct):
                     self._progressed(event)
                 case StepFinished():
                     self._tracks.pop(event.step, None)
-                    style = _ENDED.get(event.status, "")
-                    if event.status is StepStatus.SUCCEEDED and event.counts.failed:
-                        style = "yellow"
-                    self._print(phrases.step_finished(event), style)
+                    self._print(phrases.step_finished(event), _style_of(event))
                 case Warned():
                     self._print(phrases.warned(event), "yellow")
                 case Stopping():
-                    self._notice = phrases.stopping(event)
-                    if self._live is None:
-                        self._print(self._notice, "yellow")
+                    self._notify(phrases.stopping(event))
                 case _:  # RunFinished: the summary says it
                     pass
 
@@ -110,6 +105,12 @@ class Bars(Struct):
             )
             for step, track in self._tracks.items()
         ]
+
+    def _notify(self, notice: str) -> None:
+        """Show below the bars what goes for all steps."""
+        self._notice = notice
+        if self._live is None:
+            self._print(notice, "yellow")
 
     def _progressed(self, event: Progressed) -> None:
         track = self._tracks.get(event.step)
@@ -204,3 +205,9 @@ class Bars(Struct):
         if notice:
             picture.append(("\n" if len(picture) else "") + "\n".join(notice), "yellow")
         return picture
+
+
+def _style_of(event: StepFinished) -> str:
+    if event.status is StepStatus.SUCCEEDED and event.counts.failed:
+        return "yellow"
+    return _ENDED.get(event.status, "")

@@ -12,7 +12,7 @@ from batchwork.events import Event, Progressed, RunStarted, Said, StepFinished, 
 from batchwork.view import phrases
 from batchwork.view.pace import Pace
 
-EVERY_S = 10.0
+SAY_EVERY_S = 10.0
 """A line about a running step at least this often, as long as something finishes."""
 STEP = 0.1
 """… and whenever another tenth is done,"""
@@ -74,6 +74,6 @@ class Lines:
         track.pace.mark(now, counts.finished)
         share = counts.finished / counts.total if counts.total else 0.0
         since = now - track.said_s
-        if since >= EVERY_S or (since >= APART_S and share - track.said_share >= STEP):
+        if since >= SAY_EVERY_S or (since >= APART_S and share - track.said_share >= STEP):
             track.said_s, track.said_share = now, share
             self._write(phrases.progress(event.step, counts, track.pace.rate(now), event.retrying))

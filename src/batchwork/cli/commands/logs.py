@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import click
 
-from batchwork.cli.look import error_line, item_text, looking, readable, the_steps, units_of_key
-from batchwork.cli.options import Command, step_option, store_option
+from batchwork.cli.failures import error_line
+from batchwork.cli.look import item_text, looking, readable, the_steps, units_of_key
+from batchwork.cli.options import HelpfulCommand, step_option, store_option
 from batchwork.engine.run.find_run import find_run
 from batchwork.errors import RunRefused, UsageError
-from batchwork.model import AttemptRecord, LogRecord, StepRecord
+from batchwork.model import AttemptRecord, Failure, LogRecord, StepRecord, UnitRecord
 from batchwork.ports.store import Store, UnitView
 from batchwork.text.jsontext import decode
 from batchwork.text.wording import duration, plural, short, visible, when
 from batchwork.view.streams import Stdout
 
 
-@click.command("logs", cls=Command)
+@click.command("logs", cls=HelpfulCommand)
 @click.argument("words", nargs=-1, required=True, metavar="[RUN] KEY")
 @step_option("Only the item of this step. Default: all steps.")
 @store_option
@@ -46,9 +47,7 @@ def logs_command(words: tuple[str, ...], step: str | None, store: str | None) ->
 
 def _lines(store: Store, step: StepRecord, unit: UnitView) -> Iterator[str]:
     record = unit.record
-    where = f", index {record.index}" if record.index is not None else ""
-    key = f", key {visible(record.key)}" if record.key else ""
-    yield f"step {visible(step.name)}{where}{key}: {unit.status} after {plural(record.attempts, 'attempt')}"
+    yield f"step {visible(step.name)}{_whereabouts(record)}: {unit.status} after {plural(record.attempts, 'attempt')}"
     if record.key:
         yield f"  item: {short(visible(readable(item_text(unit))), 2000)}"
     if record.started_ms:
@@ -57,18 +56,42 @@ def _lines(store: Store, step: StepRecord, unit: UnitView) -> Iterator[str]:
     if record.note:
         yield f"  note: {visible(record.note)}"
     failed = {attempt.attempt: attempt for attempt in store.attempts(step.number, record.seq)}
-    logs: dict[int, list[LogRecord]] = {}
-    for log in store.logs(step.number, record.seq):
-        logs.setdefault(log.attempt, []).append(log)
-    for number in sorted({*failed, *logs}):
-        yield from _attempt_lines(number, failed.get(number), logs.get(number, []))
-    if record.failure is not None and record.attempts not in failed:
+    yield from _attempts(failed, store.logs(step.number, record.seq))
+    if record.attempts not in failed:
+        yield from _outcome(unit)
+    elif unit.handler_failure is not None:
+        yield _handler_line(unit.handler_failure)
+
+
+def _whereabouts(record: UnitRecord) -> str:
+    index = f", index {record.index}" if record.index is not None else ""
+    key = f", key {visible(record.key)}" if record.key else ""
+    return index + key
+
+
+def _attempts(failed: Mapping[int, AttemptRecord], logs: Iterable[LogRecord]) -> Iterator[str]:
+    """All attempts of which something is known, by their number."""
+    outputs: dict[int, list[LogRecord]] = {}
+    for log in logs:
+        outputs.setdefault(log.attempt, []).append(log)
+    for number in sorted({*failed, *outputs}):
+        yield from _attempt_lines(number, failed.get(number), outputs.get(number, []))
+
+
+def _outcome(unit: UnitView) -> Iterator[str]:
+    """How the last attempt ended, where no failed one says it."""
+    record = unit.record
+    if record.failure is not None:
         yield f"  error: {visible(error_line(record.failure))}"
     if unit.handler_failure is not None:
-        yield f"  on_item_error failed: {visible(error_line(unit.handler_failure))}"
-    if record.result is not None and record.attempts not in failed:
+        yield _handler_line(unit.handler_failure)
+    if record.result is not None:
         yield "  result:"
         yield from _result_lines(record.result)
+
+
+def _handler_line(failure: Failure) -> str:
+    return f"  on_item_error failed: {visible(error_line(failure))}"
 
 
 def _attempt_lines(number: int, failed: AttemptRecord | None, logs: list[LogRecord]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`batchwork plan` (and `run --dry-run`): what a run would do, in words. First items are worked out in preview.py; nothing is executed."""
+"""`batchwork plan` (and `run --dry-run`): what a run would do, in words; nothing is executed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from batchwork.censor import Censor
-from batchwork.cli.options import Command
+from batchwork.cli.options import HelpfulCommand
 from batchwork.cli.preview import Preview, preview
 from batchwork.cli.workflow import remarks, workflow_arguments
 from batchwork.compose import read_plan
@@ -23,7 +23,7 @@ WIDE = 400
 """Characters of one field that are shown."""
 
 
-@click.command("plan", cls=Command)
+@click.command("plan", cls=HelpfulCommand)
 @workflow_arguments
 @click.option("--max-parallel", type=click.IntRange(1), metavar="N", help="As in `run`. Default: what the steps say.")
 def plan_command(workflow: str, given: tuple[str, ...], params_file: str | None, max_parallel: int | None) -> None:
@@ -66,42 +66,46 @@ def _all_lines(plan: Plan) -> Iterator[str]:
 
 
 def _step_lines(place: int, step: StepPlan, seen: Preview | None) -> Iterator[str]:
-    kind = step.task.type if step.batch is None else f"{step.task.type} for each {step.batch.each}"
-    yield f"{place}. {visible(step.name)}: {kind}{' (always runs, at the end)' if step.finalizer else ''}"
-    facts: list[tuple[str, str]] = []
-    if step.depends_on:
-        facts.append(("after", ", ".join(step.depends_on)))
-    if step.when is not None:
-        facts.append(("when", step.when.source if isinstance(step.when, Template) else encode(step.when)))
+    kind = step.task.type
     if step.batch is not None:
-        facts += _batch_facts(step.batch, seen)
-    facts += [("attempts", text) for text in [_attempts(step.retry, step.timeout_s)] if text]
-    if step.on_error is not None:
-        facts.append(("on error", "continue" if step.on_error == "continue" else step.on_error.type))
-    if step.outputs:
-        facts.append(("gives", step.outputs))
-    facts += _task_facts(step.task)
-    for task in (step.task, step.batch.on_item_error if step.batch is not None else None, step.on_error):
-        if isinstance(task, TaskPlan) and task.type == "shell":
-            facts += _pasted(task)
-    for name, text in facts:
+        kind += f" for each {step.batch.each}"
+    if step.finalizer:
+        kind += " (always runs, at the end)"
+    yield f"{place}. {visible(step.name)}: {kind}"
+    for name, text in _step_facts(step, seen):
         yield f"   {name.ljust(13)} {text}"
     if seen is not None:
         yield from seen.lines
 
 
+def _step_facts(step: StepPlan, seen: Preview | None) -> Iterator[tuple[str, str]]:
+    if step.depends_on:
+        yield "after", ", ".join(step.depends_on)
+    if step.when is not None:
+        yield "when", _source(step.when)
+    if step.batch is not None:
+        yield from _batch_facts(step.batch, seen)
+    attempts = _attempts(step.retry, step.timeout_s)
+    if attempts:
+        yield "attempts", attempts
+    if step.on_error is not None:
+        yield "on error", "continue" if step.on_error == "continue" else step.on_error.type
+    if step.outputs:
+        yield "gives", step.outputs
+    yield from _task_facts(step.task)
+    yield from _pasted(step)
+
+
 def _batch_facts(batch: BatchPlan, seen: Preview | None) -> Iterator[tuple[str, str]]:
-    count = f": {seen.count}" if seen is not None and seen.count else ""
-    yield "items", _items(batch.items) + count
+    items = _items(batch.items)
+    if seen is not None and seen.count:
+        items += f": {seen.count}"
+    yield "items", items
     if batch.key is not None:
-        yield "key", batch.key.source if isinstance(batch.key, Template) else batch.key
+        yield "key", _source(batch.key)
     if batch.batch_size > 1:
-        where = batch.each_inferred
-        inferred = f" (decided from its code, line {where.line})" if where is not None else ""
-        takes = "the list of a batch" if batch.each == "batch" else "one item"
-        yield "batches", f"of {plural(batch.batch_size, 'item')}; the task gets {takes}{inferred}"
-    rate = f", at most {plural(batch.rate.count, 'attempt')} in {duration(batch.rate.per_s)}" if batch.rate else ""
-    yield "at once", ("one after another" if not batch.parallel else number(batch.slots)) + rate
+        yield "batches", f"of {plural(batch.batch_size, 'item')}; the task gets {_taken(batch)}"
+    yield "at once", _at_once(batch)
     if batch.continue_on_error:
         yield "failures", f"go on{_limit(batch.max_failures)}"
     else:
@@ -110,6 +114,26 @@ def _batch_facts(batch: BatchPlan, seen: Preview | None) -> Iterator[tuple[str, 
         yield "on item error", batch.on_item_error.type
     if batch.on_in_doubt != "retry":
         yield "in doubt", batch.on_in_doubt
+
+
+def _source(value: Template | str | bool) -> str:
+    """A value as it was written."""
+    if isinstance(value, Template):
+        return value.source
+    return value if isinstance(value, str) else encode(value)
+
+
+def _taken(batch: BatchPlan) -> str:
+    takes = "the list of a batch" if batch.each == "batch" else "one item"
+    where = batch.each_inferred
+    return takes if where is None else f"{takes} (decided from its code, line {where.line})"
+
+
+def _at_once(batch: BatchPlan) -> str:
+    together = number(batch.slots) if batch.parallel else "one after another"
+    if batch.rate is None:
+        return together
+    return f"{together}, at most {plural(batch.rate.count, 'attempt')} in {duration(batch.rate.per_s)}"
 
 
 def _limit(threshold: Threshold | None) -> str:
@@ -137,13 +161,23 @@ def _items(items: ItemsPlan) -> str:
 def _attempts(retry: RetryPolicy, timeout_s: float | None) -> str:
     parts = []
     if retry.max_attempts > 1:
-        wait = f", {duration(retry.delay_s)} apart" if retry.delay_s else ""
-        growth = f" × {retry.backoff:g} each time" if retry.delay_s and retry.backoff != 1 else ""
-        on = f", on {', '.join(map(str, retry.on))} only" if retry.on else ""
-        parts.append(f"up to {retry.max_attempts}{wait}{growth}{' at random' if retry.jitter else ''}{on}")
+        parts.append(f"up to {retry.max_attempts}{_waits(retry)}")
     if timeout_s is not None:
         parts.append(f"timeout {duration(timeout_s)}")
     return "; ".join(parts)
+
+
+def _waits(retry: RetryPolicy) -> str:
+    text = ""
+    if retry.delay_s:
+        text += f", {duration(retry.delay_s)} apart"
+        if retry.backoff != 1:
+            text += f" × {retry.backoff:g} each time"
+    if retry.jitter:
+        text += " at random"
+    if retry.on:
+        text += f", on {', '.join(map(str, retry.on))} only"
+    return text
 
 
 def _task_facts(task: TaskPlan) -> Iterator[tuple[str, str]]:
@@ -154,17 +188,20 @@ def _task_facts(task: TaskPlan) -> Iterator[tuple[str, str]]:
             yield "", line
 
 
-def _pasted(task: TaskPlan) -> Iterator[tuple[str, str]]:
-    """The values that a command gets in its text, where all others are bound to variables."""
+def _pasted(step: StepPlan) -> Iterator[tuple[str, str]]:
+    """The values that commands get in their text, where all others are bound to variables."""
     from batchwork.tasks.shell import pasted
 
-    for expression in pasted(task.fields):
-        how = (
-            "as words of their own, each quoted for the shell"
-            if expression.mark == "args"
-            else "as it is: what it holds becomes part of the command"
-        )
+    for expression in (each for task in _shell_tasks(step) for each in pasted(task.fields)):
+        how = "as it is: what it holds becomes part of the command"
+        if expression.mark == "args":
+            how = "as words of their own, each quoted for the shell"
         yield "pasted", f"{{{{ {visible(expression.source.strip())} }}}}, line {expression.place.line}: {how}"
+
+
+def _shell_tasks(step: StepPlan) -> list[TaskPlan]:
+    hook = step.batch.on_item_error if step.batch is not None else None
+    return [task for task in (step.task, hook, step.on_error) if isinstance(task, TaskPlan) and task.type == "shell"]
 
 
 def _field(value: object) -> str:
@@ -172,8 +209,10 @@ def _field(value: object) -> str:
     written = value.json if isinstance(value, Value) else value
     if isinstance(written, str):
         lines = written.rstrip("\n").split("\n")
-        shown = "\n".join(short(visible(line), WIDE) for line in lines[:20])
-        return shown + (f"\n… {len(lines) - 20} more lines" if len(lines) > 20 else "")
+        shown = [short(visible(line), WIDE) for line in lines[:20]]
+        if len(lines) > 20:
+            shown.append(f"… {len(lines) - 20} more lines")
+        return "\n".join(shown)
     return _json(written)
 
 

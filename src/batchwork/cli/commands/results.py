@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import click
 
-from batchwork.cli.look import error_line, looking, readable, the_steps, units
-from batchwork.cli.options import Command, run_argument, step_option, store_option
+from batchwork.cli.failures import error_line
+from batchwork.cli.look import looking, readable, the_steps, units
+from batchwork.cli.options import HelpfulCommand, run_argument, step_option, store_option
 from batchwork.engine.run.find_run import find_run
 from batchwork.errors import OutputError, RunRefused
 from batchwork.model import RunRecord, StepRecord
@@ -18,7 +19,7 @@ from batchwork.text.jsontext import encode
 from batchwork.view.streams import Stdout, note
 
 
-@click.command("results", cls=Command)
+@click.command("results", cls=HelpfulCommand)
 @run_argument
 @step_option("The step whose results are wanted. Default: the last step that has items.")
 @click.option(

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import click
 
-from batchwork.cli.options import Command, accept_option, parallel_option, run_argument, store_option, watching_options
+from batchwork.cli.options import (
+    HelpfulCommand,
+    accept_option,
+    parallel_option,
+    run_argument,
+    store_option,
+    watching_options,
+)
 
 
-@click.command("resume", cls=Command)
+@click.command("resume", cls=HelpfulCommand)
 @run_argument
 @click.option("--plan", "explained", is_flag=True, help="Print what would happen and why, and do nothing.")
 @accept_option

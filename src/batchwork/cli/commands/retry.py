@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import click
 
-from batchwork.cli.options import Command, accept_option, parallel_option, run_argument, store_option, watching_options
+from batchwork.cli.options import (
+    HelpfulCommand,
+    accept_option,
+    parallel_option,
+    run_argument,
+    store_option,
+    watching_options,
+)
 
 
-@click.command("retry", cls=Command)
+@click.command("retry", cls=HelpfulCommand)
 @run_argument
 @click.option(
     "--where",

@@ -8,7 +8,7 @@ from typing import Literal, NoReturn
 
 import click
 
-from batchwork.cli.options import Command, F, parallel_option, store_option, watching_options
+from batchwork.cli.options import F, HelpfulCommand, parallel_option, store_option, watching_options
 from batchwork.cli.workflow import remarks, workflow_arguments
 from batchwork.errors import UsageError
 from batchwork.plan.model import Plan
@@ -26,7 +26,7 @@ def _later_options(command: F) -> F:
     return command
 
 
-@click.command("run", cls=Command)
+@click.command("run", cls=HelpfulCommand)
 @workflow_arguments
 @click.option("--run-id", metavar="ID", help="Name of the run: letters, digits, `.`, `_`, `-`. Default: date, time.")
 @store_option

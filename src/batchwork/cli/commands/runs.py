@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from batchwork.cli.look import looking
-from batchwork.cli.options import Command, json_option, store_option
+from batchwork.cli.options import HelpfulCommand, json_option, store_option
 from batchwork.clock import SystemClock, iso
 from batchwork.report import Summary, counts_json, summarize
 from batchwork.text.jsontext import encode
@@ -13,7 +13,7 @@ from batchwork.text.wording import duration, number, when
 from batchwork.view.streams import Stdout, note
 
 
-@click.command("runs", cls=Command)
+@click.command("runs", cls=HelpfulCommand)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the N latest runs. Default: all.")
 @json_option("One JSON object a line.")
 @store_option

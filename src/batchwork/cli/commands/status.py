@@ -10,7 +10,7 @@ import click
 
 from batchwork.cli.closing import failure_lines, next_lines
 from batchwork.cli.look import looking, the_steps
-from batchwork.cli.options import Command, json_option, run_argument, store_option
+from batchwork.cli.options import HelpfulCommand, json_option, run_argument, store_option
 from batchwork.clock import SystemClock
 from batchwork.engine.run.find_run import find_run
 from batchwork.model import RunRecord, RunStatus, Sample
@@ -20,10 +20,10 @@ from batchwork.text.jsontext import encode
 from batchwork.text.wording import duration, number, plural, rate, size, visible, when
 from batchwork.view.streams import Stdout
 
-EVERY_S = 1.0
+WATCH_EVERY_S = 1.0
 
 
-@click.command("status", cls=Command)
+@click.command("status", cls=HelpfulCommand)
 @run_argument
 @click.option("--watch", is_flag=True, help="Show it anew every second until the run has ended.")
 @json_option("The summary as one JSON object (with --watch: one a line).")
@@ -48,7 +48,7 @@ def status_command(run: str | None, watch: bool, as_json: bool, store: str | Non
         out.flush()
         if not watch or not record.living:
             return
-        threading.Event().wait(EVERY_S)
+        threading.Event().wait(WATCH_EVERY_S)
 
 
 def _lines(store: Store, record: RunRecord, summary: Summary, where: str | None) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import click
 import msgspec
 
-from batchwork.cli.options import Command, json_option
+from batchwork.cli.options import HelpfulCommand, json_option
 from batchwork.errors import UsageError
 from batchwork.plugins import find_task, task_names
 from batchwork.spec.models import Batch
@@ -31,7 +31,7 @@ _WORDS: dict[object, str] = {
 BATCH = "batch"
 
 
-@click.command("tasks", cls=Command)
+@click.command("tasks", cls=HelpfulCommand)
 @click.argument("name", required=False, metavar="[TASK]")
 @json_option("One JSON object a line for each task type.")
 def tasks_command(name: str | None, as_json: bool) -> None:
@@ -107,8 +107,7 @@ def _type_name(kind: object) -> str:
     if origin is Annotated:
         return _type_name(parts[0])
     if origin in (Union, UnionType):
-        names = [_type_name(part) for part in parts if part not in (type(None), msgspec.UnsetType)]
-        return "anything" if "anything" in names else " or ".join(dict.fromkeys(names))
+        return _union_name(parts)
     if origin is Literal:
         return " or ".join(map(str, parts))
     if origin is list and parts:
@@ -117,3 +116,8 @@ def _type_name(kind: object) -> str:
     if isinstance(plain, type):
         return _WORDS.get(plain, plain.__name__.lower())
     return "anything"
+
+
+def _union_name(parts: tuple[object, ...]) -> str:
+    names = [_type_name(part) for part in parts if part not in (type(None), msgspec.UnsetType)]
+    return "anything" if "anything" in names else " or ".join(dict.fromkeys(names))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from batchwork.cli.options import Command
+from batchwork.cli.options import HelpfulCommand
 from batchwork.cli.workflow import remarks, workflow_arguments
 from batchwork.compose import read_plan
 from batchwork.text.wording import plural
 from batchwork.view.streams import Stdout
 
 
-@click.command("validate", cls=Command)
+@click.command("validate", cls=HelpfulCommand)
 @workflow_arguments
 def validate_command(workflow: str, given: tuple[str, ...], params_file: str | None) -> None:
     """Check WORKFLOW and report all problems at once; runs nothing.

@@ -1,0 +1,45 @@
+"""`batchwork errors`: what failed in a run, alike failures together."""
+
+from __future__ import annotations
+
+import click
+
+from batchwork.cli.failures import all_failures, group_lines, split_kind
+from batchwork.cli.look import looking, the_steps
+from batchwork.cli.options import HelpfulCommand, json_option, run_argument, step_option, store_option
+from batchwork.engine.run.find_run import find_run
+from batchwork.text.alike import Alike, group
+from batchwork.text.jsontext import encode
+from batchwork.view.streams import Stdout, note
+
+
+@click.command("errors", cls=HelpfulCommand)
+@run_argument
+@step_option("Only failures of this step. Default: all steps.")
+@json_option("One JSON object a line for each group of alike failures.")
+@store_option
+def errors_command(run: str | None, step: str | None, as_json: bool, store: str | None) -> None:
+    """Show what failed in RUN (the latest run by default), alike failures together."""
+    out = Stdout()
+    with looking(store) as opened:
+        record = find_run(opened, run)
+        groups = group(all_failures(opened, the_steps(opened, record, step)))
+    if as_json:
+        for alike in groups:
+            out.json(_json_line(alike))
+    else:
+        for line in group_lines(groups):
+            out.line(line)
+    out.flush()
+    if not groups:
+        note(f"nothing failed in run {record.id}")
+    elif not as_json:
+        note(f"`batchwork logs {record.id} KEY` shows one of them, `batchwork retry {record.id}` runs them again")
+
+
+def _json_line(alike: Alike) -> str:
+    """One line of `errors --json`."""
+    examples = [{"key": key, "message": message} for key, message in alike.examples]
+    word, code = split_kind(alike.type)
+    shape = {"step": alike.step, "type": word, "code": code, "pattern": alike.pattern, "count": alike.count}
+    return encode({**shape, "examples": examples})

@@ -1,0 +1,76 @@
+"""Failures of a run as commands show them: in words, as JSON, alike ones together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from batchwork.cli.look import units
+from batchwork.model import Failure, StepRecord, UnitStatus
+from batchwork.ports.store import Store
+from batchwork.report import error_json
+from batchwork.text.alike import Alike
+from batchwork.text.jsontext import encode
+from batchwork.text.wording import plural, short, visible
+
+
+def all_failures(store: Store, steps: Iterable[StepRecord]) -> Iterator[tuple[str, str, str, str]]:
+    """(step, key, kind, message) of everything that failed: units, and steps that failed by themselves."""
+    for step in steps:
+        last = None
+        for unit in units(store, step, UnitStatus.FAILED):
+            last = unit.record.failure
+            if last is not None:
+                yield step.name, unit.record.key, kind(last), last.message
+        if step.failure is not None and last is None:
+            yield step.name, "", kind(step.failure), step.failure.message
+
+
+def kind(failure: Failure) -> str:
+    """The type of a failure with its code, where the code says more: `exit 7`, `http 404`."""
+    code = {"exit": failure.exit_code, "http": failure.status_code}.get(failure.type)
+    return failure.type if code is None else f"{failure.type} {code}"
+
+
+def split_kind(text: str) -> tuple[str, int | None]:
+    """The two parts of what `kind` gives."""
+    word, _, code = text.rpartition(" ")
+    if word in ("exit", "http") and code.isdigit():
+        return word, int(code)
+    return text, None
+
+
+def error_line(failure: Failure | None) -> str:
+    """`exit 7: no such thing`; empty without a failure."""
+    return "" if failure is None else f"{kind(failure)}: {failure.message}"
+
+
+def error_object(failure: Failure | None) -> str:
+    """A failure as JSON text: type, message, codes, traceback and what there was of a result."""
+    if failure is None:
+        return "null"
+    text = encode(error_json(failure))
+    if failure.traceback:
+        text = f'{text[:-1]},"traceback":{encode(failure.traceback)}}}'
+    if failure.result is not None:
+        text = f'{text[:-1]},"result":{failure.result}}}'
+    return text
+
+
+def group_lines(groups: Iterable[Alike]) -> Iterator[str]:
+    """What failed, for people: how many, where, the first message, the first keys."""
+    for alike in groups:
+        message = alike.pattern
+        if alike.examples:
+            message = short(visible(alike.examples[0][1]), 300)
+        yield f"{visible(alike.step)}: {plural(alike.count, 'failure')} ({visible(alike.type)})"
+        yield f"    {visible(message)}"
+        yield from _key_line(alike)
+
+
+def _key_line(alike: Alike) -> Iterator[str]:
+    keys = [short(visible(key), 30) for key, _ in alike.examples if key]
+    if not keys:
+        return
+    more = alike.count - len(keys)
+    rest = f" and {more:,} more" if more > 0 else ""
+    yield f"    {'key' if alike.count == 1 else 'keys'}: {', '.join(keys)}{rest}"
