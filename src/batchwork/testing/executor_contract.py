@@ -89,6 +89,9 @@ class ExecutorContract(ABC):
     blames: ClassVar[bool] = True
     """Whether the unit that ran when a worker died has failed; else all that ran are `lost`."""
 
+    on_this_machine: ClassVar[bool] = True
+    """Whether units run as processes of this machine, and share its files; else tests that look at these are skipped."""
+
     @abstractmethod
     def start(self, staffing: Staffing) -> Executor:
         """An executor that has been started."""

@@ -1,10 +1,14 @@
-"""What every ItemSource must do, as tests: subclass ItemSourceContract for your own and run it with pytest. No fakes here."""
+"""What every item source must do, as tests: subclass ItemSourceContract and SourceTypeContract for your own and run them with pytest."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import get_type_hints
 
-from batchwork.ports import ItemSource
+from msgspec import Meta
+
+from batchwork.items.fields import check_fields
+from batchwork.ports import ItemSource, SourceType
 from batchwork.text.jsontext import Json, canonical
 
 
@@ -47,6 +51,11 @@ class ItemSourceContract:
         if reading.distinct:
             assert len({canonical(item) for item in expected}) == len(expected)
 
+    def test_it_says_whether_it_may_block(self) -> None:
+        source = self.source()
+        assert isinstance(source.may_block, bool)
+        source.close()
+
     def test_the_fingerprint_is_the_same_while_nothing_changes(self) -> None:
         first, second = self.source(), self.source()
         assert first.reading().fingerprint == second.reading().fingerprint
@@ -64,3 +73,32 @@ class ItemSourceContract:
         source = self.source()
         source.close()
         assert source is not None
+
+
+class SourceTypeContract:
+    """Subclass it and give `source_type`, and `fields` with which one can be opened; those that must be written suffice."""
+
+    def source_type(self) -> SourceType:
+        """What is registered."""
+        raise AssertionError("a subclass gives its type of source")
+
+    def fields(self) -> Mapping[str, Json]:
+        """Fields as they may stand beside `from:`."""
+        raise AssertionError("a subclass gives fields")
+
+    def test_sound_fields_are_accepted(self) -> None:
+        assert check_fields(self.source_type(), self.fields()) == []
+
+    def test_fields_may_be_known_only_later(self) -> None:
+        assert check_fields(self.source_type(), {}, [*self.fields()]) == []
+
+    def test_a_field_that_there_is_not_is_named(self) -> None:
+        faults = check_fields(self.source_type(), {**self.fields(), "no_such_field": 1})
+        assert [fault.field for fault in faults] == ["no_such_field"]
+
+    def test_the_type_and_its_fields_are_explained(self) -> None:
+        kind = self.source_type()
+        assert type(kind).__doc__
+        for name, hint in get_type_hints(kind.Fields, include_extras=True).items():
+            notes = [note for note in getattr(hint, "__metadata__", ()) if isinstance(note, Meta)]
+            assert any(note.description for note in notes), f"the field `{name}` has no description"

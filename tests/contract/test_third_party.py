@@ -1,0 +1,116 @@
+"""What other packages add is found by entry point, used from the command line, and keeps the published contracts."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from batchwork.ports import ItemSource, SourceType
+from batchwork.testing.source_contract import ItemSourceContract, SourceTypeContract
+from batchwork.text.jsontext import Json
+
+PACKAGES = Path(__file__).parent.parent / "third_party"
+
+
+def module(kind: str, name: str) -> ModuleType:
+    """The one file of a package, which is not installed."""
+    spec = importlib.util.spec_from_file_location(name, PACKAGES / kind / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    found = importlib.util.module_from_spec(spec)
+    sys.modules[name] = found
+    spec.loader.exec_module(found)
+    return found
+
+
+def batchwork(kind: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The command line where the package is installed."""
+    return subprocess.run(
+        [sys.executable, "-m", "batchwork", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(PACKAGES / kind)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def results(kind: str, folder: Path, workflow: str) -> list[Any]:
+    """What a workflow gives, run there."""
+    (folder / "flow.yaml").write_text(workflow)
+    done = batchwork(kind, folder, "run", "flow.yaml", "--quiet")
+    assert done.returncode == 0, done.stderr
+    lines = batchwork(kind, folder, "results", "--format", "jsonl").stdout.splitlines()
+    return [json.loads(line)["result"] for line in lines]
+
+
+# ---------------------------------------------------------------- a source
+
+
+ROWS: list[Json] = [{"city": f"C{number}", "size": str(number)} for number in range(8)]
+FLOW_OF_ROWS = """
+steps:
+  - name: greet
+    task: batch
+    inputs:
+      items: {from: csv, path: cities.csv, delimiter: ";"}
+      task: {type: echo, message: "{{ item.city }} has {{ item.size }}"}
+"""
+
+
+def write_cities(folder: Path) -> None:
+    lines = ["city;size", *(f"C{number};{number}" for number in range(8))]
+    (folder / "cities.csv").write_text("\n".join(lines) + "\n")
+
+
+class TestTheSource(ItemSourceContract, SourceTypeContract):
+    @pytest.fixture(autouse=True)
+    def _cities(self, tmp_path: Path) -> None:
+        self.folder = tmp_path
+        write_cities(tmp_path)
+
+    def source_type(self) -> SourceType:
+        return module("source", "csv_items").CsvSource()
+
+    def fields(self) -> dict[str, Json]:
+        return {"path": "cities.csv", "delimiter": ";"}
+
+    def source(self) -> ItemSource:
+        kind = self.source_type()
+        return kind.open(kind.Fields(**self.fields()), str(self.folder), os.environ)
+
+    def expected(self) -> Sequence[Json]:
+        return ROWS
+
+
+def test_a_source_of_another_package_is_used(tmp_path: Path) -> None:
+    write_cities(tmp_path)
+    assert results("source", tmp_path, FLOW_OF_ROWS) == [f"C{number} has {number}" for number in range(8)]
+
+
+def test_the_fields_of_a_source_of_another_package_are_checked(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(FLOW_OF_ROWS.replace('";"', "5").replace("path:", "pth:"))
+    done = batchwork("source", tmp_path, "validate", "flow.yaml")
+    assert done.returncode == 2
+    for text in (
+        "`from: csv` has no field `pth`",
+        "did you mean `path`?",
+        "`from: csv` needs the field `path`",
+        "`delimiter` of `from: csv` must be a text, not 5",
+    ):
+        assert text in done.stderr
+
+
+def test_without_the_package_there_is_no_such_source(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(FLOW_OF_ROWS.replace("csv", "cvs"))
+    done = batchwork("source", tmp_path, "validate", "flow.yaml")
+    assert "there is no source `cvs`" in done.stderr
+    assert "did you mean `csv`?" in done.stderr
