@@ -9,12 +9,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
-from batchwork.ports import ItemSource, SourceType
+from batchwork.clock import SystemClock
+from batchwork.ports import Executor, ItemSource, SourceType, Staffing
+from batchwork.testing.executor_contract import Deed, ExecutorContract
 from batchwork.testing.source_contract import ItemSourceContract, SourceTypeContract
 from batchwork.text.jsontext import Json
 
@@ -114,3 +116,19 @@ def test_without_the_package_there_is_no_such_source(tmp_path: Path) -> None:
     done = batchwork("source", tmp_path, "validate", "flow.yaml")
     assert "there is no source `cvs`" in done.stderr
     assert "did you mean `csv`?" in done.stderr
+
+
+# ---------------------------------------------------------------- an executor
+
+
+class TestTheExecutor(ExecutorContract):
+    can_die = False
+    on_this_machine = False
+
+    def start(self, staffing: Staffing) -> Executor:
+        executor = module("executor", "moon").MoonExecutor(SystemClock())
+        executor.start(SimpleNamespace(prepare={}), staffing)
+        return executor
+
+    def payload(self, deed: Deed, argument: Any = None) -> Json:
+        return {"fail": True} if deed == "fail" else {deed: argument}

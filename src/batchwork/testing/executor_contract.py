@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
+from unittest import SkipTest
 
 from batchwork import proctree
 from batchwork.clock import SystemClock
@@ -105,6 +106,10 @@ class ExecutorContract(ABC):
         child: start a process in a session of its own that sleeps for minutes, write its number into the file `argument`, sleep
         """
 
+    def _look_at_processes(self) -> None:
+        if not self.on_this_machine:
+            raise SkipTest("what it runs cannot be looked at from here")
+
     def staffing(self, **changes: Any) -> Staffing:
         usual: dict[str, Any] = {
             "slots": 2,
@@ -144,6 +149,7 @@ class ExecutorContract(ABC):
         assert set(tally.done) | set(tally.returned) == {0, 2}
 
     def test_never_more_at_once_than_slots(self) -> None:
+        self._look_at_processes()
         with tempfile.TemporaryDirectory() as folder, running(self, self.staffing(slots=3)) as drive:
             file = os.path.join(folder, "marks")
             for number in range(12):
@@ -154,7 +160,7 @@ class ExecutorContract(ABC):
 
     def test_a_lost_worker_costs_only_what_ran(self) -> None:
         if not self.can_die:
-            return
+            raise SkipTest("no unit of it can end its worker")
         with running(self, self.staffing(slots=1)) as drive:
             drive.hand(0, [self.payload("give", "a")])
             drive.collect()
@@ -177,6 +183,16 @@ class ExecutorContract(ABC):
         assert len(tally.returned) >= 20
         assert not tally.failed
 
+    def test_what_runs_can_be_cancelled(self) -> None:
+        with running(self, self.staffing(slots=1)) as drive:
+            drive.hand(0, [self.payload("give", "a")])
+            drive.collect()
+            drive.hand(0, [self.payload("sleep", 60)], 1)
+            drive.executor.poll(0.3)
+            drive.executor.cancel()
+            tally = drive.collect()
+        assert {*tally.cancelled, *tally.returned} == {1}
+
     def test_cancelling_reports_and_leaves_no_process(self) -> None:
         self._ends_all("cancel")
 
@@ -184,6 +200,7 @@ class ExecutorContract(ABC):
         self._ends_all("kill")
 
     def _ends_all(self, how: Literal["cancel", "kill"]) -> None:
+        self._look_at_processes()
         staffing = self.staffing(slots=1)
         with tempfile.TemporaryDirectory() as folder, running(self, staffing) as drive:
             file = Path(folder, "pid")
@@ -198,7 +215,13 @@ class ExecutorContract(ABC):
             assert proctree.look(child) is None
         assert proctree.with_cookie(staffing.cookie) == []
 
+    def test_what_is_over_its_time_fails(self) -> None:
+        with running(self, self.staffing(slots=1, timeout_s=0.5)) as drive:
+            drive.hand(0, [self.payload("sleep", 60)])
+            assert drive.collect().failed == {0: "timeout"}
+
     def test_what_is_over_its_time_fails_and_its_tree_is_gone(self) -> None:
+        self._look_at_processes()
         staffing = self.staffing(slots=1, timeout_s=1.0)
         with tempfile.TemporaryDirectory() as folder, running(self, staffing) as drive:
             file = Path(folder, "pid")
@@ -211,6 +234,7 @@ class ExecutorContract(ABC):
             assert 1 in drive.collect().done
 
     def test_closing_leaves_no_process(self) -> None:
+        self._look_at_processes()
         staffing = self.staffing()
         with running(self, staffing) as drive:
             for lane in range(drive.executor.lanes):
