@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         WorkflowError,
     )
     from batchwork.model import Failure
-    from batchwork.tasks.base import PythonTask as Task
+    from batchwork.tasks.base import MethodTask as Task
 
 __all__ = [
     "BatchworkError",
@@ -42,7 +42,7 @@ __all__ = [
 
 _PLACES = {
     "Failure": ("batchwork.model", "Failure"),
-    "Task": ("batchwork.tasks.base", "PythonTask"),
+    "Task": ("batchwork.tasks.base", "MethodTask"),
     **{
         name: ("batchwork.api", name)
         for name in ("FinishedRun", "StepOutcome", "load", "resume", "retry_failed", "run")

@@ -85,20 +85,9 @@ TASKS = Group(
         "echo": "batchwork.tasks.echo:EchoTask",
         "http_request": "batchwork.tasks.http_request:HttpRequestTask",
         "python": "batchwork.tasks.python:PythonTask",
-        "shell": "batchwork.tasks.shell:ShellTask",
+        "shell": "batchwork.tasks.shell.task:ShellTask",
     },
-    parts=(
-        "name",
-        "Fields",
-        "literal",
-        "open_fields",
-        "default_parallel",
-        "check",
-        "warn",
-        "code_names",
-        "identity",
-        "program",
-    ),
+    parts=("name", "Fields", "literal", "open_fields", "default_parallel", "compile"),
     instances=True,
 )
 SOURCES = Group(

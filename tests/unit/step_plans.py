@@ -6,6 +6,7 @@ from typing import Any
 
 from batchwork.errors import NOWHERE
 from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan, TaskPlan
+from batchwork.ports import Written
 from batchwork.retry import RetryPolicy
 from batchwork.template import Value
 from batchwork.testing.fakes import CallableTask
@@ -13,9 +14,9 @@ from batchwork.testing.fakes import CallableTask
 
 def task_plan(task: Any = None, **fields: Any) -> TaskPlan:
     """A task whose fields are JSON data, with templates."""
-    return TaskPlan(
-        "callable", task or CallableTask(), {name: Value.of(field) for name, field in fields.items()}, NOWHERE
-    )
+    kind = task or CallableTask()
+    values = {name: Value.of(field) for name, field in fields.items()}
+    return TaskPlan("callable", kind, values, NOWHERE, kind.compile(Written(values, frozenset(), NOWHERE)))
 
 
 def batch_plan(items: list[Any] | Value, **changes: Any) -> BatchPlan:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import msgspec
 
 from batchwork.errors import Place, Problem
-from batchwork.ports import Program, Setting, Value
-from batchwork.text.jsontext import Json
+from batchwork.ports import Compiled, Written
 
 
 class FakeTask:
@@ -19,20 +17,8 @@ class FakeTask:
     open_fields: ClassVar[bool] = False
     default_parallel: ClassVar[int | None] = 8
 
-    def check(self, fields: Mapping[str, Value], names: frozenset[str], place: Place) -> Iterable[Problem]:
-        return ()
-
-    def warn(self, fields: Mapping[str, Value], names: frozenset[str], place: Place) -> Iterable[Problem]:
-        return ()
-
-    def code_names(self, fields: Mapping[str, Value]) -> frozenset[str]:
-        return frozenset()
-
-    def identity(self, fields: Mapping[str, Value]) -> Json:
-        return None
-
-    def program(self, fields: Mapping[str, Value], setting: Setting) -> Program:
-        raise AssertionError("nothing is run here")
+    def compile(self, task: Written) -> Compiled:
+        return Compiled()
 
 
 class Echo(FakeTask):
@@ -50,9 +36,9 @@ class Shell(FakeTask):
         env: dict[str, str] | None = None
         capture_limit: int = 1
 
-    def warn(self, fields: Mapping[str, Value], names: frozenset[str], place: Place) -> Iterable[Problem]:
-        if getattr(fields["command"], "json", "") == "risky":
-            yield Problem(place, "risky")
+    def compile(self, task: Written) -> Compiled:
+        risky = getattr(task.fields["command"], "json", "") == "risky"
+        return Compiled(warnings=[Problem(task.place, "risky")] if risky else [])
 
 
 class HttpRequest(FakeTask):
@@ -77,21 +63,15 @@ class Python(FakeTask):
         operation: str | None = None
         setup: str | None = None
 
-    def check(self, fields: Mapping[str, Value], names: frozenset[str], place: Place) -> Iterable[Problem]:
+    def compile(self, task: Written) -> Compiled:
         try:
-            ast.parse(self._code(fields))
+            tree = ast.parse(str(getattr(task.fields.get("code"), "json", "")))
         except SyntaxError as error:
-            at = fields["code"].place
-            yield Problem(Place(at.file, at.line + (error.lineno or 1) - 1, at.column), "syntax error in the code")
-
-    def code_names(self, fields: Mapping[str, Value]) -> frozenset[str]:
-        return frozenset(node.id for node in ast.walk(ast.parse(self._code(fields))) if isinstance(node, ast.Name))
-
-    def identity(self, fields: Mapping[str, Value]) -> Json:
-        return "hash of the function" if "function" in fields else None
-
-    def _code(self, fields: Mapping[str, Value]) -> str:
-        return str(getattr(fields.get("code"), "json", ""))
+            at = task.fields["code"].place
+            place = Place(at.file, at.line + (error.lineno or 1) - 1, at.column)
+            return Compiled(problems=[Problem(place, "syntax error in the code")])
+        names = frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+        return Compiled(names=names, identity="hash of the function" if "function" in task.fields else None)
 
 
 FAKES = {task.name: task for task in (Echo(), Shell(), HttpRequest(), Python())}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import batchwork
+from batchwork.quoting.scan import Scanner
 
 FLOW = """
 name: flow
@@ -47,6 +48,44 @@ def test_a_run_gives_its_results(flow: Path) -> None:
         assert run.summary["steps"]["work"]["status"] == "succeeded"
         assert repr(run) == "<run r1 of flow: partial>"
     assert (flow.parent / ".batchwork").is_dir()
+
+
+ONCE = """
+name: once
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: $(seq {{ params.most }})
+      batch_size: 2
+      each: item
+      max_parallel: 2
+      continue_on_error: true
+      retry: {max_attempts: 2}
+      task: {type: shell, command: "test {{ item }} -ne 3"}
+      on_item_error: {type: shell, command: "echo {{ item }} failed"}
+  - name: say
+    task: shell
+    inputs: {command: "echo {{ params.most }} said; false"}
+    on_error: {task: shell, inputs: {command: "echo {{ error }} here"}}
+"""
+
+
+def test_each_command_is_compiled_once_a_run(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    class Counting(Scanner):
+        def __init__(self, text: str) -> None:
+            super().__init__(text)
+            read.append(text.replace("\0", "@"))
+
+    monkeypatch.setattr("batchwork.quoting.command.Scanner", Counting)
+    flow = work / "flow.yaml"
+    flow.write_text(ONCE, encoding="utf-8")
+    with batchwork.run(flow, {"most": 6}) as run:
+        assert run.status == "failed"
+    commands = ["test @ -ne 3", "echo @ failed", "echo @ said; false", "echo @ here", "seq @"]
+    assert sorted(read) == sorted(commands)
 
 
 def test_nothing_is_printed(flow: Path, capfd: pytest.CaptureFixture[str]) -> None:

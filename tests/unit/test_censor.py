@@ -224,7 +224,7 @@ KNOW_SECRETS = {
     "plan/resolve.py": "problems that a command prints",
     "cli/commands/plan.py": "what a command prints",
     "plan/commands.py": "refuses secrets in argument lists",
-    "tasks/shell.py": "refuses secrets in argument lists",
+    "tasks/shell/task.py": "refuses secrets in argument lists",
     "engine/unit/stored_value.py": "knows a mask in a stored value",
 }
 

@@ -78,7 +78,7 @@ def test_a_broken_foreign_type_is_named(tmp_path: Path, body: str, said: str) ->
 def test_a_foreign_type_cannot_replace_a_built_in_one(tmp_path: Path) -> None:
     folder = package(tmp_path, "shell", "raise SystemExit('loaded')\n")
     done = python("from batchwork.plugins import find_task; print(type(find_task('shell')).__module__)", folder)
-    assert done.stdout.strip() == "batchwork.tasks.shell", done.stderr
+    assert done.stdout.strip() == "batchwork.tasks.shell.task", done.stderr
 
 
 @pytest.mark.parametrize("group", [TASKS, EXECUTORS, STORES], ids=lambda group: group.noun)

@@ -262,8 +262,8 @@ def test_failed_items_are_partial(bench: Bench) -> None:
 
 
 def test_a_task_on_error_runs_and_changes_nothing(bench: Bench) -> None:
-    handler = doing(lambda payload: f"{payload['text']}", says=True)
-    handler = replace(handler, fields={"text": Value.of("{{ error.type }}: {{ error }} ({{ error.attempts }})")})
+    speaker = CallableTask(lambda payload: f"{payload['text']}", says=True)
+    handler = task_plan(speaker, text="{{ error.type }}: {{ error }} ({{ error.attempts }})")
     plan = workflow(step_plan("a", task=failing(), on_error=handler), step_plan("b", "a"))
     assert bench.run(plan).status is RunStatus.FAILED
     assert [event.text for event in bench.events(Said)] == ["Broken: it broke (1)"]

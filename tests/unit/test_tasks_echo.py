@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from batchwork.errors import Place
-from batchwork.ports import Setting
+from batchwork.ports import Setting, Written
 from batchwork.tasks.echo import EchoTask
 from batchwork.template import Value
 from batchwork.text.jsontext import Json
@@ -25,8 +25,9 @@ from batchwork.text.jsontext import Json
 def test_a_message_is_said(message: Json, text: str) -> None:
     setting = Setting("s", {}, frozenset({"item", "batch"}), {}, "/w", "/w", None)
     fields = {"message": Value.of(message, Place("w.yaml", 1, 1))}
-    made = EchoTask().program(fields, setting)
+    compiled = EchoTask().compile(Written(fields, frozenset({"item"}), Place()))
+    made = compiled.program(setting)
     assert made.bind({"item": [1]}) == text
     assert (made.worker, made.says, made.takes_item, made.prepare) == ("inline", True, False, {"kind": "echo"})
     assert made.uses <= {"item"}
-    assert list(EchoTask().check(fields, frozenset({"item"}), Place())) == []
+    assert (*compiled.problems, *compiled.warnings) == ()

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 
 from batchwork.errors import BindError, Place, RenderError
-from batchwork.ports import Program, Setting
+from batchwork.ports import Compiled, Program, Setting, Written
 from batchwork.tasks.http_request import HttpRequestTask
 from batchwork.template import Value, text_of
 from batchwork.text.jsontext import Json
@@ -23,9 +23,13 @@ def fields(**written: Json) -> dict[str, Value]:
     return {name: Value.of(value, Place("w.yaml", 6, 10)) for name, value in written.items()}
 
 
+def compiled(**written: Json) -> Compiled:
+    return TASK.compile(Written(fields(**written), NAMES, Place("w.yaml", 5, 1)))
+
+
 def program(timeout_s: float | None = None, **written: Json) -> Program:
     setting = Setting("s", {"params": {"n": 7}}, frozenset(UNIT) | {"batch"}, {}, "/w", "/w", timeout_s)
-    return TASK.program(fields(**written), setting)
+    return compiled(**written).program(setting)
 
 
 def bind(scope: dict[str, object] | None = None, **written: Json) -> dict[str, Json]:
@@ -36,8 +40,9 @@ def bind(scope: dict[str, object] | None = None, **written: Json) -> dict[str, J
 
 
 def said(kind: str, **written: Json) -> list[str]:
-    check = TASK.check if kind == "check" else TASK.warn
-    return [f"{problem.message} {problem.hint}" for problem in check(fields(**written), NAMES, Place("w.yaml", 5, 1))]
+    found = compiled(**written)
+    problems = found.problems if kind == "check" else found.warnings
+    return [f"{problem.message} {problem.hint}" for problem in problems]
 
 
 @pytest.mark.parametrize(

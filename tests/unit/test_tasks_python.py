@@ -14,11 +14,11 @@ import pytest
 
 from batchwork.errors import Place, Problem
 from batchwork.model import BatchView
-from batchwork.ports import Setting
-from batchwork.tasks.base import PythonTask as Base
+from batchwork.ports import Compiled, Setting, Written
+from batchwork.tasks.base import MethodTask
 from batchwork.tasks.python import PythonTask
 from batchwork.tasks.python_names import names_taken
-from batchwork.tasks.python_source import find_function, taken_by
+from batchwork.tasks.python_source import Code, find_function
 from batchwork.template import Value
 from batchwork.text.jsontext import Json
 
@@ -36,8 +36,12 @@ def fields(**written: Json) -> dict[str, Value]:
     }
 
 
+def compiled(written: dict[str, Value], names: frozenset[str] = NAMES) -> Compiled:
+    return TASK.compile(Written(written, names, PLACE))
+
+
 def problems(**written: Json) -> list[str]:
-    return [shown(problem) for problem in TASK.check(fields(**written), NAMES, PLACE)]
+    return [shown(problem) for problem in compiled(fields(**written)).problems]
 
 
 def shown(problem: Problem) -> str:
@@ -57,7 +61,7 @@ def setting(**constants: Any) -> Setting:
 
 
 def program(written: dict[str, Value], **constants: Any) -> Any:
-    return TASK.program(written, setting(**constants))
+    return compiled(written).program(setting(**constants))
 
 
 # ---------------------------------------------------------------- checks
@@ -109,7 +113,7 @@ def test_what_is_right_passes(written: dict[str, Json]) -> None:
 
 
 def test_operations_need_an_item() -> None:
-    found = list(TASK.check(fields(operation="sum"), frozenset({"params"}), PLACE))
+    found = compiled(fields(operation="sum"), frozenset({"params"})).problems
     assert "`sum` needs `item`" in found[0].message
 
 
@@ -117,9 +121,9 @@ def test_misspelt_names_in_code_are_warned_of_with_their_line() -> None:
     written = fields(
         code="import os\nx = itme\nreturn helper(x, os.sep, print, users, extra)", setup="def helper(*a): pass", extra=1
     )
-    (warning,) = TASK.warn(written, NAMES, PLACE)
+    (warning,) = compiled(written).warnings
     assert shown(warning) == "flow.yaml:10:11: `code` uses `itme`, which is no name there\n    did you mean `item`?"
-    assert not list(TASK.warn(fields(code="from math import *\nreturn sin(item)"), NAMES, PLACE))
+    assert not compiled(fields(code="from math import *\nreturn sin(item)")).warnings
 
 
 # ---------------------------------------------------------------- names
@@ -152,11 +156,11 @@ def test_misspelt_names_in_code_are_warned_of_with_their_line() -> None:
 )
 def test_names_that_code_takes_from_outside(code: str, taken: str) -> None:
     assert names_taken(ast.parse(code).body) == set(taken.split())
-    assert taken_by(code) == set(taken.split())
+    assert Code.read(code).taken == set(taken.split())
 
 
 def test_code_names_are_those_of_code_and_setup() -> None:
-    assert TASK.code_names(fields(code="return users", setup="url = env.DB_URL")) == {"users", "env"}
+    assert compiled(fields(code="return users", setup="url = env.DB_URL")).names == {"users", "env"}
 
 
 # ---------------------------------------------------------------- programs
@@ -220,7 +224,7 @@ def test_lazy_results_are_told_as_references_and_the_environment_not_at_all() ->
     }
     constants = setting(users=Lazy(), steps=steps)
     code = "return [env.HOME, users, steps.a.result, steps['b'].result]"
-    made = TASK.program(fields(code=code), constants)
+    made = compiled(fields(code=code)).program(constants)
     fixed = made.prepare["fixed"]
     reference = Lazy().reference()
     assert fixed["env"] == {"env": None}
@@ -246,18 +250,18 @@ def test_a_function_gets_what_its_parameters_name(tmp_path: Path, monkeypatch: p
     source.write_text("import nowhere\ndef work(record, key, params, users=()): ...\n")
     monkeypatch.chdir(tmp_path)
     written = fields(function="tools.clean:work", extra="{{ item.b }}")
-    assert TASK.code_names(written) == {"record", "key", "params", "users", "item"}
+    assert compiled(written).names == {"record", "key", "params", "users", "item"}
     known = setting(users=Lazy())
-    made = TASK.program(written, Setting("s", known.constants, UNIT, {}, str(tmp_path), "/", None))
+    made = compiled(written).program(Setting("s", known.constants, UNIT, {}, str(tmp_path), "/", None))
     assert made.prepare["names"] == ["extra", "item", "key"]
     assert set(made.prepare["fixed"]) == {"params", "users"}
     assert made.prepare["inputs"] == ["extra"]
-    before = TASK.identity(written)
+    before = compiled(written).identity
     source.write_text("def work(record): ...\n")
-    after = TASK.identity(written)
+    after = compiled(written).identity
     assert before != after
     assert after["file"] == "clean.py"  # type: ignore[call-overload, index]
-    assert TASK.identity(fields(function="json:dumps")) is None
+    assert compiled(fields(function="json:dumps")).identity is None
     assert find_function("tools:x", [str(tmp_path)]) is None
 
 
@@ -274,21 +278,21 @@ def test_which_interpreter_runs_it(tmp_path: Path) -> None:
     active = Setting("s", {}, UNIT, {"VIRTUAL_ENV": str(tmp_path)}, "/flows", "/here", None)
     gone = Setting("s", {}, UNIT, {"VIRTUAL_ENV": str(tmp_path / "gone")}, "/flows", "/here", None)
     code = "return item"
-    assert TASK.program(fields(code=code), active).prepare["interpreter"] == str(python)
-    assert TASK.program(fields(code=code), gone).prepare["interpreter"] == sys.executable
+    assert compiled(fields(code=code)).program(active).prepare["interpreter"] == str(python)
+    assert compiled(fields(code=code)).program(gone).prepare["interpreter"] == sys.executable
     assert (
-        TASK.program(fields(code=code, interpreter="env/bin/python"), active).prepare["interpreter"]
+        compiled(fields(code=code, interpreter="env/bin/python")).program(active).prepare["interpreter"]
         == "/here/env/bin/python"
     )
-    assert TASK.program(fields(code=code, interpreter="python3.9"), active).prepare["interpreter"] == "python3.9"
-    home = TASK.program(fields(code=code, interpreter="~/p"), active).prepare["interpreter"]
+    assert compiled(fields(code=code, interpreter="python3.9")).program(active).prepare["interpreter"] == "python3.9"
+    home = compiled(fields(code=code, interpreter="~/p")).program(active).prepare["interpreter"]
     assert home == os.path.expanduser("~/p")
 
 
 # ---------------------------------------------------------------- third parties
 
 
-class Resize(Base):
+class Resize(MethodTask):
     name = "resize"
 
     class Fields(msgspec.Struct):
@@ -301,7 +305,7 @@ class Resize(Base):
 
 def test_a_third_partys_task_is_told_by_its_class() -> None:
     written = {"path": Value.of("{{ item }}.png", PLACE), "width": Value.of("{{ params.n }}", PLACE)}
-    made = Resize().program(written, setting())
+    made = Resize().compile(Written(written, NAMES, PLACE)).program(setting())
     assert made.prepare["class"] == f"{__name__}:Resize"
     assert made.prepare["fields"] == {"width": 1}
     assert made.uses == {"item", "key", "index", "attempt", "idempotency_key"}

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from batchwork.errors import BindError, Place, RenderError
-from batchwork.ports import Program, Setting
-from batchwork.tasks.shell import ShellTask
+from batchwork.ports import Compiled, Program, Setting, Written
+from batchwork.tasks.shell.task import ShellTask
 from batchwork.template import Value
 from batchwork.text.jsontext import Json
 
@@ -28,8 +28,12 @@ def setting(cwd: str = "/work", secrets: tuple[str, ...] = (), **constants: obje
     return Setting("s", constants, frozenset(UNIT) | {"batch"}, {}, cwd, cwd, None, secrets)
 
 
+def compiled(written: dict[str, Value]) -> Compiled:
+    return TASK.compile(Written(written, NAMES, Place("w.yaml", 5, 1)))
+
+
 def program(written: dict[str, Value], **constants: object) -> Program:
-    return TASK.program(written, setting(**constants))  # type: ignore[arg-type]
+    return compiled(written).program(setting(**constants))  # type: ignore[arg-type]
 
 
 def bind(written: dict[str, Value], scope: dict[str, object] | None = None) -> dict[str, object]:
@@ -40,7 +44,7 @@ def bind(written: dict[str, Value], scope: dict[str, object] | None = None) -> d
 
 
 def problems(**written: Json) -> list[str]:
-    found = TASK.check(fields(**written), NAMES, Place("w.yaml", 5, 1))
+    found = compiled(fields(**written)).problems
     return [f"{problem.message} {problem.hint}" for problem in found]
 
 
@@ -81,17 +85,17 @@ def test_what_is_wrong_is_said_beforehand(written: dict[str, Json], said: str) -
 )
 def test_what_is_right_has_no_problems(written: dict[str, Json]) -> None:
     assert problems(**written) == []
-    assert list(TASK.warn(fields(**written), NAMES, Place())) == []
+    assert list(compiled(fields(**written)).warnings) == []
 
 
 def test_unguarded_operands_are_warned_of() -> None:
-    assert "--" in next(iter(TASK.warn(fields(command="rm {{ item }}"), NAMES, Place()))).hint
-    assert len(list(TASK.warn(fields(argv=["rm", "{{ item }}"]), NAMES, Place()))) == 1
+    assert "--" in next(iter(compiled(fields(command="rm {{ item }}")).warnings)).hint
+    assert len(list(compiled(fields(argv=["rm", "{{ item }}"])).warnings)) == 1
 
 
 def test_pasted_items_are_warned_of() -> None:
-    assert "is pasted" in next(iter(TASK.warn(fields(command="x {{ item | raw }}"), NAMES, Place()))).message
-    assert list(TASK.warn(fields(command="x {{ params.flags | raw }}"), NAMES, Place())) == []
+    assert "is pasted" in next(iter(compiled(fields(command="x {{ item | raw }}")).warnings)).message
+    assert list(compiled(fields(command="x {{ params.flags | raw }}")).warnings) == []
 
 
 def test_a_command_is_bound() -> None:
@@ -172,7 +176,7 @@ def test_what_does_not_fit_is_left_out_of_the_environment_or_refused(item: str) 
 
 
 def test_a_step_without_items_has_no_item() -> None:
-    made = TASK.program(fields(command="echo {{ params.x }}"), setting(params={"x": 1}))
+    made = compiled(fields(command="echo {{ params.x }}")).program(setting(params={"x": 1}))
     payload = made.bind({"params": {"x": 1}, "key": "", "index": 0, "attempt": 1, "idempotency_key": "t"})
     assert isinstance(payload, dict) and isinstance(payload["env"], dict)
     assert "BATCHWORK_ITEM" not in payload["env"] and payload["env"]["BW_1"] == "1"
@@ -194,8 +198,8 @@ def test_batch_is_asked_for_only_where_it_is_used() -> None:
 )
 def test_secrets_are_not_put_into_argument_lists(written: dict[str, Json]) -> None:
     with pytest.raises(RenderError, match="secret `TOKEN` would stand in an argument list"):
-        TASK.program(fields(**written), setting(secrets=("TOKEN",), env={"TOKEN": "t"}))
-    assert TASK.program(fields(command="x {{ env.TOKEN }}"), setting(secrets=("TOKEN",), env={"TOKEN": "t"}))
+        compiled(fields(**written)).program(setting(secrets=("TOKEN",), env={"TOKEN": "t"}))
+    assert compiled(fields(command="x {{ env.TOKEN }}")).program(setting(secrets=("TOKEN",), env={"TOKEN": "t"}))
 
 
 def test_a_null_variable_is_refused() -> None:
@@ -209,7 +213,7 @@ def test_what_is_bound_runs(tmp_path: Path) -> None:
         command="printf '%s|%s|' {{ item }} \"$BATCHWORK_ITEM\"; cat; pwd", stdin="in {{ index }}\n", working_dir="sub"
     )
     (tmp_path / "sub").mkdir()
-    made = TASK.program(written, setting(cwd=str(tmp_path)))
+    made = compiled(written).program(setting(cwd=str(tmp_path)))
     payload = made.bind(UNIT)
     assert isinstance(payload, dict)
     done = subprocess.run(

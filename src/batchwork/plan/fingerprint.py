@@ -43,8 +43,9 @@ def _task(task: TaskPlan) -> dict[str, Json]:
     for name, value in sorted(task.fields.items()):
         if name not in LIMITS:
             found[name] = getattr(value, "json", None)
-    identity = task.task.identity(task.fields)
-    return {**found, "source": identity} if identity is not None else found
+    if task.compiled.identity is not None:
+        found["source"] = task.compiled.identity
+    return found
 
 
 def _batch(batch: BatchPlan) -> dict[str, Json]:

@@ -41,10 +41,7 @@ _MAY_DO_WITHOUT: Final = pattern(r"\b(default|d|defined|undefined|if|and|or)\b")
 
 
 class Knowns(Struct):
-    """`missing` are parameters that have no value, as `validate` allows. `names` are all constant names.
-
-    `unsound` are the places of tasks with problems, whose code is not asked for the names it uses.
-    """
+    """`missing` are parameters that have no value, as `validate` allows. `names` are all constant names."""
 
     spec: Spec
     environ: Mapping[str, str]
@@ -55,7 +52,6 @@ class Knowns(Struct):
     most_parallel: int | None
     outputs: Mapping[str, str] = field(default_factory=dict)  # name to step
     env: dict[str, Value] = field(default_factory=dict)
-    unsound: set[Place] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     decisions: list[Problem] = field(default_factory=list)

@@ -8,19 +8,20 @@ from typing import Literal, TypeAlias
 from msgspec import Struct, field
 
 from batchwork.errors import Place, Problem
-from batchwork.ports import Task
+from batchwork.ports import Compiled, Task
 from batchwork.retry import RetryPolicy
 from batchwork.template import Template, Value
 from batchwork.text.jsontext import Json
 
 
 class TaskPlan(Struct, frozen=True):
-    """A task with its fields as written; templates in them are rendered for each unit."""
+    """A task with its fields as written, and what they are compiled to. Templates are rendered for each unit."""
 
     type: str
     task: Task
     fields: Mapping[str, Value]
     place: Place
+    compiled: Compiled
 
 
 class ItemsPlan(Struct, frozen=True):

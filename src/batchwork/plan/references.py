@@ -64,8 +64,7 @@ def _uses(step: StepPlan, knowns: Knowns) -> _Uses:
         for path in template.paths:
             _use(path, template, uses, step, knowns)
     for task in _tasks(step):
-        if task.place not in knowns.unsound:
-            _use_in_code(task, uses, knowns)
+        _use_in_code(task, uses, knowns)
     return uses
 
 
@@ -84,7 +83,7 @@ def _use(path: Path, template: Template, uses: _Uses, step: StepPlan, knowns: Kn
 
 
 def _use_in_code(task: TaskPlan, uses: _Uses, knowns: Knowns) -> None:
-    names = task.task.code_names(task.fields) - task.fields.keys()
+    names = task.compiled.names - task.fields.keys()
     for name in names & knowns.outputs.keys():
         uses.steps.setdefault(knowns.outputs[name], task.place)
     if "steps" not in names:

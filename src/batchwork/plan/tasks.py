@@ -13,7 +13,7 @@ from batchwork.plan.knowns import Knowns
 from batchwork.plan.later import LATER_FIELDS, LATER_TASKS
 from batchwork.plan.model import TaskPlan
 from batchwork.plugins import find_task, task_names
-from batchwork.ports import Exposing, Task
+from batchwork.ports import Compiled, Task, Written
 from batchwork.spec.written import TaskSpec
 from batchwork.spec.yaml.nodes import Entry, Node, describe, json_of, place_in
 from batchwork.template import Value
@@ -74,14 +74,21 @@ def plan_task(spec: TaskSpec, names: frozenset[str], knowns: Knowns, shared: boo
     for name, field in declared.items():
         if field.required and name not in entries:
             knowns.problems.append(Problem(spec.place, f"`{name}` is required in the task `{task.name}`"))
+    compiled = Compiled()
     if len(fields) == len(entries) and len(knowns.problems) == count:
-        knowns.problems.extend(task.check(fields, names, spec.place))
-        knowns.warnings.extend(task.warn(fields, names, spec.place))
-        for place, paths in task.exposed(fields) if isinstance(task, Exposing) else ():
-            knowns.problems.extend(knowns.exposed(paths, place))
-    if len(knowns.problems) > count:
-        knowns.unsound.add(spec.place)
-    return TaskPlan(spec.type, task, fields, spec.place)
+        compiled = _compiled(task, Written(fields, names, spec.place), knowns)
+    return TaskPlan(spec.type, task, fields, spec.place, compiled)
+
+
+def _compiled(task: Task, written: Written, knowns: Knowns) -> Compiled:
+    """What the task type makes of it, and nothing where there are problems, which are told."""
+    compiled = task.compile(written)
+    knowns.warnings.extend(compiled.warnings)
+    problems = [*compiled.problems]
+    for each in compiled.exposed:
+        problems += knowns.exposed(each.paths, each.place)
+    knowns.problems += problems
+    return Compiled() if problems else compiled
 
 
 def owns_timeout(task: Task) -> bool:

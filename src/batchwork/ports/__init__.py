@@ -1,6 +1,6 @@
 """Every seam on one screen: Task, Program, SourceType, ItemSource, Executor, Store, EventSink. Each is defined in the file of its name.
 
-    Task        a task type: its fields, their check, a Program for a step           batchwork.tasks
+    Task        a task type: its fields, and what a task as written is compiled to      batchwork.tasks
     Program     a task made ready: a part for each worker, a payload for each unit   batchwork.tasks
     SourceType  a kind of item source: its fields, and what opens it                 batchwork.items
     ItemSource  a stream of items that says where it is                              batchwork.items
@@ -27,17 +27,18 @@ from batchwork.ports.store import (
     UnitPage,
     UnitView,
 )
-from batchwork.ports.tasks import Exposing, Fields, Program, Scope, Setting, Task, Value, WorkerKind, Written
+from batchwork.ports.tasks import Compiled, Exposed, FieldValue, Program, Scope, Setting, Task, WorkerKind, Written
 
 __all__ = [
     "Committed",
+    "Compiled",
     "EventSink",
     "Executor",
     "ExecutorFactory",
-    "Exposing",
+    "Exposed",
     "Fanout",
     "FieldFault",
-    "Fields",
+    "FieldValue",
     "ItemSource",
     "Lease",
     "Opening",
@@ -55,7 +56,6 @@ __all__ = [
     "Task",
     "UnitPage",
     "UnitView",
-    "Value",
     "WorkerKind",
     "Written",
 ]

@@ -1,9 +1,9 @@
-"""The seam of task types: Value, Setting, Program, Task. No task is here, see batchwork.tasks."""
+"""The seam of task types: what is written, what it is compiled to, the program made of that. No task type is here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -14,7 +14,7 @@ Scope: TypeAlias = Mapping[str, object]
 """Names that templates and code may use, with their values (JSON data, views such as BatchView, lazy Results)."""
 
 
-class Value(Protocol):
+class FieldValue(Protocol):
     """A field as written: JSON data in which any text may be a template. Implemented by `template.Value`."""
 
     @property
@@ -30,9 +30,16 @@ class Value(Protocol):
         ...
 
 
-Fields: TypeAlias = Mapping[str, Value]
-Written: TypeAlias = Fields
-"""The same, under a name that a class with an attribute `Fields` can use."""
+class Written(Struct, frozen=True):
+    """A task as its author wrote it: its fields by name, the names that templates and code may use there, its place.
+
+    The fields have the types that the task type declares, as far as they are constant; none is unknown or missing.
+    """
+
+    fields: Mapping[str, FieldValue]
+    names: frozenset[str]
+    place: Place
+
 
 WorkerKind: TypeAlias = str
 """What a program runs in: `python`, `reactor`, `inline`, or a kind that another package's executor is named by."""
@@ -80,20 +87,46 @@ class Program(Protocol):
         ...
 
 
-@runtime_checkable
-class Exposing(Protocol):
-    """A task type of which some values stand where every user of the machine sees them, such as an argument list."""
+class Exposed(Struct, frozen=True):
+    """A template whose value would stand where every user of the machine sees it, such as in an argument list.
 
-    def exposed(self, fields: Written) -> Iterable[tuple[Place, frozenset[tuple[str | int, ...]]]]:
-        """Where templates for such values stand, and what they use (`("env", "TOKEN")`)."""
-        ...
+    `paths` are what it uses: `("env", "TOKEN")`. Where a secret is among them, the workflow is refused.
+    """
+
+    place: Place
+    paths: frozenset[tuple[str | int, ...]]
+
+
+def _no_program(_setting: Setting) -> Program:
+    raise ValueError("a task with problems makes no program")
+
+
+class Compiled(Struct, frozen=True, eq=False):
+    """What a task type makes of one task as written. Only `program` must be given, and not even that beside `problems`."""
+
+    program: Callable[[Setting], Program] = _no_program
+    """The task made ready for a step. Asked for each time it is about to run, so what can be done before is done already.
+
+    Raises RenderError where a field that is the same for all units does not render.
+    """
+    problems: Sequence[Problem] = ()
+    """What is wrong beyond the types of fields. Where there is any, the workflow is refused, and nothing runs."""
+    warnings: Sequence[Problem] = ()
+    """What is legal but risky."""
+    exposed: Sequence[Exposed] = ()
+    names: frozenset[str] = frozenset()
+    """The names that its code (not its templates) uses, for dependencies and for what is sent to workers."""
+    identity: Json = None
+    """What is added to the written fields in the plan's fingerprint, such as the hash of a function's source file."""
+    remarks: Sequence[tuple[str, str]] = ()
+    """What `batchwork plan` says of it beside its fields: pairs of a word and a text."""
 
 
 class Task(Protocol):
     """A task type. Registered under the entry point group `batchwork.tasks`; the class has no state.
 
     `Fields` is a msgspec Struct: types, defaults and documentation of its fields. `literal` fields are never
-    templates. With `open_fields`, fields that `Fields` lacks are further inputs. `needs` fields must be written.
+    templates. With `open_fields`, fields that `Fields` lacks are further inputs.
     """
 
     name: ClassVar[str]
@@ -103,22 +136,10 @@ class Task(Protocol):
     default_parallel: ClassVar[int | None]
     """Attempts at once where nothing is said: None for one for each CPU."""
 
-    def check(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
-        """What is wrong beyond the types of fields. `names` are all names there are. Executes and imports nothing."""
-        ...
+    def compile(self, task: Written) -> Compiled:
+        """All there is to know of a task as written. Asked once for each task, when the plan is made.
 
-    def warn(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
-        """What is legal but risky."""
-        ...
-
-    def code_names(self, fields: Written) -> frozenset[str]:
-        """Names that its code (not its templates) uses, for dependencies and for what is sent to workers."""
-        ...
-
-    def identity(self, fields: Written) -> Json:
-        """What is added to the written fields in the plan's fingerprint (the hash of a function's source file)."""
-        ...
-
-    def program(self, fields: Written, setting: Setting) -> Program:
-        """The task made ready. Raises RenderError where a constant field does not render."""
+        Equal tasks compile alike: nothing is executed or imported, and at most source files are read. What is wrong is
+        a problem and never raised.
+        """
         ...

@@ -1,6 +1,6 @@
 """The base of task types written by third parties in Python: a name, fields, and `run`. Its units run in Python workers.
 
-    class Resize(PythonTask):
+    class Resize(batchwork.Task):
         name = "resize"
 
         class Fields(msgspec.Struct):
@@ -17,16 +17,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
 
-from batchwork.errors import Place, Problem
-from batchwork.ports import Program, Scope, Setting, Value, WorkerKind, Written
+from batchwork.errors import Problem
+from batchwork.ports import Compiled, FieldValue, Scope, Setting, WorkerKind, Written
 from batchwork.text.jsontext import Json
 
-UNIT = ("item", "key", "index", "attempt", "idempotency_key")
+OF_UNIT = ("item", "key", "index", "attempt", "idempotency_key")
 """What `unit` has, as attributes, as far as the step has it (no `item` where there are no items)."""
 
 
@@ -34,7 +35,7 @@ class NoFields(msgspec.Struct):
     """No fields may be written."""
 
 
-class PythonTask:
+class MethodTask:
     """A task type whose work is the method `run`. The class has no state: each worker makes one of its own."""
 
     name: ClassVar[str]
@@ -50,22 +51,17 @@ class PythonTask:
         """
         raise TypeError(f"the task type `{self.name}` has no method `run`")
 
-    def check(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
+    def check(self, task: Written) -> Iterable[Problem]:
+        """What is wrong with a task beyond the types of its fields. Executes nothing. To be overridden."""
         return ()
 
-    def warn(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
-        return ()
+    def compile(self, task: Written) -> Compiled:
+        return Compiled(program=partial(self._program, task.fields), problems=[*self.check(task)])
 
-    def code_names(self, fields: Written) -> frozenset[str]:
-        return frozenset()
-
-    def identity(self, fields: Written) -> Json:
-        return None
-
-    def program(self, fields: Written, setting: Setting) -> Program:
+    def _program(self, written: Mapping[str, FieldValue], setting: Setting) -> TaskProgram:
         """The task for workers. Fields that are the same for all units are rendered once, here."""
-        per_unit = {name: value for name, value in fields.items() if value.roots & setting.unit_names}
-        fixed = {name: value.render(setting.constants) for name, value in fields.items() if name not in per_unit}
+        per_unit = {name: value for name, value in written.items() if value.roots & setting.unit_names}
+        fixed = {name: value.render(setting.constants) for name, value in written.items() if name not in per_unit}
         kind = type(self)
         prepare = {
             "kind": "task",
@@ -74,7 +70,7 @@ class PythonTask:
             "interpreter": sys.executable,
             "path": [setting.workflow_dir, setting.cwd],
         }
-        uses = frozenset(UNIT).union(*(value.roots for value in per_unit.values())) & setting.unit_names
+        uses = frozenset(OF_UNIT).union(*(value.roots for value in per_unit.values())) & setting.unit_names
         return TaskProgram(prepare, uses, per_unit)
 
 
@@ -83,12 +79,12 @@ class TaskProgram(Struct):
 
     prepare: Mapping[str, Any]
     uses: frozenset[str]
-    fields: Mapping[str, Value]
+    fields: Mapping[str, FieldValue]
     worker: WorkerKind = "python"
     takes_item: bool = False
     says: bool = False
 
     def bind(self, scope: Scope) -> Json:
         fields = {name: value.render(scope) for name, value in self.fields.items()}
-        unit = {name: scope[name] for name in UNIT if name in scope}
+        unit = {name: scope[name] for name in OF_UNIT if name in scope}
         return {"fields": fields, "unit": unit}  # type: ignore[dict-item]

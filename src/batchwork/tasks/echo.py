@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Struct, field
 
-from batchwork.errors import Place, Problem
-from batchwork.ports import Program, Scope, Setting, Value, WorkerKind, Written
+from batchwork.ports import Compiled, FieldValue, Scope, WorkerKind, Written
 from batchwork.template import text_of
 from batchwork.text.jsontext import Json
 
@@ -29,27 +28,15 @@ class EchoTask:
     open_fields: ClassVar[bool] = False
     default_parallel: ClassVar[int | None] = 8
 
-    def check(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
-        return ()
-
-    def warn(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
-        return ()
-
-    def code_names(self, fields: Written) -> frozenset[str]:
-        return frozenset()
-
-    def identity(self, fields: Written) -> Json:
-        return None
-
-    def program(self, fields: Written, setting: Setting) -> Program:
-        message = fields["message"]
-        return EchoProgram(message, message.roots & setting.unit_names)
+    def compile(self, task: Written) -> Compiled:
+        message = task.fields["message"]
+        return Compiled(program=lambda setting: EchoProgram(message, message.roots & setting.unit_names))
 
 
 class EchoProgram(Struct):
     """The payload is the message, and so is the result."""
 
-    message: Value
+    message: FieldValue
     uses: frozenset[str]
     worker: WorkerKind = "inline"
     prepare: Mapping[str, Any] = field(default_factory=lambda: {"kind": "echo"})

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeAlias, TypeVar
 
 from batchwork.errors import Problem, RenderError
-from batchwork.ports import Setting, Written
+from batchwork.ports import FieldValue, Setting
 from batchwork.template import Value
 from batchwork.text.patterns import pattern
 from batchwork.text.spelling import listing
 
 T = TypeVar("T")
+
+Given: TypeAlias = Mapping[str, FieldValue]
+"""The fields of a task that were given, by name."""
 
 _OF_UNITS = frozenset(("item", "key", "index", "attempt", "batch", "idempotency_key", "error"))
 _SIZE = pattern(r"\s*(\d+(?:\.\d+)?)\s*(B|bytes?|[kKMG]i?B?)?\s*\Z")
@@ -20,13 +23,13 @@ _DURATION = pattern(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|sec|m|min|h)?\s*\Z")
 _SECONDS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, None: 1.0}
 
 
-def written(fields: Written, name: str) -> Value | None:
+def value_of(fields: Given, name: str) -> Value | None:
     """The field as it was written, or None."""
     value = fields.get(name)
     return value if isinstance(value, Value) else None
 
 
-def constant_problems(fields: Written, names: Iterable[str]) -> Iterator[Problem]:
+def constant_problems(fields: Given, names: Iterable[str]) -> Iterator[Problem]:
     """Of the fields `names`, which are the same for all units, those that use a unit's names."""
     for name in names:
         value = fields.get(name)
@@ -36,10 +39,10 @@ def constant_problems(fields: Written, names: Iterable[str]) -> Iterator[Problem
             yield Problem(value.place, message, "parameters, `env` and results of earlier steps may be used")
 
 
-def read_problems(fields: Written, readers: dict[str, Callable[[object], object]]) -> Iterator[Problem]:
+def read_problems(fields: Given, readers: Mapping[str, Callable[[object], object]]) -> Iterator[Problem]:
     """What is wrong with the constants among the fields that `readers` read."""
     for name, reader in readers.items():
-        value = written(fields, name)
+        value = value_of(fields, name)
         if value is not None and value.is_constant and value.json is not None:
             try:
                 reader(value.json)
@@ -47,7 +50,7 @@ def read_problems(fields: Written, readers: dict[str, Callable[[object], object]
                 yield Problem(value.place, f"`{name}` must be {error}")
 
 
-def constant(fields: Written, name: str, setting: Setting, reader: Callable[[object], T], default: T) -> T:
+def constant(fields: Given, name: str, setting: Setting, reader: Callable[[object], T], default: T) -> T:
     """The value of a field that is the same for all units. Raises RenderError."""
     value = fields.get(name)
     found = value.render(setting.constants) if value is not None else None

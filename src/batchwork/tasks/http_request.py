@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from batchwork.errors import BindError, Place, Problem, RenderError
-from batchwork.ports import Program, Scope, Setting, WorkerKind, Written
-from batchwork.tasks.fields import constant, constant_problems, flag, read_problems, seconds, size, written
+from batchwork.errors import BindError, Problem, RenderError
+from batchwork.ports import Compiled, Scope, Setting, WorkerKind, Written
+from batchwork.tasks.fields import Given, constant, constant_problems, flag, read_problems, seconds, size, value_of
 from batchwork.tasks.urls import BoundUrl, compile_url, url_problems, url_warnings, with_params
 from batchwork.template import Value, json_text, text_of
 from batchwork.text.jsontext import Json
@@ -71,75 +71,72 @@ class HttpRequestTask:
     open_fields: ClassVar[bool] = False
     default_parallel: ClassVar[int | None] = 8
 
-    def check(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
-        url = written(fields, "url")
-        if url is not None:
-            yield from url_problems(url)
-        method = written(fields, "method")
-        if method is not None and method.is_constant:
-            try:
-                checked_method(method.json)
-            except BindError as error:
-                yield Problem(method.place, error.message, error.hint)
-        yield from _header_problems(fields)
-        yield from _auth_problems(fields)
-        if written(fields, "json") is not None and (data := written(fields, "data")) is not None:
-            yield Problem(data.place, "`data` and `json` exclude each other: a request has one body")
-        yield from constant_problems(fields, _CONSTANT)
-        yield from read_problems(
-            fields,
-            {
-                "expect_status": statuses,
-                "timeout": seconds,
-                "follow_redirects": redirects,
-                "max_body": size,
-                "verify": flag,
-            },
+    def compile(self, task: Written) -> Compiled:
+        fields = task.fields
+        return Compiled(
+            program=lambda setting: _program(fields, setting),
+            problems=[*_problems(fields)],
+            warnings=[*_warnings(fields)],
         )
 
-    def warn(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
-        url, verify = written(fields, "url"), written(fields, "verify")
-        if url is not None:
-            yield from url_warnings(url)
-        if verify is not None and verify.json is False:
-            message = "`verify: false` lets anybody on the way read and change what is sent"
-            yield Problem(verify.place, message, "for a server with a certificate of your own, set SSL_CERT_FILE")
 
-    def code_names(self, fields: Written) -> frozenset[str]:
-        return frozenset()
-
-    def identity(self, fields: Written) -> Json:
-        return None
-
-    def program(self, fields: Written, setting: Setting) -> Program:
-        otherwise = TIMEOUT_S if setting.timeout_s is None else setting.timeout_s
-        prepare = {
-            "kind": "http",
-            "expect_status": constant(fields, "expect_status", setting, statuses, [[200, 299]]),
-            "follow_redirects": constant(fields, "follow_redirects", setting, redirects, REDIRECTS),
-            "verify": constant(fields, "verify", setting, flag, True),
-            "max_body": constant(fields, "max_body", setting, size, BODY_MAX),
-            "timeout_s": constant(fields, "timeout", setting, seconds, otherwise),
-        }
-        idempotent = constant(fields, "idempotent", setting, flag, False)
-        used = frozenset(("idempotency_key",)) if idempotent else frozenset[str]()
-        url = fields["url"]
-        assert isinstance(url, Value)
-        return HttpProgram(
-            prepare=prepare,
-            uses=used.union(*(value.roots for value in fields.values())) & setting.unit_names,
-            idempotent=idempotent,
-            url=compile_url(url),
-            method=written(fields, "method"),
-            headers=written(fields, "headers"),
-            params=written(fields, "params"),
-            json=written(fields, "json"),
-            body=written(fields, "data"),
-            auth=written(fields, "auth"),
-        )
+def _program(fields: Given, setting: Setting) -> HttpProgram:
+    otherwise = TIMEOUT_S if setting.timeout_s is None else setting.timeout_s
+    prepare = {
+        "kind": "http",
+        "expect_status": constant(fields, "expect_status", setting, statuses, [[200, 299]]),
+        "follow_redirects": constant(fields, "follow_redirects", setting, redirects, REDIRECTS),
+        "verify": constant(fields, "verify", setting, flag, True),
+        "max_body": constant(fields, "max_body", setting, size, BODY_MAX),
+        "timeout_s": constant(fields, "timeout", setting, seconds, otherwise),
+    }
+    idempotent = constant(fields, "idempotent", setting, flag, False)
+    used = frozenset(("idempotency_key",)) if idempotent else frozenset[str]()
+    url = fields["url"]
+    assert isinstance(url, Value)
+    return HttpProgram(
+        prepare=prepare,
+        uses=used.union(*(value.roots for value in fields.values())) & setting.unit_names,
+        idempotent=idempotent,
+        url=compile_url(url),
+        method=value_of(fields, "method"),
+        headers=value_of(fields, "headers"),
+        params=value_of(fields, "params"),
+        json=value_of(fields, "json"),
+        body=value_of(fields, "data"),
+        auth=value_of(fields, "auth"),
+    )
 
 
 # ---------------------------------------------------------------- checks
+
+
+def _problems(fields: Given) -> Iterator[Problem]:
+    url = value_of(fields, "url")
+    if url is not None:
+        yield from url_problems(url)
+    method = value_of(fields, "method")
+    if method is not None and method.is_constant:
+        try:
+            checked_method(method.json)
+        except BindError as error:
+            yield Problem(method.place, error.message, error.hint)
+    yield from _header_problems(fields)
+    yield from _auth_problems(fields)
+    data = value_of(fields, "data")
+    if data is not None and "json" in fields:
+        yield Problem(data.place, "`data` and `json` exclude each other: a request has one body")
+    yield from constant_problems(fields, _CONSTANT)
+    yield from read_problems(fields, _READERS)
+
+
+def _warnings(fields: Given) -> Iterator[Problem]:
+    url, verify = value_of(fields, "url"), value_of(fields, "verify")
+    if url is not None:
+        yield from url_warnings(url)
+    if verify is not None and verify.json is False:
+        message = "`verify: false` lets anybody on the way read and change what is sent"
+        yield Problem(verify.place, message, "for a server with a certificate of your own, set SSL_CERT_FILE")
 
 
 def checked_method(value: object) -> str:
@@ -152,8 +149,8 @@ def checked_method(value: object) -> str:
     return method
 
 
-def _header_problems(fields: Written) -> Iterator[Problem]:
-    headers = written(fields, "headers")
+def _header_problems(fields: Given) -> Iterator[Problem]:
+    headers = value_of(fields, "headers")
     if headers is None or not isinstance(headers.json, dict):
         return
     try:
@@ -168,8 +165,8 @@ def _header_problems(fields: Written) -> Iterator[Problem]:
         yield Problem(fields["auth"].place, "`auth` and a header Authorization exclude each other")
 
 
-def _auth_problems(fields: Written) -> Iterator[Problem]:
-    auth = written(fields, "auth")
+def _auth_problems(fields: Given) -> Iterator[Problem]:
+    auth = value_of(fields, "auth")
     if auth is None or auth.json is None:
         return
     shape = auth.json
@@ -201,6 +198,15 @@ def redirects(value: object) -> int:
     if isinstance(value, int) and 0 <= value <= 50:
         return value
     raise ValueError("true, false, or how many redirects are followed, at most 50")
+
+
+_READERS = {
+    "expect_status": statuses,
+    "timeout": seconds,
+    "follow_redirects": redirects,
+    "max_body": size,
+    "verify": flag,
+}
 
 
 # ---------------------------------------------------------------- bound for one unit

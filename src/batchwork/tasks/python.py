@@ -6,19 +6,18 @@ import builtins
 import keyword
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar
 
 import msgspec
 
-from batchwork.errors import Place, Problem
-from batchwork.ports import Program, Setting, Value, Written
-from batchwork.tasks.fields import constant_problems, written
+from batchwork.errors import Problem
+from batchwork.ports import Compiled, FieldValue, Program, Setting, Written
+from batchwork.tasks.fields import Given, constant_problems, value_of
 from batchwork.tasks.python_names import names_bound
 from batchwork.tasks.python_program import make_program, told_constants
-from batchwork.tasks.python_source import FunctionSource, find_function, parsed, syntax_problems, taken_by
+from batchwork.tasks.python_source import Code, FunctionSource, find_function, syntax_problems
 from batchwork.template import text_of
-from batchwork.text.jsontext import Json
 from batchwork.text.spelling import listing, suggest
 
 OPERANDS = {
@@ -39,7 +38,6 @@ OPERANDS = {
 """Each operation with a natural name for its operand; none where it takes none."""
 _WITHOUT = frozenset({"min", "max", "round", "sum", "negate", "abs"})
 """Those that do without an operand."""
-_UNIT = frozenset({"item", "key", "index", "attempt", "batch", "idempotency_key", "error"})
 _ALWAYS = frozenset({"result", "__name__", "__file__", "__builtins__"})
 
 
@@ -79,80 +77,46 @@ class PythonTask:
     open_fields: ClassVar[bool] = True
     default_parallel: ClassVar[int | None] = None
 
-    def check(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
-        given = [name for name in ("code", "function", "operation") if _text(fields, name) is not None]
-        if not given:
-            yield Problem(place, "`code` is required in the task `python`", "or `function`, or `operation`")
-        elif len(given) > 1:
-            at = fields[given[1]].place
-            yield Problem(at, f"{listing(given)} exclude each other", "write one of them")
-        elif given == ["function"]:
-            yield from _function_problems(fields)
-        elif given == ["operation"]:
-            yield from _operation_problems(fields, names, place)
-        yield from _code_problems(fields)
-        yield from constant_problems(fields, ("function", "operation", "interpreter"))
-        for name in _inputs(fields):
-            if not name.isidentifier() or keyword.iskeyword(name):
-                message = f"the input `{name}` cannot be a name in Python"
-                yield Problem(fields[name].place, message, f"for example `{_identifier(name)}`")
-
-    def warn(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
-        """Names in code that nothing gives: a misspelling is found before the first item fails."""
-        code, setup = _text(fields, "code"), _text(fields, "setup") or ""
-        body = parsed(code or "")
-        if not code or "import *" in code or "import *" in setup or "globals()" in setup:
-            return
-        own = names_bound([*body, *parsed(setup)]) | set(dir(builtins)) | _ALWAYS | fields.keys()
-        for name in sorted(taken_by(code) - own - names):
-            at = fields["code"].place
-            line = next((number for number, text in enumerate(code.split("\n")) if name in text), 0)
-            near = suggest(name, [*names, *own])
-            yield Problem(
-                at.below(line if at.line else 0),
-                f"`code` uses `{name}`, which is no name there",
-                near,
-            )
-
-    def code_names(self, fields: Written) -> frozenset[str]:
-        function = _text(fields, "function")
-        names = taken_by(_text(fields, "code") or "") | taken_by(_text(fields, "setup") or "")
-        if function is not None:
-            names |= _wanted_by(_found(fields, function))
-        return frozenset(names)
-
-    def identity(self, fields: Written) -> Json:
+    def compile(self, task: Written) -> Compiled:
+        fields = task.fields
+        code, setup = Code.read(_text(fields, "code") or ""), Code.read(_text(fields, "setup") or "")
+        names = code.taken | setup.taken
         function = _text(fields, "function")
         source = _found(fields, function) if function is not None else None
-        if source is None:
-            return None
-        return {"file": os.path.basename(source.file), "sha256": source.digest}
-
-    def program(self, fields: Written, setting: Setting) -> Program:
-        inputs = {name: fields[name] for name in _inputs(fields)}
-        code, setup = _text(fields, "code"), _text(fields, "setup") or ""
-        told: dict[str, Any] = {"interpreter": _interpreter(fields, setting), "file": fields_file(fields)}
-        if setup:
-            told.update(setup=setup, setup_line=max(1, fields["setup"].place.line))
-            told["setup_fixed"] = told_constants(taken_by(setup), setting, setup)
-        if code is not None:
-            told.update(kind="code", code=code, line=max(1, fields["code"].place.line))
-            return make_program(told, taken_by(code), inputs, setting, code)
-        operation = written(fields, "operation")
-        if operation is not None and operation.json is not None:
-            name = str(text_of(operation.render(setting.constants)))
-            operand = next((each for each in inputs if each != "item"), "")
-            told.update(kind="operation", operation=name, operand=operand)
-            return make_program(told, {"item", *inputs}, inputs, setting, "")
-        path = str(text_of(fields["function"].render(setting.constants)))
-        source = find_function(path, [setting.workflow_dir, setting.cwd])
-        told.update(kind="function", function=path, inputs=list(inputs))
-        return make_program(
-            told, {*_wanted_by(source), *inputs} & (setting.names | inputs.keys()), inputs, setting, "steps"
+        if function is not None:
+            names |= _wanted_by(source)
+        return Compiled(
+            program=lambda setting: _program(fields, code, setup, setting),
+            problems=[*_problems(task)],
+            warnings=[*_warnings(task, code, setup)],
+            names=names,
+            identity=source.identity if source is not None else None,
         )
 
 
-def fields_file(fields: Written) -> str:
+def _program(fields: Given, code: Code, setup: Code, setting: Setting) -> Program:
+    inputs = {name: fields[name] for name in _inputs(fields)}
+    told: dict[str, Any] = {"interpreter": _interpreter(fields, setting), "file": fields_file(fields)}
+    if setup.text:
+        told.update(setup=setup.text, setup_line=max(1, fields["setup"].place.line))
+        told["setup_fixed"] = told_constants(setup.taken, setting, setup.text)
+    if _text(fields, "code") is not None:
+        told.update(kind="code", code=code.text, line=max(1, fields["code"].place.line))
+        return make_program(told, code.taken, inputs, setting, code.text)
+    operation = value_of(fields, "operation")
+    if operation is not None and operation.json is not None:
+        name = str(text_of(operation.render(setting.constants)))
+        operand = next((each for each in inputs if each != "item"), "")
+        told.update(kind="operation", operation=name, operand=operand)
+        return make_program(told, {"item", *inputs}, inputs, setting, "")
+    path = str(text_of(fields["function"].render(setting.constants)))
+    source = find_function(path, [setting.workflow_dir, setting.cwd])
+    told.update(kind="function", function=path, inputs=list(inputs))
+    wanted = {*_wanted_by(source), *inputs} & (setting.names | inputs.keys())
+    return make_program(told, wanted, inputs, setting, "steps")
+
+
+def fields_file(fields: Given) -> str:
     """The workflow's file, for tracebacks."""
     return next((value.place.file for value in fields.values() if value.place.file), "") or "workflow"
 
@@ -160,13 +124,13 @@ def fields_file(fields: Written) -> str:
 # ---------------------------------------------------------------- fields
 
 
-def _text(fields: Written, name: str) -> str | None:
+def _text(fields: Given, name: str) -> str | None:
     """The field as written, where it is a text."""
-    value = written(fields, name)
+    value = value_of(fields, name)
     return value.json if value is not None and isinstance(value.json, str) else None
 
 
-def _inputs(fields: Written) -> list[str]:
+def _inputs(fields: Given) -> list[str]:
     return [name for name in fields if name not in _DECLARED]
 
 
@@ -175,9 +139,9 @@ def _identifier(name: str) -> str:
     return made if made.isidentifier() and not keyword.iskeyword(made) else f"_{made}"
 
 
-def _interpreter(fields: Written, setting: Setting) -> str:
+def _interpreter(fields: Given, setting: Setting) -> str:
     """The Python to run: the one written, an active virtual environment's, or batchwork's own."""
-    value: Value | None = fields.get("interpreter")
+    value: FieldValue | None = fields.get("interpreter")
     given = value.render(setting.constants) if value is not None else None
     if given is not None:
         path = os.path.expanduser(text_of(given))
@@ -190,7 +154,7 @@ def _interpreter(fields: Written, setting: Setting) -> str:
     return sys.executable
 
 
-def _found(fields: Written, function: str) -> FunctionSource | None:
+def _found(fields: Given, function: str) -> FunctionSource | None:
     folder = os.path.dirname(fields["function"].place.file) or "."
     return find_function(function, [folder, "."])
 
@@ -203,8 +167,39 @@ def _wanted_by(source: FunctionSource | None) -> frozenset[str]:
 # ---------------------------------------------------------------- problems
 
 
-def _code_problems(fields: Written) -> Iterator[Problem]:
-    interpreter = written(fields, "interpreter")
+def _problems(task: Written) -> Iterator[Problem]:
+    fields = task.fields
+    given = [name for name in ("code", "function", "operation") if _text(fields, name) is not None]
+    if not given:
+        yield Problem(task.place, "`code` is required in the task `python`", "or `function`, or `operation`")
+    elif len(given) > 1:
+        yield Problem(fields[given[1]].place, f"{listing(given)} exclude each other", "write one of them")
+    elif given == ["function"]:
+        yield from _function_problems(fields)
+    elif given == ["operation"]:
+        yield from _operation_problems(task)
+    yield from _code_problems(fields)
+    yield from constant_problems(fields, ("function", "operation", "interpreter"))
+    for name in _inputs(fields):
+        if not name.isidentifier() or keyword.iskeyword(name):
+            message = f"the input `{name}` cannot be a name in Python"
+            yield Problem(fields[name].place, message, f"for example `{_identifier(name)}`")
+
+
+def _warnings(task: Written, code: Code, setup: Code) -> Iterator[Problem]:
+    """Names in code that nothing gives: a misspelling is found before the first item fails."""
+    if not code.text or "import *" in code.text or "import *" in setup.text or "globals()" in setup.text:
+        return
+    own = names_bound([*code.body, *setup.body]) | set(dir(builtins)) | _ALWAYS | task.fields.keys()
+    at = task.fields["code"].place
+    for name in sorted(code.taken - own - task.names):
+        line = next((number for number, text in enumerate(code.text.split("\n")) if name in text), 0)
+        near = suggest(name, [*task.names, *own])
+        yield Problem(at.below(line if at.line else 0), f"`code` uses `{name}`, which is no name there", near)
+
+
+def _code_problems(fields: Given) -> Iterator[Problem]:
+    interpreter = value_of(fields, "interpreter")
     if interpreter is not None and interpreter.json is not None:
         return  # another Python has another grammar; its worker says what is wrong
     for name in ("code", "setup"):
@@ -213,8 +208,8 @@ def _code_problems(fields: Written) -> Iterator[Problem]:
             yield from syntax_problems(text, fields[name].place, name, body=name == "code")
 
 
-def _function_problems(fields: Written) -> Iterator[Problem]:
-    value = written(fields, "function")
+def _function_problems(fields: Given) -> Iterator[Problem]:
+    value = value_of(fields, "function")
     if value is None or not value.is_constant:
         return
     module, colon, name = str(value.json).partition(":")
@@ -226,8 +221,9 @@ def _function_problems(fields: Written) -> Iterator[Problem]:
         yield Problem(value.place, f"`function` must be a module and a name in it, not `{value.json}`", hint)
 
 
-def _operation_problems(fields: Written, names: frozenset[str], place: Place) -> Iterator[Problem]:
-    value = written(fields, "operation")
+def _operation_problems(task: Written) -> Iterator[Problem]:
+    fields = task.fields
+    value = value_of(fields, "operation")
     if value is None or not value.is_constant:
         return
     name = str(value.json)
@@ -244,5 +240,5 @@ def _operation_problems(fields: Written, names: frozenset[str], place: Place) ->
     elif len(operands) > 1:
         message = f"`{name}` takes one operand, and here are {len(operands)}: {listing(operands)}"
         yield Problem(fields[operands[1]].place, message)
-    if "item" not in names and "item" not in fields:
-        yield Problem(place, f"`{name}` needs `item`: here are no items", "write `item: …` beside `operation`")
+    if "item" not in task.names and "item" not in fields:
+        yield Problem(task.place, f"`{name}` needs `item`: here are no items", "write `item: …` beside `operation`")

@@ -10,8 +10,8 @@ from msgspec.structs import asdict
 
 from batchwork.model import BatchView
 from batchwork.plan.code import steps_used
-from batchwork.ports import Scope, Setting, Value, WorkerKind
-from batchwork.template import Value as TemplateValue
+from batchwork.ports import FieldValue, Scope, Setting, WorkerKind
+from batchwork.template import Value
 from batchwork.text.jsontext import Json
 
 _WITH_ATTRIBUTES = frozenset({"params", "args", "run"})
@@ -34,7 +34,7 @@ class PythonProgram(Struct):
 
 
 def make_program(
-    told: dict[str, Any], names: Iterable[str], inputs: Mapping[str, Value], setting: Setting, code: str
+    told: dict[str, Any], names: Iterable[str], inputs: Mapping[str, FieldValue], setting: Setting, code: str
 ) -> PythonProgram:
     """A program that gives its code `names`: further inputs first, else the unit's names, else constants.
 
@@ -80,9 +80,9 @@ def told_constants(names: Iterable[str], setting: Setting, code: str) -> dict[st
     return {name: _told(name, setting.constants[name], setting, code) for name in known}
 
 
-def _is_item(name: str, value: Value) -> bool:
+def _is_item(name: str, value: FieldValue) -> bool:
     """Whether it is `item: "{{ item }}"`, which says what is so anyway."""
-    if name != "item" or not isinstance(value, TemplateValue) or value.template is None:
+    if name != "item" or not isinstance(value, Value) or value.template is None:
         return False
     template = value.template
     return template.lone and template.expressions[0].source.strip() == "item"

@@ -10,22 +10,26 @@ from msgspec import Struct
 
 from batchwork.errors import Place, Problem
 from batchwork.tasks.python_names import names_taken
+from batchwork.text.jsontext import Json
 from batchwork.text.wording import visible
 
 _TOO_MUCH = (ValueError, RecursionError, MemoryError)
 
 
-def parsed(code: str) -> Sequence[ast.stmt]:
-    """The statements of a body; none where it is not Python (which `syntax_problems` says)."""
-    try:
-        return ast.parse(code).body
-    except (SyntaxError, *_TOO_MUCH):
-        return ()
+class Code(Struct, frozen=True):
+    """Inline code: its statements (none where it is not Python, which `syntax_problems` says) and the names it takes."""
 
+    text: str
+    body: Sequence[ast.stmt] = ()
+    taken: frozenset[str] = frozenset()
 
-def taken_by(code: str) -> set[str]:
-    """Names that the code takes from outside."""
-    return names_taken(parsed(code))
+    @classmethod
+    def read(cls, text: str) -> Code:
+        try:
+            body = ast.parse(text).body
+        except (SyntaxError, *_TOO_MUCH):
+            return cls(text)
+        return cls(text, body, frozenset(names_taken(body)))
 
 
 def syntax_problems(code: str, place: Place, what: str, body: bool) -> Iterator[Problem]:
@@ -70,6 +74,11 @@ class FunctionSource(Struct, frozen=True):
     file: str
     digest: str
     arguments: frozenset[str] | None
+
+    @property
+    def identity(self) -> Json:
+        """What tells one version of it from another."""
+        return {"file": os.path.basename(self.file), "sha256": self.digest}
 
 
 def find_function(path: str, folders: Sequence[str]) -> FunctionSource | None:

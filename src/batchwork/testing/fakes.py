@@ -15,10 +15,10 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from batchwork.clock import SystemClock
-from batchwork.errors import Place, Problem, RenderError
+from batchwork.errors import RenderError
 from batchwork.events import Event
 from batchwork.model import Call, Failure, Report
-from batchwork.ports import Program, Scope, Setting, Staffing, WorkerKind, Written
+from batchwork.ports import Compiled, Program, Scope, Setting, Staffing, WorkerKind, Written
 from batchwork.text.jsontext import Json, encode
 
 Act = Callable[[Json], object]
@@ -87,22 +87,13 @@ class CallableTask(Struct, frozen=True):
     class Fields(msgspec.Struct):
         """It has no fields of its own."""
 
-    def check(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
-        return ()
+    def compile(self, task: Written) -> Compiled:
+        return Compiled(program=lambda setting: self._program(task, setting))
 
-    def warn(self, fields: Written, names: frozenset[str], place: Place) -> Iterable[Problem]:
-        return ()
-
-    def code_names(self, fields: Written) -> frozenset[str]:
-        return frozenset()
-
-    def identity(self, fields: Written) -> Json:
-        return None
-
-    def program(self, fields: Written, setting: Setting) -> Program:
+    def _program(self, task: Written, setting: Setting) -> CallableProgram:
         if self.refuse:
             raise RenderError(self.refuse)
-        return CallableProgram(self.act, fields, setting.constants, says=self.says)
+        return CallableProgram(self.act, task.fields, setting.constants, says=self.says)
 
 
 class CallableExecutor:

@@ -93,7 +93,7 @@ def _step_facts(step: StepPlan, seen: Preview | None) -> Iterator[tuple[str, str
     if step.outputs:
         yield "gives", step.outputs
     yield from _task_facts(step.task)
-    yield from _pasted(step)
+    yield from _remarks(step)
 
 
 def _batch_facts(batch: BatchPlan, seen: Preview | None) -> Iterator[tuple[str, str]]:
@@ -188,20 +188,11 @@ def _task_facts(task: TaskPlan) -> Iterator[tuple[str, str]]:
             yield "", line
 
 
-def _pasted(step: StepPlan) -> Iterator[tuple[str, str]]:
-    """The values that commands get in their text, where all others are bound to variables."""
-    from batchwork.tasks.shell import pasted
-
-    for expression in (each for task in _shell_tasks(step) for each in pasted(task.fields)):
-        how = "as it is: what it holds becomes part of the command"
-        if expression.mark == "args":
-            how = "as words of their own, each quoted for the shell"
-        yield "pasted", f"{{{{ {visible(expression.source.strip())} }}}}, line {expression.place.line}: {how}"
-
-
-def _shell_tasks(step: StepPlan) -> list[TaskPlan]:
+def _remarks(step: StepPlan) -> Iterator[tuple[str, str]]:
     hook = step.batch.on_item_error if step.batch is not None else None
-    return [task for task in (step.task, hook, step.on_error) if isinstance(task, TaskPlan) and task.type == "shell"]
+    for task in (step.task, hook, step.on_error):
+        if isinstance(task, TaskPlan):
+            yield from ((word, visible(text)) for word, text in task.compiled.remarks)
 
 
 def _field(value: object) -> str:

@@ -23,7 +23,7 @@ def run_once(
 ) -> Done:
     """Run the task with these names, to its end or until it is to be terminated. Never raises what a person can mend."""
     try:
-        program = task.task.program(task.fields, setting)
+        program = task.compiled.program(setting)
         payload = None if program.takes_item else program.bind(scope)
         call = Call(0, 1, Units([0], [0], [""], [None]), [payload])
         executor = executors(program, staffing)

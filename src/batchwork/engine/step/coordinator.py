@@ -70,7 +70,7 @@ class Coordinator:
     def run(self) -> StepEnd:
         """The step, until it has ended or was stopped. Raises StoreError, SourceError, RenderError, WorkerError."""
         order = self._order
-        program = order.plan.task.task.program(order.plan.task.fields, order.setting)
+        program = order.plan.task.compiled.program(order.setting)
         binding = Binding(order, program)
         self._says = program.says
         self._executor: Executor = self._executors(program, self._staffing())

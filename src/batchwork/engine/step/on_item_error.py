@@ -134,7 +134,7 @@ class Hook:
 
     def _serve(self) -> None:
         assert self._task is not None
-        program = self._task.task.program(self._task.fields, self._setting())
+        program = self._task.compiled.program(self._setting())
         binding = Binding(self._order, program)
         self._executor = executor = self._executors(program, self._staffing())
         number = 0

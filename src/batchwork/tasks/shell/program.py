@@ -1,0 +1,143 @@
+"""A shell task made ready: the words, the directory, the variables and the input of each unit. Run by the reactor, not here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from batchwork.errors import BindError, RenderError
+from batchwork.ports import Scope, WorkerKind
+from batchwork.quoting import STRING_MAX, ShellCommand, carried
+from batchwork.template import Value, text_of
+from batchwork.text import jsontext
+from batchwork.text.jsontext import Json
+from batchwork.text.patterns import pattern
+
+SHELL = "/bin/sh"
+VARIABLE = pattern(r"[^=\0]+\Z")
+"""What an environment variable may be called."""
+
+
+class ShellProgram(Struct):
+    """A command, or words, for a reactor. The payload has the words, the directory, further variables and the input."""
+
+    prepare: Mapping[str, Any]
+    uses: frozenset[str]
+    cwd: str
+    working_dir: Value | None
+    env: Value | None
+    stdin: Value | None
+    words: Value | None = None
+    command: ShellCommand | None = None
+    constant: str | None = None
+    launcher: tuple[str, ...] = (SHELL, "-c")
+    hidden: Sequence[tuple[str, str]] = ()
+    worker: WorkerKind = "reactor"
+    takes_item: bool = False
+    says: bool = False
+
+    def bind(self, scope: Scope) -> Json:
+        env: dict[str, Json] = dict(_of_unit(scope))
+        if self.env is not None:
+            env.update(_variables(self.env.render(scope)))
+        if self.command is not None:
+            env.update(self.command.bind(scope))
+            text = self.constant if self.constant is not None else self.command.text(scope)
+            argv: list[Json] = [*self.launcher, text]
+        else:
+            argv = _arguments(self.words.render(scope) if self.words is not None else None)
+        if self.hidden and self.constant is None:
+            _keep_out(self.hidden, argv)
+        return {
+            "argv": argv,
+            "env": env,
+            "cwd": self._folder(scope),
+            "stdin": _input(self.stdin.render(scope)) if self.stdin is not None else None,
+        }
+
+    def _folder(self, scope: Scope) -> str:
+        value = self.working_dir.render(scope) if self.working_dir is not None else None
+        if self.working_dir is None or value is None:
+            return self.cwd
+        text = text_of(value)
+        carried(text, "`working_dir`")
+        return os.path.join(self.cwd, os.path.expanduser(text) if self.working_dir.is_constant else text)
+
+
+def _keep_out(secrets: Sequence[tuple[str, str]], words: Sequence[Json]) -> None:
+    """Refuse words with a secret in them, which came by an item or a parameter. Raises BindError."""
+    for name, secret in secrets:
+        if any(secret in str(word) for word in words):
+            raise BindError(
+                f"the secret `{name}` would stand in an argument list, where others can read it",
+                f'commands have it in their environment: "${name}"; or give it by `stdin:`',
+            )
+
+
+def _of_unit(scope: Scope) -> Iterator[tuple[str, str]]:
+    """What every command is told of its unit. What cannot be in an environment is left out."""
+    if "item" in scope:
+        try:
+            text = jsontext.encode(scope["item"])
+        except (TypeError, ValueError):
+            text = ""
+        if text and _fits(text):
+            yield "BATCHWORK_ITEM", text
+    if "key" in scope:
+        key = str(scope["key"])
+        if _fits(key):
+            yield "BATCHWORK_KEY", key
+        yield "BATCHWORK_INDEX", str(scope.get("index", 0))
+        yield "BATCHWORK_ATTEMPT", str(scope.get("attempt", 1))
+        yield "BATCHWORK_IDEMPOTENCY_KEY", str(scope.get("idempotency_key", ""))
+
+
+def _fits(text: str) -> bool:
+    if len(text) < STRING_MAX - 32 and text.isascii() and "\0" not in text:
+        return True
+    try:
+        carried(text, "", 32)
+    except BindError:
+        return False
+    return True
+
+
+def _variables(value: object) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, Mapping):
+        raise RenderError("`env` must be a mapping of names to values")
+    for name, part in value.items():
+        if not VARIABLE.match(str(name)):
+            raise BindError(f"`{name}` cannot be the name of an environment variable")
+        if part is None:
+            raise RenderError(f"`env.{name}` is null", "leave it away, or give a text: {{ … | default('', true) }}")
+        text = text_of(part)
+        carried(text, f"the value of `env.{name}`", len(str(name)) + 1)
+        yield str(name), text
+
+
+def _arguments(value: object) -> list[Json]:
+    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        raise RenderError("`argv` must be a list of words, the first of them the program")
+    words: list[Json] = []
+    for number, part in enumerate(value):
+        text = text_of(part)
+        carried(text, f"`argv[{number}]`")
+        words.append(text)
+    if not words[0]:
+        raise RenderError("`argv[0]`, the program, is empty")
+    return words
+
+
+def _input(value: object) -> str | None:
+    if value is None:
+        return None
+    text = text_of(value)
+    if not text.isascii():
+        try:
+            text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise BindError(f"`stdin` contains {text[error.start]!a}, half of a character") from None
+    return text
