@@ -12,7 +12,6 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 
 from batchwork.text import jsontext
 from batchwork.text.jsontext import Json
@@ -71,7 +70,7 @@ class Masker:
         if self._coded and len(text) > _SHORTEST_CODED:
             text = self._without_broken(text)
         if self._forms and ("…" in text or "\\u2026" in text):
-            text = _without_parts(text, self._forms)
+            text = _without_parts(text, self._forms, self._coded)
         if "://" in text and "@" in text:
             text = _url_password.sub(rf"\1:{MASK}@", text)
         if "uthorization" in text or "UTHORIZATION" in text:
@@ -136,19 +135,43 @@ def url_passwords(texts: Iterable[str]) -> list[str]:
 # ---------------------------------------------------------------- texts that were cut
 
 
-def _without_parts(text: str, forms: Sequence[str]) -> str:
+def _without_parts(text: str, forms: Sequence[str], coded: Sequence[str]) -> str:
     """The text without the beginnings of forms before, and their ends after, what was left out of it."""
     longest, done = len(forms[0]), 0
     pieces: list[str] = []
-    for match in islice(_cut.finditer(text), _CUTS_MAX):
+    for match in _cuts(text):
         start, stop = match.span()
         if start < done:
             continue
-        first = start - _beginning(text[max(done, start - longest) : start], forms)
-        last = stop + _end(text[stop : stop + longest], forms)
+        before, after = text[max(done, start - 2 * longest) : start], text[stop : stop + 2 * longest]
+        first = start - max(_beginning(before, forms), _spread(before[::-1], _beginning(_joined(before), coded)))
+        last = stop + max(_end(after, forms), _spread(after, _end(_joined(after), coded)))
         pieces += [text[done:first], MASK * (first < start), text[start:stop], MASK * (last > stop)]
         done = last
     return "".join([*pieces, text[done:]])
+
+
+def _cuts(text: str) -> list[re.Match[str]]:
+    """Where something was left out: places that say how much, and of those that may be an author's own `…` not too many."""
+    found = list(_cut.finditer(text))
+    if len(found) <= _CUTS_MAX:
+        return found
+    half = _CUTS_MAX // 2
+    said = [match for match in found[half:-half] if "left out" in match[0]]
+    return [*found[:half], *said[:_CUTS_MAX], *found[-half:]]
+
+
+def _joined(text: str) -> str:
+    return "".join(text.split())
+
+
+def _spread(text: str, count: int) -> int:
+    """How many characters from the first on hold `count` that are no white space."""
+    for position, character in enumerate(text):
+        if not count:
+            return position
+        count -= not character.isspace()
+    return len(text)
 
 
 def _beginning(text: str, forms: Sequence[str]) -> int:

@@ -10,8 +10,9 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from batchwork.censor import Censor, NoCensor
 from batchwork.model import Call, Failure, Units
-from batchwork.ports import Staffing
+from batchwork.ports import Pager, Staffing
 from batchwork.tasks.python_program import PythonProgram
 from batchwork.text.jsontext import Json
 from batchwork.workers.python.executor import PythonExecutor
@@ -35,7 +36,9 @@ class Ends:
 class Workers:
     """`program` is what a worker is told beside the code."""
 
-    def __init__(self, code: str, told: dict[str, Any] | None = None, **staffing: Any) -> None:
+    def __init__(
+        self, code: str, told: dict[str, Any] | None = None, pages: Pager | None = None, **staffing: Any
+    ) -> None:
         self.cookie = uuid.uuid4().hex
         prepare = {
             "kind": "code",
@@ -57,9 +60,9 @@ class Workers:
             "grace_s": 1.0,
         }
         self.executor = PythonExecutor()
-        self.executor.start(
-            PythonProgram(prepare, frozenset({"item"}), takes_item=True), Staffing(**{**usual, **staffing})
-        )
+        program = PythonProgram(prepare, frozenset({"item"}), takes_item=True)
+        self.censor: Censor = NoCensor()
+        self.executor.start(program, Staffing(**{**usual, **staffing}), pages)
         self.ends = Ends()
         self._calls = 0
         self.open: dict[int, Call] = {}
@@ -73,7 +76,7 @@ class Workers:
 
     def poll(self, timeout_s: float = 0.1) -> None:
         """Take what has come."""
-        for report in self.executor.poll(timeout_s):
+        for report in map(self.censor.report, self.executor.poll(timeout_s)):
             call, ends = self.open[report.call], self.ends
             numbers = call.units.seqs
             for offset, text, us in zip(report.done, report.results, report.durations_us, strict=True):

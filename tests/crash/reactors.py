@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from batchwork.censor import Censor, NoCensor
 from batchwork.clock import SystemClock
 from batchwork.model import Call, Failure, Report, Units
 from batchwork.ports import Scope, Staffing, WorkerKind
@@ -77,14 +78,14 @@ class Reactor:
         grace_s: float = 5.0,
         environ: Mapping[str, str] | None = None,
         cwd: str | None = None,
-        clean: Callable[[str], str] | None = None,
     ) -> None:
         self.cookie = f"test-{os.getpid()}-{time.monotonic_ns()}"
         self.executor = ReactorExecutor(SystemClock())
         self.ends: dict[int, Ends] = {}
+        self.censor: Censor = NoCensor()
         self._count = 0
         environ = {**os.environ, **(environ or {})}
-        staffing = Staffing(slots, timeout_s, strict, self.cookie, environ, cwd or os.getcwd(), grace_s, None, clean)
+        staffing = Staffing(slots, timeout_s, strict, self.cookie, environ, cwd or os.getcwd(), grace_s)
         self.executor.start(Prepared(prepare), staffing)
 
     def submit(self, payloads: Sequence[Json]) -> Ends:
@@ -96,7 +97,7 @@ class Reactor:
         return self.ends[count]
 
     def poll(self, timeout_s: float = 0.05) -> None:
-        for report in self.executor.poll(timeout_s):
+        for report in map(self.censor.report, self.executor.poll(timeout_s)):
             self.ends[report.call].take(report)
 
     def until(self, fact: Callable[[], object], within_s: float = 30.0) -> None:

@@ -17,6 +17,7 @@ import pytest
 from python_workers import Workers
 
 from batchwork import proctree
+from batchwork.censor import Censor
 from batchwork.errors import WorkerError
 from batchwork.ports import PageQuery
 
@@ -407,7 +408,9 @@ if item == 2:
     import os; os._exit(1)
 return {"hush": ["hush", 1, {"a": "x hush y"}]}
 """
-    ends = make(code, clean=lambda text: text.replace("hush", "***")).run([0, 1, 2])
+    workers = make(code)
+    workers.censor = Censor(["WORD"], {"WORD": "hush"})
+    ends = workers.run([0, 1, 2])
     seen = json.dumps([ends.results, ends.logs, [(f.message, f.traceback) for f in ends.failures.values()]])
     assert "because of ***" in seen
     assert "hush" not in seen.replace('print(\\"log hush', "")

@@ -14,6 +14,7 @@ from misbehaving_server import MisbehavingServer
 from reactors import Reactor, get
 
 from batchwork import proctree
+from batchwork.censor import Censor
 from batchwork.text.jsontext import Json
 
 HTTP: dict[str, Json] = {
@@ -287,7 +288,8 @@ def test_nothing_that_was_sent_as_a_credential_comes_back(reactor: Reactor, serv
 
 
 def test_results_failures_and_logs_are_cleaned(made: list[Reactor], server: MisbehavingServer) -> None:
-    made.append(Reactor(HTTP, clean=lambda text: text.replace("hunter2", "***")))
+    made.append(Reactor(HTTP))
+    made[0].censor = Censor(["PASSWORD"], {"PASSWORD": "hunter2"})
     ends = made[0].run([get(f"{server.url}/echo/{status}", "POST", body="hunter2") for status in (200, 500)])
     assert "hunter2" not in repr(ends) and ends.results[0]["json"]["body"] == "***"
 

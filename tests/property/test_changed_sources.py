@@ -65,9 +65,7 @@ class History:
             retry=RetryPolicy(),
         )
         setting = Setting("s", {}, frozenset(), {}, "/", "/", None)
-        order = StepBrief(
-            plan, self.number, "r1", resumed, False, {}, setting, lambda query: "[]", "cookie", NoCensor()
-        )
+        order = StepBrief(plan, self.number, "r1", resumed, False, {}, setting, "cookie", NoCensor())
         end = Coordinator(order, self.store, callable_executors, Collected(), SystemClock(), control).run()
         rows = self.store.count(self.number)
         if end.status is StepStatus.SUCCEEDED:

@@ -69,9 +69,7 @@ class Bench:
         batch = batch_plan(Value.constant(items), **changes)
         plan = step_plan("s", task=task_plan(CallableTask(act)), batch=batch, retry=retry)
         setting = Setting("s", {}, frozenset(), {}, "/", "/", None)
-        return StepBrief(
-            plan, self.number, "r1", resumed, reopened, {}, setting, lambda query: "[]", "cookie", NoCensor()
-        )
+        return StepBrief(plan, self.number, "r1", resumed, reopened, {}, setting, "cookie", NoCensor())
 
     def run(self, act: Act, items: Json, **changes: Any) -> StepEnd:
         order = self.order(act, items, **changes)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import decimal
 import json
 import os
+import re
 import sys
 import tempfile
 import types
@@ -16,10 +18,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from batchwork.censor import Censor
 from batchwork.tasks.python import _WITHOUT, OPERANDS
 from batchwork.workers.python import memory as python_memory
-from batchwork.workers.python.log import OVERLAP as LOG_OVERLAP
-from batchwork.workers.python.log import WorkerLog, log_text
+from batchwork.workers.python.log import WorkerLog
 from batchwork.workers.python.program import memory, operations, output
 from batchwork.workers.python.program.compiling import compile_body, run_setup
 from batchwork.workers.python.program.encoding import DEPTH, ResultError, encode_result
@@ -449,22 +451,32 @@ def test_output_beyond_the_limit_keeps_head_and_tail_and_whole_letters() -> None
     with tempfile.TemporaryFile("w+b", buffering=0) as file:
         file.write("€".encode() * 20_000)
         log = output.Output(file.fileno(), 10_000)
-        head, between, tail = log.cut(0, 60_000)
-        assert between == 50_000
+        head, between, tail = log.cut(0, 60_000).split("\n")
+        assert between == "… 50,004 bytes left out …"
         assert set(head) == set(tail) == {"€"}
         assert log.cut(0, 9) == "€€€"
         assert log.trim() == 60_000
-    assert LOG_OVERLAP == output.OVERLAP
-    text = log_text(["a" * 100 + "s" * LOG_OVERLAP, 7, "s" * LOG_OVERLAP + "z"], None)
-    assert text == "a" * 100 + "\n[7 bytes left out]\nz"
 
 
-def test_secrets_are_not_cut_in_two_before_they_are_masked() -> None:
-    secret = "hush-hush"
-    overlap = "x" * (LOG_OVERLAP - 4)
-    head = "a" * 20 + secret[:5] + secret[5:] + overlap  # the cut is in the middle of the secret
-    text = log_text([head, 7, "y" * LOG_OVERLAP + "end"], lambda text: text.replace(secret, "***"))
-    assert "hush" not in text
+@pytest.mark.parametrize("shape", ["plain", "base64", "hex"])
+@pytest.mark.parametrize("ellipses", [0, 300])
+def test_no_half_of_a_secret_survives_where_output_is_cut(shape: str, ellipses: int) -> None:
+    secret = "hush-hush-that-nobody-may-see-" + "long" * 10
+    shown = {
+        "plain": secret,
+        "base64": base64.encodebytes(secret.encode()).decode(),
+        "hex": secret.encode().hex(" "),
+    }[shape].encode()
+    censor = Censor(["WORD"], {"WORD": secret})
+    for inside in range(0, len(shown), 3):
+        head = b"a" + b"x" * (3000 - 1 - inside) if not ellipses else "…".encode() * 900 + b"x" * (300 - inside)
+        with tempfile.TemporaryFile("w+b", buffering=0) as file:
+            file.write(head + shown + b"x" * 5000 + shown + b"x" * (3000 - inside))
+            text = output.read_output(file.fileno(), 0, file.tell(), 6000)
+        left, _, right = censor.text(text).rpartition(" bytes left out ")
+        letters = re.sub(r"\s|x|…", "", left[1:] + right).replace("***", "")
+        letters = re.sub(r"^[\d,]+|[\d,]+$", "", letters) if shape != "hex" else letters
+        assert len(letters) < 12, (inside, letters)
 
 
 def test_a_log_of_a_dead_worker_is_cut_alike() -> None:

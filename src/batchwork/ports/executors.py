@@ -24,7 +24,7 @@ class Staffing(Struct, frozen=True):
     """What an executor needs to know of a step. `slots` is the number of attempts at once, never exceeded.
 
     `strict`: a call ends at its first failure (the rest is returned), because failures stop the step or order counts.
-    `cookie` marks every process that is started (environment variable BATCHWORK_COOKIE).
+    `cookie` marks every process that is started (environment variable BATCHWORK_COOKIE). It is data, and can be sent.
     """
 
     slots: int
@@ -34,8 +34,10 @@ class Staffing(Struct, frozen=True):
     environ: Mapping[str, str]
     cwd: str
     grace_s: float = 5.0
-    pages: Callable[[PageQuery], str] | None = None
-    clean: Callable[[str], str] | None = None  # masks secrets
+
+
+Pager: TypeAlias = Callable[[PageQuery], str]
+"""Answers with a JSON text. Raises BatchworkError where the results cannot be read."""
 
 
 class Executor(Protocol):
@@ -54,8 +56,8 @@ class Executor(Protocol):
         """Attempts at once in one lane: 1 for a Python worker, all slots for a reactor."""
         ...
 
-    def start(self, program: Program, staffing: Staffing) -> None:
-        """Start the workers (as late as possible). Raises WorkerError."""
+    def start(self, program: Program, staffing: Staffing, pages: Pager | None = None) -> None:
+        """Start the workers (as late as possible); `pages` answers what they ask for. Raises WorkerError."""
         ...
 
     def warm(self, lanes: int) -> None:
@@ -103,5 +105,7 @@ class Executor(Protocol):
         ...
 
 
-ExecutorFactory: TypeAlias = Callable[[Program, Staffing], Executor]
-"""Makes and starts the right executor for a program."""
+class ExecutorFactory(Protocol):
+    """Makes and starts the right executor for a program; `pages` answers its workers' questions for earlier results."""
+
+    def __call__(self, program: Program, staffing: Staffing, pages: Pager | None = None) -> Executor: ...

@@ -12,13 +12,12 @@ from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from batchwork.clock import SystemClock
 from batchwork.errors import RenderError
 from batchwork.events import Event
 from batchwork.model import Call, Failure, Report
-from batchwork.ports import Compiled, Program, Scope, Setting, Staffing, WorkerKind, Written
+from batchwork.ports import Compiled, Pager, Program, Scope, Setting, Staffing, WorkerKind, Written
 from batchwork.text.jsontext import Json, encode
 
 Act = Callable[[Json], object]
@@ -120,7 +119,7 @@ class CallableExecutor:
             self._threads.append(Thread(target=self._serve, args=(lane,), daemon=True))
             self._threads[-1].start()
 
-    def start(self, program: Program, staffing: Staffing) -> None:
+    def start(self, program: Program, staffing: Staffing, pages: Pager | None = None) -> None:
         pass
 
     def warm(self, lanes: int) -> None:
@@ -197,13 +196,11 @@ class CallableExecutor:
         except Exception as error:  # noqa: BLE001  # whatever a unit raises is its failure
             result, text = Failure(type(error).__name__, str(error)), ""
         if isinstance(result, Failure):
-            clean = self._staffing.clean
-            result = result if clean is None else replace(result, message=clean(result.message))
             return Report(call, failures=[(offset, result, 1000)], worker="fake")
         return Report(call, done=[offset], results=[text], durations_us=[1000], worker="fake")
 
 
-def callable_executors(program: Program, staffing: Staffing) -> CallableExecutor:
+def callable_executors(program: Program, staffing: Staffing, pages: Pager | None = None) -> CallableExecutor:
     """An ExecutorFactory for workflows whose tasks are CallableTasks."""
     assert isinstance(program, CallableProgram)
     return CallableExecutor(program, staffing)

@@ -1,27 +1,13 @@
-"""The wire format between the coordinator's process and a worker. The same for Python workers and reactors.
+"""Frames, in which the coordinator's process and a worker speak to each other over two inherited pipes.
 
-A frame is a length (4 bytes, big-endian, of what follows), a tag (1 byte) and a body. Both directions use inherited
-pipes; bodies are UTF-8 JSON (or JSON lines). `python_worker.py` speaks it too, in its own few lines, because it may
-be run by any interpreter and imports nothing of batchwork.
+A frame is a length (4 bytes, big-endian: of the rest), a tag (1 byte, a letter) and a body. The body is JSON; where lines
+follow the first one, each of them is JSON too. This one asks for what has not started:
 
-To a worker:
-    P  prepare   {"program": {…}, "runtime": {…}}          once, first; answered by H or E
-    C  call      {"id", "attempt", "keys", "indexes", "tokens", "units": [payload, …]}
-    S  recall    {}                                         hand back what has not started
-    X  cancel    {"grace_s": seconds; 0: at once}           reactors only; Python workers are signalled
-    R  page      {"page": text or null, "error": text}      the answer to Q
-From a worker:
-    H  ready     {"pid", "python"}
-    E  broken    {"type", "message", "traceback"}           it could not prepare; the worker ends
-    O  outcomes  a header, a line feed, the results (JSON texts) joined by line feeds
-    Q  query     {"step", "what", "start", "count"}         a page of a lazy sequence is wanted
+    00 00 00 03  53  7b 7d
 
-Header of O: {"id", "done": [[from, to], …], "us": [µs, one for each done], "failures": [[offset, {Failure fields}, µs], …],
-"cancelled": [offset, …], "returned": [offset, …], "logs": {"offset": text}}; all but `id` may be left out. Offsets count
-within the call, `to` being the first that is not meant. The results stand in the order of `done`. Each unit of a call is
-reported in exactly one frame.
-
-In a program, `"sequences": {NAME: {"step", "counts", "duration", "length"}}` stands for lazy results of earlier steps.
+To a worker go P (prepare a program), C (run a call), S (hand back what has not started), X (end what runs) and R (a
+page of results). From a worker come H (ready), E (cannot be prepared), O (outcomes of a call) and Q (a page is wanted).
+What stands in their bodies is for Python workers and reactors to say.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from batchwork.clock import Clock, SystemClock
 from batchwork.model import Call, Report
-from batchwork.ports import Program, Staffing
+from batchwork.ports import Pager, Program, Staffing
 from batchwork.text.jsontext import encode
 
 
@@ -24,8 +24,8 @@ class InlineExecutor:
         self._back: list[Report] = []
         self._woken = threading.Event()
 
-    def start(self, program: Program, staffing: Staffing) -> None:
-        self.width, self._clean = staffing.slots, staffing.clean
+    def start(self, program: Program, staffing: Staffing, pages: Pager | None = None) -> None:
+        self.width = staffing.slots
 
     def warm(self, lanes: int) -> None:
         """There is nothing to start."""
@@ -51,8 +51,6 @@ class InlineExecutor:
     def _run(self, call: Call) -> Report:
         began = self._clock.now()
         results = [encode(payload) for payload in call.payloads]
-        if self._clean is not None:
-            results = [encode(self._clean(str(payload))) for payload in call.payloads]
         each_us = int((self._clock.now() - began) * 1e6 / max(1, len(results)))
         count = len(results)
         return Report(call.id, done=range(count), results=results, durations_us=[each_us] * count, worker="inline")

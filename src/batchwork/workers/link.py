@@ -1,4 +1,4 @@
-"""One worker process with its two pipes, and waiting for many of them. What frames mean is not known here (see python.py, reactor.py).
+"""One worker process with its two pipes, and waiting for many of them.
 
 Both pipes are non-blocking on this side: what does not fit is kept and written when there is room, so two full pipes
 never wait for each other. That a worker is dead is learnt from its pidfd, not from its pipe, because a process that it
@@ -20,6 +20,7 @@ from typing import Self, TypeAlias
 
 from batchwork import proctree
 from batchwork.faults import fault
+from batchwork.ports import Staffing
 from batchwork.workers.frames import FrameReader, frame
 
 Arguments: TypeAlias = Callable[[int, int], Sequence[str]]
@@ -36,19 +37,19 @@ _PIPE_SIZE = 1 << 18
 class Link:
     """A worker process, its own session and process group, with a pipe in each direction.
 
-    `inherit` are further descriptors that it gets, under the same numbers. `output` is where its standard output and
-    error go (nowhere, if it is not given). Raises OSError where the process cannot be started.
+    It stands in the directory of `staffing` and carries its cookie. `inherit` are further descriptors that it gets, under
+    the same numbers. `output` is where its standard output and error go (nowhere, if it is not given). Raises OSError
+    where the process cannot be started.
     """
 
     def __init__(
         self,
         command: Arguments,
-        *,
+        staffing: Staffing,
         environ: Mapping[str, str],
-        cwd: str,
-        cookie: str,
+        *,
         inherit: Sequence[int] = (),
-        output: int | None = None,
+        output: int = subprocess.DEVNULL,
     ) -> None:
         fault("spawn")
         self._mark = f"{os.getpid()}-{next(_numbers)}"
@@ -58,11 +59,11 @@ class Link:
             self._process = subprocess.Popen(
                 list(command(theirs_in, theirs_out)),
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL if output is None else output,
-                stderr=subprocess.DEVNULL if output is None else output,
+                stdout=output,
+                stderr=output,
                 pass_fds=(theirs_in, theirs_out, *inherit),
-                env={**environ, proctree.COOKIE: cookie, WORKER_MARK: self._mark},
-                cwd=cwd,
+                env={**environ, proctree.COOKIE: staffing.cookie, WORKER_MARK: self._mark},
+                cwd=staffing.cwd,
                 start_new_session=True,
             )
         except BaseException:  # whatever it was, no descriptor may leak

@@ -10,7 +10,7 @@ from typing import Any
 
 from batchwork.clock import Clock
 from batchwork.model import Call, Failure, Report
-from batchwork.ports import Program, Staffing
+from batchwork.ports import Pager, Program, Staffing
 from batchwork.text.jsontext import encode
 
 
@@ -26,7 +26,7 @@ class MoonExecutor:
         self._recalls = self._cancels = 0
         self.lanes = 0
 
-    def start(self, program: Program, staffing: Staffing) -> None:
+    def start(self, program: Program, staffing: Staffing, pages: Pager | None = None) -> None:
         self.lanes, self._staffing = staffing.slots, staffing
         self._calls = [SimpleQueue() for _ in range(self.lanes)]
         self._load = [0] * self.lanes
@@ -117,9 +117,5 @@ class MoonExecutor:
         if failure is not None:
             return Report(call, failures=[(offset, failure, lasted_us)], worker="moon")
         result = encode(payload.get("give"))
-        logs = {offset: self._masked(payload["print"])} if "print" in payload else {}
+        logs = {offset: payload["print"]} if "print" in payload else {}
         return Report(call, [offset], [result], [lasted_us], logs=logs, worker="moon")
-
-    def _masked(self, text: str) -> str:
-        clean = self._staffing.clean
-        return text if clean is None else clean(text)

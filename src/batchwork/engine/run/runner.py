@@ -6,6 +6,7 @@ What may start is decided in scheduling.py; a step itself runs in step_run.py; c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from queue import Empty, SimpleQueue
 
 from msgspec.structs import replace
@@ -50,14 +51,14 @@ class Runner:
         environ: Mapping[str, str],
         cwd: str,
     ) -> None:
-        self._plan, self._run, self._store, self._executors = plan, run, store, executors
+        self._plan, self._run, self._store = plan, run, store
         self._clock, self._control, self._options = clock, control, options
         self._running = _Running(sink)
         self._sink: EventSink = self._running
         folder = _made(run_folder(options.state_dir, run.id))
         view = RunView(run.id, run.name, folder)
         self._names = Names(plan, environment(plan, environ, view), view, store, cwd)
-        self._pages = Pages(self._names.results)
+        self._executors = partial(executors, pages=Pages(self._names.results).answer)
         known = {step.name: step for step in store.steps(run.id)}
         self._records = {step.name: known[step.name] for step in plan.steps}
         for record in self._records.values():
@@ -187,7 +188,6 @@ class Runner:
             reopened=record.note == RETRIED,
             scope=scope,
             setting=self._names.setting(step, scope),
-            pages=self._pages.answer,
             cookie=self._options.cookie,
             censor=self._options.censor,
         )

@@ -122,16 +122,7 @@ class StepRun:
         attempts = units[0].record.attempts if units else 1
         scope = {**order.scope, "error": ErrorView.of(failure, attempts), **_no_unit(order)}
         setting = replace(order.setting, constants=scope, unit_names=frozenset(), timeout_s=None)
-        staffing = Staffing(
-            1,
-            None,
-            True,
-            order.cookie,
-            setting.environ,
-            setting.cwd,
-            pages=order.pages,
-            clean=order.censor.text if order.censor.hides else None,
-        )
+        staffing = Staffing(1, None, True, order.cookie, setting.environ, setting.cwd)
         done = run_once(task, setting, scope, self._executors, staffing, self._control)
         if done.said is not None:
             self._sink.emit(Said(order.plan.name, str(decode(done.said))))

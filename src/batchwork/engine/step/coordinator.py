@@ -103,8 +103,6 @@ class Coordinator:
             cookie=order.cookie,
             environ=order.setting.environ,
             cwd=order.setting.cwd,
-            pages=order.pages,
-            clean=order.censor.text if order.censor.hides else None,
         )
 
     def _open(self, feed: Feed) -> None:

@@ -230,6 +230,4 @@ class Hook:
             cookie=order.cookie,
             environ=order.setting.environ,
             cwd=order.setting.cwd,
-            pages=order.pages,
-            clean=order.censor.text if order.censor.hides else None,
         )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from batchwork.censor import Censor
 from batchwork.model import Counts, Failure, StepStatus
 from batchwork.plan.model import StepPlan
-from batchwork.ports import PageQuery, Setting
+from batchwork.ports import Setting
 
 
 class StepBrief(Struct, frozen=True):
@@ -26,7 +26,6 @@ class StepBrief(Struct, frozen=True):
     reopened: bool
     scope: Mapping[str, object]
     setting: Setting
-    pages: Callable[[PageQuery], str]
     cookie: str
     censor: Censor
 

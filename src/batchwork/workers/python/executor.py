@@ -1,4 +1,4 @@
-"""The executor of Python tasks: a worker process for each slot, one unit at a time in each. What a worker does is in python_lane.py."""
+"""The executor of Python tasks: a worker process for each slot, one unit at a time in each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from batchwork.clock import Clock, SystemClock
 from batchwork.errors import WorkerError
 from batchwork.model import Call, Report
-from batchwork.ports import Program, Staffing
+from batchwork.ports import Pager, Program, Staffing
 from batchwork.workers.link import Links
 from batchwork.workers.python.lane import Lane
 
@@ -52,9 +52,9 @@ class PythonExecutor:
     def lanes(self) -> int:
         return len(self._lanes)
 
-    def start(self, program: Program, staffing: Staffing) -> None:
+    def start(self, program: Program, staffing: Staffing, pages: Pager | None = None) -> None:
         self._staffing = staffing
-        self._lanes = [Lane(program.prepare, staffing, self._links) for _ in range(staffing.slots)]
+        self._lanes = [Lane(program.prepare, staffing, self._links, pages) for _ in range(staffing.slots)]
 
     def warm(self, lanes: int) -> None:
         for lane in self._lanes[: 0 if self._stopping else lanes]:

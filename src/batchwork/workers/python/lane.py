@@ -12,13 +12,12 @@ from typing import Any
 
 from batchwork.errors import BatchworkError, WorkerError
 from batchwork.model import Call, Failure, Report
-from batchwork.ports import PageQuery, Staffing
-from batchwork.text.jsontext import Json
+from batchwork.ports import PageQuery, Pager, Staffing
 from batchwork.workers import frames
 from batchwork.workers.link import Link, Links
 from batchwork.workers.python.log import WorkerLog
 from batchwork.workers.python.memory import Record, Running, WorkerMemory
-from batchwork.workers.python.orders import call_body, prepare_body
+from batchwork.workers.python.orders import call_body, page_body, prepare_body
 from batchwork.workers.python.reports import Death, Sent, report_of, report_of_death
 from batchwork.workers.python.troubles import cannot_prepare, cannot_start, how_it_ended
 
@@ -45,8 +44,8 @@ IDLE_DEATHS = 5
 class Lane:
     """Calls in their order, and the worker that runs them, started when the first one comes."""
 
-    def __init__(self, prepare: Mapping[str, Any], staffing: Staffing, links: Links) -> None:
-        self._prepare, self._staffing, self._links = prepare, staffing, links
+    def __init__(self, prepare: Mapping[str, Any], staffing: Staffing, links: Links, pages: Pager | None) -> None:
+        self._prepare, self._staffing, self._links, self._pages = prepare, staffing, links, pages
         self._link: Link | None = None
         self.calls: deque[Sent] = deque()
         self._numbers = 0
@@ -100,9 +99,8 @@ class Lane:
                     *(interpreter, "-u", "-c", _START, _PROGRAM_FOLDER),
                     *map(str, (read, write, self._memory.descriptor, self._log.descriptor)),
                 ],
-                environ=self._staffing.environ,
-                cwd=self._staffing.cwd,
-                cookie=self._staffing.cookie,
+                self._staffing,
+                self._staffing.environ,
                 inherit=(self._memory.descriptor, self._log.descriptor),
                 output=self._log.descriptor,
             )
@@ -160,7 +158,7 @@ class Lane:
             sent = next((sent for sent in self.calls if sent.sent), None)
             if sent is None:
                 return None
-            report = report_of(sent, body, self._name, self._staffing.clean)
+            report = report_of(sent, body, self._name)
             if report.call != sent.call.id:
                 raise ValueError("outcomes of another call")
             self._seen += len(report.failures)
@@ -169,22 +167,22 @@ class Lane:
             self._drop_reported()
             return report
         if tag == frames.QUERY:
-            self._link.send(frames.PAGE, json.dumps(self._page(json.loads(body))).encode())
+            self._link.send(frames.PAGE, self._page(json.loads(body)))
         elif tag == frames.READY:
             self.ready = self._was_ready = True
             self._send_waiting()
         elif tag == frames.BROKEN:
-            self.trouble = cannot_prepare(json.loads(body), self._prepare, self._staffing)
+            self.trouble = cannot_prepare(json.loads(body), self._prepare["interpreter"])
         return None
 
-    def _page(self, query: dict[str, Any]) -> dict[str, Json]:
-        if self._staffing.pages is None:
-            return {"page": None, "error": "there are no earlier results here"}
+    def _page(self, query: dict[str, Any]) -> bytes:
+        if self._pages is None:
+            return page_body(None, "there are no earlier results here")
         try:
             wanted = PageQuery(str(query["step"]), str(query["what"]), int(query["start"]), int(query["count"]))
-            return {"page": self._staffing.pages(wanted)}
+            return page_body(self._pages(wanted))
         except BatchworkError as error:
-            return {"page": None, "error": error.message}
+            return page_body(None, error.message)
 
     def _drop_reported(self) -> None:
         while self.calls and not self.calls[0].left:
@@ -222,11 +220,10 @@ class Lane:
     def _post_mortem(
         self, sent: Sent, running: Running | None, records: list[Record], status: int, now: float
     ) -> Report:
-        clean = self._staffing.clean
         offset, us, log = None, 0, ""
         if running is not None and running.call == sent.number:
             offset, us = running.offset, max(0, int((now - running.began) * 1e6))
-            log = self._log.text(running.output, None, clean)
+            log = self._log.text(running.output)
         blame: Failure | None = Failure("worker died", how_it_ended(status), exit_code=status if status >= 0 else None)
         if self._ending == "timeout":
             us = self._late_us or us
@@ -235,15 +232,15 @@ class Lane:
             blame = Failure("worker died", "it wrote into batchwork's own pipe and was killed")
         elif self._ending:
             blame = None
-        logs = {each.offset: self._log.text(each.log[0], each.log[1], clean) for each in records if each.log}
-        return report_of_death(sent, Death(records, offset, blame, us, log), logs, self._name, clean)
+        logs = {each.offset: self._log.text(each.log[0], each.log[1]) for each in records if each.log}
+        return report_of_death(sent, Death(records, offset, blame, us, log), logs, self._name)
 
     def _refuse_if_hopeless(self, status: int) -> None:
         """A worker that ends before it is ready will do so again, unless others of its kind were ready before."""
         self._idle_deaths += 1
         if self.trouble is not None or (self._was_ready and self._idle_deaths < IDLE_DEATHS):
             return
-        said = self._log.text(0, None, self._staffing.clean).strip().splitlines()[-8:]
+        said = self._log.text(0).strip().splitlines()[-8:]
         self.trouble = WorkerError(
             f"the Python worker `{self._prepare['interpreter']}` ended before it was ready: {how_it_ended(status)}",
             "\n".join(said),

@@ -1,4 +1,19 @@
-"""The frames that tell a Python worker what to do: a program to prepare, calls. What they mean is in workers/frames.py."""
+"""What a Python worker is told: the bodies of the frames that go to it.
+
+    P {"program": {"kind": "code", "code": "return item", "names": ["item"]}, "runtime": {"strict": false, "cwd": "/srv"}}
+    C {"id": 7, "number": 1, "seen": 0, "units": [["a"], ["b"], ["c"], ["d"]]}
+    C {"id": 8, "number": 2, "seen": 1, "units": [[{"index": 0, "shared": 0}]], "shared": [["a", "b"]], "slot": 0}
+    R {"page": "[1,2]"}
+    R {"page": null, "error": "there are no earlier results here"}
+
+P comes once, as the first. `program` is what the task type made for each worker; `strict`: a call ends at its first failure.
+
+C is a call, `id` its name and `number` its place among all calls of this lane, by which it is recalled in shared memory.
+`seen`: how many failures of this worker were known when it was sent; a strict worker that has had more hands it back.
+`units` are payloads. Where a payload has a batch at `slot`, its items stand in `shared` once for all units of the batch.
+
+R answers a question for results of an earlier step: `page` is a JSON text, or null where it cannot be given.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +22,31 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from batchwork.ports import Staffing
+from batchwork.text.jsontext import Json
 from batchwork.workers.python.reports import Sent
 
 
 def prepare_body(prepare: Mapping[str, Any], staffing: Staffing) -> bytes:
-    """The frame that a worker gets first."""
+    """The program, in P."""
     runtime = {"strict": staffing.strict, "cwd": staffing.cwd}
     return json.dumps({"program": prepare, "runtime": runtime}, default=_plain).encode("ascii")
 
 
 def call_body(sent: Sent, seen: int, batch_slot: int | None) -> bytes:
-    """The frame of a call. `seen`: how many failures of this worker were known when it was sent."""
+    """A call, in C. `seen`: how many failures of this worker were known when it was sent."""
     call: dict[str, Any] = {"id": sent.call.id, "number": sent.number, "seen": seen, "units": sent.call.payloads}
     if batch_slot is not None:
         call["units"], call["shared"] = _shared(sent.call.payloads, batch_slot)
         call["slot"] = batch_slot
     return json.dumps(call, separators=(",", ":"), default=_plain).encode("ascii")
+
+
+def page_body(page: str | None, error: str = "") -> bytes:
+    """A page of results as JSON text, or why there is none, in R."""
+    answer: dict[str, Json] = {"page": page}
+    if page is None:
+        answer["error"] = error
+    return json.dumps(answer).encode("ascii")
 
 
 def _plain(value: object) -> object:

@@ -1,18 +1,15 @@
-"""From a Python worker's outcomes (a frame, or the records of a dead worker) to Reports, each unit exactly once. Masks secrets."""
+"""From a Python worker's outcomes (a frame, or the records of a dead worker) to Reports, each unit exactly once."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
 
 from batchwork.model import Call, Failure, Report
-from batchwork.workers.python.log import Clean, log_text
 from batchwork.workers.python.memory import Record
-
-MESSAGE_MAX = 16 << 10
 
 
 class Sent(Struct):
@@ -44,33 +41,36 @@ class Sent(Struct):
         return Report(self.call.id, returned=offsets, worker=worker)
 
 
-def failure_from(fields: dict[str, Any], clean: Clean) -> Failure:
-    """A failure as a worker describes it, masked and cut to size."""
-    message, traceback = str(fields.get("message", "")), str(fields.get("traceback", ""))
-    if clean is not None:
-        message, traceback = clean(message), clean(traceback)
-    if len(message) > MESSAGE_MAX:
-        message = message[:MESSAGE_MAX] + " …"
-    return Failure(
-        str(fields.get("type", "")), message, traceback, retryable=fields.get("retryable", True) is not False
-    )
+def failure_from(fields: Mapping[str, Any]) -> Failure:
+    """A failure as a worker describes it."""
+    kind, message, traceback = (str(fields.get(name, "")) for name in ("type", "message", "traceback"))
+    return Failure(kind, message, traceback, retryable=fields.get("retryable", True) is not False)
 
 
-def report_of(sent: Sent, body: bytes, worker: str, clean: Clean) -> Report:
+def report_of(sent: Sent, body: bytes, worker: str) -> Report:
     """The report of an outcomes frame. Raises ValueError, KeyError or TypeError where it is not one."""
     end = body.find(b"\n")
-    header = json.loads(body[:end] if end >= 0 else body)
+    if end < 0:
+        end = len(body)
+    header = json.loads(body[:end])
     done = _offsets(sent, header.get("done", ()))
-    rest = str(memoryview(body)[end + 1 :], "ascii") if done else ""  # no copy between: it may be 64 MiB
-    results = _masked([rest] if len(done) == 1 else rest.split("\n"), rest, clean) if done else []
-    failures = [(offset, failure_from(fields, clean), us) for offset, fields, us in header.get("failures", ())]
+    results = _results(str(memoryview(body)[end + 1 :], "ascii"), len(done))  # no copy between: it may be 64 MiB
+    failures = [(offset, failure_from(fields), us) for offset, fields, us in header.get("failures", ())]
     cancelled, returned = header.get("cancelled", ()), header.get("returned", ())
     for offset in (*(offset for offset, _, _ in failures), *cancelled, *returned):
         sent.mark(offset, offset + 1)
-    if len(results) != len(done):
-        raise ValueError("an outcomes frame has more results than units")
-    logs = {int(offset): log_text(log, clean) for offset, log in header.get("logs", {}).items()}
+    logs = {int(offset): str(log) for offset, log in header.get("logs", {}).items()}
     return Report(sent.call.id, done, results, header.get("us", ()), failures, cancelled, returned, (), logs, worker)
+
+
+def _results(lines: str, count: int) -> list[str]:
+    """One result a line. Raises ValueError where there are not as many as units."""
+    if count == 1:
+        return [lines]
+    results = lines.split("\n") if count else []
+    if len(results) != count:
+        raise ValueError("an outcomes frame has another number of results than of units")
+    return results
 
 
 def _offsets(sent: Sent, ranges: Sequence[Sequence[int]]) -> Sequence[int]:
@@ -79,31 +79,6 @@ def _offsets(sent: Sent, ranges: Sequence[Sequence[int]]) -> Sequence[int]:
     if len(ranges) == 1:
         return range(ranges[0][0], ranges[0][1])
     return [offset for start, stop in ranges for offset in range(start, stop)]
-
-
-def _masked(results: list[str], joined: str, clean: Clean) -> list[str]:
-    """Results without secrets. One look at all of them together; only what changed is looked at again."""
-    if clean is None or clean(joined) == joined:
-        return results
-    return [_masked_json(text, clean) for text in results]
-
-
-def _masked_json(text: str, clean: Callable[[str], str]) -> str:
-    masked = clean(text)
-    if masked == text:
-        return text
-    return json.dumps(_masked_value(json.loads(text), clean), separators=(",", ":"))
-
-
-def _masked_value(value: Any, clean: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, list):
-        return [_masked_value(part, clean) for part in value]
-    if isinstance(value, dict):
-        return {clean(key): _masked_value(part, clean) for key, part in value.items()}
-    text = json.dumps(value)
-    return value if clean(text) == text else clean(text)
 
 
 class Death(Struct, frozen=True):
@@ -116,14 +91,14 @@ class Death(Struct, frozen=True):
     log: str
 
 
-def report_of_death(sent: Sent, death: Death, logs: dict[int, str], worker: str, clean: Clean) -> Report:
+def report_of_death(sent: Sent, death: Death, logs: dict[int, str], worker: str) -> Report:
     """What became of the call that a dead worker was at: recovered outcomes, one to blame, the rest goes back."""
     fresh = [record for record in death.records if not sent.reported[record.offset]]
-    done = [record for record in fresh if record.kind == "D"]
-    failures = [(r.offset, failure_from(json.loads(r.text), clean), r.us) for r in fresh if r.kind == "F"]
-    cancelled = [record.offset for record in fresh if record.kind == "C"]
     for record in fresh:
         sent.mark(record.offset, record.offset + 1)
+    done = [record for record in fresh if record.kind == "D"]
+    failures = [(r.offset, failure_from(json.loads(r.text)), r.us) for r in fresh if r.kind == "F"]
+    cancelled = [record.offset for record in fresh if record.kind == "C"]
     running = death.running
     if running is not None and not sent.reported[running]:
         sent.mark(running, running + 1)
@@ -133,17 +108,18 @@ def report_of_death(sent: Sent, death: Death, logs: dict[int, str], worker: str,
             failures.append((running, death.blame, death.us))
         if death.log:
             logs = {**logs, running: death.log}
-    results = _masked([record.text for record in done], "\n".join(record.text for record in done), clean)
-    rest = sent.returned()
     return Report(
         sent.call.id,
-        [record.offset for record in done],
-        results,
-        [record.us for record in done],
+        *_columns(done),
         failures,
         cancelled,
-        rest.returned,
+        sent.returned().returned,
         (),
         logs,
         worker,
     )
+
+
+def _columns(done: Sequence[Record]) -> tuple[list[int], list[str], list[int]]:
+    """Offsets, results and microseconds."""
+    return [each.offset for each in done], [each.text for each in done], [each.us for each in done]

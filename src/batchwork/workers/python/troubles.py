@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import errno
 import signal
-from collections.abc import Mapping
 from typing import Any
 
 from batchwork.errors import WorkerError
-from batchwork.ports import Staffing
 
 
 def how_it_ended(status: int) -> str:
@@ -19,19 +17,24 @@ def how_it_ended(status: int) -> str:
         name = signal.Signals(-status).name
     except ValueError:
         name = f"signal {-status}"
-    return f"killed by {name}" + (" (out of memory?)" if -status == signal.SIGKILL else "")
+    if -status == signal.SIGKILL:
+        return f"killed by {name} (out of memory?)"
+    return f"killed by {name}"
 
 
 def cannot_start(interpreter: str, error: OSError) -> WorkerError:
-    what = f" ({error.filename})" if error.filename and error.filename != interpreter else ""
-    hint = "`interpreter:` must name a Python of 3.8 or newer" if error.errno in {errno.ENOENT, errno.EACCES} else ""
+    what = hint = ""
+    if error.filename and error.filename != interpreter:
+        what = f" ({error.filename})"
+    if error.errno in {errno.ENOENT, errno.EACCES}:
+        hint = "`interpreter:` must name a Python of 3.8 or newer"
     return WorkerError(f"cannot start a Python worker with `{interpreter}`: {error.strerror}{what}", hint)
 
 
-def cannot_prepare(told: dict[str, Any], prepare: Mapping[str, Any], staffing: Staffing) -> WorkerError:
-    kind = f"{told['type']}: " if told.get("type") else ""
-    text = f"the Python worker cannot be prepared: {kind}{told.get('message', '')}"
-    if staffing.clean is not None:
-        text = staffing.clean(text)
-    hint = f"its interpreter is `{prepare['interpreter']}`" if told.get("type") == "ModuleNotFoundError" else ""
+def cannot_prepare(told: dict[str, Any], interpreter: str) -> WorkerError:
+    why = ": ".join(filter(None, (told["type"], told["message"])))
+    text = f"the Python worker cannot be prepared: {why}"
+    hint = ""
+    if told["type"] == "ModuleNotFoundError":
+        hint = f"its interpreter is `{interpreter}`"
     return WorkerError(text, hint)

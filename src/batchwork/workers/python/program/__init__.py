@@ -1,5 +1,5 @@
 """The program of a Python worker: standard library only, any Python from 3.8 on, nothing of batchwork imported.
 
-It is started by its folder (see `workers/python/lane.py`), so its modules import each other relatively and it runs
-where batchwork is not installed. What it is told and what it answers is in `workers/frames.py`.
+It is started by its folder, as a package named `batchwork_worker`, so its modules import each other relatively and it
+runs where batchwork is not installed.
 """

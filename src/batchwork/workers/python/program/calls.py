@@ -24,8 +24,6 @@ _TYPING = False  # importing typing costs more than all else here
 if _TYPING:
     from typing import Any, Callable, Mapping
 
-    from .output import Log
-
 LOOK_FROM_US = 100
 """From here on a unit may have started processes (a fork takes longer), and looking costs little beside it."""
 HAND_BACK_S = 0.05
@@ -49,12 +47,12 @@ class Outcomes:
         self.durations: list[int] = []
         self.failures: list[tuple[int, dict[str, Any], int]] = []
         self.cancelled: list[int] = []
-        self.logs: dict[int, Log] = {}
+        self.logs: dict[int, str] = {}
         self.logged = 0
 
-    def add_log(self, offset: int, log: Log) -> None:
-        self.logs[offset] = log
-        self.logged += len(log) if isinstance(log, str) else len(str(log[0])) + len(str(log[2]))
+    def add_log(self, offset: int, log: str) -> None:
+        self.logs[offset] = self.logs.get(offset, "") + log
+        self.logged += len(log)
 
     def body(self, stop: int, last: bool) -> bytes:
         """The frame for units up to `stop`; the `last` one hands back the rest."""
@@ -235,9 +233,7 @@ class Caller:
         self._report(self._leftovers.end())
         end = self._output.end()
         if end > start and stop:
-            before = outcomes.logs.get(stop - 1, "")
-            text = self._output.cut(start, end)
-            outcomes.add_log(stop - 1, before + str(text) if isinstance(before, str) else before)
+            outcomes.add_log(stop - 1, self._output.cut(start, end))
 
     def _flush(self, stop: int, outcomes: Outcomes) -> int:
         """Send what there is; where records begin anew."""

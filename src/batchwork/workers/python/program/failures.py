@@ -11,7 +11,7 @@ if _TYPING:
     from types import TracebackType
     from typing import Any
 
-MESSAGE_MAX = 64 << 10
+MESSAGE_MAX = 16 << 10
 TRACEBACK_MAX = 16 << 10
 FRAMES_MAX = 30
 LINE_MAX = 2000

@@ -21,7 +21,6 @@ _TYPING = False  # importing typing costs more than all else here
 if _TYPING:
     from typing import Any, Mapping, NoReturn
 
-OUTPUT_MAX = 1 << 20
 BROKEN_EXIT = 3
 
 
@@ -30,7 +29,7 @@ def run_worker(arguments: list[str]) -> NoReturn:
     read, write, shared, log = (out_of_reach(int(number)) for number in arguments)
     memory = Memory(shared)
     os.close(shared)
-    output = Output(log, OUTPUT_MAX)
+    output = Output(log)
     speak_utf8()
     sys.argv = [""]
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the coordinator's; what tasks start has the default again
@@ -74,19 +73,18 @@ def _prepared(wire: Wire, memory: Memory, output: Output) -> Caller | None:
     gc.collect()
     gc.freeze()
     caller = Caller(function, wire, memory, output, leftovers, told.get("runtime", {}))
-    wire.send_json(READY, {"pid": os.getpid(), "python": sys.version.split()[0]})
+    wire.send_json(READY, {})
     return caller
 
 
 def _broken(error: BaseException) -> dict[str, Any]:
     if isinstance(error, Unprepared):
-        return {"type": "", "message": str(error), "traceback": ""}
+        return {"type": "", "message": str(error)}
     failure = failure_fields(error)
     place = place_of(error)
-    message = (
-        failure["message"] if not place or place.strip(" ()") in failure["message"] else failure["message"] + place
-    )
-    return {"type": failure["type"], "message": message, "traceback": failure.get("traceback", "")}
+    if place.strip(" ()") in failure["message"]:
+        place = ""
+    return {"type": failure["type"], "message": failure["message"] + place}
 
 
 def _end(status: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What tasks print: a file behind standard output and error, and cutting from it what one unit wrote. Masking is done elsewhere."""
+"""What tasks print: a file behind standard output and error, and cutting from it what one unit wrote."""
 
 from __future__ import annotations
 
@@ -7,13 +7,8 @@ import os
 import sys
 
 _TYPING = False  # importing typing costs more than all else here
-if _TYPING:
-    from typing import List, Union
-
-    Log = Union[str, List[Union[str, int]]]
-
-OVERLAP = 4096
-"""Characters by which head and tail are longer than asked for: the coordinator cuts them off when secrets are masked."""
+OUTPUT_MAX = 1 << 20
+"""Most of an attempt's output that is kept, in bytes; beyond it head and tail."""
 TRUNCATE_AT = 4 << 20
 SHRINK_AT = 64 << 20
 _KEEP_SIZE_AND_PUNCH_HOLE = 3
@@ -22,7 +17,7 @@ _KEEP_SIZE_AND_PUNCH_HOLE = 3
 class Output:
     """The log file, appended to by everything that the worker's process and its children print."""
 
-    def __init__(self, descriptor: int, limit: int) -> None:
+    def __init__(self, descriptor: int, limit: int = OUTPUT_MAX) -> None:
         self.descriptor = descriptor
         self._limit = limit
         self._identity = os.fstat(descriptor)
@@ -55,35 +50,38 @@ class Output:
 
     def shrink(self, start: int) -> None:
         """Give back the disk space of the middle of much output while a task still prints; head and tail stay."""
-        keep = self._limit // 2 + OVERLAP
+        keep = self._limit // 2
         middle = self.end() - start - 2 * keep
         if middle > SHRINK_AT:
             punch_hole(self.descriptor, start + keep, middle)
 
-    def cut(self, start: int, end: int) -> Log:
-        """What was written between two places; [head, bytes left out, tail] if it is more than the limit."""
-        size = end - start
-        if size <= self._limit:
-            return self._read(start, size).decode("utf-8", "replace")
-        half = self._limit // 2
-        head = self._read(start, min(size, half + OVERLAP))
-        tail = self._read(max(start, end - half - OVERLAP), min(size, half + OVERLAP))
-        return [
-            _whole_end(head).decode("utf-8", "replace"),
-            size - 2 * half,
-            _whole_start(tail).decode("utf-8", "replace"),
-        ]
+    def cut(self, start: int, end: int) -> str:
+        """What was written between two places, at most as much as is kept."""
+        return read_output(self.descriptor, start, end, self._limit)
 
-    def _read(self, start: int, size: int) -> bytes:
-        parts = []
-        while size > 0:
-            part = os.pread(self.descriptor, size, start)
-            if not part:
-                break
-            parts.append(part)
-            start += len(part)
-            size -= len(part)
-        return b"".join(parts)
+
+def read_output(descriptor: int, start: int, end: int, limit: int = OUTPUT_MAX) -> str:
+    """What stands between two places of a file, as text; of more than `limit` bytes the head, how much is left out, the tail.
+
+    The words between head and tail are those by which secrets that the cut went through are known.
+    """
+    if end - start <= limit:
+        return _read(descriptor, start, end).decode("utf-8", "replace")
+    half = limit // 2
+    head, tail = _whole_end(_read(descriptor, start, start + half)), _whole_start(_read(descriptor, end - half, end))
+    left_out = f"\n… {end - start - len(head) - len(tail):,} bytes left out …\n"
+    return head.decode("utf-8", "replace") + left_out + tail.decode("utf-8", "replace")
+
+
+def _read(descriptor: int, start: int, end: int) -> bytes:
+    parts = []
+    while start < end:
+        part = os.pread(descriptor, end - start, start)
+        if not part:
+            break
+        parts.append(part)
+        start += len(part)
+    return b"".join(parts)
 
 
 def _whole_end(text: bytes) -> bytes:

@@ -1,4 +1,22 @@
-"""Frames over two inherited pipes, as `workers/frames.py` defines them. What they mean is not known here."""
+"""What a Python worker says, in frames over two inherited pipes: a length (4 bytes, big-endian), a tag (1 byte), a body.
+
+    H {}
+    E {"type": "ModuleNotFoundError", "message": "No module named 'nowhere' (flow.yaml:3)"}
+    Q {"step": "users", "what": "results", "start": 0, "count": 1000}
+    O {"id": 7, "done": [[0, 2]], "us": [12, 9], "failures": [[2, {"type": "ValueError", "message": "no", "traceback": ""}, 15]],
+       "returned": [3], "logs": {"0": "printed\\n"}}
+      {"a":1}
+      null
+
+H: the program is prepared, calls may come. E: it cannot be, and the worker ends; `type` may be empty.
+
+Q asks for a page of an earlier step's results; `what` is results, failed or succeeded. Calls may come before the answer.
+
+O are outcomes of a call. All but `id` may be left out, and a call may have several such frames, but each unit is in one
+of them only. Offsets count the call's units: `done` are ranges, whose end is not in them, and for each unit in them `us`
+has its microseconds and a line below has its result. A failure has the fields of a `Failure`. `cancelled` and `returned`
+(not started) are offsets. A log is a text.
+"""
 
 from __future__ import annotations
 

@@ -97,14 +97,11 @@ class Reactor:
         try:
             self._runner = self._make_runner(program, runtime)
         except Exception as error:  # whatever it is, the owner must hear of it  # noqa: BLE001
-            import traceback
-
-            broken = {"type": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
+            broken = {"type": type(error).__name__, "message": str(error)}
             self._outbox.send(frames.frame(frames.BROKEN, json.dumps(broken).encode()))
             self._over = True
             return
-        ready = {"pid": os.getpid(), "python": sys.version.split()[0]}
-        self._outbox.send(frames.frame(frames.READY, json.dumps(ready).encode()))
+        self._outbox.send(frames.frame(frames.READY, b"{}"))
 
     def _make_runner(self, program: Mapping[str, Any], runtime: Mapping[str, Any]) -> UnitRunner:
         environ = {**runtime["environ"], "BATCHWORK_COOKIE": runtime["cookie"]}

@@ -1,4 +1,19 @@
-"""Outcomes on their way to the coordinator: grouped by call, written without waiting. What is an outcome is decided elsewhere."""
+"""What a reactor says, grouped by call and written without waiting: the bodies of the frames that come from it.
+
+    H {}
+    E {"type": "ValueError", "message": "a reactor runs shell and http, not 'x'"}
+    O {"id": 7, "done": [[0, 2]], "us": [12, 9], "failures": [[2, {"type": "exit", "message": "no", "exit_code": 3}, 15]],
+       "cancelled": [3], "returned": [4], "logs": {"0": "left 1 process behind, killed\\n"}}
+      {"stdout":"","stderr":"","exit_code":0}
+      {"stdout":"a","stderr":"","exit_code":0}
+
+H: the program is prepared. E: it cannot be, and the reactor ends.
+
+O are outcomes of a call. All but `id` may be left out. A call has any number of such frames, and each unit is in one of
+them. Offsets count the call's units: `done` are ranges, whose end is not in them, and for each unit in them `us` has its
+microseconds and a line below has its result. A failure has fields of a `Failure`. `cancelled` and `returned` (not started)
+are offsets.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,87 @@
+"""What becomes of the calls that a reactor was given: reports of the outcomes that it sends, or of its death."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from batchwork.model import Call, Failure, Report
+
+
+class _Open:
+    """A call that is not reported in full. `before` is how many units had been sent to its reactor before it."""
+
+    __slots__ = ("before", "call", "left")
+
+    def __init__(self, call: Call, before: int) -> None:
+        self.call = call
+        self.before = before
+        self.left = dict.fromkeys(range(len(call.payloads)))
+
+
+class Ledger:
+    """Calls that are not reported in full: with the reactor that lives, or waiting for one."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Call] = deque()
+        self._open: dict[int, _Open] = {}
+        self._sent = 0
+
+    def new_reactor(self) -> None:
+        """Units are counted anew."""
+        self._sent = 0
+
+    def sent(self, call: Call) -> None:
+        """A call is with the reactor now."""
+        self._open[call.id] = _Open(call, self._sent)
+        self._sent += len(call.payloads)
+
+    def report(self, body: bytes, worker: str) -> Report | None:
+        """The report of an outcomes frame; None where its call is not known any more."""
+        head, *results = body.decode().split("\n")
+        header = json.loads(head)
+        opened = self._open.get(header["id"])
+        if opened is None:
+            return None
+        done = [offset for start, stop in header.get("done", ()) for offset in range(start, stop)]
+        failures = [(offset, Failure(**fields), us) for offset, fields, us in header.get("failures", ())]
+        cancelled, returned = header.get("cancelled", ()), header.get("returned", ())
+        for offset in (*done, *(offset for offset, _, _ in failures), *cancelled, *returned):
+            del opened.left[offset]
+        if not opened.left:
+            del self._open[opened.call.id]
+        logs = _logs(header.get("logs", {}))
+        return Report(
+            header["id"], done, results, header.get("us", ()), failures, cancelled, returned, logs=logs, worker=worker
+        )
+
+    def died(self, begun: int | None, *, wanted: bool) -> Iterator[Report]:
+        """The reactor is dead: units up to number `begun` are lost (cancelled, if it was killed on our word), the rest has not run."""
+        opened, self._open = self._open, {}
+        for one in opened.values():
+            first = len(one.call.payloads)
+            if begun is not None:
+                first = begun - one.before
+            ran = [offset for offset in one.left if offset < first]
+            rest = [offset for offset in one.left if offset >= first]
+            if wanted:
+                yield Report(one.call.id, cancelled=ran, returned=rest)
+            else:
+                yield Report(one.call.id, lost=ran, returned=rest)
+
+    def unsent(self) -> Iterator[Report]:
+        """What waits for a reactor goes back."""
+        while self.waiting:
+            call = self.waiting.popleft()
+            yield Report(call.id, returned=range(len(call.payloads)))
+
+
+def _logs(texts: Mapping[str, Any]) -> dict[int, str]:
+    return {int(offset): text for offset, text in texts.items()}
+
+
+def count_of(report: Report) -> int:
+    """How many units a report is about."""
+    return sum(map(len, (report.done, report.failures, report.cancelled, report.returned, report.lost)))
