@@ -205,7 +205,7 @@ def test_items_that_come_later_say_so(batchwork: Command, work: Path) -> None:
     assert "x.gz is compressed" in " ".join(done.stdout.split())
     assert "$(zcat FILE)" in " ".join(done.stdout.split())
     (work / "flow.yaml").write_text(text.replace("PATH", "'s3://bucket/x'"))
-    assert "items from URLs come later" in " ".join(batchwork("run", "flow.yaml", expect=1).stdout.split())
+    assert "items from URLs come in a later version" in " ".join(batchwork("run", "flow.yaml", expect=1).stdout.split())
 
 
 LINES = r"""

@@ -45,11 +45,11 @@ def test_help_of_a_command(batchwork: Command, golden: Callable[[str, str], None
     [
         (("rnu", "x.yaml"), "There is no command `rnu`. Did you mean `batchwork run`?"),
         (("flow.yaml",), "Did you mean `batchwork run flow.yaml`?"),
-        (("serve",), "`serve` comes later"),
+        (("serve",), "`serve` comes in a later version"),
         (("run", "x.yaml", "--jsno"), "--json"),
         (("items", "--status", "sucess"), "succeeded"),
         (("run",), "WORKFLOW"),
-        (("run", "x.yaml", "--sample", "3"), "comes later"),
+        (("run", "x.yaml", "--sample", "3"), "comes in a later version"),
         (("run", "x.yaml", "limit"), "No such file"),
         (("results", "--format", "csv"), "jsonl"),
     ],

@@ -117,7 +117,7 @@ def test_through_the_shell(batchwork: Command, work: Path, source: Path) -> None
             lambda item, times=times: text_of(item) * times,  # type: ignore[misc]
         )
         assert list(refused) == [ascii("\0nul")]
-        assert "NUL cannot be passed to a command" in refused[ascii("\0nul")]
+        assert "NUL, which cannot be passed to a command" in refused[ascii("\0nul")]
 
 
 def test_through_standard_input(batchwork: Command, work: Path, source: Path) -> None:

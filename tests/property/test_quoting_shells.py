@@ -145,7 +145,7 @@ def batched(shell: str, text: str, items: Sequence[object]) -> tuple[str, dict[s
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_a_nul_is_refused_everywhere(context: str, item: str) -> None:
     command = compiled(CONTEXTS[context], "sh")
-    with pytest.raises(BindError, match="NUL cannot be passed to a command"):
+    with pytest.raises(BindError, match="NUL, which cannot be passed to a command"):
         command.bind({"item": item})
         command.text({"item": item})
 

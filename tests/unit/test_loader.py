@@ -94,7 +94,7 @@ def test_unicode_line_separators_are_ordinary_characters() -> None:
 
 def test_keys_are_text_and_must_not_repeat() -> None:
     assert json_of(good("1: a\ntrue: b\nno: c")) == {"1": "a", "true": "b", "no": "c"}
-    assert only("a: 1\nb: 2\na: 3") == "3:1 duplicate key `a`: it stands at line 1 already"
+    assert only("a: 1\nb: 2\na: 3") == "3:1 duplicate key `a`: it is already at line 1"
     assert only("1: x\n'1': y").startswith("2:1 duplicate key `1`")
     assert "must be text" in only("? [a]\n: b")
 
@@ -139,7 +139,7 @@ def test_an_empty_text_has_no_node() -> None:
         ("x: a\x00b", "1:5 the character U+0000 is not allowed in YAML"),
         ("a: \ud800", "1:4 a character that is not valid Unicode (half of a surrogate pair)"),
         ("a: *x", "1:4 alias `*x` is unknown: there is no anchor `&x`"),
-        ("a: &a [*a]", "1:8 alias `*a` stands inside of what it names"),
+        ("a: &a [*a]", "1:8 alias `*a` stands inside what it names"),
         ("a: 1\n- b\n", "2:1 this does not fit its surroundings: a `key: value` was expected"),
     ],
 )

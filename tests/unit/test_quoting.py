@@ -261,7 +261,7 @@ def test_values_are_carried_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("item", "said"),
     [
-        ("a\0b", ["NUL cannot be passed to a command", "stdin:"]),
+        ("a\0b", ["NUL, which cannot be passed to a command", "stdin:"]),
         ("x" * STRING_MAX, ["131,071", "stdin:"]),
         ("é" * 70_000, ["140,005 bytes", "stdin:"]),
         ("x" * 2_000_000, ["2,000,005 bytes", "stdin:"]),

@@ -78,7 +78,7 @@ def program(written: dict[str, Value], **constants: Any) -> Any:
         ({"code": "return 1", "setup": "return 1"}, "syntax error in `setup`: 'return' outside function"),
         ({"operation": "multipy", "factor": 2}, "there is no operation `multipy`\n    did you mean `multiply`?"),
         ({"operation": "multiply"}, "`multiply` needs an operand\n    for example `factor: 2`"),
-        ({"operation": "multiply", "a": 1, "b": 2}, "takes one operand, and here are 2: `a` and `b`"),
+        ({"operation": "multiply", "a": 1, "b": 2}, "takes one operand, but 2 are given: `a` and `b`"),
         ({"operation": "sum", "a": 1}, "`sum` takes no operand"),
         ({"operation": "{{ item }}", "a": 1}, "`operation` is the same for all items, and cannot use `item`"),
         ({"function": "package.module.name"}, "did you mean `package.module:name`?"),
@@ -122,7 +122,7 @@ def test_misspelt_names_in_code_are_warned_of_with_their_line() -> None:
         code="import os\nx = itme\nreturn helper(x, os.sep, print, users, extra)", setup="def helper(*a): pass", extra=1
     )
     (warning,) = compiled(written).warnings
-    assert shown(warning) == "flow.yaml:10:11: `code` uses `itme`, which is no name there\n    did you mean `item`?"
+    assert shown(warning) == "flow.yaml:10:11: `code` uses `itme`, which is not defined there\n    did you mean `item`?"
     assert not compiled(fields(code="from math import *\nreturn sin(item)")).warnings
 
 

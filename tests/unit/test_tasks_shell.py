@@ -155,7 +155,7 @@ def test_a_nul_is_refused_and_said(name: str) -> None:
         "env": fields(command="x", env={"A": "{{ item }}"}),
         "working_dir": fields(command="x", working_dir="{{ item }}"),
     }[name]
-    with pytest.raises(BindError, match=r"NUL cannot be passed to a command.*stdin:"):
+    with pytest.raises(BindError, match=r"NUL, which cannot be passed to a command.*stdin:"):
         bind(written, {"item": "a\0b"})
 
 

@@ -19,7 +19,7 @@ FAILURES_MAX = 10_000
 _RESUMES: dict[str, str] = {
     CRASHED: "continue after the crash",
     RunStatus.INTERRUPTED: "continue",
-    RunStatus.FAILED: "continue, once the cause is mended",
+    RunStatus.FAILED: "continue, once the cause is fixed",
 }
 
 

@@ -29,8 +29,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("runs", "List the runs in the store."),
     "status": ("status", "Show one run: steps, counts, speed."),
     "items": ("items", "List the items of a run."),
-    "errors": ("errors", "Show a run's failures, alike ones together."),
-    "logs": ("logs", "Show all that is known of one item: attempts, output."),
+    "errors": ("errors", "Show the failures of a run, similar ones together."),
+    "logs": ("logs", "Show everything known about one item: attempts, output."),
     "results": ("results", "Export the results of a step."),
     "tasks": ("tasks", "List the task types and their fields."),
 }
@@ -65,7 +65,7 @@ class CommandGroup(Helpful, click.Group):
 
     def _refuse(self, ctx: click.Context, word: str) -> NoReturn:
         if word in COMING:
-            raise click.UsageError(f"`{word}` comes later; it is not in this version.", ctx)
+            raise click.UsageError(f"`{word}` comes in a later version.", ctx)
         if word.endswith((".yaml", ".yml")):
             raise click.UsageError(f"There is no command `{word}`. Did you mean `batchwork run {word}`?", ctx)
         from batchwork.text.spelling import nearest

@@ -14,7 +14,6 @@ from batchwork.items.keys import default_keys
 from batchwork.model import BatchView
 from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan
 from batchwork.plugins import find_source
-from batchwork.secrets import MASK
 from batchwork.template import Template, Value
 from batchwork.text.jsontext import Json, encode
 from batchwork.text.wording import number, plural, short, visible
@@ -22,6 +21,7 @@ from batchwork.text.wording import number, plural, short, visible
 FIRST = 3
 ITEMS_MAX = 1000
 """Items that are read, whatever the size of a batch."""
+_MASK = "***"
 
 
 class Preview(Struct, frozen=True):
@@ -48,7 +48,7 @@ def preview(plan: Plan, step: StepPlan) -> Preview | None:
 
 def _scope(plan: Plan) -> dict[str, object]:
     """What is known before anything has run; secrets are masked already here."""
-    environ = {**os.environ, **{name: MASK for name in plan.secrets if name in os.environ}}
+    environ = {**os.environ, **{name: _MASK for name in plan.secrets if name in os.environ}}
     run = {"id": "RUN", "name": plan.name, "dir": "RUN_DIR"}
     scope: dict[str, object] = {**plan.params, "params": plan.params, "args": plan.params, "env": environ, "run": run}
     for name, value in plan.env.items():
@@ -87,7 +87,7 @@ def _first_read(items: ItemsPlan, scope: Mapping[str, object], wanted: int) -> t
 
 def _unit_lines(step: StepPlan, batch: BatchPlan, found: list[Json], scope: Mapping[str, object]) -> Iterator[str]:
     if not found:
-        yield "   first         there are no items"
+        yield "   first         ttthere are no items here here"
         return
     size = batch.batch_size if batch.each == "batch" else 1
     keys = default_keys(found)

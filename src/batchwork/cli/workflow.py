@@ -20,7 +20,7 @@ def workflow_arguments(command: F) -> F:
         click.option(
             "--params-file",
             metavar="FILE",
-            help="Parameters from a YAML or JSON file; NAME=VALUE goes before it. Default: none.",
+            help="Parameters from a YAML or JSON file; NAME=VALUE overrides it. Default: none.",
         ),
     ]
     for decorate in reversed(decorators):

@@ -56,7 +56,7 @@ class FileItems:
                     raise SourceError(f"{self._name}: reading was stopped")
                 if first and block.startswith(tuple(_COMPRESSED)):
                     raise SourceError(
-                        f"{self._name} is compressed, and is not read as it is yet", self._unpacked(block)
+                        f"{self._name} is compressed, and compressed files cannot be read yet", self._unpacked(block)
                     )
                 first = False
                 yield block
@@ -67,12 +67,12 @@ class FileItems:
 
     def _unpacked(self, block: bytes) -> str:
         command = next(command for magic, command in _COMPRESSED.items() if block.startswith(magic))
-        return f"read it by a command: `items: $({command} FILE)`, or `{{from: command, …}}`"
+        return f"read it with a command: `items: $({command} FILE)`, or `{{from: command, …}}`"
 
     def _unreadable(self, error: OSError | ValueError) -> SourceError:
         if isinstance(error, FileNotFoundError) and "://" in self._name:
             return SourceError(
-                f"{self._name}: items from URLs come later; a path is needed, or a command that gives lines"
+                f"{self._name}: items from URLs come in a later version; a path is needed, or a command that gives lines"
             )
         if isinstance(error, OSError):
             return unreadable(self._name, error)

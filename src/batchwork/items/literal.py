@@ -76,7 +76,8 @@ def open_value(value: object) -> ListItems | SequenceItems:
         return SequenceItems(value)
     if isinstance(value, str):
         raise SourceError(
-            f"{_EXPECTED} a text", "a text is not taken apart; write a list, `$(command)` or `{from: lines, path: …}`"
+            f"{_EXPECTED} a text",
+            "text is not split into items; write a list, `$(command)` or `{from: lines, path: …}`",
         )
     kind = _KINDS.get(type(value)) or f"{type(value).__name__} {value!r}"[:60]
     raise SourceError(f"{_EXPECTED} {kind}")

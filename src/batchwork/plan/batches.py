@@ -67,7 +67,7 @@ def plan_batch(spec: BatchSpec, task: TaskPlan | None, knowns: Knowns) -> BatchP
 
 def _check_arg_name(spec: BatchSpec, knowns: Knowns) -> None:
     if spec.arg_name is not None and spec.arg_name != "item" and spec.arg_name in knowns.names | RESERVED:
-        message = f"`arg_name` may not be `{spec.arg_name}`: that name means something else already"
+        message = f"`arg_name` may not be `{spec.arg_name}`: that name already means something else"
         knowns.problems.append(Problem(spec.place, message))
 
 

@@ -99,7 +99,7 @@ def _no_such_source(name: str) -> tuple[str, str]:
     names = source_names()
     there_are = f"there are: {listing(names)}"
     if name in LATER_SOURCES:
-        return f"items from `{name}` are not there yet: they come later", there_are
+        return f"items from `{name}` come in a later version", there_are
     return f"there is no source `{name}`", suggest(name, names) or there_are
 
 

@@ -25,11 +25,11 @@ ITEM_NAMES: Final = UNIT_NAMES | {"item", "batch"}
 RESERVED: Final = CONSTANT_NAMES | ITEM_NAMES | {"error"}
 """What outputs may not be called."""
 _ELSEWHERE: Final = {
-    "item": "`item` is there only in the task of a step with items (`task: batch`, or `for_each`)",
-    "batch": "`batch` is there only in the task of a step with items (`task: batch`, or `for_each`), and in "
+    "item": "`item` can be used only in the task of a step with items (`task: batch`, or `for_each`)",
+    "batch": "`batch` can be used only in the task of a step with items (`task: batch`, or `for_each`), and in "
     "`on_item_error` only if each unit is a batch of its own (`each: batch`, or `batch_size: 1`)",
-    "error": "`error` is there only in `on_item_error` and `on_error`",
-    **dict.fromkeys(UNIT_NAMES, "that is there only in what is run, once for each attempt"),
+    "error": "`error` can be used only in `on_item_error` and `on_error`",
+    **dict.fromkeys(UNIT_NAMES, "that can be used only in what is run, once for each attempt"),
 }
 _PARTS: Final[Mapping[object, tuple[str, ...]]] = {
     "run": ("id", "name", "dir", "status"),

@@ -123,8 +123,8 @@ def _check_parameters(knowns: Knowns) -> None:
     knowns.warnings.extend(unusual_defaults(declared))
     for name in {*knowns.params, *knowns.missing} & RESERVED:
         place = declared[name].place if name in declared else Place()
-        message = f"parameter `{name}` has the name of something else; its value is `params.{name}`"
-        knowns.warnings.append(Problem(place, message, f"as a bare name, `{name}` is what batchwork calls so"))
+        message = f"parameter `{name}` has a name that batchwork uses itself; its value is `params.{name}`"
+        knowns.warnings.append(Problem(place, message, f"the bare name `{name}` means batchwork's own `{name}`"))
 
 
 def _outputs(knowns: Knowns) -> dict[str, str]:
@@ -138,9 +138,9 @@ def _outputs(knowns: Knowns) -> dict[str, str]:
         if name in RESERVED:
             knowns.problems.append(Problem(node.place, f"`outputs` may not be `{name}`: that name is batchwork's own"))
         elif name in knowns.params or name in knowns.missing:
-            knowns.problems.append(Problem(node.place, f"`outputs` may not be `{name}`: a parameter is called so"))
+            knowns.problems.append(Problem(node.place, f"`outputs` may not be `{name}`: a parameter has that name"))
         elif name in found:
-            message = f"`outputs` may not be `{name}`: the outputs of step `{found[name]}` are called so"
+            message = f"`outputs` may not be `{name}`: step `{found[name]}` gives its result that name"
             knowns.problems.append(Problem(node.place, message))
         else:
             found[name] = step.name

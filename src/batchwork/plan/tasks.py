@@ -108,10 +108,10 @@ def _find(spec: TaskSpec, knowns: Knowns) -> Task | None:
 
 def _no_such_type(spec: TaskSpec) -> Problem:
     if spec.type == "batch":
-        message = "`batch` inside of another task is not there yet: it comes later"
+        message = "`batch` inside of another task comes in a later version"
         return Problem(spec.type_place, message, "make it a step of its own, over the results of this one")
     if spec.type in LATER_TASKS:
-        message = f"the task type `{spec.type}` is not there yet: it comes later"
+        message = f"the task type `{spec.type}` comes in a later version"
         return Problem(spec.type_place, message, f"there are: {listing(task_names())} and, for a step, `batch`")
     names = task_names()
     usual = _USUAL.get(spec.type)
@@ -125,7 +125,7 @@ def _no_such_type(spec: TaskSpec) -> Problem:
 
 def _unknown(name: str, entry: Entry, task: Task, declared: Mapping[str, Any]) -> Problem:
     if name in LATER_FIELDS.get(task.name, ()):
-        return Problem(entry.place, f"`{name}` is not there yet: it comes later")
+        return Problem(entry.place, f"`{name}` comes in a later version")
     hint = suggest(name, [*declared, "retry", "timeout"]) or f"there are: {listing(declared)}"
     return Problem(entry.place, f"unknown field `{name}` in the task `{task.name}`", hint)
 
@@ -133,7 +133,9 @@ def _unknown(name: str, entry: Entry, task: Task, declared: Mapping[str, Any]) -
 def _note_near(name: str, entry: Entry, declared: Mapping[str, Any], knowns: Knowns) -> None:
     near = suggest(name, declared)
     if near and len(name) > 3:
-        knowns.warnings.append(Problem(entry.place, f"`{name}` is no field of the task and is taken as an input", near))
+        knowns.warnings.append(
+            Problem(entry.place, f"`{name}` is not a field of the task, and is taken as an input", near)
+        )
 
 
 # ---------------------------------------------------------------- one field

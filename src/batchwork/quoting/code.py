@@ -169,7 +169,7 @@ _READINGS = (
         pattern(r"watch|parallel"),
         "NAME",
         before_lists,
-        "NAME runs its words as shell code: leave NAME away, or put values after `:::`",
+        "NAME runs its words as shell code: leave out NAME, or put values after `:::`",
         by_flag=False,
     ),
     _Interpreter(pattern(r"ssh|mosh|autossh|rsh"), "NAME", remote, _SSH_HINT, by_flag=False),
@@ -180,7 +180,7 @@ _READINGS = (
         pattern(r"eval"),
         "NAME",
         every_word,
-        "leave NAME away: a value is one word, whatever is in it; or paste it with `| raw`",
+        "leave out NAME: a value is one word, whatever is in it; or paste it with `| raw`",
         False,
     ),
 )

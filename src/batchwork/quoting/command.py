@@ -63,7 +63,7 @@ class ShellCommand(Struct, frozen=True):
             value = variable.expression.value(scope)
             if variable.whole and type(value) is not int:
                 shown = f"`{{{{ {variable.expression.source} }}}}`"
-                raise BindError(f"{shown} is not a whole number, and stands where only such a one is safe")
+                raise BindError(f"{shown} is not a whole number, and only a whole number is safe where it stands")
             text = value if type(value) is str else text_of(value)
             if len(text) * 4 > STRING_MAX or "\0" in text or not text.isascii():
                 carried(text, f"the value of `{{{{ {variable.expression.source} }}}}`", len(variable.name) + 1)
@@ -74,7 +74,7 @@ class ShellCommand(Struct, frozen=True):
 def carried(text: str, what: str, extra: int = 0) -> None:
     """Insist that `text` can be an argument or, with `extra` bytes before it, an environment string. Raises BindError."""
     if "\0" in text:
-        raise BindError(f"{what} contains a NUL; a NUL cannot be passed to a command, but `stdin:` carries it")
+        raise BindError(f"{what} contains a NUL, which cannot be passed to a command, but `stdin:` carries it")
     size = len(_bytes(text, what)) + extra
     if size > STRING_MAX:
         raise _too_long(what, size)
@@ -92,7 +92,7 @@ def _bytes(text: str, what: str) -> bytes:
         return text.encode("utf-8", "surrogateescape")  # "\udcff" came from the byte 0xff, and is it again
     except UnicodeEncodeError as error:
         char = ascii(text[error.start])
-        raise BindError(f"{what} contains {char}, half of a character, which no bytes stand for") from None
+        raise BindError(f"{what} contains {char}, half of a character, which cannot be written as bytes") from None
 
 
 def _pasted(expression: Expression, scope: Scope) -> str:
@@ -166,11 +166,11 @@ def _refused_as_a_whole(template: Template, shell: str) -> Problem | None:
             "use {{ a if x else b }}, `for x in {{ xs | args }}` of the shell itself, or a task of type python",
         )
     if any("\0" in part for part in template.parts if isinstance(part, str)):
-        return Problem(template.place, "the command contains a NUL; a NUL cannot be passed to a command")
+        return Problem(template.place, "the command contains a NUL, which cannot be passed to a command")
     if name not in _POSIX and any(part.mark != "raw" for part in template.expressions):
         return Problem(
             template.place,
-            f"values can be bound to the commands of POSIX shells only, and `{shell}` is none",
+            f"values can be bound only in commands for a POSIX shell, and `{shell}` is not one",
             'use `argv: [command, "{{ item }}"]`, or the variables BATCHWORK_ITEM and BATCHWORK_KEY',
         )
     return None

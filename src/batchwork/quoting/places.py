@@ -23,8 +23,8 @@ REFUSED: dict[Where, tuple[str, str]] = {
     ),
     Where.DELIMITER: ("a template cannot be the delimiter of a here-document", "write a constant word, such as EOF"),
     Where.BACKSLASH: (
-        "a backslash stands before the template, and would take away the meaning of what is put there",
-        "leave the backslash away (values need none); for a backslash itself write two",
+        "a backslash stands before the template, and would change the meaning of its value",
+        "remove the backslash (values need none); for a backslash itself write two",
     ),
     Where.DOLLAR: (
         "a dollar sign stands before the template",

@@ -38,12 +38,12 @@ class Fields:
         for written, entry in node.entries.items():
             name = others.get(written, written)
             if name in self.entries:
-                message = f"`{written}` is another name for `{name}`, which stands there already"
+                message = f"`{written}` is another name for `{name}`, which is already there"
                 problems.append(Problem(entry.place, message, "keep one of them"))
             elif name in names:
                 self.entries[name] = entry
             elif written in later:
-                problems.append(Problem(entry.place, f"`{written}` is not there yet: it comes later"))
+                problems.append(Problem(entry.place, f"`{written}` comes in a later version"))
             else:
                 near = suggest(written, [*names, *others]) or hint or f"there are: {listing(names)}"
                 problems.append(Problem(entry.place, f"unknown field `{written}` in {what}", near))

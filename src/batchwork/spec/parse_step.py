@@ -87,7 +87,7 @@ def _name(key: ScalarNode | None, node: MapNode, problems: list[Problem]) -> str
             return None
         return read(written, problems)
     if written is not None and not (isinstance(written, ScalarNode) and written.value == key.value):
-        problems.append(Problem(written.place, f"the step is called `{key.text}` already", "leave `name` away"))
+        problems.append(Problem(written.place, f"the step is already called `{key.text}`", "leave out `name`"))
     return read(key, problems)
 
 

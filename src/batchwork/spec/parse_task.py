@@ -64,7 +64,7 @@ def _inputs(node: Node, inline: Mapping[str, Entry], problems: list[Problem]) ->
         return {}
     for name in node.entries.keys() & inline.keys():
         place = node.entries[name].place
-        problems.append(Problem(place, f"`{name}` stands beside `inputs` already", "keep one of them"))
+        problems.append(Problem(place, f"`{name}` is given twice, under `inputs` and beside it", "keep one of them"))
     return node.entries
 
 
@@ -132,7 +132,9 @@ def parse_parallel(fields: Fields, problems: list[Problem]) -> tuple[Setting[boo
     inner = Fields(node, "`parallel`", ("max_parallel",), problems, BATCH_SYNONYMS)
     if inner.require("max_parallel") and most is not None:
         place = inner.key_place("max_parallel")
-        problems.append(Problem(place, "`max_parallel` stands beside `parallel` already", "keep one of them"))
+        problems.append(
+            Problem(place, "`max_parallel` is given twice, in `parallel` and beside it", "keep one of them")
+        )
     return True, inner.setting("max_parallel", MAX_PARALLEL)
 
 

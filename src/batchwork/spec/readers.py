@@ -131,7 +131,9 @@ def rate(field: str) -> Reader[Rate]:
         if isinstance(node, MapNode):
             problems.append(
                 Problem(
-                    node.place, f"`{field}` as a mapping comes later; not yet", "write it as 50/s, 3000/min or 100/h"
+                    node.place,
+                    f"`{field}` as a mapping comes in a later version",
+                    "write it as 50/s, 3000/min or 100/h",
                 )
             )
             return None

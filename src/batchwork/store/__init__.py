@@ -24,7 +24,7 @@ def store_at(where: str | None = None) -> StorePlace:
     if scheme in STORES.names() and scheme not in STORES.built_in:
         return find_store(scheme)(where)
     if scheme in ("postgres", "postgresql"):
-        raise StoreError("stores in PostgreSQL come later", _SAY_A_FILE)
+        raise StoreError("stores in PostgreSQL come in a later version", _SAY_A_FILE)
     raise StoreError(f"there is no store of the kind {scheme}://", _SAY_A_FILE)
 
 

@@ -16,7 +16,7 @@ from batchwork.text.jsontext import Json
 class EchoFields(msgspec.Struct):
     """What may be written in an `echo` task."""
 
-    message: Annotated[Any, msgspec.Meta(description="What is said, on standard output; also the result.")]
+    message: Annotated[Any, msgspec.Meta(description="The text to print on standard output; also the result.")]
 
 
 class EchoTask:

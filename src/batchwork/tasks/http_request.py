@@ -49,7 +49,7 @@ class HttpRequestFields(msgspec.Struct):
         dict[str, Any] | list[Any] | None, _about("{username, password}, [username, password] or {bearer: token}.")
     ] = None
     expect_status: Annotated[
-        int | str | list[Any], _about("Statuses that are no failure: 200, [200, 404], 2xx, 200-299.")
+        int | str | list[Any], _about("Statuses that count as success: 200, [200, 404], 2xx, 200-299.")
     ] = "2xx"
     timeout: Annotated[float | str, _about("Seconds for all of a request, redirects and body too; or 30s, 5m.")] = 60
     follow_redirects: Annotated[
@@ -58,7 +58,7 @@ class HttpRequestFields(msgspec.Struct):
     verify: Annotated[bool, _about("Whether the server's certificate is checked.")] = True
     max_body: Annotated[int | str, _about("Largest body of a response.")] = "10 MiB"
     idempotent: Annotated[
-        bool, _about("The server does a request with the same Idempotency-Key once: POST and PATCH may be retried.")
+        bool, _about("The server acts only once on the same Idempotency-Key, so POST and PATCH may be retried.")
     ] = False
 
 
@@ -143,7 +143,7 @@ def checked_method(value: object) -> str:
     """The method in capitals. Raises BindError."""
     method = value.upper() if isinstance(value, str) else ""
     if not _token.match(method):
-        raise BindError(f"the method {value!r} is none", f"it is one word: {', '.join(_COMMON)}")
+        raise BindError(f"{value!r} is not an HTTP method", f"a method is one word, such as {', '.join(_COMMON)}")
     if method == "CONNECT":
         raise BindError("the method CONNECT opens a tunnel, which is of no use here")
     return method

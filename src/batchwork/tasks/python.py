@@ -195,7 +195,7 @@ def _warnings(task: Written, code: Code, setup: Code) -> Iterator[Problem]:
     for name in sorted(code.taken - own - task.names):
         line = next((number for number, text in enumerate(code.text.split("\n")) if name in text), 0)
         near = suggest(name, [*task.names, *own])
-        yield Problem(at.below(line if at.line else 0), f"`code` uses `{name}`, which is no name there", near)
+        yield Problem(at.below(line if at.line else 0), f"`code` uses `{name}`, which is not defined there", near)
 
 
 def _code_problems(fields: Given) -> Iterator[Problem]:
@@ -238,7 +238,9 @@ def _operation_problems(task: Written) -> Iterator[Problem]:
     elif operands and not natural:
         yield Problem(fields[operands[0]].place, f"`{name}` takes no operand, so `{operands[0]}` means nothing")
     elif len(operands) > 1:
-        message = f"`{name}` takes one operand, and here are {len(operands)}: {listing(operands)}"
+        message = f"`{name}` takes one operand, but {len(operands)} are given: {listing(operands)}"
         yield Problem(fields[operands[1]].place, message)
     if "item" not in task.names and "item" not in fields:
-        yield Problem(task.place, f"`{name}` needs `item`: here are no items", "write `item: …` beside `operation`")
+        yield Problem(
+            task.place, f"`{name}` needs `item`: there are no items here", "write `item: …` beside `operation`"
+        )

@@ -128,7 +128,7 @@ def checked(url: str) -> None:
     if not host:
         raise BindError(f"the URL `{_shown(url)}` has no host")
     if "\\" in parts.netloc or " " in parts.netloc:
-        raise BindError(f"the URL `{_shown(url)}` has a host that is none")
+        raise BindError(f"the URL `{_shown(url)}` has a host that is not valid")
 
 
 def _shown(url: str) -> str:
@@ -179,7 +179,7 @@ def _piece(expression: Expression | str, where: _Part) -> Callable[[Scope], str]
 
 def _as_host(text: str, source: str) -> str:
     if not _host.match(text):
-        raise BindError(f"the value of `{{{{ {source} }}}}` stands for the URL's host, and is none")
+        raise BindError(f"the value of `{{{{ {source} }}}}` stands for the URL's host, but is not a valid one")
     return text
 
 

@@ -123,7 +123,7 @@ def misplaced_args(expression: Expression) -> Problem:
     return Problem(
         expression.place,
         "`| args` makes words of a shell command, and means nothing elsewhere",
-        f"in `{{{{ {expression.source} }}}}`; leave `| args` away",
+        f"in `{{{{ {expression.source} }}}}`; leave out `| args`",
     )
 
 

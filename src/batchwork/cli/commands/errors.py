@@ -1,4 +1,4 @@
-"""`batchwork errors`: what failed in a run, alike failures together."""
+"""`batchwork errors`: what failed in a run, similar failures together."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from batchwork.view.streams import Stdout, note
 @click.command("errors", cls=HelpfulCommand)
 @run_argument
 @step_option("Only failures of this step. Default: all steps.")
-@json_option("One JSON object a line for each group of alike failures.")
+@json_option("One JSON object a line for each group of similar failures.")
 @store_option
 def errors_command(run: str | None, step: str | None, as_json: bool, store: str | None) -> None:
-    """Show what failed in RUN (the latest run by default), alike failures together."""
+    """Show what failed in RUN (the latest run by default), similar failures together."""
     out = Stdout()
     with looking(store) as opened:
         record = find_run(opened, run)

@@ -28,7 +28,7 @@ def logs_command(words: tuple[str, ...], step: str | None, store: str | None) ->
     KEY is a key as `items` shows it, or the item itself where that is a text.
     """
     if len(words) > 2:
-        raise UsageError(f"`logs` takes a run and a key, not {len(words)} words", "put a key that has spaces in quotes")
+        raise UsageError(f"`logs` takes a run and a key, not {len(words)} words", "put a key with spaces into quotes")
     run, key = (words[0], words[1]) if len(words) == 2 else (None, words[0])
     out = Stdout()
     with looking(store) as opened:

@@ -23,7 +23,9 @@ from batchwork.cli.options import (
     help='Only failed items for which this is true, for example "error.type == \'timeout\'" or "item.id < 10". '
     "Default: all failed items.",
 )
-@click.option("--downstream", is_flag=True, help="Also run the steps again that come after. Default: marked as stale.")
+@click.option(
+    "--downstream", is_flag=True, help="Also run again the steps that come after. Default: mark them as stale."
+)
 @accept_option
 @parallel_option
 @store_option

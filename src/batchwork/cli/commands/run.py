@@ -16,7 +16,7 @@ from batchwork.plan.model import Plan
 
 def _later(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
     if value is not None:
-        raise click.UsageError(f"`{parameter.opts[0]}` comes later; it is not in this version.", ctx)
+        raise click.UsageError(f"`{parameter.opts[0]}` comes in a later version.", ctx)
 
 
 def _later_options(command: F) -> F:
@@ -115,5 +115,6 @@ def _unfinished(plan: Plan, store: str | None, run_id: str | None) -> str | None
 
 def _refuse_id(run_id: str) -> NoReturn:
     raise UsageError(
-        f"`{run_id}` cannot be the name of a run", "use 1 to 64 letters, digits, `.`, `_`, `-`, without a dot in front"
+        f"`{run_id}` cannot be the name of a run",
+        "use 1 to 64 letters, digits, `.`, `_`, `-`, not beginning with a dot",
     )

@@ -25,7 +25,7 @@ WATCH_EVERY_S = 1.0
 
 @click.command("status", cls=HelpfulCommand)
 @run_argument
-@click.option("--watch", is_flag=True, help="Show it anew every second until the run has ended.")
+@click.option("--watch", is_flag=True, help="Show it again every second until the run has ended.")
 @json_option("The summary as one JSON object (with --watch: one a line).")
 @store_option
 def status_command(run: str | None, watch: bool, as_json: bool, store: str | None) -> None:

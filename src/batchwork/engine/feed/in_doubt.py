@@ -83,7 +83,7 @@ def _doubted(claim: Claim, order: StepBrief, store: Store, policy: str, handles:
                 "in doubt", "it was running when the process died, and `on_in_doubt: fail`", retryable=False
             )
         elif doubts >= DOUBTS_MOST:
-            message = f"in doubt {doubts} times without finishing; it seems to end the process that runs it"
+            message = f"in doubt {doubts} times and never finished; it seems to end the process that runs it"
             failure = Failure("poison", message, retryable=False)
         records.append(
             UnitRecord(

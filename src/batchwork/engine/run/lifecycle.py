@@ -47,7 +47,7 @@ __all__ = [
 
 ENDED: Final = frozenset({RunStatus.SUCCEEDED, RunStatus.PARTIAL})
 LEFT: Final = (
-    "{} {} as before: what is stored of the item is not what it was (secrets are not stored, nor is what was in doubt), "
+    "{} {} as before: the stored item is not complete (secrets and what was in doubt are never stored), "
     "and a step that succeeded does not read its items again; start a new run for them"
 )
 

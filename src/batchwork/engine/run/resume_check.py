@@ -70,7 +70,9 @@ def _loaded(record: RunRecord, kept: Kept, load: Loader, site: Site, asked: Aske
             if asked.accept_changes or kept.lost_text:
                 raise
             first = str(error.problems[0]) if error.problems else ""
-            site.sink.emit(Warned(f"{record.file} cannot be used as it is now, the stored workflow is: {first}"))
+            site.sink.emit(
+                Warned(f"{record.file} cannot be used as it is now, so the stored workflow is used: {first}")
+            )
     if kept.lost_text:
         raise RunRefused(
             f"the workflow of run {record.id} holds a password, which is not stored, and {record.file} is not there",

@@ -154,7 +154,7 @@ class Settler(Struct):
         seq = units.seqs[0]
         self.doubts[seq] = doubts = self.doubts.get(seq, 0) + 1
         if doubts >= DOUBTS_MOST:
-            failure = Failure("poison", f"in doubt {doubts} times without finishing; it seems to end its worker")
+            failure = Failure("poison", f"in doubt {doubts} times and never finished; it seems to end its worker")
             self._give_up(draft, self._record(units, UnitStatus.FAILED, out.call.attempt - 1, out.base, failure))
             return 1
         draft.records.append(self._record(units, UnitStatus.PENDING, out.call.attempt - 1, out.base, None))
@@ -215,4 +215,4 @@ class Settler(Struct):
         if limit is not None and limit.share is not None:
             allowed = f"{limit.share * 100:.4g}%"
         finished = counts.succeeded + counts.failed
-        return Failure("threshold", f"{counts.failed} of {finished} finished failed, more than max_failures: {allowed}")
+        return Failure("threshold", f"{counts.failed} of {finished} failed, more than max_failures: {allowed}")

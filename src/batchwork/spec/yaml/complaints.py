@@ -29,7 +29,7 @@ _SAID = {
         "write `\\\\` for a backslash, or use single quotes",
     ),
     "found invalid Unicode character escape code": (
-        "this escape is no character",
+        "this escape does not stand for a character",
         "write the character itself, or \\U0001F600 in place of a pair such as \\ud83d\\ude00",
     ),
     "could not find expected ':'": (
@@ -42,10 +42,10 @@ _SAID = {
         "begin the text on the next line, indented",
     ),
     "found unknown directive name": ("a line that begins with `%` is a directive of YAML", _QUOTE),
-    "found incompatible YAML document": ("this is written for another version of YAML", "leave the line away"),
+    "found incompatible YAML document": ("this is written for another version of YAML", "remove this line"),
     "did not find expected <document start>": (
         "there is something after the end of the document",
-        "check for a closing bracket too many, and the indentation of this line",
+        "check for one closing bracket too many, and the indentation of this line",
     ),
 }
 

@@ -161,7 +161,7 @@ class _Composer:
         found = self.anchors.get(name)
         if found is None:
             if any(part.anchor == name for part in self.open):
-                raise _Refused(Problem(place, f"alias `*{name}` stands inside of what it names"))
+                raise _Refused(Problem(place, f"alias `*{name}` stands inside what it names"))
             hint = suggest(name, self.anchors) or "an anchor `&name` must stand before the alias `*name`"
             raise _Refused(Problem(place, f"alias `*{name}` is unknown: there is no anchor `&{name}`", hint))
         self.aliased += found.size
@@ -211,7 +211,7 @@ class _Composer:
                 continue
             if name in entries:
                 first = entries[name].place
-                message = f"duplicate key `{name}`: it stands at line {first.line} already"
+                message = f"duplicate key `{name}`: it is already at line {first.line}"
                 self.problems.append(Problem(key.place, message, "keep one of them"))
             elif name == "<<" and isinstance(key, ScalarNode) and key.style == "plain":
                 for part in self._merged(node):
@@ -231,7 +231,7 @@ class _Composer:
             if isinstance(part, MapNode):
                 yield part
             else:
-                message = "`<<` merges mappings, and this is none"
+                message = "`<<` merges mappings, and this is not a mapping"
                 self.problems.append(Problem(part.place, message, "write `<<: *name` with a mapping behind `&name`"))
 
     def _key(self, key: Node) -> str | None:
@@ -253,8 +253,8 @@ class _Composer:
         if tag is None:
             return
         shown = str(tag).replace("tag:yaml.org,2002:", "!!")
-        message = f"the tag `{shown}` is refused: values are what they look like, nothing is constructed"
-        self.problems.append(Problem(place, message, "leave the tag away; quote what is to be text"))
+        message = f"the tag `{shown}` is refused: a workflow may not have YAML tags"
+        self.problems.append(Problem(place, message, "remove the tag, and quote what is to be text"))
 
     def _place(self, event: yaml.Event) -> Place:
         mark = _mark(event)

@@ -112,7 +112,7 @@ def _variables(value: object) -> Iterator[tuple[str, str]]:
         if not VARIABLE.match(str(name)):
             raise BindError(f"`{name}` cannot be the name of an environment variable")
         if part is None:
-            raise RenderError(f"`env.{name}` is null", "leave it away, or give a text: {{ … | default('', true) }}")
+            raise RenderError(f"`env.{name}` is null", "leave it out, or give a text: {{ … | default('', true) }}")
         text = text_of(part)
         carried(text, f"the value of `env.{name}`", len(str(name)) + 1)
         yield str(name), text

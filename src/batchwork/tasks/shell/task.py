@@ -119,7 +119,7 @@ def _compiled_command(value: Value, shell: str) -> _Run:
         if not isinstance(text, str) or not text.strip():
             return _Run(problems=[Problem(value.place, "`command` is empty")])
         if "\0" in text:
-            message = "the command contains a NUL; a NUL cannot be passed to a command"
+            message = "the command contains a NUL, which cannot be passed to a command"
             return _Run(problems=[Problem(value.place, message)])
         return _Run(compile_command(text))
     try:
@@ -156,7 +156,7 @@ def _compiled_argv(argv: Value) -> _Run:
     words = [templates.get(part, part) if isinstance(part, str) else text_of(part) for part in argv.json]
     problems, warnings = compile_argv(words)
     if any(isinstance(word, str) and "\0" in word for word in words):
-        problems.append(Problem(argv.place, "a word of `argv` contains a NUL; a NUL cannot be passed to a command"))
+        problems.append(Problem(argv.place, "a word of `argv` contains a NUL, which cannot be passed to a command"))
     return _Run(words=argv, problems=problems, warnings=warnings, visible=visible)
 
 

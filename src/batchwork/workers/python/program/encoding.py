@@ -81,7 +81,7 @@ def _encode_nested(value: Any) -> str:
 
 
 def _ordinary(value: Any, depth: int) -> bool:
-    """Whether all parts are of JSON's own types, with texts as keys, and not too deep. TypeError where a key is none."""
+    """Whether all parts are of JSON's own types, with texts as keys, and not too deep. TypeError where a key is not text."""
     kind = type(value)
     if kind is dict:
         "".join(value)  # the fastest way to look at all keys

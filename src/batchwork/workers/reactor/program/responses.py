@@ -187,7 +187,7 @@ def _text(body: bytes | bytearray, content_type: str) -> str:
 
 
 def _json(text: str, content_type: str) -> object:
-    """The body as JSON, None where it is none: said to be JSON, or looking like it."""
+    """The body as JSON, None where it is not JSON: said to be JSON, or looking like it."""
     kind = content_type.lower().partition(";")[0].strip()
     if not kind.endswith(("/json", "+json")) and text.lstrip()[:1] not in {"{", "["}:
         return None

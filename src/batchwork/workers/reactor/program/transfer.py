@@ -76,7 +76,7 @@ class Transfer:
         self.masks = masks(payload)
         method, url = str(payload["method"]).upper(), _sendable(str(payload["url"]))
         if not _METHOD.fullmatch(method):
-            raise NotStarted(f"{method[:20]!r} is no HTTP method")
+            raise NotStarted(f"{method[:20]!r} is not an HTTP method")
         self._repeatable = method not in _NOT_IDEMPOTENT or bool(payload.get("idempotent"))
         has_body = payload.get("body") is not None or method in {"POST", "PUT", "PATCH"}
         auth, headers = payload.get("auth"), payload.get("headers") or []
