@@ -4,7 +4,7 @@
     E {"type": "ModuleNotFoundError", "message": "No module named 'nowhere' (flow.yaml:3)"}
     Q {"step": "users", "what": "results", "start": 0, "count": 1000}
     O {"id": 7, "done": [[0, 2]], "us": [12, 9], "failures": [[2, {"type": "ValueError", "message": "no", "traceback": ""}, 15]],
-       "returned": [3], "logs": {"0": "printed\\n"}}
+       "cancelled": [3], "returned": [4], "logs": {"0": "printed\\n"}}
       {"a":1}
       null
 
