@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from batchwork.errors import Problem
-from batchwork.quoting.code import dangers
 from batchwork.quoting.command import is_whole_number
+from batchwork.quoting.interpreters import dangers
 from batchwork.quoting.operands import unguarded
 from batchwork.quoting.words import DYNAMIC, HOLE, Command, Word
 from batchwork.template import Expression, Template

@@ -1,14 +1,16 @@
 """Builtins of the shell that evaluate their words (`let`, `trap`, `printf -v`, `[[ -eq ]]` …): what is wrong with templates there.
 
-Other interpreters are in code.py. Sources: bash(1), ARITHMETIC EVALUATION and SHELL BUILTIN COMMANDS; subscripts given as
+Sources: bash(1), ARITHMETIC EVALUATION and SHELL BUILTIN COMMANDS; subscripts given as
 text are evaluated, command substitutions in them included.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from batchwork.quoting.code import Danger
+from msgspec import Struct
+
+from batchwork.quoting.interpreters import Danger
 from batchwork.quoting.words import Command, Word, names
 
 _COMPARISONS = names("-eq -ne -lt -le -gt -ge")
@@ -22,6 +24,14 @@ _ARITHMETIC_TESTS = names("ksh ksh93 mksh zsh pdksh")
 """Shells whose `[ … -eq … ]` evaluates its operands; bash's and dash's only read numbers."""
 
 
+class _Use(Struct, frozen=True):
+    """A builtin with the words after its name, in the shell of that name."""
+
+    name: str
+    words: Sequence[Word]
+    shell: str
+
+
 def builtin_dangers(command: Command, shell: str) -> Iterator[Danger]:
     """The templates of one simple command that the shell (its name is `shell`) would evaluate."""
     for word in command.assignments:
@@ -31,23 +41,8 @@ def builtin_dangers(command: Command, shell: str) -> Iterator[Danger]:
     words = command.words
     while words and words[0].literal in ("command", "builtin", "exec"):
         words = words[1:]
-    if not words or words[0].direct:
-        return
-    name, rest = words[0].literal, words[1:]
-    if name == "let":
-        yield from _whole(rest, "`let` evaluates its words as arithmetic, in which a value can run commands", _INT)
-    elif name in _CODE_TAKING:
-        yield from _whole(
-            rest, f"`{name}` takes code, and would run the value", "give it a constant text that uses a variable"
-        )
-    elif name == "printf":
-        yield from _printf(rest)
-    elif name in ("test", "[", "[["):
-        yield from _test(name, rest, shell)
-    elif name in _DECLARING:
-        yield from _declared(name, rest)
-    elif name in _NAME_TAKING:
-        yield from _names(name, rest)
+    if words and not words[0].direct and (check := _CHECKS.get(words[0].literal)):
+        yield from check(_Use(words[0].literal, words[1:], shell))
 
 
 _INT = "if it is a whole number, say so: {{ item | int }}"
@@ -63,7 +58,17 @@ def _whole(words: Sequence[Word], message: str, hint: str) -> Iterator[Danger]:
         yield from _each(word.holes, message, hint)
 
 
-def _printf(words: Sequence[Word]) -> Iterator[Danger]:
+def _let(use: _Use) -> Iterator[Danger]:
+    yield from _whole(use.words, "`let` evaluates its words as arithmetic, in which a value can run commands", _INT)
+
+
+def _code_taking(use: _Use) -> Iterator[Danger]:
+    message = f"`{use.name}` takes code, and would run the value"
+    yield from _whole(use.words, message, "give it a constant text that uses a variable")
+
+
+def _printf(use: _Use) -> Iterator[Danger]:
+    words = use.words
     message = "`printf -v` evaluates the name of its variable, in which a value can run commands"
     for at, word in enumerate(words):
         if word.literal == "-v" and at + 1 < len(words):
@@ -77,8 +82,9 @@ def _printf(words: Sequence[Word]) -> Iterator[Danger]:
             return
 
 
-def _test(name: str, words: Sequence[Word], shell: str) -> Iterator[Danger]:
-    evaluates = name == "[[" or shell in _ARITHMETIC_TESTS
+def _test(use: _Use) -> Iterator[Danger]:
+    name, words = use.name, use.words
+    evaluates = name == "[[" or use.shell in _ARITHMETIC_TESTS
     for at, word in enumerate(words):
         before, after = words[max(at - 1, 0) : at], words[at + 1 : at + 2]
         if word.literal in _COMPARISONS and evaluates:
@@ -96,23 +102,40 @@ def _test(name: str, words: Sequence[Word], shell: str) -> Iterator[Danger]:
             yield from _each(after[0].direct, message, "write the operator between them: [ {{ a }} = {{ b }} ]")
 
 
-def _declared(name: str, words: Sequence[Word]) -> Iterator[Danger]:
-    flags = "".join(word.literal[1:] for word in words if word.is_option() and not word.holes)
-    evaluated = sorted(set(flags) & set("aAin"))
-    for word in words:
+def _declared(use: _Use) -> Iterator[Danger]:
+    name, evaluating = use.name, _evaluating(use)
+    for word in use.words:
         if not word.direct:
             continue
         if not word.target or "[" in word.target:
             message = f"`{name}` evaluates the name of its variable, in which a value can run commands"
             yield from _each(word.direct, message, f"write the variable's name as it is: {name} x={{{{ item }}}}")
-        elif evaluated or name in ("integer", "nameref"):
-            flag = f"{name} -{evaluated[0]}" if evaluated else name
-            yield from _each(word.direct, f"`{flag}` evaluates the value, which can run commands", _INT)
+        elif evaluating:
+            yield from _each(word.direct, f"`{evaluating}` evaluates the value, which can run commands", _INT)
 
 
-def _names(name: str, words: Sequence[Word]) -> Iterator[Danger]:
-    for at, word in enumerate(words):
-        if at and words[at - 1].literal in _READ_OPTIONS:
+def _evaluating(use: _Use) -> str:
+    """The builtin with the option that makes it evaluate values; nothing where it does not."""
+    flags = "".join(word.literal[1:] for word in use.words if word.is_option() and not word.holes)
+    evaluating = sorted(set(flags) & set("aAin"))
+    if evaluating:
+        return f"{use.name} -{evaluating[0]}"
+    return use.name if use.name in ("integer", "nameref") else ""
+
+
+def _naming(use: _Use) -> Iterator[Danger]:
+    message = f"`{use.name}` evaluates the name of its variable, in which a value can run commands"
+    for at, word in enumerate(use.words):
+        if at and use.words[at - 1].literal in _READ_OPTIONS:
             continue
-        message = f"`{name}` evaluates the name of its variable, in which a value can run commands"
         yield from _each(word.direct, message, "write the variable's name as it is")
+
+
+_CHECKS: Mapping[str, Callable[[_Use], Iterator[Danger]]] = {
+    "let": _let,
+    "printf": _printf,
+    **dict.fromkeys(("test", "[", "[["), _test),
+    **dict.fromkeys(_CODE_TAKING, _code_taking),
+    **dict.fromkeys(_DECLARING, _declared),
+    **dict.fromkeys(_NAME_TAKING, _naming),
+}

@@ -1,4 +1,4 @@
-"""Which words of a command are code, for each way in which interpreters take it. Which command takes it how is in code.py."""
+"""Which words of a command are code, for each way in which interpreters take it."""
 
 from __future__ import annotations
 
@@ -6,112 +6,150 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from batchwork.quoting.words import HOLE, Word, names
 
-Reading: TypeAlias = Callable[[str, Sequence[Word]], Iterator[Word]]
-"""Given a command's name and its further words, those that are code."""
+CodeIn: TypeAlias = Callable[[Sequence[Word]], Iterator[Word]]
+"""Given the words after a command's name, those that are code."""
 
 
-def after_flag(letters: str, *long: str, operand_first: bool = True) -> Reading:
+class _AfterFlag(Struct, frozen=True):
+    """Code follows `flag`, or a `long` option; or stands in the same word, which is `joined` or `assigned`."""
+
+    flag: re.Pattern[str]
+    joined: re.Pattern[str]
+    long: tuple[str, ...]
+    assigned: tuple[str, ...]
+    operand_first: bool
+
+    def __call__(self, words: Sequence[Word]) -> Iterator[Word]:
+        for at, word in enumerate(words):
+            if self._is_flag(word):
+                yield from words[at + 1 : at + 2]
+            elif self._has_code(word):
+                yield word
+            elif not self.operand_first and _is_program(words, at):
+                return
+
+    def _is_flag(self, word: Word) -> bool:
+        return self.flag.fullmatch(word.literal) is not None or word.literal in self.long
+
+    def _has_code(self, word: Word) -> bool:
+        joined = bool(word.holes) and self.joined.match(word.literal) is not None
+        return joined or word.literal.startswith(self.assigned)
+
+
+def _is_program(words: Sequence[Word], at: int) -> bool:
+    """Whether the word is an operand, and not what the option before it takes."""
+    return not words[at].is_option() and (at == 0 or not words[at - 1].is_option())
+
+
+def after_flag(letters: str, *long: str, operand_first: bool = True) -> CodeIn:
     """Code follows an option that ends with one of `letters` (`-c CODE`, `-ne CODE`, `-cCODE`) or a long option.
 
     Unless `operand_first`, options end at the first operand, which is the file of a program.
     """
-    ending = re.compile(rf"-[A-Za-z0-9]{{0,6}}[{letters}]")
-    assigned = tuple(f"{option}=" for option in long if option.startswith("--"))
-    attached = re.compile(rf"-[{letters}][^-]")
-
-    def code(_name: str, words: Sequence[Word]) -> Iterator[Word]:
-        for at, word in enumerate(words):
-            literal = word.literal
-            if ending.fullmatch(literal) or literal in long:
-                yield from words[at + 1 : at + 2]
-            elif (attached.match(literal) and word.holes) or literal.startswith(assigned):
-                yield word
-            elif not operand_first and not word.is_option() and not (at and words[at - 1].is_option()):
-                return
-
-    return code
+    flag = re.compile(rf"-[A-Za-z0-9]{{0,6}}[{letters}]")
+    joined = re.compile(rf"-[{letters}][^-]")
+    return _AfterFlag(
+        flag, joined, long, tuple(f"{option}=" for option in long if option.startswith("--")), operand_first
+    )
 
 
-def shell_code(_name: str, words: Sequence[Word]) -> Iterator[Word]:
+def shell_code(words: Sequence[Word]) -> Iterator[Word]:
     """The first operand after options among which there is `-c`; further operands are its arguments, and safe."""
-    coded = False
-    skip = False
-    for word in words:
+    options, operand = _shell_options(words)
+    yield from (option for option in options if option.holes)
+    if operand is not None and any("c" in option.literal and not option.literal.startswith("--") for option in options):
+        yield operand
+
+
+def _shell_options(words: Sequence[Word]) -> tuple[list[Word], Word | None]:
+    """A shell's options, without the words that they take, and the first operand."""
+    options: list[Word] = []
+    left = iter(words)
+    for word in left:
         literal = word.literal
-        if skip:
-            skip = False
-        elif literal == "--":
+        if literal == "--":
             continue
-        elif literal.startswith(("-", "+")) and len(literal) > 1:
-            if word.holes:
-                yield word
-            coded = coded or (not literal.startswith("--") and "c" in literal)
-            skip = literal.endswith(("o", "O")) or literal in ("--rcfile", "--init-file")
-        else:
-            if coded:
-                yield word
-            return
+        if len(literal) < 2 or not literal.startswith(("-", "+")):
+            return options, word
+        options.append(word)
+        if literal.endswith(("o", "O")) or literal in ("--rcfile", "--init-file"):
+            next(left, None)
+    return options, None
 
 
-def first_operand(with_argument: str, code_options: str, file_options: str) -> Reading:
-    """The first operand is code, unless code comes by an option or from a file. Options' letters are given."""
+class _Option(Struct, frozen=True):
+    """What an option means to `first_operand`: `takes` further words; the operand is not the code but is `elsewhere`."""
 
-    def code(_name: str, words: Sequence[Word]) -> Iterator[Word]:
+    takes: int = 0
+    elsewhere: bool = False
+    is_code: bool = False
+    code_follows: bool = False
+
+
+class _FirstOperand(Struct, frozen=True):
+    """The letters of options that take an argument, code, or a file of code."""
+
+    with_argument: str
+    code: str
+    file: str
+
+    def __call__(self, words: Sequence[Word]) -> Iterator[Word]:
         elsewhere = False
         at = 0
-        while at < len(words):
-            word = words[at]
-            literal = word.literal
+        while at < len(words) and words[at].is_option() and words[at].literal != "--":
+            option = self._option(words[at].literal)
+            elsewhere = elsewhere or option.elsewhere
+            if option.is_code:
+                yield words[at]
+            if option.code_follows:
+                yield from words[at + 1 : at + 2]
+            at += 1 + option.takes
+        if at < len(words) and words[at].literal == "--":
             at += 1
-            if literal == "--":
-                yield from () if elsewhere else words[at : at + 1]
-                return
-            if literal.startswith("--"):
-                option = literal[2:].partition("=")[0]
-                if option in ("expression", "source", "filter"):
-                    elsewhere = True
-                    yield from (word,) if "=" in literal else words[at : at + 1]
-                elif option in ("file", "from-file"):
-                    elsewhere = True
-                if option in _JQ_TWO:
-                    at += 2
-                elif option in _WITH_ARGUMENT and "=" not in literal:
-                    at += 1
-            elif literal.startswith("-") and len(literal) > 1:
-                letter = literal[1]
-                rest = literal[2:]
-                if literal[-1] in code_options:  # `-ne CODE`
-                    elsewhere = True
-                    yield from words[at : at + 1]
-                    at += 1
-                elif letter in code_options:
-                    elsewhere = True
-                    yield word
-                elif letter in file_options:
-                    elsewhere = True
-                    at += 0 if rest else 1
-                elif letter in with_argument and not rest:
-                    at += 1
-            elif not elsewhere:
-                yield word
-                return
-            else:
-                return
+        if not elsewhere:
+            yield from words[at : at + 1]
 
-    return code
+    def _option(self, literal: str) -> _Option:
+        if literal.startswith("--"):
+            return _long_option(literal)
+        letter, rest = literal[1], literal[2:]
+        if literal[-1] in self.code:  # `-ne CODE`
+            return _Option(1, elsewhere=True, code_follows=True)
+        if letter in self.code:
+            return _Option(elsewhere=True, is_code=True)
+        if letter in self.file:
+            return _Option(int(not rest), elsewhere=True)
+        return _Option(int(letter in self.with_argument and not rest))
+
+
+def _long_option(literal: str) -> _Option:
+    name, assigned, _ = literal[2:].partition("=")
+    takes = int(name in _WITH_ARGUMENT and not assigned)
+    if name in _JQ_TWO:
+        takes = 2
+    if name in ("expression", "source", "filter"):
+        return _Option(takes, elsewhere=True, is_code=bool(assigned), code_follows=not assigned)
+    return _Option(takes, elsewhere=name in ("file", "from-file"))
 
 
 _JQ_TWO = names("arg argjson slurpfile rawfile argfile")
 _WITH_ARGUMENT = names("assign field-separator line-length indent file from-file expression source")
 
 
-def every_word(_name: str, words: Sequence[Word]) -> Iterator[Word]:
+def first_operand(with_argument: str, code_options: str, file_options: str) -> CodeIn:
+    """The first operand is code, unless code comes by an option or from a file. Options' letters are given."""
+    return _FirstOperand(with_argument, code_options, file_options)
+
+
+def every_word(words: Sequence[Word]) -> Iterator[Word]:
     return iter(words)
 
 
-def before_lists(_name: str, words: Sequence[Word]) -> Iterator[Word]:
+def before_lists(words: Sequence[Word]) -> Iterator[Word]:
     """GNU parallel's command; what follows `:::` it quotes itself."""
     for word in words:
         if word.literal.startswith(":::"):
@@ -119,7 +157,7 @@ def before_lists(_name: str, words: Sequence[Word]) -> Iterator[Word]:
         yield word
 
 
-def after_first(_name: str, words: Sequence[Word]) -> Iterator[Word]:
+def after_first(words: Sequence[Word]) -> Iterator[Word]:
     operands = [word for word in words if not word.is_option()]
     yield from operands[1:]
 
@@ -127,7 +165,7 @@ def after_first(_name: str, words: Sequence[Word]) -> Iterator[Word]:
 _SSH_WITH_ARGUMENT = frozenset("BbcDEeFIiJLlmOopPQRSWw")
 
 
-def remote(_name: str, words: Sequence[Word]) -> Iterator[Word]:
+def remote(words: Sequence[Word]) -> Iterator[Word]:
     """What ssh gets: it joins what follows the host into code for the remote shell; `-o` and a host like `-oProxyCommand=…` run commands."""
     at = 0
     guarded = False
@@ -136,21 +174,24 @@ def remote(_name: str, words: Sequence[Word]) -> Iterator[Word]:
         at += 1
         if word.literal == "--":
             guarded = True
-        elif word.is_option() and not guarded:
-            if word.literal.startswith("-o") and word.holes:
-                yield word
-            if len(word.literal) == 2 and word.literal[1] in _SSH_WITH_ARGUMENT:
-                if word.literal == "-o":
-                    yield from words[at : at + 1]
-                at += 1
-        else:
+        elif guarded or not word.is_option():
             if word.starts_with_hole() and not guarded:
                 yield word
             yield from words[at:]
             return
+        else:
+            yield from _ssh_setting(word, words[at : at + 1])
+            at += len(word.literal) == 2 and word.literal[1] in _SSH_WITH_ARGUMENT
 
 
-def split_string(_name: str, words: Sequence[Word]) -> Iterator[Word]:
+def _ssh_setting(option: Word, after: Sequence[Word]) -> Iterator[Word]:
+    if option.literal == "-o":
+        yield from after
+    elif option.literal.startswith("-o") and option.holes:
+        yield option
+
+
+def split_string(words: Sequence[Word]) -> Iterator[Word]:
     """What follows `-S` of env, which splits a text into words and options; and a value where env looks for options."""
     for at, word in enumerate(words):
         literal = word.literal

@@ -1,16 +1,17 @@
-"""ShellCommand: a command whose templates are bound, not pasted. Where a template may stand is in places.py, code.py, builtins.py."""
+"""ShellCommand: a command whose templates are bound, not pasted; and how one is compiled."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 
 from msgspec import Struct
 
 from batchwork.errors import BindError, Problem, RenderError, WorkflowError
 from batchwork.ports import Scope
 from batchwork.quoting.builtins import builtin_dangers
-from batchwork.quoting.code import Danger, dangers
+from batchwork.quoting.interpreters import Danger, dangers
 from batchwork.quoting.operands import formats, unguarded
 from batchwork.quoting.places import REFUSED, WHOLE_NUMBERS, reference
 from batchwork.quoting.reader import Unclosed
@@ -104,11 +105,9 @@ def _pasted(expression: Expression, scope: Scope) -> str:
         return text
     if isinstance(value, Mapping):
         raise RenderError(f"{what} is a mapping; `| args` needs a list")
-    parts = (
-        [text_of(part) for part in value]
-        if isinstance(value, Sequence) and not isinstance(value, str)
-        else [text_of(value)]
-    )
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        value = [value]
+    parts = [text_of(part) for part in value]
     for part in parts:
         carried(part, f"an element of {what}")
     return " ".join(map(shlex.quote, parts))
@@ -127,28 +126,32 @@ def compile_command(template: Template | str, shell: str = "/bin/sh") -> ShellCo
     bound = tuple(expression for expression in template.expressions if expression.mark != "raw")
     if not bound:
         return ShellCommand(template.parts, (), ())
-    scanner = Scanner("".join(_marked(part) for part in template.parts))
-    try:
-        scanner.run()
-    except Unclosed as error:
-        raise WorkflowError(
-            [Problem(template.place, f"the command cannot be read: {error.what} is not closed")]
-        ) from None
-    except RecursionError:
-        raise WorkflowError([Problem(template.place, "the command is nested too deeply to be read")]) from None
-    name = shell.rpartition("/")[2]
-    found = [
-        danger
-        for command in scanner.commands
-        for kind in (dangers(command), builtin_dangers(command, name))
-        for danger in kind
-    ]
+    scanner = _scanned(template)
+    found = [*_dangers(scanner, shell.rpartition("/")[2])]
     problems = [*_misplaced(template, bound, scanner), *_dangerous(bound, found)]
     if problems:
         raise WorkflowError(list(dict.fromkeys(problems)))
     whole = {bound[danger.number].core for danger in found}
     whole |= {bound[number].core for number, where in scanner.places.items() if where in WHOLE_NUMBERS}
     return _assembled(template, scanner, whole, _warnings(bound, scanner))
+
+
+def _scanned(template: Template) -> Scanner:
+    """The command, read. Raises WorkflowError."""
+    scanner = Scanner("".join(_marked(part) for part in template.parts))
+    try:
+        return scanner.run()
+    except Unclosed as error:
+        message = f"the command cannot be read: {error.what} is not closed"
+    except RecursionError:
+        message = "the command is nested too deeply to be read"
+    raise WorkflowError([Problem(template.place, message)])
+
+
+def _dangers(scanner: Scanner, shell: str) -> Iterator[Danger]:
+    for command in scanner.commands:
+        yield from dangers(command)
+        yield from builtin_dangers(command, shell)
 
 
 def _marked(part: str | Expression) -> str:
@@ -194,15 +197,21 @@ def _misplaced(template: Template, bound: Sequence[Expression], scanner: Scanner
 
 
 def _args_problem(template: Template, expression: Expression, where: Where) -> Iterator[Problem]:
-    at = next(number for number, part in enumerate(template.parts) if part is expression)
-    before = template.parts[at - 1] if at else " "
-    after = template.parts[at + 1] if at + 1 < len(template.parts) else " "
-    alone = (
+    if where is Where.BARE and _is_alone(template, expression):
+        return
+    stands = "inside a word" if where is Where.BARE else f"in {where}"
+    message = f"`| args` makes separate words, and cannot stand {stands}"
+    yield Problem(expression.place, message, f"put spaces around it: command {{{{ {expression.source} }}}}")
+
+
+def _is_alone(template: Template, expression: Expression) -> bool:
+    """Whether a template is a word of its own."""
+    parts = (" ", *template.parts, " ")
+    at = next(number for number, part in enumerate(parts) if part is expression)
+    before, after = parts[at - 1], parts[at + 1]
+    return (
         isinstance(before, str) and before[-1] in " \t\n(;&|" and isinstance(after, str) and after[0] in " \t\n);&|<>"
     )
-    if where is not Where.BARE or not alone:
-        message = f"`| args` makes separate words, and cannot stand {f'in {where}' if where is not Where.BARE else 'inside a word'}"
-        yield Problem(expression.place, message, f"put spaces around it: command {{{{ {expression.source} }}}}")
 
 
 def _dangerous(bound: Sequence[Expression], found: Sequence[Danger]) -> Iterator[Problem]:
@@ -231,32 +240,37 @@ def _warnings(bound: Sequence[Expression], scanner: Scanner) -> tuple[Problem, .
 
 
 def _assembled(template: Template, scanner: Scanner, whole: set[str], warnings: tuple[Problem, ...]) -> ShellCommand:
-    prefix = "BW_"
-    while any(prefix in part for part in template.parts if isinstance(part, str)):
-        prefix = "X" + prefix  # the author uses such names
+    prefix = _prefix(template)
     variables: dict[str, Variable] = {}
     pieces: list[str | Expression] = []
-    number = 0
+    numbers = count()
     for part in template.parts:
-        if isinstance(part, str):
+        if isinstance(part, str) or part.mark == "raw":
             pieces.append(part)
             continue
-        if part.mark == "raw":
-            pieces.append(part)
-            continue
-        where = scanner.places.get(number, Where.BARE)
-        number += 1
+        where = scanner.places.get(next(numbers), Where.BARE)
         if where is Where.COMMENT:
             pieces.append(" ".join(part.core.split()))
         elif part.mark == "args":
             pieces.append(part)
         else:
-            variable = variables.setdefault(
-                part.core, Variable(f"{prefix}{len(variables) + 1}", part, part.core in whole)
-            )
-            before = pieces[-1] if pieces else ""
-            pieces.append(reference(variable.name, where, before[-1:] if isinstance(before, str) else ""))
+            fresh = Variable(f"{prefix}{len(variables) + 1}", part, part.core in whole)
+            variable = variables.setdefault(part.core, fresh)
+            pieces.append(reference(variable.name, where, _last_character(pieces)))
     return ShellCommand(tuple(_joined(pieces)), tuple(variables.values()), warnings)
+
+
+def _prefix(template: Template) -> str:
+    """What the names of variables begin with: something that the author does not use."""
+    prefix = "BW_"
+    while any(prefix in part for part in template.parts if isinstance(part, str)):
+        prefix = "X" + prefix
+    return prefix
+
+
+def _last_character(pieces: Sequence[str | Expression]) -> str:
+    last = pieces[-1] if pieces else ""
+    return last[-1:] if isinstance(last, str) else ""
 
 
 def _joined(pieces: Sequence[str | Expression]) -> Iterator[str | Expression]:

@@ -1,4 +1,4 @@
-"""Reads one word of a shell command: quotes, expansions, arithmetic. Lists of commands are read in scan.py, which builds on this."""
+"""Reads one word of a shell command: quotes, expansions, arithmetic. Lists of commands are no part of it."""
 
 from __future__ import annotations
 
@@ -63,38 +63,39 @@ class WordReader(ABC):
         quoted = False
         first = len(self._order)
         start = at
-        while at < len(text):
-            char = text[at]
-            if char in META:
-                if not text.startswith(("<(", ">("), at):
-                    break
-                literal.append(PROCESS)
-                self._depth += 1
-                at = self._list(at + 2, ")")
-                self._depth -= 1
-            elif char == HOLE:
-                self._hole(at, Where.BARE)
-                literal.append(HOLE)
-                at += 1
-            elif char == "\\":
-                quoted = True
-                at = self._escaped(at, literal, "")
-            elif char == "'":
-                quoted = True
-                at = self._single(at + 1, literal)
-            elif char == '"':
-                quoted = True
-                at = self._double(at + 1, literal)
-            elif char in "$`":
-                at = self._expansion(at, literal, in_double=False)
-            else:
-                literal.append(char)
-                at += 1
+        while at < len(text) and not self._ends_word(at):
+            quoted = quoted or text[at] in "\\'\""
+            at = self._part(at, literal)
         if at < len(text) and text[at] in "<>" and text[start:at].isdecimal():
             return DESCRIPTOR, at
         found = self._order[first:]
         direct = tuple(number for number, depth in found if depth == self._depth)
         return Word("".join(literal), tuple(number for number, _ in found), direct, quoted), at
+
+    def _ends_word(self, at: int) -> bool:
+        return self.text[at] in META and not self.text.startswith(("<(", ">("), at)
+
+    def _part(self, at: int, literal: list[str]) -> int:
+        """One character of a word, or what a quote, a dollar sign or `<(` begins. The position after it."""
+        char = self.text[at]
+        if char in META:
+            literal.append(PROCESS)
+            self._depth += 1
+            at = self._list(at + 2, ")")
+            self._depth -= 1
+            return at
+        if char == HOLE:
+            self._hole(at, Where.BARE)
+        elif char == "\\":
+            return self._escaped(at, literal, "")
+        elif char == "'":
+            return self._single(at + 1, literal)
+        elif char == '"':
+            return self._double(at + 1, literal)
+        elif char in "$`":
+            return self._expansion(at, literal, in_double=False)
+        literal.append(char)
+        return at + 1
 
     def _escaped(self, at: int, literal: list[str], only: str) -> int:
         """A backslash and what follows; inside double quotes it means something before the characters of `only`."""

@@ -1,4 +1,4 @@
-"""Reads a shell command far enough to know where each template stands. What may stand there is decided in places.py and code.py.
+"""Reads a shell command far enough to know where each template stands.
 
 Covers the grammar of POSIX sh and what bash, ksh and zsh add to quoting. What is put in a template's place is a reference
 to a variable in any case, so that a template taken for quoted otherwise than it is gives a wrong text, never code; code is
@@ -34,34 +34,40 @@ class Scanner(WordReader):
 
     def _list(self, at: int, end: str) -> int:
         """Commands up to `end`: the end of the text, `)`, or `case` for the end of a branch. The position after it."""
-        text = self.text
         command: Command | None = None
-        while at < len(text):
-            char = text[at]
-            if char in " \t":
-                at += 1
-            elif text.startswith("\\\n", at):
-                at += 2
-            elif char == "#":
-                at = self._comment(at)
-            elif char == ")" and end == ")":
-                return at + 1
-            elif end == "case" and text.startswith((";;", ";&"), at):
-                return at
-            elif char == "(":
-                command, at = self._parenthesis(command, at)
-            elif _redirect.match(text, at) and not text.startswith(("<(", ">("), at):
-                command = command or self._begin(None)
-                at = self._redirection(command, at)
-            elif char in "\n;&|)":
-                command, at = self._separator(command, at)
-            else:
-                if command is None and end == "case" and self._keyword("esac", at):
-                    return at
-                command, at = self._next_word(command, at)
+        while at < len(self.text):
+            if self._closes(at, end, command):
+                return at + (end == ")")
+            command, at = self._next(command, at)
         if end == ")":
             raise Unclosed("`(`")
         return at
+
+    def _closes(self, at: int, end: str, command: Command | None) -> bool:
+        if end == ")":
+            return self.text[at] == ")"
+        if end != "case":
+            return False
+        return self.text.startswith((";;", ";&"), at) or (command is None and self._keyword("esac", at))
+
+    def _next(self, command: Command | None, at: int) -> tuple[Command | None, int]:
+        """One word, sign or blank. The command to which what follows belongs, and the position after it."""
+        text = self.text
+        char = text[at]
+        if char in " \t":
+            return command, at + 1
+        if text.startswith("\\\n", at):
+            return command, at + 2
+        if char == "#":
+            return command, self._comment(at)
+        if char == "(":
+            return self._parenthesis(command, at)
+        if _redirect.match(text, at) and not text.startswith(("<(", ">("), at):
+            command = command or self._begin(None)
+            return command, self._redirection(command, at)
+        if char in "\n;&|)":
+            return self._separator(command, at)
+        return self._next_word(command, at)
 
     def _begin(self, upstream: Command | None) -> Command:
         command = Command(upstream=upstream)
@@ -83,27 +89,36 @@ class Scanner(WordReader):
         if word is DESCRIPTOR:
             return command, after
         if command is None or not command.words:
-            if not word.quoted and word.literal in _RESERVED:
-                return command, after
-            if word.literal == "case" and not word.quoted:
-                return None, self._case(after)
-            if word.literal == "function" and not word.quoted:
-                return None, self._word(self._blank(after))[1]
-            command = command or self._begin(None)
-            if word.literal == "[[" and not word.quoted:
-                return command, self._condition(command, after)
-            self._subscript(word)
-            if word.target:
-                command.assignments.append(word)
-            else:
-                command.words.append(word)
-        elif command.words[0].literal in ("for", "select") and len(command.words) == 2 and word.literal == "do":
+            return self._first_word(command, word, after)
+        if command.words[0].literal in ("for", "select") and len(command.words) == 2 and word.literal == "do":
             return None, after
+        command.words.append(word)
+        return command, self._assigned(word, after)
+
+    def _first_word(self, command: Command | None, word: Word, after: int) -> tuple[Command | None, int]:
+        """A command's name, a keyword, or an assignment before the name."""
+        keyword = word.literal if not word.quoted else ""
+        if keyword in _RESERVED:
+            return command, after
+        if keyword == "case":
+            return None, self._case(after)
+        if keyword == "function":
+            return None, self._word(self._blank(after))[1]
+        command = command or self._begin(None)
+        if keyword == "[[":
+            return command, self._condition(command, after)
+        self._subscript(word)
+        if word.target:
+            command.assignments.append(word)
         else:
             command.words.append(word)
+        return command, self._assigned(word, after)
+
+    def _assigned(self, word: Word, after: int) -> int:
+        """The position after `( … )`, where `name=` stands before it."""
         if word.target and word.target == word.literal and self.text.startswith("(", after):
-            after = self._array(after + 1)
-        return command, after
+            return self._array(after + 1)
+        return after
 
     def _subscript(self, word: Word) -> None:
         """A template inside the brackets of `name[…]=` is evaluated as arithmetic."""
@@ -121,7 +136,7 @@ class Scanner(WordReader):
                 return at + 1
             if char == "#":
                 at = self._comment(at)
-            elif char in META and not self.text.startswith(("<(", ">("), at):
+            elif self._ends_word(at):
                 at += 1
             else:
                 word, at = self._word(at)
@@ -164,7 +179,7 @@ class Scanner(WordReader):
         """The words of `[[ … ]]`, as a command of that name."""
         command.words.append(Word("[["))
         while at < len(self.text):
-            if self.text[at] in META and not self.text.startswith(("<(", ">("), at):
+            if self._ends_word(at):
                 at += 1
                 continue
             word, at = self._word(at)
@@ -203,7 +218,7 @@ class Scanner(WordReader):
         at += len(sign)
         while self.text.startswith((" ", "\t"), at):
             at += 1
-        if at >= len(self.text) or (self.text[at] in META and not self.text.startswith(("<(", ">("), at)):
+        if at >= len(self.text) or self._ends_word(at):
             return at
         if sign in ("<<", "<<-"):
             before = self._forced

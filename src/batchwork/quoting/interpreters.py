@@ -1,17 +1,17 @@
 """Words of commands that are code for another interpreter (`sh -c`, `awk`, `ssh` …): what is wrong with templates in them.
 
-Builtins of the shell itself that evaluate their words are in builtins.py; nothing here depends on quoting.
+Builtins of the shell itself that evaluate their words are no part of it, and nothing here depends on quoting.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from batchwork.quoting.code_words import (
-    Reading,
+    CodeIn,
     after_first,
     after_flag,
     before_lists,
@@ -21,7 +21,7 @@ from batchwork.quoting.code_words import (
     shell_code,
     split_string,
 )
-from batchwork.quoting.words import DYNAMIC, PROCESS, Command, names
+from batchwork.quoting.words import DYNAMIC, PROCESS, Command, Word, names
 from batchwork.text.patterns import pattern
 
 SHELLS = names("sh bash dash zsh ksh mksh ash yash rbash fish csh tcsh")
@@ -44,60 +44,71 @@ class Danger(Struct, frozen=True):
     hint: str
 
 
-def dangers(command: Command) -> Iterator[Danger]:
-    """The templates of one simple command that stand in code for another interpreter."""
-    words = command.words
-    if not words:
-        return
-    first = words[0].name
-    for at, word in enumerate(words):
-        if at and first in _SAYING:
-            break
-        if word.direct or DYNAMIC in word.literal:
-            continue
-        everywhere = at == 0 or first in WRAPPERS
-        for reading in _READINGS:
-            if reading.names.fullmatch(word.name) and (everywhere or reading.by_flag):
-                for code in reading.code(word.name, words[at + 1 :]):
-                    for number in code.holes:
-                        shown = reading.shown.replace("NAME", word.name)
-                        yield Danger(number, _MESSAGE.format(shown), reading.hint.replace("NAME", word.name))
-    yield from _fed(command)
-
-
-_MESSAGE = "a value inside the code of `{}` would be run as code"
-
-
-def _fed(command: Command) -> Iterator[Danger]:
-    """Code that comes on standard input or as a file made on the spot."""
-    words = command.words
-    name = words[0].name
-    operands = [word for word in words[1:] if not word.is_option()]
-    for word in operands[:1] if name in SHELLS or name in (".", "source") else ():
-        if word.literal == PROCESS:
-            for number in word.holes:
-                yield Danger(number, _MESSAGE.format(f"{name} <(…)"), _SH_HINT.replace("NAME", "sh"))
-    if name not in SHELLS or operands:
-        return
-    hint = f'pass the value as an argument: {name} -s -- {{{{ item }}}}, and use "$1" in the code'
-    for word in command.here_strings:
-        for number in word.holes:
-            yield Danger(number, _MESSAGE.format(f"{name} <<<"), hint)
-    upstream = command.upstream
-    if upstream is not None and upstream.words and upstream.words[0].name in ("echo", "printf"):
-        for word in upstream.words[1:]:
-            for number in word.holes:
-                yield Danger(number, _MESSAGE.format(f"{upstream.words[0].name} … | {name}"), hint)
-
-
 class _Interpreter(Struct, frozen=True):
     """Commands by name, which of their words are code, and what to write instead. `by_flag`: only an option makes it code."""
 
     names: re.Pattern[str]
     shown: str
-    code: Reading
+    code: CodeIn
     hint: str
     by_flag: bool = True
+
+    def dangers(self, name: str, words: Sequence[Word]) -> Iterator[Danger]:
+        """The templates in the code of the command `name` that `words` follow."""
+        message = _MESSAGE.format(self.shown.replace("NAME", name))
+        for code in self.code(words):
+            yield from _each(code, message, self.hint.replace("NAME", name))
+
+
+_MESSAGE = "a value inside the code of `{}` would be run as code"
+
+
+def dangers(command: Command) -> Iterator[Danger]:
+    """The templates of one simple command that stand in code for another interpreter."""
+    words = command.words
+    if not words:
+        return
+    for at, word in _possible_names(words):
+        runs = at == 0 or words[0].name in WRAPPERS
+        for interpreter in _INTERPRETERS:
+            if (runs or interpreter.by_flag) and interpreter.names.fullmatch(word.name):
+                yield from interpreter.dangers(word.name, words[at + 1 :])
+    yield from _fed(command)
+
+
+def _possible_names(words: Sequence[Word]) -> Iterator[tuple[int, Word]]:
+    """The words that may name a command: the first one, and further ones unless the command just takes text."""
+    for at, word in enumerate(words):
+        if at and words[0].name in _SAYING:
+            return
+        if not word.direct and DYNAMIC not in word.literal:
+            yield at, word
+
+
+def _fed(command: Command) -> Iterator[Danger]:
+    """Code that comes on standard input or as a file made on the spot."""
+    name = command.words[0].name
+    operands = [word for word in command.words[1:] if not word.is_option()]
+    if operands:
+        if operands[0].literal == PROCESS and (name in SHELLS or name in (".", "source")):
+            yield from _each(operands[0], _MESSAGE.format(f"{name} <(…)"), _SH_HINT.replace("NAME", "sh"))
+    elif name in SHELLS:
+        yield from _on_stdin(name, command)
+
+
+def _on_stdin(name: str, command: Command) -> Iterator[Danger]:
+    hint = f'pass the value as an argument: {name} -s -- {{{{ item }}}}, and use "$1" in the code'
+    for word in command.here_strings:
+        yield from _each(word, _MESSAGE.format(f"{name} <<<"), hint)
+    before = command.upstream.words if command.upstream is not None else []
+    if before and before[0].name in ("echo", "printf"):
+        for word in before[1:]:
+            yield from _each(word, _MESSAGE.format(f"{before[0].name} … | {name}"), hint)
+
+
+def _each(word: Word, message: str, hint: str) -> Iterator[Danger]:
+    for number in word.holes:
+        yield Danger(number, message, hint)
 
 
 _SH_HINT = (
@@ -106,7 +117,7 @@ _SH_HINT = (
 _ENV_HINT = "pass it by the task's `env:`, or as an argument, and read it from there in the code"
 _SSH_HINT = "send it on standard input: printf '%s' {{ item }} | ssh HOST 'cat > file'; a host from a value: ssh -- {{ item }} uptime"
 
-_READINGS = (
+_INTERPRETERS = (
     _Interpreter(pattern("|".join(SHELLS)), "NAME -c", shell_code, _SH_HINT),
     _Interpreter(
         pattern(r"python[\d.]*|pypy[\d.]*"),
