@@ -1,9 +1,9 @@
 """Secrets in texts: the forms in which they are found there, and taking them out. Pure; nothing is looked up here.
 
 Secrets are found in the forms in which tools print them: plain, URL-encoded, escaped for JSON, Python, shells or HTML, in
-base64 at each of the three alignments, in hexadecimal; these two also where white space breaks them up (`base64` begins a
-new line after 76 characters), and all of them where a part is left of a text that was cut. Passwords in URLs and
-`Authorization` headers are masked whether or not they are declared.
+base64 at each of the three alignments, in hexadecimal. The last two are also found where white space breaks them up
+(`base64` begins a new line after 76 characters), and all of them where a part is left of a text that was cut. Passwords in
+URLs and `Authorization` headers are masked whether or not they are declared.
 """
 
 from __future__ import annotations

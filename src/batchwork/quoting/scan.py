@@ -1,8 +1,8 @@
 """Reads a shell command far enough to know where each template stands.
 
 Covers the grammar of POSIX sh and what bash, ksh and zsh add to quoting. What is put in a template's place is a reference
-to a variable in any case, so that a template taken for quoted otherwise than it is gives a wrong text, never code; code is
-what arithmetic and subscripts are, and where those are in doubt nothing is bound.
+to a variable in any case: where quotes are misread the text is wrong, but it is never code. Arithmetic and subscripts are
+code; where those are in doubt nothing is bound.
 """
 
 from __future__ import annotations

@@ -103,9 +103,11 @@ class ExecutorContract(ABC):
     def payload(self, deed: Deed, argument: Any = None) -> Json:
         """What a unit is to do.
 
-        give: result in which `argument` (a text) stands · fail · sleep: `argument` seconds · print: `argument` ·
-        overlap: append "+" and a line feed to the file `argument`, wait 50 ms, append "-" · die: end the worker ·
-        child: start a process in a session of its own that sleeps for minutes, write its number into the file `argument`, sleep
+        - give: a result in which `argument` (a text) stands
+        - fail, sleep (`argument` seconds), print (`argument`), die (end the worker)
+        - overlap: append "+" and a line feed to the file `argument`, wait 50 ms, append "-"
+        - child: start a process in a session of its own that sleeps for minutes, write its number into the file
+          `argument`, sleep
         """
 
     def _look_at_processes(self) -> None:

@@ -1,8 +1,8 @@
 """A reading of a step's source laid over what is stored: which units are new, known and unfinished, done, gone. By key, never by position.
 
 Source and store are read in the same order as long as they match, a page at a time, which costs list comparisons and
-no index. From the first page that does not match, each key is looked up (and from the very first one, if that had to be
-done before: then units stand anywhere, and a number that is not there means nothing); batches are then grouped anew (regrouping.py).
+no index. From the first page that does not match, each key is looked up, and batches are grouped anew. If that had to be
+done before, each key is looked up from the very first: units stand anywhere then, and a missing number means nothing.
 """
 
 from __future__ import annotations

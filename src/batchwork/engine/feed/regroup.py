@@ -1,4 +1,4 @@
-"""Batches of a source that has changed: recorded ones keep their members, the other items are grouped anew. What is run is merging.py's."""
+"""Batches of a source that has changed: recorded ones keep their members, the other items are grouped anew."""
 
 from __future__ import annotations
 

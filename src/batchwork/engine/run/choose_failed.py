@@ -1,4 +1,4 @@
-"""Which failed units `batchwork retry` chooses: with `--where`, an expression over one unit at a time. What is done with them is revival.py's."""
+"""Which failed units `batchwork retry` chooses: with `--where`, an expression over one unit at a time."""
 
 from __future__ import annotations
 

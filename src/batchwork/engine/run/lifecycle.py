@@ -1,7 +1,4 @@
-"""The life of a run beyond one execution: started, resumed, retried; its record, its lease, what must be the same as before.
-
-What each step does then is decided in revival.py; the run itself is runner.py's.
-"""
+"""The life of a run beyond one execution: started, resumed, retried; its record, its lease, what must be the same as before."""
 
 from __future__ import annotations
 

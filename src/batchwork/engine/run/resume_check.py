@@ -45,8 +45,8 @@ def current_plan(
     changed = differences(was, now)
     if changed and not asked.accept_changes:
         raise RunRefused(
-            f"the workflow of run {record.id} does something else now:{shown(changed)}",
-            "`--accept-changes` goes on with it as it is now and keeps what is done; else undo the change in "
+            f"the workflow of run {record.id} has changed, and does something else now:{shown(changed)}",
+            "`--accept-changes` goes on with the changed workflow and keeps what is done; else undo the change in "
             f"{record.file} (or in the code it uses)",
         )
     workflow, lost = censor.workflow(plan.text)

@@ -19,7 +19,7 @@ Wake = Callable[[], None]
 class Control:
     """How urgently to stop: 0 run on, 1 start nothing new, 2 terminate what runs, 3 kill it. It only ever rises.
 
-    Raising is for signal handlers too: every change of the level is one assignment, the callbacks (which must be as
+    Raising is for signal handlers too. Every change of the level is one assignment, the callbacks (which must be as
     careful) are kept in a tuple that is replaced and never changed, and the lock of the bell is reentrant.
     """
 

@@ -34,8 +34,8 @@ class Members:
     """Which batch of one step holds an item.
 
     Rows of batches hold their members' keys as one text, which no index reaches. So a table is made of them, on a
-    connection of its own and temporary (a file that the system removes): nothing of it is in the store, it costs a step
-    that never asks nothing, and memory stays flat. Each question first adds the batches that were recorded since.
+    connection of its own and temporary (a file that the system removes). Nothing of it is in the store, it costs nothing
+    in a step that never asks, and memory stays flat. Each question first adds the batches that were recorded since.
     """
 
     def __init__(self, path: str, step: int) -> None:

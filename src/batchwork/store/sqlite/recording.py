@@ -31,8 +31,8 @@ from batchwork.store.sqlite.rows import (
 from batchwork.store.sqlite.statements import rows_statement, statement
 
 ROWS = (200, 20)
-"""Units in one statement. SQLite is left alone with 200 of them, so the other threads of Python are not in its way:
-measured with a busy second thread 2.7 to 8 times as fast as one by one, and 1.5 times with an idle one."""
+"""Units in one statement. SQLite is left alone with 200 of them, so the other threads of Python are not in its way.
+Measured with a busy second thread 2.7 to 8 times as fast as one by one, and 1.5 times with an idle one."""
 
 _ENDED = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.SKIPPED})
 _FINAL = tuple(CODES[status] for status in (UnitStatus.SUCCEEDED, UnitStatus.FAILED, UnitStatus.SKIPPED))

@@ -241,7 +241,7 @@ class Writer:
         """Whether to try again, after a pause and on a fresh connection where the old one cannot be trusted.
 
         After a failed fsync the kernel may have dropped what it could not write, and the next fsync may succeed
-        nevertheless; so the connection is opened anew, which checks the log's sums, and the log is moved into the
+        nevertheless. So the connection is opened anew, which checks the log's sums, and the log is moved into the
         database and synced there, before anything is tried again or believed to be on disk.
         """
         if kind == "full" and waited_s < self._opening.patience_s:

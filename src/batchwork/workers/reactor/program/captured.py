@@ -19,8 +19,8 @@ class Captured:
     """A stream of bytes of any length, of which at most `limit` bytes are kept: the first and the last halves.
 
     Memory is at most 1.5 times the limit. As text it is UTF-8; a byte that is not is a lone surrogate, `\\udcff` for 0xff
-    (Python's `surrogateescape`, as in items), so that nothing is lost and it is the same byte again where it is given
-    to another command. A character that the cut went through is left out whole.
+    (Python's `surrogateescape`, as in items). So nothing is lost, and it is the same byte again where it is given to
+    another command. A character that the cut went through is left out whole.
     """
 
     __slots__ = ("_head", "_limit", "_tail", "_widened", "size")
