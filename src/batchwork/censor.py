@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from batchwork.events import Event
-from batchwork.model import MASKED, Checkpoint, Failure, Report, RunRecord, Successes, UnitRecord
+from batchwork.model import Checkpoint, Failure, Report, RunRecord, Successes, UnitNote, UnitRecord
 from batchwork.secrets import SHORTEST, masker, url_passwords
 from batchwork.text.jsontext import Json
 
@@ -82,7 +82,7 @@ class Censor:
     def unit(self, record: UnitRecord) -> UnitRecord:
         """The unit as it may be kept; noted where its value is not what it was, and so cannot be run again."""
         value = self._optional(record.value)
-        note = record.note if value == record.value else record.note or MASKED
+        note = record.note if value == record.value else record.note or UnitNote.MASKED
         failure = None if record.failure is None else self.failure(record.failure)
         return replace(record, value=value, result=self._optional(record.result), failure=failure, note=note)
 

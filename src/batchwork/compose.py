@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from batchwork.engine.run.request import Site
     from batchwork.model import Durability
     from batchwork.plan.model import Plan
-    from batchwork.ports import Store
+    from batchwork.ports import Purpose, Store
     from batchwork.text.jsontext import Json
     from batchwork.view.streams import Stdout
 
@@ -78,7 +78,7 @@ def is_store(where: str | None) -> bool:
 
 @contextmanager
 def site(
-    where: str | None, durability: Durability, watch: Watch, out: Stdout, *, purpose: Literal["run", "resume"] = "run"
+    where: str | None, durability: Durability, watch: Watch, out: Stdout, *, purpose: Purpose = "run"
 ) -> Iterator[Site]:
     """The parts a run needs, for as long as it goes on. Its store is the caller's to close, who may still read results.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec import Struct, field
 
@@ -26,6 +26,15 @@ class UnitStatus(StrEnum):
 
 
 FINAL = frozenset({UnitStatus.SUCCEEDED, UnitStatus.FAILED, UnitStatus.SKIPPED})
+
+
+class UnitNote(StrEnum):
+    """What else is to be known of a unit, in a word."""
+
+    DUPLICATE = "duplicate"  # skipped: an item before it has the same key
+    IN_DOUBT = "in doubt"  # claimed when a process died; if that was its first attempt, its value is not stored
+    MASKED = "masked"  # has not succeeded, and its value is stored without the secret that stands in it
+    CLAIMED = "claimed"  # known from a claim alone; never stored
 
 
 class StepStatus(StrEnum):
@@ -167,10 +176,6 @@ class GivenUp(Struct, frozen=True):
 Settlement: TypeAlias = Again | GivenUp
 
 
-MASKED: Final = "masked"
-"""Note of a unit that has not succeeded and whose value is stored without the secret that stands in it."""
-
-
 class Claim(Struct, frozen=True):
     """Units that are about to be started: one row for a call. `attempt` is the number of the attempt, from 1."""
 
@@ -212,7 +217,8 @@ class UnitRecord(Struct, frozen=True):
     worker: str = ""
     base: int = 0  # attempts made before the unit was last given fresh ones
     doubts: int = 0  # times that it was claimed when a process died
-    note: str = ""  # "gone:…", "duplicate", "in doubt", "masked"
+    note: UnitNote | None = None
+    gone: UnitStatus | None = None  # the status it had before the source lost it; read, and written by Store.sweep
     reading: int = 0  # the reading of the source that had it last (see Store.reading); read by `match`, never written
     handled: bool = True  # False: failed, and `on_item_error` has not run for it yet
 
@@ -304,6 +310,23 @@ class RunRecord(Struct, frozen=True):
     living: bool = False  # whether a process works on it; read, never written
 
 
+class Reopened(Struct, frozen=True, tag="reopened"):
+    """Failed units of the step were given fresh attempts after it had ended: its source is not read again."""
+
+
+class WhenFalse(Struct, frozen=True, tag="when"):
+    """The step was skipped: its `when` is false."""
+
+
+class NeedSkipped(Struct, frozen=True, tag="need"):
+    """The step was skipped: `step`, which it refers to, was."""
+
+    step: str
+
+
+StepNote: TypeAlias = Reopened | WhenFalse | NeedSkipped
+
+
 class StepRecord(Struct, frozen=True):
     """A step as the store keeps it. `number` is the store's number for it, unique in the store."""
 
@@ -319,7 +342,7 @@ class StepRecord(Struct, frozen=True):
     started_ms: int | None = None
     duration_ms: int = 0
     stale: bool = False  # an earlier step was retried after this one finished
-    note: str = ""
+    note: StepNote | None = None
 
 
 class Sample(Struct, frozen=True):

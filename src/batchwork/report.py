@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, TypedDict
+from typing import Final, TypedDict, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from batchwork.model import Counts, Failure, RunRecord, RunStatus, Sample, StepRecord, StepStatus
+from batchwork.model import (
+    Counts,
+    Failure,
+    NeedSkipped,
+    Reopened,
+    RunRecord,
+    RunStatus,
+    Sample,
+    StepNote,
+    StepRecord,
+    StepStatus,
+    WhenFalse,
+)
 from batchwork.text.wording import columns, duration, ljust, number, plural, rate, share, short, size, visible
 
 CRASHED: Final = "crashed"
@@ -130,8 +142,21 @@ def _step(record: StepRecord, living: bool, until_ms: int | None) -> StepSummary
         record.failure,
         record.batch,
         record.stale,
-        record.note,
+        why_skipped(record.note),
     )
+
+
+def why_skipped(note: StepNote | None) -> str:
+    """Why a step was skipped, in words; empty where its note says nothing of that."""
+    match note:
+        case WhenFalse():
+            return "`when` is false"
+        case NeedSkipped():
+            return f"step `{note.step}`, which it refers to, was skipped"
+        case Reopened() | None:
+            return ""
+        case _:
+            assert_never(note)
 
 
 def usage(samples: Sequence[Sample]) -> Usage | None:

@@ -85,7 +85,7 @@ def check_prefix(path: Path, what: str) -> int:
     connection.close()
     if not tables:
         return 0  # torn before the schema itself was synced
-    store = open_store(str(path), Opening(purpose="look"))
+    store = open_store(str(path), Opening(purpose="resume"))
     if store.run("r1") is None:
         store.close()
         return 0

@@ -8,7 +8,17 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchwork.model import AttemptRecord, Checkpoint, Claim, Counts, Handled, LogRecord, UnitRecord, UnitStatus
+from batchwork.model import (
+    AttemptRecord,
+    Checkpoint,
+    Claim,
+    Counts,
+    Handled,
+    LogRecord,
+    UnitNote,
+    UnitRecord,
+    UnitStatus,
+)
 from batchwork.ports import Opening
 from batchwork.store import open_store
 from batchwork.testing.store_case import BROKE, EXITED, commit, picture, run_record, successes
@@ -32,7 +42,7 @@ def records(draw: st.DrawFn) -> UnitRecord:
         failure=draw(FAILURES),
         base=draw(st.integers(0, 2)),
         doubts=draw(st.integers(0, 2)),
-        note=draw(st.sampled_from(["", "duplicate"])),
+        note=draw(st.sampled_from([None, *UnitNote])),
         handled=draw(st.booleans()),
     )
 

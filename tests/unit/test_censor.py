@@ -12,7 +12,7 @@ from msgspec import to_builtins
 import batchwork
 from batchwork.censor import Censor, NoCensor, censor_of, put_back
 from batchwork.engine.run.censored import CensoredSink, CensoredStore
-from batchwork.engine.unit.stored_value import MASKED, own_text
+from batchwork.engine.unit.stored_value import own_text
 from batchwork.events import RunFinished, RunStarted, Said, StepFinished, Stopping, Warned
 from batchwork.model import (
     AttemptRecord,
@@ -26,6 +26,7 @@ from batchwork.model import (
     RunStatus,
     StepStatus,
     Successes,
+    UnitNote,
     UnitRecord,
     Units,
     UnitStatus,
@@ -95,7 +96,7 @@ def test_events_lose_their_secrets(event: Any, censor: Censor) -> None:
 
 
 def test_what_is_changed_in_a_record_is_censored(censor: Censor) -> None:
-    assert SECRET not in told(censor.change(StepChange(result=JSON, failure=FAILURE, note=TEXT)))
+    assert SECRET not in told(censor.change(StepChange(result=JSON, failure=FAILURE)))
     assert SECRET not in told(censor.change(RunChange(workflow=TEXT, fingerprint=JSON, options=JSON, window=TEXT)))
     record = RunRecord(SECRET, TEXT, TEXT, TEXT, JSON, JSON, RunStatus.RUNNING, 0, options=JSON)
     kept = censor.run(record)
@@ -140,9 +141,9 @@ def test_whatever_is_written_to_the_store_passes_the_censor(censor: Censor) -> N
 
 
 def test_a_value_that_was_changed_is_noted_unless_there_is_a_note(censor: Censor) -> None:
-    assert censor.unit(RECORD).note == MASKED
-    assert censor.unit(UnitRecord(0, 0, "k", UnitStatus.SKIPPED, 0, JSON, note="duplicate")).note == "duplicate"
-    assert censor.unit(UnitRecord(0, 0, "k", UnitStatus.FAILED, 0, '"fine"')).note == ""
+    assert censor.unit(RECORD).note == UnitNote.MASKED
+    assert censor.unit(UnitRecord(0, 0, "k", UnitStatus.SKIPPED, 0, JSON, note=UnitNote.DUPLICATE)).note == "duplicate"
+    assert censor.unit(UnitRecord(0, 0, "k", UnitStatus.FAILED, 0, '"fine"')).note is None
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def stored(values: list[Any]) -> tuple[Results, Counting]:
         if isinstance(value, Failure)
     ]
     gone = [
-        UnitRecord(at, None, f"k{at}", UnitStatus.SKIPPED, 0, note="gone:pending")
+        UnitRecord(at, None, f"k{at}", UnitStatus.SKIPPED, 0, gone=UnitStatus.PENDING)
         for at, value in enumerate(values)
         if value is None
     ]

@@ -16,11 +16,11 @@ from batchwork.censor import Censor
 from batchwork.clock import SystemClock
 from batchwork.engine.run.options import RunEnd, RunOptions
 from batchwork.engine.run.results import Results
-from batchwork.engine.run.runner import RETRIED, Runner
+from batchwork.engine.run.runner import Runner
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.errors import StoreError
 from batchwork.events import Event, RunFinished, RunStarted, Said, StepFinished, Stopping, Warned
-from batchwork.model import Failure, RunRecord, RunStatus, StepRecord, StepStatus
+from batchwork.model import Failure, NeedSkipped, Reopened, RunRecord, RunStatus, StepRecord, StepStatus, WhenFalse
 from batchwork.plan.model import Plan, StepPlan
 from batchwork.ports import StepChange
 from batchwork.store.memory import MemoryStore
@@ -183,8 +183,8 @@ def test_what_refers_to_a_skipped_step_is_skipped_too(bench: Bench, when: str, s
     assert bench.run(plan).status is RunStatus.SUCCEEDED
     assert bench.statuses() == statuses
     if statuses["b"] == "skipped":
-        assert bench.step("b").note == "`when` is false"
-        assert bench.step("c").note == "step `b`, which it refers to, was skipped"
+        assert bench.step("b").note == WhenFalse()
+        assert bench.step("c").note == NeedSkipped("b")
 
 
 @pytest.mark.parametrize(
@@ -440,7 +440,7 @@ def test_a_retried_step_does_not_read_its_source_again(bench: Bench) -> None:
     plan = workflow(step_plan("a", batch=batch, task=doing(lambda p: Failure("X", "x") if p["item"] == 2 else 0)))
     assert bench.run(plan).exit_code == 3
     number = bench.step("a").number
-    bench.store.update_step(number, StepChange(status=StepStatus.RUNNING, note=RETRIED))
+    bench.store.update_step(number, StepChange(status=StepStatus.RUNNING, note=Reopened()))
     assert bench.store.reopen(number, None) == 1
     seen: list[Any] = []
     unreadable = batch_plan(Value.of("{{ params.nowhere }}"), continue_on_error=True)
@@ -448,7 +448,7 @@ def test_a_retried_step_does_not_read_its_source_again(bench: Bench) -> None:
     assert bench.run(replace(plan, steps=(again,)), resumed=True).exit_code == 0
     assert seen == [2]
     record = bench.step("a")
-    assert (record.status, record.note, record.counts.succeeded, record.counts.failed) == ("succeeded", "", 3, 0)
+    assert (record.status, record.note, record.counts.succeeded, record.counts.failed) == ("succeeded", None, 3, 0)
 
 
 def test_a_store_that_breaks_between_steps_leaves_no_step_running(

@@ -16,7 +16,7 @@ import pytest
 
 from batchwork import faults
 from batchwork.errors import StoreError, StoreFull
-from batchwork.model import AttemptRecord, Checkpoint, Claim, Counts, UnitStatus
+from batchwork.model import AttemptRecord, Checkpoint, Claim, Counts, UnitStatus, WhenFalse
 from batchwork.ports import Opening, RunChange, StepChange
 from batchwork.store import open_store
 from batchwork.store.sqlite import schema, writer
@@ -122,8 +122,8 @@ def test_changes_outside_checkpoints_survive_a_failed_write(path: Path, arm, num
         assert store.reopen(step, [0, 1]) == 2
         assert store.sweep(step, 3) == 2
         assert store.reading(step) > before
-        store.update_step(step, StepChange(note="n"))
-        assert store.steps(run)[0].note == "n"
+        store.update_step(step, StepChange(note=WhenFalse()))
+        assert store.steps(run)[0].note == WhenFalse()
         assert store.steps(run)[0].counts == Counts(None, 0, 1, 2)
     store.close()
     assert sound(path)

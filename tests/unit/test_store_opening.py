@@ -17,7 +17,6 @@ import apsw
 import pytest
 
 from batchwork import faults
-from batchwork.clock import SystemClock
 from batchwork.errors import StoreError, StoreVersionError
 from batchwork.model import Checkpoint
 from batchwork.ports import Opening
@@ -73,7 +72,7 @@ def test_the_schema_is_what_the_migrations_make(tmp_path: Path) -> None:
 
     def tables(connection: apsw.Connection) -> list[tuple[str, ...]]:
         rows = connection.execute("select type, name, sql from sqlite_schema order by type, name").fetchall()
-        return [(kind, name, re.sub(r"\s+", " ", sql or "")) for kind, name, sql in rows]
+        return [(kind, name, re.sub(r"\s*([,()]|\s)\s*", r"\1", sql or "")) for kind, name, sql in rows]
 
     assert tables(made) == tables(written)
     assert made.pragma("user_version") == schema.migrations()[-1][0]
@@ -209,11 +208,12 @@ def run_python(program: str, *args: str, **more) -> subprocess.CompletedProcess[
 
 # ---------------------------------------------------------------- migrations
 
-TO_TWO = (*schema.migrations(), (2, "alter table run add column extra text; create table more (x)"))
+NEWEST = schema.migrations()[-1][0]
+TO_NEXT = (*schema.migrations(), (NEWEST + 1, "alter table run add column extra text; create table more (x)"))
 
 
 def open_with(path: Path, steps) -> apsw.Connection:
-    connection = schema.connect(str(path), "full", lambda text: None, SystemClock())
+    connection = schema.connect_to_write(str(path), Opening())
     schema.migrate(connection, str(path), steps)
     return connection
 
@@ -221,16 +221,16 @@ def open_with(path: Path, steps) -> apsw.Connection:
 def test_an_older_store_is_migrated_and_backed_up(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     started(path).close()
-    connection = open_with(path, TO_TWO)
-    assert connection.pragma("user_version") == 2
+    connection = open_with(path, TO_NEXT)
+    assert connection.pragma("user_version") == NEWEST + 1
     assert connection.execute("select count(*) from unit").get == 100
     assert connection.execute("select count(*) from more").get == 0
     connection.close()
-    backup = apsw.Connection(f"{path}.v1")
-    assert backup.pragma("user_version") == 1
+    backup = apsw.Connection(f"{path}.v{NEWEST}")
+    assert backup.pragma("user_version") == NEWEST
     assert backup.execute("select count(*) from unit").get == 100
     backup.close()
-    assert mode(tmp_path / "x.db.v1") == 0o600
+    assert mode(tmp_path / f"x.db.v{NEWEST}") == 0o600
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,10 +238,10 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pyt
     started(path).close()
     monkeypatch.setattr(faults, "_armed", {"migrate": [("raise", 0)]})
     with pytest.raises(OSError, match="migrate"):
-        open_with(path, TO_TWO)
+        open_with(path, TO_NEXT)
     monkeypatch.undo()
-    connection = open_with(path, TO_TWO[:1])
-    assert connection.pragma("user_version") == 1
+    connection = open_with(path, TO_NEXT[:-1])
+    assert connection.pragma("user_version") == NEWEST
     assert connection.execute("select count(*) from sqlite_schema where name = 'more'").get == 0
     connection.close()
 
@@ -265,7 +265,7 @@ def test_the_file_of_the_database_is_never_opened() -> None:
                 opens.add((file.name, ast.unparse(node.args[0])))
     assert opens == {
         ("head.py", "self._path"),  # a file of its own
-        ("schema.py", "os.path.join(folder, name)"),  # SQL
+        ("schema.py", "os.path.join(_FOLDER, name)"),  # SQL
         ("statements.py", "os.path.join(FOLDER, f'{name}.sql')"),  # SQL
         ("lock.py", "path"),  # the lock's file
         ("lock.py", "self._path(run)"),

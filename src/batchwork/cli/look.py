@@ -9,7 +9,7 @@ from typing import Literal
 from batchwork import compose
 from batchwork.engine.unit.stored_value import value_text
 from batchwork.errors import UsageError
-from batchwork.model import RunRecord, StepRecord, UnitStatus
+from batchwork.model import RunRecord, StepRecord, UnitRecord, UnitStatus
 from batchwork.ports.store import Store, UnitView
 from batchwork.text.jsontext import decode, default_key, encode
 from batchwork.text.spelling import suggest
@@ -64,6 +64,13 @@ def units_of_key(store: Store, steps: Sequence[StepRecord], text: str) -> list[t
 def item_text(unit: UnitView) -> str:
     """The item as JSON text; `null` where it is not known."""
     return value_text(unit.record) or "null"
+
+
+def note_words(record: UnitRecord) -> str:
+    """What else there is to say of a unit; mostly nothing."""
+    if record.gone is not None:
+        return f"no longer in its source (was {record.gone})"
+    return record.note or ""
 
 
 def readable(text: str | None) -> str:

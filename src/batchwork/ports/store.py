@@ -20,6 +20,7 @@ from batchwork.model import (
     RunRecord,
     RunStatus,
     Sample,
+    StepNote,
     StepRecord,
     StepStatus,
     UnitRecord,
@@ -73,7 +74,7 @@ class StepChange(Change, frozen=True):
     started_ms: int | UnsetType | None = UNSET
     duration_ms: int | UnsetType = UNSET
     stale: bool | UnsetType = UNSET
-    note: str | UnsetType = UNSET
+    note: StepNote | UnsetType | None = UNSET
 
 
 class UnitView(Struct, frozen=True):
@@ -89,11 +90,14 @@ Committed: TypeAlias = Callable[[Exception | None], None]
 """Called once, on the writer's thread: with None when the checkpoint is on disk, else with the StoreError."""
 
 
+Purpose: TypeAlias = Literal["run", "resume", "look"]
+"""What a store is opened for. Only `run` makes one that is not there; `look` leaves an older one as it is."""
+
+
 class Opening(Struct, frozen=True):
     """How a store is opened. `warn` gets texts for people, from any thread; `patience_s`: how long a full disk is waited for."""
 
-    purpose: Literal["run", "resume", "look"] = "run"
-    """Only `run` makes a store that is not there."""
+    purpose: Purpose = "run"
     durability: Durability = "full"
     warn: Callable[[str], None] = _unheard
     clock: Clock = field(default_factory=SystemClock)
@@ -195,7 +199,7 @@ class Store(Protocol):
     def sweep(self, step: int, seen_below: int) -> int:
         """Mark as gone what the current reading did not have: units with seq >= `seen_below` that do not carry its number.
 
-        A gone unit is `skipped` with note `gone:` and its former status, and has no position; a later move brings
+        A gone unit is `skipped`, keeps its former status in `gone`, and has no position; a later move brings
         the former status back. Returns how many there were.
         """
         ...

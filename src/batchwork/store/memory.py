@@ -32,7 +32,7 @@ from batchwork.model import (
 )
 from batchwork.ports import Committed, Opening, RunChange, StepChange, UnitPage, UnitView
 from batchwork.store.memory_step import MemoryStep, claimed, counted, record, unsettled
-from batchwork.store.sqlite.rows import GONE, checked_run_id
+from batchwork.store.sqlite.rows import checked_run_id
 from batchwork.text.jsontext import decode
 
 
@@ -196,10 +196,9 @@ class MemoryStore:
             found = self._step(step)
             count = 0
             for seq, unit in found.units.items():
-                if seq >= seen_below and unit.reading != found.reading and not unit.note.startswith(GONE):
-                    note = f"{GONE}{unit.status}"
-                    found.units[seq] = replace(unit, status=UnitStatus.SKIPPED, note=note, index=None)
-                count += seq >= seen_below and found.units[seq].note.startswith(GONE)
+                if seq >= seen_below and unit.reading != found.reading and unit.gone is None:
+                    found.units[seq] = replace(unit, status=UnitStatus.SKIPPED, gone=unit.status, index=None)
+                count += seq >= seen_below and found.units[seq].gone is not None
             found.record = replace(found.record, counts=counted(found))
             return count
 
@@ -310,7 +309,7 @@ class MemoryStore:
                 for unit in ordered
                 if unit.index is not None
             }
-            gone = sum(unit.note.startswith(GONE) for unit in found.units.values())
+            gone = sum(unit.gone is not None for unit in found.units.values())
             total = found.record.counts.total
         end = max(0 if total is None else total - gone, max(placed, default=-1) + 1)
         return [placed.get(place) for place in range(start, min(start + limit, end))]

@@ -15,10 +15,10 @@ from batchwork.model import (
     LogRecord,
     StepRecord,
     Successes,
+    UnitNote,
     UnitRecord,
     UnitStatus,
 )
-from batchwork.store.sqlite.rows import GONE
 
 
 class MemoryStep(Struct):
@@ -114,8 +114,8 @@ def _move(step: MemoryStep, seq: int, index: int) -> None:
     unit = step.units.get(seq)
     if unit is None:
         return
-    if unit.note.startswith(GONE):
-        unit = replace(unit, status=UnitStatus(unit.note.removeprefix(GONE)), note="")
+    if unit.gone is not None:
+        unit = replace(unit, status=unit.gone, gone=None)
     step.units[seq] = replace(unit, index=index, reading=step.reading)
 
 
@@ -143,4 +143,4 @@ def unsettled(step: MemoryStep) -> list[Claim]:
 def claimed(step: MemoryStep, claim: Claim, seq: int, key: str) -> UnitRecord:
     """A unit that has been claimed and has no row: its value is not known here."""
     index = None if step.reordered else seq
-    return UnitRecord(seq, index, key, UnitStatus.PENDING, attempts=claim.attempt - 1, note="claimed")
+    return UnitRecord(seq, index, key, UnitStatus.PENDING, attempts=claim.attempt - 1, note=UnitNote.CLAIMED)

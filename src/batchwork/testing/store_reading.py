@@ -17,6 +17,7 @@ from batchwork.model import (
     StepStatus,
     Successes,
     UnitRecord,
+    WhenFalse,
 )
 from batchwork.ports import RunChange, StepChange
 from batchwork.testing.store_case import (
@@ -141,16 +142,16 @@ class StoreReading(StoreCase):
             assert store.match(step, ["k1"])["k1"].reading == first
             assert store.sweep(step, 1) == 2
             assert store.count(step) == Counts(5, 3, 0, 2) == store.steps("r1")[0].counts
-            assert [(v.record.seq, v.record.index, v.record.note) for v in store.units(step)] == [
-                (0, 0, ""), (2, 1, ""), (1, 2, ""), (3, None, "gone:failed"), (4, None, "gone:pending"),
+            assert [(v.record.seq, v.record.index, v.record.gone) for v in store.units(step)] == [
+                (0, 0, None), (2, 1, None), (1, 2, None), (3, None, "failed"), (4, None, "pending"),
             ]  # fmt: skip
             assert store.results(step, 0, 10) == ["0", "2", "1"]
             assert store.reading(step) == first + 1
             commit(store, Checkpoint(step, moves=[(4, 0), (0, 1)]))
             assert store.sweep(step, 0) == 3
             found = {view.record.seq: view for view in store.units(step)}
-            assert (found[4].status, found[4].record.index, found[4].record.note) == ("pending", 0, "")
-            assert (found[1].status, found[1].record.note) == ("skipped", "gone:succeeded")
+            assert (found[4].status, found[4].record.index, found[4].record.gone) == ("pending", 0, None)
+            assert (found[1].status, found[1].record.gone) == ("skipped", "succeeded")
             assert store.sweep(step, 0) == 3
 
     def test_failed_units_get_fresh_attempts(self) -> None:
@@ -177,7 +178,7 @@ class StoreReading(StoreCase):
             commit(store, Checkpoint(step, [Claim(1, 1, [5], ["k5"])], (), [record], [attempt], [log]))
             assert store.match(step, ["k1"])
             store.update_step(
-                step, StepChange(status=StepStatus.FAILED, result="1", failure=BROKE, note="n", stale=True)
+                step, StepChange(status=StepStatus.FAILED, result="1", failure=BROKE, note=WhenFalse(), stale=True)
             )
             store.clear(step)
             assert picture(store, "r1") == before

@@ -13,9 +13,11 @@ from batchwork.model import (
     Counts,
     Handled,
     LogRecord,
+    NeedSkipped,
     RunStatus,
     StepStatus,
     Successes,
+    UnitNote,
     UnitRecord,
 )
 from batchwork.ports import RunChange, StepChange
@@ -76,7 +78,7 @@ class StoreWriting(StoreCase):
             assert (run.status, run.ended_ms, run.window, run.options) == (RunStatus.PARTIAL, 7, "8 items", '{"x":1}')
             counts = Counts(9, 1, 2, 3)
             store.update_step(step, StepChange(status=StepStatus.FAILED, counts=counts, result="[1]", failure=BROKE))
-            store.update_step(step, StepChange(started_ms=5, duration_ms=6, stale=True, note="n"))
+            store.update_step(step, StepChange(started_ms=5, duration_ms=6, stale=True, note=NeedSkipped("é")))
             found = store.steps("r1")[0]
             assert (found.status, found.counts, found.result, found.failure) == (
                 StepStatus.FAILED,
@@ -84,7 +86,7 @@ class StoreWriting(StoreCase):
                 "[1]",
                 BROKE,
             )
-            assert (found.started_ms, found.duration_ms, found.stale, found.note) == (5, 6, True, "n")
+            assert (found.started_ms, found.duration_ms, found.stale, found.note) == (5, 6, True, NeedSkipped("é"))
 
     def test_steps_can_be_put_in_a_new_order(self) -> None:
         with self._open() as (store, step):
@@ -95,7 +97,9 @@ class StoreWriting(StoreCase):
 
     def test_what_is_recorded_comes_back(self) -> None:
         with self._open() as (store, step):
-            failed = unit(1, FAILED, 2, BROKE, duration_us=3, started_ms=4, worker="w", base=1, doubts=2, note="n")
+            failed = unit(
+                1, FAILED, 2, BROKE, duration_us=3, started_ms=4, worker="w", base=1, doubts=2, note=UnitNote.MASKED
+            )
             first, second = AttemptRecord(1, 1, EXITED, 5, 6, "w"), AttemptRecord(1, 2, BROKE, 7, 8)
             logs = [LogRecord(1, 1, "out\n"), LogRecord(1, 2, "ü")]
             commit(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from batchwork.cli.failures import error_line, error_object
-from batchwork.cli.look import Wanted, item_text, looking, readable, the_steps, units
+from batchwork.cli.look import Wanted, item_text, looking, note_words, readable, the_steps, units
 from batchwork.cli.options import HelpfulCommand, json_option, run_argument, step_option, store_option
 from batchwork.engine.run.find_run import find_run
 from batchwork.model import UnitStatus
@@ -52,7 +52,7 @@ def _row(unit: UnitView) -> tuple[str, ...]:
         unit.status,
         str(record.attempts),
         duration(record.duration_us / 1e6) if record.duration_us else "",
-        error_line(record.failure) or readable(record.result) or record.note,
+        error_line(record.failure) or readable(record.result) or note_words(record),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import click
 
 from batchwork.cli.failures import error_line
-from batchwork.cli.look import item_text, looking, readable, the_steps, units_of_key
+from batchwork.cli.look import item_text, looking, note_words, readable, the_steps, units_of_key
 from batchwork.cli.options import HelpfulCommand, step_option, store_option
 from batchwork.engine.run.find_run import find_run
 from batchwork.errors import RunRefused, UsageError
@@ -53,8 +53,8 @@ def _lines(store: Store, step: StepRecord, unit: UnitView) -> Iterator[str]:
     if record.started_ms:
         worker = f", on {visible(record.worker)}" if record.worker else ""
         yield f"  last attempt: {when(record.started_ms)}, took {duration(record.duration_us / 1e6)}{worker}"
-    if record.note:
-        yield f"  note: {visible(record.note)}"
+    if words := note_words(record):
+        yield f"  note: {words}"
     failed = {attempt.attempt: attempt for attempt in store.attempts(step.number, record.seq)}
     yield from _attempts(failed, store.logs(step.number, record.seq))
     if record.attempts not in failed:

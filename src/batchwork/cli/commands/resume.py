@@ -62,7 +62,7 @@ def _explain(run: str | None, store: str | None, accept_changes: bool) -> None:
     from batchwork.view.streams import Stdout
 
     out = Stdout()
-    with site(store, "full", Watch(progress="off"), out, purpose="resume") as here, closing(here.store):
+    with site(store, "full", Watch(progress="off"), out, purpose="look") as here, closing(here.store):
         lines = explain_resume(run, stored_plan, here, Asked(accept_changes=accept_changes))
     for line in lines:
         out.line(line)

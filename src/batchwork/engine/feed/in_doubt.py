@@ -9,8 +9,7 @@ from msgspec import Struct, field
 
 from batchwork.engine.unit.attempt import DOUBTS_MOST
 from batchwork.engine.unit.brief import StepBrief
-from batchwork.engine.unit.stored_value import IN_DOUBT
-from batchwork.model import Checkpoint, Claim, Counts, Failure, UnitRecord, UnitStatus
+from batchwork.model import Checkpoint, Claim, Counts, Failure, UnitNote, UnitRecord, UnitStatus
 from batchwork.ports import Store
 
 PAGE = 1000
@@ -95,7 +94,7 @@ def _doubted(claim: Claim, order: StepBrief, store: Store, policy: str, handles:
                 base=base,
                 failure=failure,
                 doubts=doubts,
-                note=IN_DOUBT,
+                note=UnitNote.IN_DOUBT,
                 handled=failure is None or not handles,
             )
         )

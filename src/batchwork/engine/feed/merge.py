@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from batchwork.engine.feed.in_doubt import commit
-from batchwork.engine.feed.regroup import GONE, Regrouping, status_now
+from batchwork.engine.feed.regroup import Regrouping, status_now
 from batchwork.engine.feed.stream import Stream
 from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.brief import StepBrief
@@ -159,7 +159,7 @@ class Merge(Struct):
 
     def _move(self, record: UnitRecord, index: int) -> None:
         self._moves.append((record.seq, index))
-        if record.note.startswith(GONE):
+        if record.gone is not None:
             status = status_now(record)
             self.back = self.back.add(
                 succeeded=int(status is UnitStatus.SUCCEEDED),

@@ -9,9 +9,6 @@ from batchwork.items.grouping import Grouping, Keyed
 from batchwork.model import FINAL, UnitRecord, Units, UnitStatus
 from batchwork.ports import Store
 
-GONE = "gone:"
-"""Note of a unit that an earlier reading had and the last one had not, with its former status."""
-
 Found: TypeAlias = "tuple[int, UnitRecord] | Units"
 """A recorded batch with its position in this reading, or batches that were grouped anew (their numbers mean nothing)."""
 
@@ -80,11 +77,9 @@ class Regrouping:
         return record.seq >= self._first and record.reading != self._reading and record.seq not in self.met
 
     def _stays(self, record: UnitRecord) -> bool:
-        return not (self._secrets and record.note) or status_now(record) in FINAL
+        return status_now(record) in FINAL or not self._secrets or (record.note is None and record.gone is None)
 
 
 def status_now(record: UnitRecord) -> UnitStatus:
     """The status of a known unit that the source has (again)."""
-    if record.note.startswith(GONE):
-        return UnitStatus(record.note.removeprefix(GONE))
-    return record.status
+    return record.gone or record.status

@@ -14,7 +14,7 @@ from batchwork.items.fields import open_source
 from batchwork.items.grouping import Grouping, Keyed, keyed
 from batchwork.items.keys import KeyGuard, default_keys
 from batchwork.items.literal import open_value
-from batchwork.model import UnitRecord, Units, UnitStatus
+from batchwork.model import UnitNote, UnitRecord, Units, UnitStatus
 from batchwork.plan.each import unclear_each
 from batchwork.plan.model import BatchPlan, ItemsPlan
 from batchwork.ports import ItemSource
@@ -155,7 +155,7 @@ class Stream:
         for offset in part.repeated:
             index, key, value = part.indexes[offset], part.keys[offset], part.values[offset]
             text = value_texts(Units([index], [index], [key], [value]), True)[0]
-            self._skipped.append(UnitRecord(index, index, key, UnitStatus.SKIPPED, 0, text, note="duplicate"))
+            self._skipped.append(UnitRecord(index, index, key, UnitStatus.SKIPPED, 0, text, note=UnitNote.DUPLICATE))
 
 
 class SingleStream(Stream):

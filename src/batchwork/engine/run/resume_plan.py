@@ -11,11 +11,11 @@ from enum import StrEnum
 from msgspec import Struct
 
 from batchwork.engine.run.choose_failed import Chosen
-from batchwork.engine.run.runner import RETRIED
 from batchwork.engine.run.scheduling import ENDED, downstream, met, tolerated
-from batchwork.model import StepRecord, StepStatus
+from batchwork.model import Reopened, StepRecord, StepStatus
 from batchwork.plan.model import Plan, StepPlan
 from batchwork.ports import StepChange, Store
+from batchwork.report import why_skipped
 from batchwork.text.wording import number, plural
 
 
@@ -96,7 +96,7 @@ def _resumed(step: StepPlan, record: StepRecord) -> Revival:
             again = f"{_fresh(counts.failed)}; " if record.batch and counts.failed else ""
             return Revival(step, record, Act.REVIVE, f"it failed: {again}{_continued(record)}")
         case StepStatus.SKIPPED:
-            return Revival(step, record, Act.KEEP, record.note or "skipped")
+            return Revival(step, record, Act.KEEP, why_skipped(record.note) or "skipped")
         case StepStatus.SUCCEEDED:
             failed = f", {number(counts.failed)} failed (`batchwork retry` runs them again)" if counts.failed else ""
             done = f": {number(counts.succeeded)} succeeded{failed}" if record.batch else ""
@@ -135,7 +135,7 @@ def _continued(record: StepRecord) -> str:
     counts = record.counts
     done = number(counts.finished) if counts.total is None else f"{number(counts.finished)} of {number(counts.total)}"
     doubt = f", {number(counts.in_doubt)} in doubt" if counts.in_doubt else ""
-    source = "" if record.note == RETRIED else "; its items are read again and matched by key"
+    source = "" if isinstance(record.note, Reopened) else "; its items are read again and matched by key"
     return f"{done} done{doubt}{source}"
 
 
@@ -174,5 +174,5 @@ def carry_out(revivals: Sequence[Revival], store: Store) -> None:
                 store.update_step(number_, StepChange(status=StepStatus.RUNNING, failure=None))
             case Act.RETRY:
                 # The status first: a succeeded step with open units would not be looked at again.
-                store.update_step(number_, StepChange(status=StepStatus.RUNNING, note=RETRIED, failure=None))
+                store.update_step(number_, StepChange(status=StepStatus.RUNNING, note=Reopened(), failure=None))
                 store.reopen(number_, chosen)

@@ -24,15 +24,23 @@ from batchwork.errors import RenderError, StoreError
 from batchwork.events import Event, Progressed, RunFinished, RunStarted, StepFinished, Stopping
 from batchwork.faults import fault
 from batchwork.folders import private_folder
-from batchwork.model import Failure, RunRecord, RunStatus, StepRecord, StepStatus
+from batchwork.model import (
+    Failure,
+    NeedSkipped,
+    Reopened,
+    RunRecord,
+    RunStatus,
+    StepNote,
+    StepRecord,
+    StepStatus,
+    WhenFalse,
+)
 from batchwork.plan.model import Plan, StepPlan
 from batchwork.ports import EventSink, ExecutorFactory, RunChange, StepChange, Store
 from batchwork.report import exit_code
 from batchwork.telling.sampling import Sampler
 
 _SHOWN_MAX = 100
-RETRIED = "retry"
-"""Note of a step whose failed units were given fresh attempts after it had ended: its source is not read again."""
 
 
 class Runner:
@@ -98,7 +106,7 @@ class Runner:
             moves = choose()
             try:
                 for step, skipped in moves.skip:
-                    self._skip(step, f"step `{skipped}`, which it refers to, was skipped")
+                    self._skip(step, NeedSkipped(skipped))
                 for step in moves.start:
                     self._begin(step, control, status)
             except Exception as error:  # noqa: BLE001  # the store's, mostly; raised once the steps that run have ended
@@ -171,7 +179,7 @@ class Runner:
                 self._fail(step, self._options.censor.failure(step_failure(error)))
                 return
             if not wanted:
-                self._skip(step, "`when` is false")
+                self._skip(step, WhenFalse())
                 return
         record = replace(record, status=StepStatus.RUNNING, failure=None)
         if record.started_ms is None:
@@ -185,7 +193,7 @@ class Runner:
             number=record.number,
             run=self._run.id,
             resumed=not fresh,
-            reopened=record.note == RETRIED,
+            reopened=isinstance(record.note, Reopened),
             scope=scope,
             setting=self._names.setting(step, scope),
             cookie=self._options.cookie,
@@ -196,7 +204,7 @@ class Runner:
         self._underway[step.name] = work
         work.start()
 
-    def _skip(self, step: StepPlan, why: str) -> None:
+    def _skip(self, step: StepPlan, why: StepNote) -> None:
         self._settle(replace(self._records[step.name], status=StepStatus.SKIPPED, note=why))
 
     def _fail(self, step: StepPlan, failure: Failure) -> None:

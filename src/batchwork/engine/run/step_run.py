@@ -24,6 +24,7 @@ from batchwork.faults import fault
 from batchwork.model import Counts, Failure, StepRecord, StepStatus
 from batchwork.plan.model import TaskPlan
 from batchwork.ports import EventSink, ExecutorFactory, Staffing, StepChange, Store
+from batchwork.report import why_skipped
 from batchwork.text.jsontext import decode
 
 
@@ -84,7 +85,7 @@ class StepRun:
             failure=end.failure and self._order.censor.failure(end.failure),
             duration_ms=self._record.duration_ms + round((self._clock.now() - began) * 1000),
             stale=False,
-            note="" if end.status is not StepStatus.RUNNING else self._record.note,
+            note=self._record.note if end.status is StepStatus.RUNNING else None,
         )
         record_end(self._store, self._sink, record)
         on_error = self._order.plan.on_error
@@ -152,7 +153,7 @@ def record_end(store: Store, sink: EventSink, record: StepRecord) -> None:
     )
     error = record.failure.message if record.failure is not None else ""
     if record.status is StepStatus.SKIPPED:
-        error = record.note
+        error = why_skipped(record.note)
     duration_s = record.duration_ms / 1000
     sink.emit(StepFinished(record.name, record.status, record.counts, duration_s, error, record.batch))
 

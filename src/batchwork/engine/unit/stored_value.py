@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from batchwork.model import MASKED, UnitRecord, Units
+from batchwork.model import UnitNote, UnitRecord, Units
 from batchwork.secrets import MASK
 from batchwork.text.jsontext import Json, decode, default_key, encode
-
-IN_DOUBT: Final = "in doubt"
-"""Note of a unit that was claimed when a process died; if that was its first attempt, its value is not stored."""
-CLAIMED: Final = "claimed"
-"""Note of what a claim alone tells."""
 
 
 def value_text(record: UnitRecord) -> str | None:
     """The value as JSON text: as stored, else the key says it. None where neither does (a written key says nothing)."""
     if record.value is not None:
         return record.value
-    if record.note in (IN_DOUBT, CLAIMED):
+    if record.note in (UnitNote.IN_DOUBT, UnitNote.CLAIMED):
         return None
     return record.key or "null"
 
@@ -32,9 +25,9 @@ def item_of(record: UnitRecord) -> Json:
 def can_run_again(record: UnitRecord) -> bool:
     """Whether what is stored is the value that the unit had, so that it can be run without its source."""
     text = value_text(record)
-    if text is None or record.note == MASKED:
+    if text is None or record.note is UnitNote.MASKED:
         return False
-    return record.note != IN_DOUBT or MASK not in text
+    return record.note is not UnitNote.IN_DOUBT or MASK not in text
 
 
 def key_is_value(key: str) -> bool:

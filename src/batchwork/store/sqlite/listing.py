@@ -17,7 +17,7 @@ from typing import TypeAlias, cast
 import apsw
 from msgspec import Struct
 
-from batchwork.model import Claim, UnitRecord, UnitStatus
+from batchwork.model import Claim, UnitNote, UnitRecord, UnitStatus
 from batchwork.ports import UnitView
 from batchwork.store.sqlite import indexes
 from batchwork.store.sqlite.rows import CODES, UnitRow, failure_of, first_id, integer, text_or_none, unit_record
@@ -122,7 +122,7 @@ def _stored(
         for row in rows:
             record = unit_record(first, row)
             if record.seq not in hidden:
-                failure = row[17]
+                failure = row[18]
                 yield UnitView(name, record, record.status, failure if failure is None else failure_of(failure))
         if len(rows) == size:
             after = spot_of(unit_record(first, rows[-1]))
@@ -156,12 +156,12 @@ def in_doubt(
 ) -> list[UnitView]:
     """The claimed and unsettled units of a step whose process died, as they are shown.
 
-    One that has no row yet has no value here, and the note `claimed`.
+    One that has no row yet has no value here, and the note CLAIMED.
     """
     first = first_id(step)
     claimed = {
         seq: UnitRecord(
-            seq, seq if ordered else None, key, UnitStatus.PENDING, attempts=claim.attempt - 1, note="claimed"
+            seq, seq if ordered else None, key, UnitStatus.PENDING, attempts=claim.attempt - 1, note=UnitNote.CLAIMED
         )
         for claim in claims
         for seq, key in zip(claim.seqs, claim.keys, strict=True)

@@ -9,8 +9,8 @@ import apsw
 
 from batchwork.errors import StoreError
 from batchwork.model import UnitRecord
-from batchwork.store.sqlite.reader import connect
 from batchwork.store.sqlite.rows import UnitRow, first_id, integer, unit_record, wash
+from batchwork.store.sqlite.schema import open_to_read
 from batchwork.store.sqlite.statements import statement
 from batchwork.store.sqlite.trouble import explain
 from batchwork.text import jsontext
@@ -82,7 +82,8 @@ class Members:
         if not self._path:
             raise StoreError("the store is closed")
         if self._connection is None:
-            self._connection = connect(self._path)
+            self._connection = open_to_read(self._path)
+            self._connection.pragma("query_only", 0)  # for its own table, which is no part of the store
             self._connection.execute(statement("member_make"))
         return self._connection
 

@@ -1,4 +1,4 @@
-"""Reading connections: one for each thread, short read transactions. Statements and their meaning are in sqlite.py."""
+"""Reading connections: one for each thread, short read transactions. No statement is known here."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import apsw
 
 from batchwork.errors import StoreError
 from batchwork.store.sqlite.rows import Row
+from batchwork.store.sqlite.schema import open_to_read
 from batchwork.store.sqlite.trouble import explain
-
-BUSY_MS = 20_000
 
 
 class _Session:
@@ -75,24 +74,10 @@ class Readers:
         session: _Session | None = getattr(self._own, "session", None)
         if session is None:
             try:
-                session = _Session(_only_reading(self._path))
+                session = _Session(open_to_read(self._path))
             except apsw.Error as error:
                 raise explain(error, self._path) from error
             with self._guard:
                 self._all.add(session)
             self._own.session = session
         return session
-
-
-def connect(path: str) -> apsw.Connection:
-    """A connection that is meant for reading (and for temporary tables of its own)."""
-    # Not opened read-only: a read-only connection cannot recover a log, nor clean up as the last one that is closed.
-    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
-    connection.set_busy_timeout(BUSY_MS)
-    return connection
-
-
-def _only_reading(path: str) -> apsw.Connection:
-    connection = connect(path)
-    connection.execute("pragma query_only = 1")
-    return connection

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+import msgspec
 from msgspec.structs import fields, replace
 
 from batchwork.errors import RunRefused, StoreError
@@ -14,13 +15,18 @@ from batchwork.model import (
     Counts,
     Failure,
     LogRecord,
+    NeedSkipped,
+    Reopened,
     RunRecord,
     RunStatus,
+    StepNote,
     StepRecord,
     StepStatus,
     Successes,
+    UnitNote,
     UnitRecord,
     UnitStatus,
+    WhenFalse,
 )
 from batchwork.text import jsontext
 from batchwork.text.patterns import pattern
@@ -29,8 +35,8 @@ Cell: TypeAlias = "None | int | float | str | bytes"
 Row: TypeAlias = tuple[Cell, ...]
 
 UnitRow: TypeAlias = tuple[
-    int, str, int | None, int, int, int, int, int, int, int, int, str, str, str | None, str | None, str | None, str | None,
-    str | None,
+    int, str, int | None, int, int, int, int, int, int, int, int, str, str, int | None, str | None, str | None, str | None,
+    str | None, str | None,
 ]  # fmt: skip
 """The columns that all `units_…` statements have, in their order: id to handler_failure."""
 
@@ -39,7 +45,7 @@ STATUSES = (UnitStatus.PENDING, UnitStatus.INTERRUPTED, UnitStatus.SUCCEEDED, Un
 CODES = {status: code for code, status in enumerate(STATUSES)}
 SUCCEEDED, SKIPPED = CODES[UnitStatus.SUCCEEDED], CODES[UnitStatus.SKIPPED]
 FIRST_FINAL = SUCCEEDED
-GONE = "gone:"
+_NOTES: dict[str, UnitNote | None] = {"": None, **{note.value: note for note in UnitNote}}
 
 _FAILURE_FIELDS = tuple((part.name, part.default) for part in fields(Failure))
 _FAILURE_NAMES = frozenset(name for name, _ in _FAILURE_FIELDS)
@@ -121,7 +127,7 @@ def unit_cells(first: int, record: UnitRecord, reading: int, failure: str | None
         record.duration_us,
         record.started_ms,
         record.worker,
-        record.note,
+        record.note or "",
         record.members,
         record.value,
         record.result,
@@ -132,7 +138,7 @@ def unit_cells(first: int, record: UnitRecord, reading: int, failure: str | None
 def unit_record(first: int, row: UnitRow) -> UnitRecord:
     """A unit from a row of the `units_…` statements. Positional and unchecked (the table is strict): it is done by the million."""
     number, key, pos, code, attempts, base, doubts, reading, handled, duration, started, worker, note = row[:13]
-    members, value, result, failure = row[13:17]
+    gone, members, value, result, failure = row[13:18]
     return UnitRecord(
         number - first,
         pos,
@@ -148,7 +154,8 @@ def unit_record(first: int, row: UnitRow) -> UnitRecord:
         worker,
         base,
         doubts,
-        note,
+        _NOTES[note],
+        None if gone is None else STATUSES[gone],
         reading,
         handled == 1,
     )
@@ -233,7 +240,7 @@ def step_record(row: Row, in_doubt: int) -> StepRecord:
         started_ms=None if started is None else integer(started),
         duration_ms=integer(duration),
         stale=bool(stale),
-        note=text_in(note),
+        note=None if note is None else msgspec.json.decode(text_in(note), type=StepNote),
     )
 
 
@@ -242,6 +249,8 @@ def changed_cell(value: object) -> Cell:
     match value:
         case Failure():
             return failure_text(value)
+        case Reopened() | WhenFalse() | NeedSkipped():
+            return msgspec.json.encode(value).decode()
         case None | bool() | int():
             return value
         case _:
@@ -265,7 +274,6 @@ def washed(checkpoint: Checkpoint) -> Checkpoint:
                 value=_wash_or_none(record.value),
                 result=_wash_or_none(record.result),
                 members=_wash_or_none(record.members),
-                note=wash(record.note),
             )
             for record in checkpoint.records
         ],

@@ -16,52 +16,99 @@ from batchwork.clock import Clock
 from batchwork.errors import StoreError, StoreVersionError
 from batchwork.faults import fault
 from batchwork.model import Durability
+from batchwork.ports import Opening
 from batchwork.store.sqlite.place import make_private_file
 
 APPLICATION_ID = 0x62746368  # "btch"
 BUSY_WARN_S, BUSY_LIMIT_S = 5.0, 60.0
+BUSY_MS = 20_000  # for those who read
 WAL_KEPT_BYTES = 64 << 20
 
 Migration: TypeAlias = tuple[int, str]
 Warn: TypeAlias = Callable[[str], None]
 
+_FOLDER = os.path.join(os.path.dirname(__file__), "migrations")
 _pause = threading.Event()  # never set: a wait that needs no time module
 
 
 @cache
 def migrations() -> tuple[Migration, ...]:
     """All migrations in order: their number (the version that they lead to) and their text."""
-    folder = os.path.join(os.path.dirname(__file__), "migrations")
-    found = []
-    for name in sorted(os.listdir(folder)):
-        if re.fullmatch(r"\d{4}_\w+\.sql", name):
-            with open(os.path.join(folder, name), encoding="utf-8") as file:
-                found.append((int(name[:4]), file.read()))
-    return tuple(found)
+    names = sorted(name for name in os.listdir(_FOLDER) if re.fullmatch(r"\d{4}_\w+\.sql", name))
+    return tuple((int(name[:4]), _text(name)) for name in names)
 
 
-def connect(path: str, durability: Durability, warn: Warn, clock: Clock) -> apsw.Connection:
-    """A connection for writing, with the settings of this store. Raises apsw.Error."""
+def newest() -> int:
+    """The version of the stores that this version of batchwork writes."""
+    return migrations()[-1][0]
+
+
+def _text(name: str) -> str:
+    with open(os.path.join(_FOLDER, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def open_to_write(path: str, opening: Opening) -> apsw.Connection:
+    """A connection for writing to a store of the newest version, which the file is made unless it is only looked at.
+
+    Raises apsw.Error, StoreError, StoreVersionError.
+    """
+    connection = connect_to_write(path, opening)
+    try:
+        if opening.purpose == "look":
+            _refuse_older(connection, path)
+        elif os.path.getsize(path):
+            migrate(connection, path, migrations())
+        else:
+            _lay_out(connection, path, opening.durability)
+        _settle_in(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_to_write(path: str, opening: Opening) -> apsw.Connection:
+    """A connection for writing, whatever the file is. Raises apsw.Error."""
+    connection = _connect(path)
+    connection.set_busy_handler(BusyWait(path, opening.warn, opening.clock))
+    _synchronous(connection, opening.durability)
+    return connection
+
+
+def open_to_read(path: str) -> apsw.Connection:
+    """A connection that changes nothing; through it, an older store looks like one of the newest version.
+
+    Raises apsw.Error, StoreError, StoreVersionError.
+    """
+    connection = _connect(path)
+    connection.set_busy_timeout(BUSY_MS)
+    try:
+        version = _known_version(connection, path)
+        if version == 0:
+            raise StoreError(f"nothing has been stored in {path} yet", "run a workflow first")
+        if version < newest():
+            connection.execute(_text(f"seen_{version}.sql"))
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+        connection.pragma("query_only", 1)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(path: str) -> apsw.Connection:
+    # Not opened read-only: a read-only connection cannot recover a log, nor clean up as the last one that is closed.
     logged = os.path.exists(f"{path}-wal")
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
-    connection.set_busy_handler(BusyWait(path, warn, clock))
     if logged:  # nothing is moved from it into the database of a store that turns out not to be ours
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-    _synchronous(connection, durability)
     return connection
 
 
 def _synchronous(connection: apsw.Connection, durability: Durability) -> None:
-    connection.execute(f"pragma synchronous = {'full' if durability == 'full' else 'normal'}")
-
-
-def prepare(connection: apsw.Connection, path: str, durability: Durability) -> None:
-    """Make the file a store of the newest version, with the settings of this store."""
-    if os.path.getsize(path):
-        migrate(connection, path, migrations())
-    else:
-        _lay_out(connection, path, durability)
-    settle_in(connection)
+    level = {"full": "full", "fast": "normal"}[durability]
+    connection.execute(f"pragma synchronous = {level}")
 
 
 def _lay_out(connection: apsw.Connection, path: str, durability: Durability) -> None:
@@ -78,7 +125,7 @@ def _lay_out(connection: apsw.Connection, path: str, durability: Durability) -> 
     _synchronous(connection, durability)
 
 
-def settle_in(connection: apsw.Connection) -> None:
+def _settle_in(connection: apsw.Connection) -> None:
     """The settings that may change the file; only for a store that is known to be ours."""
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
     _wal(connection)
@@ -107,18 +154,32 @@ def migrate(connection: apsw.Connection, path: str, steps: Sequence[Migration]) 
 
     Raises StoreVersionError, StoreError where the database belongs to another program, apsw.Error.
     """
-    newest = steps[-1][0]
-    found = _version(connection, path)
-    if found > newest:
-        raise StoreVersionError(
-            f"the store {path} was made by a newer version of batchwork (its version is {found}, this knows {newest})",
-            "update batchwork, or name another store with `--store`",
-        )
-    if 0 < found < newest:
+    latest = steps[-1][0]
+    found = _known_version(connection, path, latest)
+    if 0 < found < latest:
         _back_up(connection, f"{path}.v{found}")
     for number, text in steps:
         if number > found:
             _migrate_to(connection, path, number, text)
+
+
+def _refuse_older(connection: apsw.Connection, path: str) -> None:
+    if _known_version(connection, path) < newest():
+        raise StoreError(
+            f"the store {path} was made by an earlier version of batchwork",
+            "`batchwork resume` or `retry` brings it up to date when it works on a run of it",
+        )
+
+
+def _known_version(connection: apsw.Connection, path: str, latest: int | None = None) -> int:
+    """The version of the store, 0 where nothing is in it. Raises StoreVersionError where it is above the latest known."""
+    found, latest = _version(connection, path), latest or newest()
+    if found > latest:
+        raise StoreVersionError(
+            f"the store {path} was made by a newer version of batchwork (its version is {found}, this knows {latest})",
+            "update batchwork, or name another store with `--store`",
+        )
+    return found
 
 
 def _version(connection: apsw.Connection, path: str) -> int:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeVar
 
 import apsw
 from msgspec.structs import replace
@@ -27,7 +27,7 @@ from batchwork.model import (
     UnitStatus,
 )
 from batchwork.ports import Committed, Opening, RunChange, StepChange, UnitPage, UnitView
-from batchwork.store.sqlite import indexes, listing, matching, recording, schema
+from batchwork.store.sqlite import indexes, listing, matching, recording
 from batchwork.store.sqlite.claimed import count_unsettled, highest_claimed, unsettled
 from batchwork.store.sqlite.head import Head, warn_of_loss
 from batchwork.store.sqlite.lock import Locks, RunLease
@@ -52,41 +52,45 @@ from batchwork.store.sqlite.trouble import explain
 from batchwork.store.sqlite.writer import Writer
 from batchwork.text import jsontext
 
+T = TypeVar("T")
+
 
 class SqliteStore:
     """Implements ports.Store. Raises StoreError, from any method, for whatever goes wrong with the file."""
 
     def __init__(self, path: str, opening: Opening) -> None:
-        create, durability, warn = opening.purpose == "run", opening.durability, opening.warn
         self._path = os.path.realpath(path)
+        self._opening = opening
         self._locks = Locks(f"{self._path}.locks", opening.clock)
+        self._head = Head(f"{self._locks.folder}/head")
+        self._readers = Readers(self._path)
+        self._writer: Writer | None = None
         self._bookmarks = listing.Bookmarks()
         self._members: dict[int, matching.Members] = {}
-        check_place(self._path, create, warn)
+        check_place(self._path, opening.purpose == "run", opening.warn)
+        if opening.purpose != "look":
+            self._writer = self._open_to_write()
+        warn_of_loss(self._head, self._readers, self._path, opening.warn)
 
-        def connect() -> apsw.Connection:
-            connection = schema.connect(self._path, durability, warn, opening.clock)
-            try:
-                schema.prepare(connection, self._path, durability)
-            except BaseException:
-                connection.close()
-                raise
-            return connection
-
-        head = Head(f"{self._locks.folder}/head")
+    def _open_to_write(self) -> Writer:
         try:
             with making:
-                if create:
+                if self._opening.purpose == "run":
                     make_private_file(self._path)
-                self._writer = Writer(self._path, connect, opening, head)
+                return Writer(self._path, self._opening, self._head)
         except (apsw.Error, OSError) as error:
             raise explain(error, self._path) from error
-        self._readers = Readers(self._path)
-        warn_of_loss(head, self._readers, self._path, warn)
+
+    def _change(self, execute: Callable[[apsw.Connection], T]) -> T:
+        """Execute a change in a transaction of its own. Who only looks writes seldom, and opens the file for it then."""
+        if self._writer is None:
+            self._writer = self._open_to_write()
+        return self._writer.call(execute)
 
     def close(self) -> None:
         """Write what is queued, close the file, give up all leases. The second time does nothing."""
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
         for members in list(self._members.values()):
             members.close()
         self._readers.close()
@@ -112,10 +116,10 @@ class SqliteStore:
                 )
             recording.add_steps(connection, run.id, steps)
 
-        self._writer.call(write)
+        self._change(write)
 
     def update_run(self, run: str, change: RunChange) -> None:
-        self._writer.call(lambda connection: recording.change_run(connection, run, change))
+        self._change(lambda connection: recording.change_run(connection, run, change))
 
     def run(self, run: str) -> RunRecord | None:
         rows = self._readers.read(statement("run_by_id"), (run,))
@@ -137,14 +141,16 @@ class SqliteStore:
             connection.execute(statement("step_aside"), (run, len(steps)))
             recording.add_steps(connection, run, steps)
 
-        self._writer.call(write)
+        self._change(write)
 
     def update_step(self, step: int, change: StepChange) -> None:
-        self._writer.call(lambda connection: recording.change_step(connection, step, change))
+        self._change(lambda connection: recording.change_step(connection, step, change))
 
     # ------------------------------------------------------------ units: writing and resuming
 
     def submit(self, checkpoint: Checkpoint, committed: Committed) -> None:
+        if self._writer is None:
+            raise StoreError(f"the store {self._path} is open for looking only")
         self._writer.submit(checkpoint, committed)
 
     def claims(self, step: int) -> list[Claim]:
@@ -192,20 +198,20 @@ class SqliteStore:
             return max(-1 if last is None else last - first, highest_claimed(connection, step)) + 1
 
     def reading(self, step: int) -> int:
-        return self._writer.call(lambda connection: recording.begin_reading(connection, step))
+        return self._change(lambda connection: recording.begin_reading(connection, step))
 
     def was_reread(self, step: int) -> bool:
         with self._readers.snapshot() as connection:
             return recording.standing(connection, step)[0] > 0
 
     def sweep(self, step: int, seen_below: int) -> int:
-        return self._writer.call(lambda connection: recording.sweep(connection, step, seen_below))
+        return self._change(lambda connection: recording.sweep(connection, step, seen_below))
 
     def reopen(self, step: int, seqs: Sequence[int] | None) -> int:
-        return self._writer.call(lambda connection: recording.reopen(connection, step, seqs))
+        return self._change(lambda connection: recording.reopen(connection, step, seqs))
 
     def clear(self, step: int) -> None:
-        self._writer.call(lambda connection: recording.clear(connection, step))
+        self._change(lambda connection: recording.clear(connection, step))
 
     # ------------------------------------------------------------ units: looking
 
@@ -250,7 +256,7 @@ class SqliteStore:
     # ------------------------------------------------------------ watching
 
     def add_sample(self, run: str, sample: Sample) -> None:
-        self._writer.call(lambda connection: recording.add_sample(connection, run, sample))
+        self._change(lambda connection: recording.add_sample(connection, run, sample))
 
     def samples(self, run: str) -> list[Sample]:
         return [Sample(*row) for row in self._readers.read(statement("samples"), (run,))]  # type: ignore[arg-type]
@@ -265,7 +271,7 @@ class SqliteStore:
         with self._readers.snapshot() as connection:
             there = indexes.exists(connection, column, step)
         if not there:
-            self._writer.call(lambda writing: indexes.make(writing, column, step))
+            self._change(lambda writing: indexes.make(writing, column, step))
 
     def _index_places(self, step: int) -> None:
         """See that a step whose positions are not its seqs has its index."""

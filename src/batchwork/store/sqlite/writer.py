@@ -21,6 +21,7 @@ from batchwork.model import Checkpoint
 from batchwork.ports import Committed, Opening
 from batchwork.store.sqlite.head import Head
 from batchwork.store.sqlite.recording import record
+from batchwork.store.sqlite.schema import open_to_write
 from batchwork.store.sqlite.statements import statement
 from batchwork.store.sqlite.trouble import Kind, explain, kind_of
 
@@ -56,14 +57,13 @@ class _Change(Struct, Generic[T]):
 
 
 class Writer:
-    """Owns the writing connection. `connect` makes a new one."""
+    """Owns the writing connection. Raises apsw.Error, StoreError where it cannot be opened."""
 
-    def __init__(self, path: str, connect: Callable[[], apsw.Connection], opening: Opening, head: Head) -> None:
+    def __init__(self, path: str, opening: Opening, head: Head) -> None:
         self._path = path
-        self._connect = connect
         self._opening = opening
         self._head = head
-        self._connection = self._watched(connect())
+        self._connection = self._watched(open_to_write(path, opening))
         self._token = 0
         self._pages = 0
         self._move_at = CHECKPOINT_PAGES
@@ -255,7 +255,7 @@ class Writer:
 
     def _begin_anew(self) -> None:
         self._connection.close()
-        self._connection = self._watched(self._connect())
+        self._connection = self._watched(open_to_write(self._path, self._opening))
         self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self._suspect = False
 

@@ -3,7 +3,8 @@
 -- unit.id = step.number << 40 | seq, so that a step's units lie together in order of seq. unit.status: 0 pending,
 -- 1 interrupted, 2 succeeded, 3 failed, 4 skipped (small numbers: 0 takes no room, the others one byte). unit.pos is the
 -- position in the latest reading, null for a unit that is gone; unit.reading the number of the reading that saw it last.
--- unit.value null: the key is the value. unit.key has no index while a step grows; one for a single step is made when
+-- unit.gone is the status that a unit had before the source lost it, else null; unit.note a UnitNote or empty, step.note the
+-- JSON of a StepNote or null. unit.value null: the key is the value. unit.key has no index while a step grows; one for a single step is made when
 -- keys are first looked up (unit_key_STEP), one for positions (unit_pos_STEP) when they first differ from seqs.
 -- step.reordered: some unit's pos differs from its seq. claim.units is JSON: {"first": seq, "keys": […]} or {"seqs": …, "keys": …}.
 -- mark.token names the last transaction, so that a writer can find out whether a commit that seemed to fail took place;
@@ -50,9 +51,9 @@ create table step (
     started_ms integer,
     duration_ms integer not null default 0,
     stale integer not null default 0,
-    note text not null default '',
     reading integer not null default 0,
     reordered integer not null default 0,
+    note text,
     unique (run, name)
 ) strict;
 
@@ -74,7 +75,8 @@ create table unit (
     value text,
     result text,
     failure text,
-    handler_failure text
+    handler_failure text,
+    gone integer
 ) strict;
 
 create index unit_open on unit (status) where status <> 2;

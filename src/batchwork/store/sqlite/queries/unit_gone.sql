@@ -1,1 +1,1 @@
-select count(*) from unit where pos is null and id >= ? and id < ? and note like 'gone:%'
+select count(*) from unit where pos is null and id >= ? and id < ? and gone is not null

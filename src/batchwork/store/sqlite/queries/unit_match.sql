@@ -2,6 +2,6 @@
 -- keys can be used.
 select
     unit.id, unit.key, pos, status, attempts, base, doubts, reading, handled, duration_us, started_ms, worker, note,
-    null, null, null, null, null
+    gone, null, null, null, null, null
 from json_each(?) as part cross join unit on unit.key = part.value
 where unit.id >= {first} and unit.id < {last}

@@ -1,0 +1,26 @@
+-- A store of version 1 as one of the current version, for those who only look at it.
+
+create temp view unit as
+select
+    id, key, pos, status, attempts, base, doubts, reading, handled, duration_us, started_ms, worker,
+    iif(note like 'gone:%', '', note) as note, members, value, result, failure, handler_failure,
+    case note
+        when 'gone:pending' then 0
+        when 'gone:interrupted' then 1
+        when 'gone:succeeded' then 2
+        when 'gone:failed' then 3
+        when 'gone:skipped' then 4
+    end as gone
+from main.unit;
+
+create temp view step as
+select
+    number, run, name, ord, batch, status, total, succeeded, failed, skipped, result, failure, started_ms, duration_ms,
+    stale, reading, reordered,
+    case
+        when note = 'retry' then '{"type":"reopened"}'
+        when note = '`when` is false' then '{"type":"when"}'
+        when note like 'step `%`, which it refers to, was skipped'
+        then json_object('type', 'need', 'step', substr(note, 7, length(note) - 40))
+    end as note
+from main.step;
