@@ -83,8 +83,8 @@ TASKS = Group(
     described="a task type is a class as described by batchwork.ports.Task",
     built_in={
         "echo": "batchwork.tasks.echo:EchoTask",
-        "http_request": "batchwork.tasks.http_request:HttpRequestTask",
-        "python": "batchwork.tasks.python:PythonTask",
+        "http_request": "batchwork.tasks.http_request.task:HttpRequestTask",
+        "python": "batchwork.tasks.python.task:PythonTask",
         "shell": "batchwork.tasks.shell.task:ShellTask",
     },
     parts=("name", "Fields", "literal", "open_fields", "default_parallel", "compile"),

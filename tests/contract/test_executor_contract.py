@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from batchwork.ports import Executor, Staffing
-from batchwork.tasks.python_program import PythonProgram
+from batchwork.tasks.python.program import PythonProgram
 from batchwork.testing.executor_contract import Deed, ExecutorContract, running
 from batchwork.text.jsontext import Json
 from batchwork.workers.inline import InlineExecutor

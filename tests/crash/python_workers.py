@@ -13,7 +13,7 @@ from typing import Any
 from batchwork.censor import Censor, NoCensor
 from batchwork.model import Call, Failure, Units
 from batchwork.ports import Pager, Staffing
-from batchwork.tasks.python_program import PythonProgram
+from batchwork.tasks.python.program import PythonProgram
 from batchwork.text.jsontext import Json
 from batchwork.workers.python.executor import PythonExecutor
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from batchwork.censor import Censor
-from batchwork.tasks.python import _WITHOUT, OPERANDS
+from batchwork.tasks.python.task import OPERANDS, WITHOUT_OPERAND
 from batchwork.workers.python import memory as python_memory
 from batchwork.workers.python.log import WorkerLog
 from batchwork.workers.python.program import memory, operations, output
@@ -299,7 +299,7 @@ def test_wrong_operands_are_refused_clearly(name: str, item: Any, operand: Any, 
 
 def test_both_sides_know_the_same_operations() -> None:
     assert {*operations.TWO, *operations.ONE, *operations.ALL} == OPERANDS.keys()
-    assert operations.ONE.keys() | operations.ALL.keys() == _WITHOUT
+    assert operations.ONE.keys() | operations.ALL.keys() == WITHOUT_OPERAND
     assert {name for name, natural in OPERANDS.items() if natural} == operations.TWO.keys()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from batchwork.errors import BindError, Place, RenderError
 from batchwork.ports import Compiled, Program, Setting, Written
-from batchwork.tasks.http_request import HttpRequestTask
+from batchwork.tasks.http_request.task import HttpRequestTask
 from batchwork.template import Value, text_of
 from batchwork.text.jsontext import Json
 

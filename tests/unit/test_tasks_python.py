@@ -16,9 +16,9 @@ from batchwork.errors import Place, Problem
 from batchwork.model import BatchView
 from batchwork.ports import Compiled, Setting, Written
 from batchwork.tasks.base import MethodTask
-from batchwork.tasks.python import PythonTask
-from batchwork.tasks.python_names import names_taken
-from batchwork.tasks.python_source import Code, find_function
+from batchwork.tasks.python.names import names_taken
+from batchwork.tasks.python.source import Code, find_function
+from batchwork.tasks.python.task import PythonTask
 from batchwork.template import Value
 from batchwork.text.jsontext import Json
 

@@ -28,7 +28,7 @@ from batchwork.ports import Compiled, FieldValue, Scope, Setting, WorkerKind, Wr
 from batchwork.text.jsontext import Json
 
 OF_UNIT = ("item", "key", "index", "attempt", "idempotency_key")
-"""What `unit` has, as attributes, as far as the step has it (no `item` where tthere are no items here)."""
+"""What `unit` has, as attributes, as far as the step has it (no `item` where there are no items)."""
 
 
 class NoFields(msgspec.Struct):

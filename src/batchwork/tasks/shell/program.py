@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from batchwork.errors import BindError, RenderError
-from batchwork.ports import Scope, WorkerKind
+from batchwork.ports import Scope
 from batchwork.quoting import STRING_MAX, ShellCommand, carried
 from batchwork.template import Value, text_of
 from batchwork.text import jsontext
@@ -35,9 +35,10 @@ class ShellProgram(Struct):
     constant: str | None = None
     launcher: tuple[str, ...] = (SHELL, "-c")
     hidden: Sequence[tuple[str, str]] = ()
-    worker: WorkerKind = "reactor"
-    takes_item: bool = False
-    says: bool = False
+
+    worker = "reactor"
+    takes_item = False
+    says = False
 
     def bind(self, scope: Scope) -> Json:
         env: dict[str, Json] = dict(_of_unit(scope))

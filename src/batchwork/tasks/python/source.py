@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from batchwork.errors import Place, Problem
-from batchwork.tasks.python_names import names_taken
+from batchwork.tasks.python.names import names_taken
 from batchwork.text.jsontext import Json
 from batchwork.text.wording import visible
 
@@ -39,19 +39,22 @@ def syntax_problems(code: str, place: Place, what: str, body: bool) -> Iterator[
         return
     try:
         tree = ast.parse(code)
-        future = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
-        rest = [node for node in tree.body if node not in future] or [ast.Pass(lineno=1, col_offset=0)]
-        if body:
-            shell = ast.parse("def code(): pass")
-            function = shell.body[0]
-            assert isinstance(function, ast.FunctionDef)
-            function.body, function.end_lineno = rest, code.count("\n") + 1
-            tree = ast.Module([*future, function], [])
-        compile(tree, "code", "exec", dont_inherit=True)
+        compile(_as_function(tree, code) if body else tree, "code", "exec", dont_inherit=True)
     except SyntaxError as error:
         yield Problem(_place(place, error), f"syntax error in `{what}`: {error.msg}", _shown(code, error.lineno))
     except _TOO_MUCH as error:
         yield Problem(place, f"`{what}` cannot be compiled: {error}")
+
+
+def _as_function(tree: ast.Module, code: str) -> ast.Module:
+    """The statements as the body of a function, what is imported from `__future__` before it."""
+    future = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+    rest = [node for node in tree.body if node not in future]
+    function = ast.parse("def code(): pass").body[0]
+    assert isinstance(function, ast.FunctionDef)
+    function.body = rest or [ast.Pass(lineno=1, col_offset=0)]
+    function.end_lineno = code.count("\n") + 1
+    return ast.Module([*future, function], [])
 
 
 def _place(place: Place, error: SyntaxError) -> Place:

@@ -1,4 +1,4 @@
-"""The task type `python`: inline code, a function of a module, or an operation. It is run by Python workers, not here."""
+"""The task type `python`: inline code, a function of a module, or an operation. Nothing is run here."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 
-from batchwork.errors import Problem
+from batchwork.errors import Place, Problem
 from batchwork.ports import Compiled, FieldValue, Program, Setting, Written
 from batchwork.tasks.fields import Given, constant_problems, value_of
-from batchwork.tasks.python_names import names_bound
-from batchwork.tasks.python_program import make_program, told_constants
-from batchwork.tasks.python_source import Code, FunctionSource, find_function, syntax_problems
+from batchwork.tasks.python.names import names_bound
+from batchwork.tasks.python.program import make_program, told_constants
+from batchwork.tasks.python.source import Code, FunctionSource, find_function, syntax_problems
 from batchwork.template import text_of
 from batchwork.text.spelling import listing, suggest
 
@@ -35,8 +35,8 @@ OPERANDS = {
     "negate": "",
     "abs": "",
 }
-"""Each operation with a natural name for its operand; none where it takes none."""
-_WITHOUT = frozenset({"min", "max", "round", "sum", "negate", "abs"})
+"""Each operation with a natural name for its operand, if it takes one."""
+WITHOUT_OPERAND = frozenset({"min", "max", "round", "sum", "negate", "abs"})
 """Those that do without an operand."""
 _ALWAYS = frozenset({"result", "__name__", "__file__", "__builtins__"})
 
@@ -231,16 +231,21 @@ def _operation_problems(task: Written) -> Iterator[Problem]:
         hint = suggest(name, OPERANDS) or f"there are: {listing(OPERANDS)}"
         yield Problem(value.place, f"there is no operation `{name}`", hint)
         return
-    operands = [each for each in _inputs(fields) if each != "item"]
-    natural = OPERANDS[name]
-    if not operands and name not in _WITHOUT:
-        yield Problem(value.place, f"`{name}` needs an operand", f"for example `{natural}: 2`")
-    elif operands and not natural:
-        yield Problem(fields[operands[0]].place, f"`{name}` takes no operand, so `{operands[0]}` means nothing")
-    elif len(operands) > 1:
-        message = f"`{name}` takes one operand, but {len(operands)} are given: {listing(operands)}"
-        yield Problem(fields[operands[1]].place, message)
+    yield from _operand_problems(name, value.place, fields)
     if "item" not in task.names and "item" not in fields:
         yield Problem(
             task.place, f"`{name}` needs `item`: there are no items here", "write `item: …` beside `operation`"
         )
+
+
+def _operand_problems(operation: str, place: Place, fields: Given) -> Iterator[Problem]:
+    operands = [each for each in _inputs(fields) if each != "item"]
+    natural = OPERANDS[operation]
+    if not operands and operation not in WITHOUT_OPERAND:
+        yield Problem(place, f"`{operation}` needs an operand", f"for example `{natural}: 2`")
+    elif operands and not natural:
+        message = f"`{operation}` takes no operand, so `{operands[0]}` means nothing"
+        yield Problem(fields[operands[0]].place, message)
+    elif len(operands) > 1:
+        message = f"`{operation}` takes one operand, but {len(operands)} are given: {listing(operands)}"
+        yield Problem(fields[operands[1]].place, message)

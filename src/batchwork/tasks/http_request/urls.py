@@ -40,10 +40,14 @@ _Piece: TypeAlias = str | Callable[[Scope], str]
 
 
 class BoundUrl(Struct, frozen=True):
-    """A URL that is made for each unit. `encoded`: values stand in its path, which must not be `.` or `..`."""
+    """A URL that is made for each unit. `in_path`: values stand in its path, which must not be `.` or `..`.
+
+    `params` are further query parameters.
+    """
 
     pieces: tuple[_Piece, ...]
     in_path: bool
+    params: Value | None = None
 
     def text(self, scope: Scope) -> str:
         """The URL. Raises RenderError, BindError."""
@@ -51,17 +55,19 @@ class BoundUrl(Struct, frozen=True):
         checked(url)
         if self.in_path and not _DOTS.isdisjoint(url.partition("?")[0].partition("#")[0].split("/")[3:]):
             raise BindError("a value makes `.` or `..` a part of the URL's path, which would mean another path")
-        return url
+        params = self.params.render(scope) if self.params is not None else None
+        return url if params is None else with_params(url, params)
 
 
-def compile_url(value: Value) -> BoundUrl:
-    """Compile a `url` that has no problems."""
+def compile_url(value: Value, params: Value | None = None) -> BoundUrl:
+    """Compile a `url` that has no problems, and its `params`."""
     template = value.template
     if template is None:
-        return BoundUrl((text_of(value.json),), in_path=False)
+        return BoundUrl((text_of(value.json),), False, params)
     parts = list(_parts(template))
     pieces = [part if isinstance(part, str) else _piece(part, where) for part, where in parts]
-    return BoundUrl(tuple(pieces), any(where is _Part.PATH for part, where in parts if isinstance(part, Expression)))
+    in_path = any(where is _Part.PATH for part, where in parts if isinstance(part, Expression))
+    return BoundUrl(tuple(pieces), in_path, params)
 
 
 def url_problems(value: Value) -> Iterator[Problem]:
@@ -203,5 +209,7 @@ def with_params(url: str, params: object) -> str:
     if not pairs:
         return url
     front, mark, fragment = url.partition("#")
-    joint = "" if front.endswith(("?", "&")) else "&" if "?" in front else "?"
+    joint = "&" if "?" in front else "?"
+    if front.endswith(("?", "&")):
+        joint = ""
     return f"{front}{joint}{'&'.join(pairs)}{mark}{fragment}"

@@ -1,16 +1,16 @@
-"""A Python task made ready: what each worker is told once, and the payload of each unit. The task type is in python.py."""
+"""A Python task made ready: what each worker is told once, and the payload of each unit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import asdict
 
 from batchwork.model import BatchView
 from batchwork.plan.code import steps_used
-from batchwork.ports import FieldValue, Scope, Setting, WorkerKind
+from batchwork.ports import FieldValue, Scope, Setting
 from batchwork.template import Value
 from batchwork.text.jsontext import Json
 
@@ -26,8 +26,9 @@ class PythonProgram(Struct):
     uses: frozenset[str]
     takes_item: bool
     getters: Sequence[Getter] = ()
-    worker: WorkerKind = "python"
-    says: bool = False
+
+    worker = "python"
+    says = False
 
     def bind(self, scope: Scope) -> Json:
         return [getter(scope) for getter in self.getters]
@@ -40,38 +41,57 @@ def make_program(
 
     `told` is what the worker is told beside that (kind, code, interpreter …).
     """
-    per_unit: dict[str, Getter] = {}
-    fixed: dict[str, Any] = {}
-    views: dict[str, str] = {}
-    uses: set[str] = set()
+    supply = _Supply(inputs, setting, code)
     for name in sorted(set(names)):
-        value = inputs.get(name)
-        if value is not None and not value.roots & setting.unit_names:
-            fixed[name] = _told(name, value.render(setting.constants), setting, code)
-        elif value is not None and not _is_item(name, value):
-            per_unit[name] = value.render
-            uses |= value.roots & setting.unit_names
-        elif name in setting.unit_names:
-            uses.add(name)
-            per_unit[name] = _VIEWS.get(name, _plain)(name)
-            if name in _VIEWS:
-                views[name] = name
-        elif name in setting.constants:
-            fixed[name] = _told(name, setting.constants[name], setting, code)
-    if not per_unit and "item" in setting.unit_names and told["kind"] == "code":
-        per_unit["item"] = _plain("item")  # handing the item over costs less than binding nothing
-    takes_item = list(per_unit) == ["item"] and ("item" not in inputs or _is_item("item", inputs["item"]))
+        supply.add(name)
+    getters = supply.getters
+    if not getters and "item" in setting.unit_names and told["kind"] == "code":
+        getters["item"] = _plain("item")  # handing the item over costs less than binding nothing
+    takes_item = list(getters) == ["item"] and ("item" not in inputs or _is_item("item", inputs["item"]))
     prepare: dict[str, Any] = {
         **told,
-        "names": list(per_unit),
-        "fixed": fixed,
-        "views": views,
+        "names": list(getters),
+        "fixed": supply.fixed,
+        "views": {name: name for name in supply.views},
         "takes_item": takes_item,
         "path": [setting.workflow_dir, setting.cwd],
     }
-    if "batch" in views:
-        prepare["batch_slot"] = list(per_unit).index("batch")
-    return PythonProgram(prepare, frozenset(uses), takes_item, tuple(per_unit.values()))
+    if "batch" in supply.views:
+        prepare["batch_slot"] = list(getters).index("batch")
+    return PythonProgram(prepare, frozenset(supply.uses), takes_item, tuple(getters.values()))
+
+
+class _Supply(Struct):
+    """How names reach the code: got for each unit by one of `getters`, or told once, `fixed`."""
+
+    inputs: Mapping[str, FieldValue]
+    setting: Setting
+    code: str
+    getters: dict[str, Getter] = field(default_factory=dict)
+    fixed: dict[str, Any] = field(default_factory=dict)
+    views: list[str] = field(default_factory=list)
+    uses: set[str] = field(default_factory=set)
+    """The unit's names that are needed."""
+
+    def add(self, name: str) -> None:
+        value = self.inputs.get(name)
+        used = value.roots & self.setting.unit_names if value is not None else ()
+        if value is None or (used and _is_item(name, value)):
+            self._add_known(name)
+        elif used:
+            self.getters[name] = value.render
+            self.uses.update(used)
+        else:
+            self.fixed[name] = _told(name, value.render(self.setting.constants), self.setting, self.code)
+
+    def _add_known(self, name: str) -> None:
+        if name in self.setting.unit_names:
+            self.uses.add(name)
+            self.getters[name] = _VIEWS.get(name, _plain)(name)
+            if name in _VIEWS:
+                self.views.append(name)
+        elif name in self.setting.constants:
+            self.fixed[name] = _told(name, self.setting.constants[name], self.setting, self.code)
 
 
 def told_constants(names: Iterable[str], setting: Setting, code: str) -> dict[str, Any]:
@@ -124,19 +144,24 @@ def _error_fields(error: object) -> dict[str, Any] | None:
 
 
 def _told(name: str, value: object, setting: Setting, code: str) -> dict[str, Any]:
-    """One value under a tag that says what the worker makes of it (see workers/python/program/programs.py)."""
+    """One value under a tag that says what the worker makes of it."""
     reference = _reference(value)
     if reference is not None:
         return {"sequence": reference}
-    if name == "env" and value is setting.constants.get("env"):
-        return {"env": None}  # the worker has it as its environment
-    if name == "steps" and value is setting.constants.get("steps") and isinstance(value, Mapping):
-        return {"steps": _steps(value, code)}
+    if name in ("env", "steps") and value is setting.constants.get(name):
+        return _told_own(name, value, code)
     if name == "error" and not isinstance(value, str | int | float | list | dict):
         return {"error": _error_fields(value) or {}}
     if name in _WITH_ATTRIBUTES and isinstance(value, Mapping):
         return {"names": value}
     return {"json": value}
+
+
+def _told_own(name: str, value: object, code: str) -> dict[str, Any]:
+    """`env`, which the worker has as its environment, and `steps`, of which it gets what the code names."""
+    if name == "env":
+        return {"env": None}
+    return {"steps": _steps(value, code)} if isinstance(value, Mapping) else {"json": value}
 
 
 def _steps(steps: Mapping[str, Any], code: str) -> dict[str, Any]:
