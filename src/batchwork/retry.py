@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from msgspec import Struct
-
 from batchwork.model import Failure
+from batchwork.spec.fields.retry import RetryPolicy
 
 NEVER_AGAIN_EXITS = frozenset({126, 127})
 AGAIN_STATUSES = frozenset({408, 425, 429})
-
-
-class RetryPolicy(Struct, frozen=True):
-    """`max_attempts` counts the first one; delays are seconds. `on` limits retries to failure types, exit codes, statuses."""
-
-    max_attempts: int = 1
-    delay_s: float = 0.0
-    backoff: float = 1.0
-    max_delay_s: float = 3600.0
-    jitter: bool = False
-    on: tuple[str | int, ...] = ()
 
 
 def next_delay(policy: RetryPolicy, attempt: int, failure: Failure, random: Callable[[], float]) -> float | None:

@@ -8,11 +8,16 @@ from pathlib import Path
 import click
 import msgspec
 import pytest
+from batchwork.items.options import SOURCES
 
 from batchwork.cli.main import commands
-from batchwork.items.options import SOURCES
 from batchwork.plugins import find_task
-from batchwork.spec import models
+from batchwork.spec.field import declared
+from batchwork.spec.fields.batch import BatchSettings, BatchSpec
+from batchwork.spec.fields.notify import NotifySettings, NotifySpec
+from batchwork.spec.fields.retry import RetryPolicy
+from batchwork.spec.fields.step import StepHead, StepSettings, StepSpec
+from batchwork.spec.fields.workflow import DefaultsSpec, WorkflowParts, WorkflowSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT_IN = ("echo", "http_request", "python", "shell")
@@ -27,11 +32,15 @@ def written(text: str) -> set[str]:
     return {*re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M))}
 
 
-@pytest.mark.parametrize(
-    "kind", [models.Workflow, models.Step, models.Batch, models.Retry, models.Notify, models.Defaults]
-)
+MAPPINGS = [
+    *(WorkflowParts, WorkflowSettings, StepHead, StepSpec, StepSettings, BatchSpec, BatchSettings),
+    *(RetryPolicy, NotifySpec, NotifySettings, DefaultsSpec),
+]
+
+
+@pytest.mark.parametrize("kind", MAPPINGS)
 def test_every_field_of_a_workflow_is_documented(kind: type[msgspec.Struct]) -> None:
-    fields = {field.encode_name for field in msgspec.structs.fields(kind)}
+    fields = {field.name for field in declared(kind).values()}
     assert fields - written(page("reference/workflow.md")) == set()
 
 

@@ -19,7 +19,7 @@ from batchwork.engine.stopping.stop_level import Control
 from batchwork.engine.unit.brief import StepBrief, StepEnd
 from batchwork.model import RunRecord, RunStatus, StepStatus
 from batchwork.ports import Opening, Setting, Store
-from batchwork.retry import RetryPolicy
+from batchwork.spec.fields.retry import RetryPolicy
 from batchwork.store import open_store
 from batchwork.template import Value
 from batchwork.testing.fakes import CallableTask, Collected, callable_executors

@@ -7,7 +7,7 @@ from typing import Any
 from batchwork.errors import NOWHERE
 from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan, TaskPlan
 from batchwork.ports import Written
-from batchwork.retry import RetryPolicy
+from batchwork.spec.fields.retry import RetryPolicy
 from batchwork.template import Value
 from batchwork.testing.fakes import CallableTask
 
@@ -31,13 +31,13 @@ def batch_plan(items: list[Any] | Value, **changes: Any) -> BatchPlan:
         "each_inferred": None,
         "parallel": True,
         "slots": 2,
-        "rate": None,
+        "rate_limit": None,
         "continue_on_error": False,
         "max_failures": None,
         "on_item_error": None,
         "on_in_doubt": "retry",
         "queue_size": None,
-        "item_name": None,
+        "arg_name": None,
     }
     return BatchPlan(**{**plain, **changes})
 

@@ -30,9 +30,9 @@ from batchwork.model import (
     StepStatus,
     UnitStatus,
 )
-from batchwork.plan.model import Rate, Threshold
 from batchwork.ports import Setting
-from batchwork.retry import RetryPolicy
+from batchwork.spec.fields.retry import RetryPolicy
+from batchwork.spec.written import Rate, Threshold
 from batchwork.store.memory import MemoryStore
 from batchwork.template import Value
 from batchwork.testing.fakes import CallableTask, Collected, StillClock, callable_executors
@@ -372,7 +372,7 @@ class SlowStore(MemoryStore):
 def test_what_the_disk_held_up_does_not_start_faster_than_the_rate(bench: Bench):
     bench.use(SlowStore(5, 0.3))
     starts: list[float] = []
-    bench.run(lambda _: starts.append(time.monotonic()), list(range(30)), slots=8, rate=Rate(50, 1.0))
+    bench.run(lambda _: starts.append(time.monotonic()), list(range(30)), slots=8, rate_limit=Rate(50, 1.0))
     assert min(later - earlier for earlier, later in pairwise(starts[1:])) > 0.015
     assert len(starts) == 30
 
@@ -385,7 +385,7 @@ def test_waiting_for_a_slow_unit_under_a_rate_takes_no_processor(bench: Bench):
         threading.Event().wait(0.3)
         before.append(time.process_time())
 
-    bench.run(act, [1, 2, 3], slots=1, rate=Rate(1000, 1.0))
+    bench.run(act, [1, 2, 3], slots=1, rate_limit=Rate(1000, 1.0))
     assert before[-1] - before[0] < 0.3
 
 

@@ -154,7 +154,14 @@ def test_env_must_render_before_anything_is_recorded(office: Office) -> None:
 
 
 def test_an_unsafe_notify_command_is_refused_beforehand(office: Office) -> None:
-    notify = NotifyPlan(("finished",), Value.of("sh -c 'echo {{ run.id }}'"), None, 0.1, 1.0, NOWHERE)
+    notify = NotifyPlan(
+        on=("finished",),
+        command=Value.of("sh -c 'echo {{ run.id }}'"),
+        url=None,
+        threshold=0.1,
+        stalled_s=1.0,
+        place=NOWHERE,
+    )
     with pytest.raises(WorkflowError):
         office.start(workflow(step_plan("a"), notify=(notify,)))
     assert office.store.runs() == []
@@ -172,7 +179,9 @@ def test_two_cannot_work_on_one_run(office: Office) -> None:
 
 def test_notifications_are_sent(office: Office) -> None:
     command = "cat > told.json; echo {{ params.word }} {{ steps.a.status }} {{ run.status }} > words.txt"
-    notify = NotifyPlan(("finished",), Value.of(command), None, 0.1, 1.0, NOWHERE)
+    notify = NotifyPlan(
+        on=("finished",), command=Value.of(command), url=None, threshold=0.1, stalled_s=1.0, place=NOWHERE
+    )
     plan = workflow(step_plan("a"), notify=(notify,), params={"word": "$(id); 'x'"})
     assert office.start(plan).exit_code == 0
     assert office.warnings() == []

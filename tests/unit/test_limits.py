@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from batchwork.engine.step.gates.rate import Throttle, exceeded
 from batchwork.model import Counts
-from batchwork.plan.model import Rate, Threshold
+from batchwork.spec.written import Rate, Threshold
 
 
 @given(

@@ -17,8 +17,9 @@ from batchwork.clock import SystemClock
 from batchwork.errors import NOWHERE, BatchworkError
 from batchwork.events import Event, Progressed, RunFinished, StepFinished, StepStarted
 from batchwork.model import Counts, RunRecord, RunStatus, StepStatus
-from batchwork.plan.model import NotifyOn, NotifyPlan
+from batchwork.plan.model import NotifyPlan
 from batchwork.report import Summary, summarize, summary_json
+from batchwork.spec.fields.notify import NotifyOn
 from batchwork.telling.deliver import Message, command_delivery, url_delivery
 from batchwork.telling.notify import Notifier
 
@@ -34,7 +35,7 @@ class Desk:
     def __init__(self, *on: NotifyOn, threshold: float = 0.1, stalled_s: float = 1000.0) -> None:
         self.got: list[Message] = []
         self.warnings: list[str] = []
-        plan = NotifyPlan(on, None, None, threshold, stalled_s, NOWHERE)
+        plan = NotifyPlan(on=on, command=None, url=None, threshold=threshold, stalled_s=stalled_s, place=NOWHERE)
         self.notifier = Notifier([(plan, self.got.append)], lambda: SUMMARY, self.warnings.append, SystemClock())
 
     def after(self, *events: Event) -> list[tuple[str, str]]:
@@ -100,7 +101,7 @@ def test_a_failed_delivery_is_a_warning() -> None:
     def refuse(message: Message) -> None:
         raise BatchworkError(f"no {message.kind}")
 
-    plan = NotifyPlan(("finished",), None, None, 0.1, 1.0, NOWHERE)
+    plan = NotifyPlan(on=("finished",), command=None, url=None, threshold=0.1, stalled_s=1.0, place=NOWHERE)
 
     def unreadable() -> Summary:
         return SUMMARY

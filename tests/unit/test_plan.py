@@ -10,8 +10,9 @@ from task_fakes import fake_find, fake_names
 
 from batchwork.errors import UsageError, WorkflowError
 from batchwork.plan import resolve, tasks
-from batchwork.plan.model import BatchPlan, Plan, Rate, Threshold
-from batchwork.retry import RetryPolicy
+from batchwork.plan.model import BatchPlan, Plan
+from batchwork.spec.fields.retry import RetryPolicy
+from batchwork.spec.written import Rate, Threshold
 from batchwork.text.jsontext import Json
 
 
@@ -173,7 +174,7 @@ def test_a_timeout_that_is_the_tasks_own_field_reaches_both() -> None:
 def test_settings_are_rendered_over_parameters_and_the_environment() -> None:
     top = "params: {n: 3}\nenv: {SIZE: '{{ n }}0'}"
     found = batch("batch_size: '{{ n * 2 }}', max_parallel: '{{ env.SIZE | int }}', rate_limit: '{{ n }}/s',", top)
-    assert (found.batch_size, found.slots, found.rate) == (6, 30, Rate(3, 1.0))
+    assert (found.batch_size, found.slots, found.rate_limit) == (6, 30, Rate(3, 1.0))
     assert batch("batch_size: '{{ env.N | int }}',", environ={"N": "4"}).batch_size == 4
 
 
@@ -345,7 +346,7 @@ steps: [{name: a, task: echo, inputs: {message: x}}]
 
 def test_names_of_an_item_are_there_where_there_are_items() -> None:
     names = "{{ item }}{{ key }}{{ index }}{{ attempt }}{{ batch.index }}{{ idempotency_key }}{{ row }}"
-    assert batch("arg_name: row,", task=f"{{type: echo, message: '{names}'}}").item_name == "row"
+    assert batch("arg_name: row,", task=f"{{type: echo, message: '{names}'}}").arg_name == "row"
     hook = "on_item_error: {type: echo, message: '{{ error }} {{ item }}'},"
     assert batch(hook).on_item_error is not None
 

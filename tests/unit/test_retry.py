@@ -4,7 +4,8 @@ import pytest
 
 from batchwork.engine.step.settle import settlement
 from batchwork.model import Again, Failure, GivenUp
-from batchwork.retry import RetryPolicy, may_retry, next_delay
+from batchwork.retry import may_retry, next_delay
+from batchwork.spec.fields.retry import RetryPolicy
 
 
 def half() -> float:

@@ -105,8 +105,8 @@ def _unit_lines(step: StepPlan, batch: BatchPlan, found: list[Json], scope: Mapp
             "idempotency_key": "TOKEN",
             "key": keys[index],
         }
-        if batch.item_name:
-            names[batch.item_name] = item
+        if batch.arg_name:
+            names[batch.arg_name] = item
         if isinstance(batch.key, Template):
             names["key"] = _shown(batch.key, names)
         key = f"  key {short(visible(str(names['key'])), 40)}" if batch.each == "item" else ""

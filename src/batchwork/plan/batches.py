@@ -1,47 +1,45 @@
-"""BatchSpec to BatchPlan: how the items of a step are grouped, run at once, limited. Where they come from is in items.py."""
+"""BatchSpec to BatchPlan: how the items of a step are grouped, run at once, limited."""
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from msgspec.structs import asdict, replace
 
 from batchwork.errors import Place, Problem
 from batchwork.plan.items import plan_items
 from batchwork.plan.knowns import ITEM_NAMES, RESERVED, Knowns
-from batchwork.plan.model import BatchPlan, ItemsPlan, Rate, TaskPlan, Threshold
+from batchwork.plan.model import BatchPlan, ItemsPlan, TaskPlan
 from batchwork.plan.tasks import plan_task
-from batchwork.spec.written import BatchSpec, Setting
+from batchwork.spec.fields.batch import MAX_SLOTS, BatchSettings, BatchSpec
 from batchwork.template import Template, is_template
 
-MAX_SLOTS: Final = 10_000
+
+def own_names(batch: BatchSpec) -> frozenset[str]:
+    """What `arg_name` adds to the names."""
+    name = batch.settings.values.get("arg_name")
+    return frozenset() if name is None else frozenset({str(name)})
 
 
-def item_names(batch: BatchSpec | None, knowns: Knowns) -> frozenset[str]:
+def item_names(batch: BatchSpec, knowns: Knowns) -> frozenset[str]:
     """All names in the task of a batch step."""
-    further = {batch.arg_name} if batch is not None and batch.arg_name else set()
-    return knowns.names | ITEM_NAMES | further
+    return knowns.names | ITEM_NAMES | own_names(batch)
 
 
 def plan_batch(spec: BatchSpec, task: TaskPlan | None, knowns: Knowns) -> BatchPlan | None:
     """What makes the step a batch step; None where its items or its task cannot be told."""
     _check_arg_name(spec, knowns)
-    field = "for_each" if spec.shorthand else "items"
-    items = plan_items(spec.items, field, knowns) if spec.items is not None else None
+    items = plan_items(spec.items, "for_each" if spec.shorthand else "items", knowns) if spec.items else None
     key = _key(spec, knowns)
-    size = knowns.setting(spec.batch_size, 1)
-    each, inferred = _each(spec, task, size, knowns)
-    parallel, slots = _slots(spec, task, knowns)
-    rate = knowns.optional(spec.rate_limit)
-    limit = knowns.optional(spec.max_failures)
-    goes_on = knowns.setting(spec.continue_on_error, spec.max_failures is not None)
-    if limit is not None and not goes_on:
-        message = "`max_failures` has no effect with `continue_on_error: false`: the first failed item stops the step"
-        knowns.warnings.append(Problem(spec.place, message))
-    handled = None
-    if spec.on_item_error is not None:
-        names = item_names(spec, knowns) | {"error"}
-        if each == "item" and size > 1:
-            names -= {"batch"}  # the others of the batch may be anywhere by then, also in an earlier process
-        handled = plan_task(spec.on_item_error, names, knowns, shared=False)
+    settings = knowns.settings(spec.settings)
+    inferred = _takes_batch(spec, task, settings.batch_size, knowns)
+    parallel, slots = _slots(spec, settings, task, knowns)
+    settings = replace(
+        settings,
+        on_duplicate="error" if spec.key is not None and "on_duplicate" not in spec.settings else settings.on_duplicate,
+        each=settings.each if inferred is None else "batch",
+        parallel=parallel,
+        continue_on_error=_goes_on(spec, settings, knowns),
+    )
+    handled = _on_item_error(spec, settings, knowns)
     if items is None or task is None:
         return None
     if inferred is not None:
@@ -49,59 +47,67 @@ def plan_batch(spec: BatchSpec, task: TaskPlan | None, knowns: Knowns) -> BatchP
     return BatchPlan(
         items=items,
         key=key,
-        on_duplicate=knowns.setting(spec.on_duplicate, "keep" if spec.key is None else "error"),
-        batch_size=size,
-        each=each,
         each_inferred=inferred,
-        parallel=parallel,
         slots=slots,
-        rate=Rate(rate.count, rate.per_s) if rate is not None else None,
-        continue_on_error=goes_on,
-        max_failures=Threshold(limit.count, limit.share) if limit is not None else None,
         on_item_error=handled,
-        on_in_doubt=knowns.setting(spec.on_in_doubt, "retry"),
-        queue_size=knowns.optional(spec.queue_size),
-        item_name=spec.arg_name,
+        **asdict(settings),
     )
 
 
+def _goes_on(spec: BatchSpec, settings: BatchSettings, knowns: Knowns) -> bool:
+    """Whether the step goes on after a failed item."""
+    limited = "max_failures" in spec.settings
+    goes_on = settings.continue_on_error if "continue_on_error" in spec.settings else limited
+    if settings.max_failures is not None and not goes_on:
+        message = "`max_failures` has no effect with `continue_on_error: false`: the first failed item stops the step"
+        knowns.warnings.append(Problem(spec.place, message))
+    return goes_on
+
+
+def _on_item_error(spec: BatchSpec, settings: BatchSettings, knowns: Knowns) -> TaskPlan | None:
+    if spec.on_item_error is None:
+        return None
+    names = item_names(spec, knowns) | {"error"}
+    if settings.each == "item" and settings.batch_size > 1:
+        names -= {"batch"}  # the others of the batch may be anywhere by then, also in an earlier process
+    return plan_task(spec.on_item_error, names, knowns, shared=False)
+
+
 def _check_arg_name(spec: BatchSpec, knowns: Knowns) -> None:
-    if spec.arg_name is not None and spec.arg_name != "item" and spec.arg_name in knowns.names | RESERVED:
-        message = f"`arg_name` may not be `{spec.arg_name}`: that name already means something else"
-        knowns.problems.append(Problem(spec.place, message))
+    for name in own_names(spec) - {"item"}:
+        if name in knowns.names | RESERVED:
+            message = f"`arg_name` may not be `{name}`: that name already means something else"
+            knowns.problems.append(Problem(spec.place, message))
 
 
 def _key(spec: BatchSpec, knowns: Knowns) -> Template | None:
     if spec.key is None:
         return None
-    names = knowns.names | {"item", "index"} | ({spec.arg_name} if spec.arg_name else set())
+    of_item = {"item", "index"} | own_names(spec)
+    names = knowns.names | of_item
     template = knowns.template(spec.key, names)
-    if template is not None and template.needs <= names and not template.roots & {"item", spec.arg_name, "index"}:
+    if template is not None and template.needs <= names and template.roots.isdisjoint(of_item):
         message = "`key` is the same for every item"
         knowns.problems.append(Problem(spec.key.place, message, 'use the item in it, for example "{{ item.id }}"'))
     return template
 
 
-def _each(
-    spec: BatchSpec, task: TaskPlan | None, size: int, knowns: Knowns
-) -> tuple[Literal["item", "batch"], Place | None]:
-    """What the task gets as `item`, and where the code is from which that was told."""
-    if spec.each is not None:
-        return knowns.setting(spec.each, "item"), None
-    code = task.fields.get("code") if task is not None and task.type == "python" else None
-    text = getattr(code, "json", None)
-    if size <= 1 or code is None or not isinstance(text, str):
-        return "item", None
+def _takes_batch(spec: BatchSpec, task: TaskPlan | None, size: int, knowns: Knowns) -> Place | None:
+    """Where the code is that shows, where nothing is written of it, that the task gets the list of a batch."""
+    if "each" in spec.settings or size <= 1 or task is None or task.type != "python":
+        return None
+    code = task.fields.get("code")
+    if code is None or not isinstance(code.json, str):
+        return None
     from batchwork.plan.each import takes_batch
 
-    names = {"item", *filter(None, [spec.arg_name])}
-    line = takes_batch(text, names)
+    line = takes_batch(code.json, {"item"} | own_names(spec))
     if line is None:
-        return "item", None
+        return None
     place = code.place.below(line - 1)
     message = "`each: batch` is assumed, because the code iterates over `item` or takes its length"
     knowns.decisions.append(Problem(place, message, "write `each: batch` or `each: item` to decide it yourself"))
-    return "batch", place
+    return place
 
 
 def _check_each(items: ItemsPlan, place: Place, knowns: Knowns) -> None:
@@ -115,22 +121,22 @@ def _check_each(items: ItemsPlan, place: Place, knowns: Knowns) -> None:
             return
 
 
-def _slots(spec: BatchSpec, task: TaskPlan | None, knowns: Knowns) -> tuple[bool, int]:
+def _slots(spec: BatchSpec, settings: BatchSettings, task: TaskPlan | None, knowns: Knowns) -> tuple[bool, int]:
     """Whether attempts may overlap, and how many at once."""
-    most = knowns.optional(_nearest(spec.max_parallel, knowns.spec.max_parallel))
-    parallel = knowns.setting(spec.parallel, most is not None and most > 1)
+    here = spec.max_parallel
+    most = knowns.optional(knowns.spec.defaults.max_parallel if here is None else here)
+    several = most is not None and most > 1
+    parallel = settings.parallel if "parallel" in spec.settings else several
     if not parallel:
-        if spec.max_parallel is not None and most is not None and most > 1:
+        if here is not None and several:
             message = f"`max_parallel: {most}` has no effect with `parallel: false`: one attempt at a time"
             knowns.warnings.append(Problem(spec.place, message))
         return False, 1
-    if most is None:
-        own = task.task.default_parallel if task is not None else 1
-        most = knowns.cpus if own is None else own
-    if knowns.most_parallel is not None:
-        most = min(most, knowns.most_parallel)
-    return True, max(1, min(most, MAX_SLOTS))
+    limits = [MAX_SLOTS, most or _usual(task, knowns), knowns.most_parallel or MAX_SLOTS]
+    return True, max(1, min(limits))
 
 
-def _nearest(here: Setting[int], default: Setting[int]) -> Setting[int]:
-    return default if here is None else here
+def _usual(task: TaskPlan | None, knowns: Knowns) -> int:
+    """How many attempts at once a task type wants where nothing is said."""
+    own = task.task.default_parallel if task is not None else 1
+    return knowns.cpus if own is None else own

@@ -52,8 +52,8 @@ def _batch(batch: BatchPlan) -> dict[str, Json]:
     found: dict[str, Json] = {"items": _items(batch.items), "each": batch.each}
     if batch.key is not None:
         found["key"] = batch.key.source if isinstance(batch.key, Template) else batch.key
-    if batch.item_name is not None:
-        found["arg_name"] = batch.item_name
+    if batch.arg_name is not None:
+        found["arg_name"] = batch.arg_name
     if batch.on_item_error is not None:
         found["on_item_error"] = dict(_task(batch.on_item_error))
     return found

@@ -12,7 +12,7 @@ from batchwork.plan.later import LATER_SOURCES
 from batchwork.plan.model import ItemsPlan
 from batchwork.plugins import find_source, source_names
 from batchwork.ports import SourceType
-from batchwork.spec.mapping import is_template
+from batchwork.spec.readers import is_template
 from batchwork.spec.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode, describe
 from batchwork.template import Value
 from batchwork.text.spelling import listing, suggest

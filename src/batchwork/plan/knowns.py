@@ -8,14 +8,16 @@ from typing import Final, TypeVar
 from msgspec import Struct, field
 
 from batchwork.errors import Place, Problem, RenderError, WorkflowError
-from batchwork.spec.mapping import is_template
-from batchwork.spec.written import Deferred, Setting, Spec
+from batchwork.spec.fields.workflow import Spec
+from batchwork.spec.readers import is_template
+from batchwork.spec.written import Deferred, Setting, Written
 from batchwork.spec.yaml.nodes import ListNode, Node, ScalarNode, json_of, node_of, place_in, text_place
 from batchwork.template import Path, Template, Value, compile_template, misplaced, unknown_names
 from batchwork.text.jsontext import Json
 from batchwork.text.patterns import pattern
 from batchwork.text.spelling import listing, suggest
 
+S = TypeVar("S", bound=Struct)
 T = TypeVar("T")
 
 CONSTANT_NAMES: Final = frozenset({"params", "args", "env", "steps", "run"})
@@ -156,13 +158,13 @@ class Knowns(Struct):
 
     # ------------------------------------------------------------ settings
 
-    def setting(self, setting: Setting[T], default: T) -> T:
-        """The value of a setting; a template over parameters and the environment is rendered."""
-        found = self.optional(setting)
-        return default if found is None else found
+    def settings(self, written: Written[S]) -> S:
+        """All settings of a mapping; templates over parameters and the environment are rendered."""
+        found = {attribute: self.optional(setting) for attribute, setting in written.values.items()}
+        return written.kind(**{attribute: value for attribute, value in found.items() if value is not None})
 
     def optional(self, setting: Setting[T]) -> T | None:
-        """The same, None where nothing was written (or what was written is wrong)."""
+        """The value of one setting; None where nothing was written, or what was written is wrong."""
         if not isinstance(setting, Deferred):
             return setting
         template = self.template(setting.node, self.plain_names)

@@ -1,15 +1,19 @@
-"""The plan as values: the spec checked and resolved, immutable. No checking here (see resolve.py, references.py)."""
+"""The plan as values: the spec checked and resolved, immutable."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from msgspec import Struct, field
 
 from batchwork.errors import Place, Problem
 from batchwork.ports import Compiled, Task
-from batchwork.retry import RetryPolicy
+from batchwork.spec.fields.batch import BatchSettings
+from batchwork.spec.fields.notify import NotifyOn, NotifySettings
+from batchwork.spec.fields.retry import RetryPolicy
+from batchwork.spec.fields.step import StepSettings
+from batchwork.spec.fields.workflow import WorkflowSettings
 from batchwork.template import Template, Value
 from batchwork.text.jsontext import Json
 
@@ -38,41 +42,17 @@ class ItemsPlan(Struct, frozen=True):
     place: Place = field(default_factory=Place)
 
 
-class Threshold(Struct, frozen=True):
-    """`max_failures`: a count, or a share of the finished units (0 to 1, from 20 finished on)."""
-
-    count: int | None = None
-    share: float | None = None
-
-
-class Rate(Struct, frozen=True):
-    """`rate_limit`: at most `count` attempts in `per_s` seconds, evenly spread."""
-
-    count: int
-    per_s: float
-
-
-class BatchPlan(Struct, frozen=True):
-    """What makes a step a batch step. `slots` is the number of attempts at once, already decided."""
+class BatchPlan(BatchSettings, frozen=True, kw_only=True):
+    """What makes a step a batch step: its settings, and what is decided. `slots` is the number of attempts at once."""
 
     items: ItemsPlan
     key: Template | str | None
-    on_duplicate: Literal["keep", "skip", "error"]
-    batch_size: int
-    each: Literal["item", "batch"]
     each_inferred: Place | None  # where the code is from which `each: batch` was told
-    parallel: bool
     slots: int
-    rate: Rate | None
-    continue_on_error: bool
-    max_failures: Threshold | None
     on_item_error: TaskPlan | None
-    on_in_doubt: Literal["retry", "fail", "stop"]
-    queue_size: int | None
-    item_name: str | None  # `arg_name`: a further name for `item`
 
 
-class StepPlan(Struct, frozen=True):
+class StepPlan(StepSettings, frozen=True, kw_only=True):
     """One step. Without `batch` it has one unit, with no item."""
 
     name: str
@@ -89,28 +69,18 @@ class StepPlan(Struct, frozen=True):
     place: Place
 
 
-NotifyOn: TypeAlias = Literal["failed", "threshold", "stalled", "finished"]
-
-
-class NotifyPlan(Struct, frozen=True):
-    """One entry of `notify:`: a command, or a URL that gets the summary as JSON.
-
-    `threshold`: a share of failed units (0 to 1); `stalled_s`: seconds in which nothing finished.
-    """
+class NotifyPlan(NotifySettings, frozen=True, kw_only=True):
+    """One entry of `notify:`: a command, or a URL that gets the summary as JSON."""
 
     on: tuple[NotifyOn, ...]
     command: Value | None
     url: Value | None
-    threshold: float
-    stalled_s: float
     place: Place
 
 
-class Plan(Struct, frozen=True):
+class Plan(WorkflowSettings, frozen=True, kw_only=True):
     """A whole workflow, checked. `fingerprint` maps each step to what is done in it; equal ones may be resumed."""
 
-    name: str
-    description: str
     file: str  # as given on the command line
     folder: str  # absolute; where Python tasks find modules first
     text: str

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from batchwork.errors import NOWHERE, Place, Problem
-from batchwork.spec.mapping import is_template
-from batchwork.spec.readers import identifier
-from batchwork.spec.written import ParamSpec
+from batchwork.spec.fields.workflow import ParamSpec
+from batchwork.spec.readers import identifier, is_template
 from batchwork.spec.yaml.loader import load
 from batchwork.spec.yaml.nodes import describe, json_of, node_of
 from batchwork.text.jsontext import Json
@@ -111,7 +110,7 @@ def _accepted(name: str, declared: Mapping[str, ParamSpec] | None, problems: lis
         problems.append(Problem(NOWHERE, f"parameter `{name}` is not declared under `params:`", hint))
         return False
     wrong: list[Problem] = []
-    accepted = identifier("the name of a parameter")(node_of(name, NOWHERE), wrong)
+    accepted = identifier("the name of a parameter")("", node_of(name, NOWHERE), wrong)
     problems.extend(wrong)
     return accepted is not None
 

@@ -1,46 +1,39 @@
-"""How often and how long: retries and timeouts, the nearest level wins. Batches are in batches.py."""
+"""How often and how long: retries and timeouts, the nearest level wins."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from batchwork.errors import Problem
 from batchwork.plan.knowns import Knowns
-from batchwork.retry import RetryPolicy
-from batchwork.spec.written import Deferred, RetrySpec, Setting
-
-_DEFAULT = RetryPolicy()
+from batchwork.spec.fields.retry import AttemptSpec, RetryPolicy
+from batchwork.spec.written import Deferred
 
 
-def retry_policy(knowns: Knowns, *levels: RetrySpec | None) -> RetryPolicy:
+def retry_policy(levels: Sequence[AttemptSpec], knowns: Knowns) -> RetryPolicy:
     """The policy of the first level that has one, as a whole."""
-    spec = next((level for level in levels if level is not None), None)
-    if spec is None:
-        return _DEFAULT
-    policy = RetryPolicy(
-        max_attempts=knowns.setting(spec.max_attempts, _DEFAULT.max_attempts),
-        delay_s=knowns.setting(spec.delay_s, _DEFAULT.delay_s),
-        backoff=knowns.setting(spec.backoff, _DEFAULT.backoff),
-        max_delay_s=knowns.setting(spec.max_delay_s, _DEFAULT.max_delay_s),
-        jitter=knowns.setting(spec.jitter, _DEFAULT.jitter),
-        on=knowns.setting(spec.on, ()),
-    )
-    if spec.max_attempts is None:
+    written = next((level.retry for level in levels if level.retry is not None), None)
+    if written is None:
+        return RetryPolicy()
+    policy = knowns.settings(written)
+    if "max_attempts" not in written:
         message = "`retry` without `max_attempts` has no effect: there is one attempt"
-        knowns.warnings.append(Problem(spec.place, message, "for example {max_attempts: 3}"))
+        knowns.warnings.append(Problem(written.place, message, "for example {max_attempts: 3}"))
     elif policy.max_delay_s < policy.delay_s:
         message = f"`max_delay` is shorter than `delay`: waits are {policy.max_delay_s:g} s"
-        knowns.warnings.append(Problem(spec.place, message))
+        knowns.warnings.append(Problem(written.place, message))
     return policy
 
 
-def timeout(knowns: Knowns, *levels: Setting[float], owned: bool = False) -> float | None:
-    """The timeout of the first level that has one. `owned`: the first is the task's own field, which may differ by item."""
-    for number, level in enumerate(levels):
-        if level is None:
-            continue
-        if owned and number == 0 and isinstance(level, Deferred) and not _is_known(level, knowns):
-            return None
-        return knowns.optional(level)
-    return None
+def timeout(levels: Sequence[AttemptSpec], knowns: Knowns, owned: bool = False) -> float | None:
+    """The timeout of the first level that has one. `owned`: the task's own, a template, may differ by item."""
+    level = next((level for level in levels if level.timeout_s is not None), None)
+    if level is None:
+        return None
+    setting = level.timeout_s
+    if owned and level is levels[0] and isinstance(setting, Deferred) and not _is_known(setting, knowns):
+        return None
+    return knowns.optional(setting)
 
 
 def _is_known(setting: Deferred[float], knowns: Knowns) -> bool:

@@ -14,7 +14,7 @@ from batchwork.plan.code import steps_used
 from batchwork.plan.cycles import find_cycles
 from batchwork.plan.knowns import Knowns
 from batchwork.plan.model import StepPlan, TaskPlan
-from batchwork.spec.written import StepSpec
+from batchwork.spec.fields.step import StepSpec
 from batchwork.template import Path, Template, Value
 from batchwork.text.spelling import listing, suggest
 

@@ -5,25 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+
+from msgspec.structs import asdict
+from msgspec.structs import replace as replace_fields
 
 from batchwork.censor import Censor, NoCensor
 from batchwork.errors import Place, Problem, UsageError, WorkflowError
 from batchwork.plan.fingerprint import fingerprint
 from batchwork.plan.knowns import CONSTANT_NAMES, RESERVED, Knowns
-from batchwork.plan.model import NotifyOn, NotifyPlan, Plan, StepPlan
+from batchwork.plan.model import NotifyPlan, Plan, StepPlan
 from batchwork.plan.params import parameter_values, read_value, unusual_defaults
 from batchwork.plan.references import with_dependencies
 from batchwork.plan.steps import plan_step
 from batchwork.secrets import SHORTEST, too_short
+from batchwork.spec.fields.notify import NOTIFY_ON, NotifySpec
 from batchwork.spec.parse import parse
-from batchwork.spec.written import NotifySpec
 from batchwork.spec.yaml.loader import load
 from batchwork.spec.yaml.nodes import MapNode, ScalarNode, excerpted, json_of
 from batchwork.text.jsontext import Json
-
-STALLED_S: Final = 600.0
-THRESHOLD: Final = 0.05
 
 
 def load_plan(
@@ -74,9 +73,8 @@ def _plan(
 ) -> Plan:
     spec = knowns.spec
     stem = os.path.splitext(os.path.basename(file))[0]
+    settings = knowns.settings(spec.settings)
     return Plan(
-        name=spec.name or stem or "workflow",
-        description=spec.description,
         file=file,
         folder=os.path.dirname(os.path.abspath(file)),
         text=text,
@@ -88,6 +86,7 @@ def _plan(
         fingerprint=fingerprint(steps, {name: value.json for name, value in knowns.env.items()}),
         warnings=tuple(tidy(knowns.warnings)),
         decisions=tuple(tidy(knowns.decisions)),
+        **asdict(replace_fields(settings, name=settings.name or stem or "workflow")),
     )
 
 
@@ -179,18 +178,12 @@ def _notification(spec: NotifySpec, knowns: Knowns) -> NotifyPlan:
         if part.mark:
             knowns.problems.extend(knowns.exposed(part.paths, part.place))
     return NotifyPlan(
-        on=_known_words(spec.on),
+        on=tuple(word for word in NOTIFY_ON if word in spec.on),
         command=command,
         url=knowns.value(spec.url, names) if spec.url is not None else None,
-        threshold=knowns.setting(spec.threshold, THRESHOLD),
-        stalled_s=knowns.setting(spec.stalled_s, STALLED_S),
         place=spec.place,
+        **asdict(knowns.settings(spec.settings)),
     )
-
-
-def _known_words(words: Iterable[str]) -> tuple[NotifyOn, ...]:
-    known: tuple[NotifyOn, ...] = ("failed", "threshold", "stalled", "finished")
-    return tuple(word for word in known if word in words)
 
 
 # ---------------------------------------------------------------- problems

@@ -1,8 +1,10 @@
-"""StepSpec to StepPlan, all but its dependencies, which references.py finds."""
+"""StepSpec to StepPlan, all but its dependencies."""
 
 from __future__ import annotations
 
 from typing import Literal
+
+from msgspec.structs import asdict
 
 from batchwork.errors import Problem
 from batchwork.plan.batches import item_names, plan_batch
@@ -10,7 +12,7 @@ from batchwork.plan.knowns import UNIT_NAMES, Knowns
 from batchwork.plan.model import StepPlan, TaskPlan
 from batchwork.plan.policies import retry_policy, timeout
 from batchwork.plan.tasks import owns_timeout, plan_task
-from batchwork.spec.written import StepSpec
+from batchwork.spec.fields.step import StepSpec
 from batchwork.template import Template
 
 
@@ -25,18 +27,10 @@ def plan_step(spec: StepSpec, knowns: Knowns) -> StepPlan | None:
         on_error = "continue"
     elif spec.on_error is not None:
         on_error = plan_task(spec.on_error, knowns.names | UNIT_NAMES | {"error"}, knowns, shared=False)
-    inner, outer = spec.task, spec.batch
-    retry = retry_policy(
-        knowns, inner.retry if inner else None, outer.retry if outer else None, spec.retry, knowns.spec.retry
-    )
-    timeout_s = timeout(
-        knowns,
-        inner.timeout_s if inner else None,
-        outer.timeout_s if outer else None,
-        spec.timeout_s,
-        knowns.spec.timeout_s,
-        owned=task is not None and owns_timeout(task.task),
-    )
+    levels = [level for level in (spec.task, spec.batch, spec, knowns.spec.defaults) if level is not None]
+    owned = task is not None and spec.task is not None and owns_timeout(task.task)
+    retry = retry_policy(levels, knowns)
+    timeout_s = timeout(levels, knowns, owned=owned)
     if task is None or (spec.batch is not None and batch is None):
         return None
     return StepPlan(
@@ -52,6 +46,7 @@ def plan_step(spec: StepSpec, knowns: Knowns) -> StepPlan | None:
         timeout_s=timeout_s,
         finalizer=spec.finalizer,
         place=spec.place,
+        **asdict(knowns.settings(spec.settings)),
     )
 
 

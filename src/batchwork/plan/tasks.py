@@ -14,7 +14,7 @@ from batchwork.plan.later import LATER_FIELDS, LATER_TASKS
 from batchwork.plan.model import TaskPlan
 from batchwork.plugins import find_task, task_names
 from batchwork.ports import Compiled, Task, Written
-from batchwork.spec.written import TaskSpec
+from batchwork.spec.fields.task import TaskSpec
 from batchwork.spec.yaml.nodes import Entry, Node, describe, json_of, place_in
 from batchwork.template import Value
 from batchwork.text.patterns import pattern

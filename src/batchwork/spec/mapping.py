@@ -1,51 +1,44 @@
-"""Reading one mapping field by field: synonyms, what is unknown, what comes later, what is missing. No particular fields here."""
+"""Reading one mapping by the fields that are declared for it: synonyms, what is unknown, what is missing. No particular fields here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from batchwork.errors import Place, Problem
-from batchwork.spec.written import Deferred, Reader, Setting
-from batchwork.spec.yaml.nodes import Entry, MapNode, Node, ScalarNode, describe
+from batchwork.spec.field import Field, declared
+from batchwork.spec.readers import is_null, is_template
+from batchwork.spec.written import Deferred, Written
+from batchwork.spec.yaml.nodes import Entry, MapNode, Node, ScalarNode
 from batchwork.text.spelling import listing, suggest
 
-T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
 
 
-def is_template(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and isinstance(node.value, str) and ("{{" in node.value or "{%" in node.value)
-
-
-class Fields:
-    """The fields of one mapping, under their proper names. Unknown ones become problems when it is made."""
+class Block:
+    """One mapping, its entries under their proper names. Unknown ones become problems when it is made."""
 
     def __init__(
-        self,
-        node: MapNode,
-        what: str,
-        known: Iterable[str],
-        problems: list[Problem],
-        synonyms: Mapping[str, str] | None = None,
-        later: Iterable[str] = (),
-        hint: str = "",
+        self, node: MapNode, what: str, kinds: Sequence[type[Struct]], problems: list[Problem], hint: str = ""
     ) -> None:
         self.place = node.place
         self.what = what
         self.problems = problems
         self.entries: dict[str, Entry] = {}
-        names, others = tuple(known), synonyms or {}
+        fields = [field for kind in kinds for field in declared(kind).values()]
+        known = {field.name: field.name for field in fields}
+        synonyms = {other: field.name for field in fields for other in field.synonyms}
         for written, entry in node.entries.items():
-            name = others.get(written, written)
+            name = synonyms.get(written, written)
             if name in self.entries:
                 message = f"`{written}` is another name for `{name}`, which is already there"
                 problems.append(Problem(entry.place, message, "keep one of them"))
-            elif name in names:
+            elif name in known:
                 self.entries[name] = entry
-            elif written in later:
-                problems.append(Problem(entry.place, f"`{written}` comes in a later version"))
             else:
-                near = suggest(written, [*names, *others]) or hint or f"there are: {listing(names)}"
+                near = suggest(written, [*known, *synonyms]) or hint or f"there are: {listing(known)}"
                 problems.append(Problem(entry.place, f"unknown field `{written}` in {what}", near))
 
     def node(self, name: str) -> Node | None:
@@ -56,32 +49,28 @@ class Fields:
         entry = self.entries.get(name)
         return entry.place if entry else self.place
 
-    def take(self, name: str, read: Reader[T]) -> T | None:
-        """The value of a field, which may not be a template; None where it is not there or wrong."""
-        node = self.node(name)
-        return None if node is None else read(node, self.problems)
+    def read(self, kind: type[Struct]) -> dict[str, Any]:
+        """The fields of `kind` that are written and right, by attribute; templates for them where they may be some."""
+        found = {}
+        for attribute, field in declared(kind).items():
+            node = self.node(field.name)
+            if node is None or (field.null and is_null(node)):
+                continue
+            value = _setting(field, node, self.problems)
+            if value is not None:
+                found[attribute] = value
+        return found
 
-    def setting(self, name: str, read: Reader[T], nullable: bool = False) -> Setting[T]:
-        """The value of a field, or the template that will give it."""
-        node = self.node(name)
-        if node is None or (nullable and isinstance(node, ScalarNode) and node.value is None):
-            return None
-        if isinstance(node, ScalarNode) and is_template(node):
-            return Deferred(node, read)
-        return read(node, self.problems)
+    def settings(self, kind: type[S]) -> Written[S]:
+        """The same, to be rendered when the plan is made."""
+        return Written(kind, self.place, self.read(kind))
 
-    def mapping(self, name: str) -> MapNode | None:
-        """A field that must be a mapping; an empty one may be left out."""
-        node = self.node(name)
-        if node is None or (isinstance(node, ScalarNode) and node.value is None):
-            return None
-        if isinstance(node, MapNode):
-            return node
-        self.problems.append(Problem(node.place, f"`{name}` must be a mapping, but it is {describe(node)}"))
-        return None
+    def require(self, name: str, hint: str = "") -> None:
+        if name not in self.entries:
+            self.problems.append(Problem(self.place, f"`{name}` is required in {self.what}", hint))
 
-    def require(self, name: str, hint: str = "") -> bool:
-        if name in self.entries:
-            return True
-        self.problems.append(Problem(self.place, f"`{name}` is required in {self.what}", hint))
-        return False
+
+def _setting(field: Field, node: Node, problems: list[Problem]) -> object:
+    if field.template and isinstance(node, ScalarNode) and is_template(node):
+        return Deferred(node, lambda rendered, found: field.reader(field.name, rendered, found))
+    return field.reader(field.name, node, problems)

@@ -1,27 +1,25 @@
-"""Nodes to StepSpec: one step, and the list or mapping of them. Tasks and batches are in parse_task.py."""
+"""Nodes to StepSpec: one step, and the list or mapping of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from batchwork.errors import Place, Problem
-from batchwork.spec import models, readers
-from batchwork.spec.mapping import Fields, is_template
-from batchwork.spec.parse_task import (
-    BATCH_SYNONYMS,
-    parse_batch,
-    parse_parallel,
-    parse_retry,
-    parse_task,
-    task_spec,
-    type_of,
-)
-from batchwork.spec.written import BatchSpec, StepSpec, TaskSpec
-from batchwork.spec.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode, describe
+from batchwork.spec.field import declared
+from batchwork.spec.fields.batch import BatchSettings, BatchSpec
+from batchwork.spec.fields.step import STEP_NAME, StepHead, StepSettings, StepSpec
+from batchwork.spec.fields.task import TaskSpec
+from batchwork.spec.mapping import Block
+from batchwork.spec.parse_batch import parse_batch, parse_for_each, unfold_parallel
+from batchwork.spec.parse_task import task_spec, type_of
+from batchwork.spec.yaml.nodes import ListNode, MapNode, Node, ScalarNode, describe
 
-_SYNONYMS = {"condition": "when", "max_workers": "max_parallel"}
-_BATCH_ONLY = frozenset(models.field_names(models.Batch)) | frozenset(BATCH_SYNONYMS)
+_NOT_BESIDE_BATCH = {
+    "for_each": "its list is `items:`",
+    "parallel": "it belongs under `inputs:`",
+    "max_parallel": "it belongs under `inputs:`",
+}
 
 
 def parse_steps(node: Node, what: str, problems: list[Problem], finalizer: bool = False) -> tuple[StepSpec, ...]:
@@ -51,25 +49,28 @@ def parse_step(key: ScalarNode | None, node: Node, problems: list[Problem], fina
     name = _name(key, node, problems)
     what = f"step `{name}`" if name else "a step"
     written = name or _written_name(key, node)  # the rest of it is checked all the same
-    others = [field for field in node.entries if field in _BATCH_ONLY]
-    hint = "fields of a batch step and of other tasks stand under `inputs:`" if others else ""
-    fields = Fields(node, what, models.field_names(models.Step), problems, _SYNONYMS, hint=hint)
-    task, batch = _task(fields, what, problems)
-    depends_on = fields.take("depends_on", readers.texts("depends_on"))
+    hint = "fields of a batch step and of other tasks stand under `inputs:`" if _has_inputs(node) else ""
+    block = Block(node, what, [StepHead, StepSpec, StepSettings], problems, hint)
+    unfold_parallel(block)
+    fields = block.read(StepSpec)
+    task, batch = _task(block, fields, problems)
     return StepSpec(
         name=written or f"(line {node.place.line}, column {node.place.column})",
-        place=key.place if key else fields.key_place("name"),
+        place=key.place if key else block.key_place("name"),
         task=task,
         batch=batch,
-        retry=parse_retry(fields, problems),
-        timeout_s=fields.setting("timeout", readers.duration("timeout"), nullable=True),
-        when=_when(fields.node("when"), problems),
-        depends_on=depends_on,
-        on_error=_on_error(fields.node("on_error"), problems),
-        outputs=_outputs(fields.node("outputs"), problems),
         finalizer=finalizer,
         named=bool(written),
+        settings=block.settings(StepSettings),
+        **fields,
     )
+
+
+def _has_inputs(node: MapNode) -> bool:
+    """Whether fields of a batch stand in the step itself."""
+    fields = [*declared(BatchSpec).values(), *declared(BatchSettings).values()]
+    known = {name for field in fields for name in (field.name, *field.synonyms)}
+    return not known.isdisjoint(node.entries)
 
 
 def _written_name(key: ScalarNode | None, node: MapNode) -> str:
@@ -80,83 +81,44 @@ def _written_name(key: ScalarNode | None, node: MapNode) -> str:
 
 def _name(key: ScalarNode | None, node: MapNode, problems: list[Problem]) -> str | None:
     written = node.get("name")
-    read = readers.identifier("the name of a step", dashes=True)
-    if key is None:
-        if written is None:
-            problems.append(Problem(node.place, "`name` is required in a step"))
-            return None
-        return read(written, problems)
-    if written is not None and not (isinstance(written, ScalarNode) and written.value == key.value):
-        problems.append(Problem(written.place, f"the step is already called `{key.text}`", "leave out `name`"))
-    return read(key, problems)
+    if key is not None:
+        if written is not None and not (isinstance(written, ScalarNode) and written.value == key.value):
+            problems.append(Problem(written.place, f"the step is already called `{key.text}`", "leave out `name`"))
+        return STEP_NAME("name", key, problems)
+    if written is not None:
+        return STEP_NAME("name", written, problems)
+    problems.append(Problem(node.place, "`name` is required in a step"))
+    return None
 
 
-def _task(fields: Fields, what: str, problems: list[Problem]) -> tuple[TaskSpec | None, BatchSpec | None]:
+def _task(block: Block, fields: Mapping[str, Any], problems: list[Problem]) -> tuple[TaskSpec | None, BatchSpec | None]:
     """The task of a step (of a batch step the nested one), and what makes it a batch step."""
     count = len(problems)
-    kind = type_of(fields.entries, problems)
+    kind = type_of(block.entries, problems)
     if kind is None:
         if len(problems) == count:
-            problems.append(Problem(fields.place, f"`task` is required in {what}", "for example `task: batch`"))
+            problems.append(Problem(block.place, f"`task` is required in {block.what}", "for example `task: batch`"))
         return None, None
-    inputs = fields.mapping("inputs")
-    for_each = fields.entries.get("for_each")
+    inputs = block.read(StepHead).get("inputs") or MapNode(block.place, {})
     if kind.text == "batch":
-        for name in ("for_each", "parallel", "max_parallel"):
-            if name in fields.entries:
-                hint = "its list is `items:`" if name == "for_each" else "it belongs under `inputs:`"
-                problems.append(Problem(fields.key_place(name), f"`{name}` does not stand beside `task: batch`", hint))
-        batch, nested = parse_batch(inputs or MapNode(fields.place, {}), problems)
-        return nested, batch
-    entries = dict(inputs.entries) if inputs else {}
-    task = task_spec(kind, _task_place(kind, fields), entries, problems)
-    if for_each is None:
-        for name in ("parallel", "max_parallel"):
-            if name in fields.entries:
-                hint = "several attempts at once need several items: `for_each:`, or `task: batch`"
-                problems.append(Problem(fields.key_place(name), f"`{name}` needs `for_each`", hint))
-        return task, None
-    return task, _shorthand(for_each, fields, problems)
+        _refuse(block, _NOT_BESIDE_BATCH, "`{}` does not stand beside `task: batch`")
+        batch = parse_batch(inputs, problems)
+        return batch.task, batch
+    task = task_spec(kind, _task_place(kind, block), inputs.entries, problems)
+    for_each = block.entries.get("for_each")
+    if for_each is not None:
+        return task, parse_for_each(for_each, fields.get("parallel"), fields.get("max_parallel"))
+    hint = "several attempts at once need several items: `for_each:`, or `task: batch`"
+    _refuse(block, dict.fromkeys(("parallel", "max_parallel"), hint), "`{}` needs `for_each`")
+    return task, None
 
 
-def _task_place(kind: ScalarNode, fields: Fields) -> Place:
-    return kind.place if kind.place.line else fields.place
+def _refuse(block: Block, names: dict[str, str], message: str) -> None:
+    """A problem for each of these fields that is there; each has its hint."""
+    for name, hint in names.items():
+        if name in block.entries:
+            block.problems.append(Problem(block.key_place(name), message.format(name), hint))
 
 
-def _shorthand(for_each: Entry, fields: Fields, problems: list[Problem]) -> BatchSpec:
-    parallel, max_parallel = parse_parallel(fields, problems)
-    return BatchSpec(
-        items=for_each.node,
-        place=for_each.place,
-        shorthand=True,
-        each="item",
-        parallel=parallel,
-        max_parallel=max_parallel,
-    )
-
-
-def _when(node: Node | None, problems: list[Problem]) -> ScalarNode | None:
-    if node is None:
-        return None
-    if isinstance(node, ScalarNode) and (isinstance(node.value, bool) or is_template(node)):
-        return node
-    problems.append(readers.wrong("when", "true, false or a template that gives one of them", node))
-    return None
-
-
-def _on_error(node: Node | None, problems: list[Problem]) -> Literal["continue"] | TaskSpec | None:
-    if node is None or (isinstance(node, ScalarNode) and node.value is None):
-        return None
-    if isinstance(node, MapNode):
-        return parse_task(node, "`on_error`", problems)
-    if isinstance(node, ScalarNode) and node.value == "continue":
-        return "continue"
-    problems.append(readers.wrong("on_error", "`continue` or a task", node, "for example {task: echo, inputs: {…}}"))
-    return None
-
-
-def _outputs(node: Node | None, problems: list[Problem]) -> ScalarNode | None:
-    if node is None or (isinstance(node, ScalarNode) and node.value is None):
-        return None
-    name = readers.identifier("the name under `outputs`")(node, problems)
-    return node if name is not None and isinstance(node, ScalarNode) else None
+def _task_place(kind: ScalarNode, block: Block) -> Place:
+    return kind.place if kind.place.line else block.place

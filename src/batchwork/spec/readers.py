@@ -1,14 +1,17 @@
-"""Readers: one node to one typed value, or a problem that says what was expected. Which field has which reader is in parse.py."""
+"""Readers: one node to one typed value, or a problem that says what was expected. Each knows its JSON Schema and its name for people."""
 
 from __future__ import annotations
 
 import keyword
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from batchwork.errors import Problem
-from batchwork.spec.written import Limit, Rate, Reader
+from batchwork.spec.written import Rate, Threshold
 from batchwork.spec.yaml.nodes import ListNode, MapNode, Node, ScalarNode, describe
+from batchwork.text.jsontext import Json
 from batchwork.text.patterns import pattern
 from batchwork.text.spelling import listing, suggest
 
@@ -20,6 +23,8 @@ _UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0
 _RATE = pattern(r"\s*(\d[\d_]*)\s*(?:/|per)\s*(s|sec|second|m|min|minute|h|hour)\s*\Z")
 _PER = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _PERCENT = pattern(r"\s*(\d+(?:\.\d*)?)\s*%\s*\Z")
+_PERCENT_SCHEMA: dict[str, Json] = {"type": "string", "pattern": r"^\s*\d+(\.\d*)?\s*%\s*$"}
+_DURATION_SCHEMA = r"^\s*(\d+(\.\d*)?|\.\d+)\s*(ms|s|sec|m|min|h|d)?\s*$"
 _NAME = pattern(r"[^\W\d]\w*\Z")
 _STEP_NAME = pattern(r"[^\W\d][\w-]*\Z")
 _TEMPLATE_WORDS = frozenset({"true", "false", "none", "self", "loop"})
@@ -32,182 +37,297 @@ def wrong(field: str, expected: str, node: Node, hint: str = "") -> Problem:
     return Problem(node.place, f"`{field}` must be {expected}, but it is {describe(node)}", hint)
 
 
-def integer(field: str, low: int, high: int, expected: str = "") -> Reader[int]:
-    what = expected or f"an integer, at least {low:,} and at most {high:,}"
-
-    def read(node: Node, problems: list[Problem]) -> int | None:
-        value = node.value if isinstance(node, ScalarNode) else None
-        if type(value) is int and low <= value <= high:
-            return value
-        digits = isinstance(value, str) and value.strip().isdigit()
-        problems.append(wrong(field, what, node, "a number is written without quotes" if digits else ""))
-        return None
-
-    return read
+def is_template(node: Node) -> bool:
+    """Whether a node is a text with a template in it."""
+    return isinstance(node, ScalarNode) and isinstance(node.value, str) and ("{{" in node.value or "{%" in node.value)
 
 
-def number(field: str, low: float, high: float) -> Reader[float]:
-    def read(node: Node, problems: list[Problem]) -> float | None:
-        value = node.value if isinstance(node, ScalarNode) else None
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high:
-            return float(value)
-        problems.append(wrong(field, f"a number from {low:g} to {high:g}", node))
-        return None
-
-    return read
+def is_null(node: Node | None) -> bool:
+    """Whether nothing is written, or nothing stands behind the key."""
+    return node is None or (isinstance(node, ScalarNode) and node.value is None)
 
 
-def boolean(field: str) -> Reader[bool]:
-    def read(node: Node, problems: list[Problem]) -> bool | None:
-        value = node.value if isinstance(node, ScalarNode) else None
-        if isinstance(value, bool):
-            return value
-        yes_no = isinstance(value, str) and value.lower() in {"yes", "no", "on", "off", "true", "false"}
-        hint = "yes, no, on, off and quoted words are text" if yes_no else ""
-        problems.append(wrong(field, "true or false", node, hint))
-        return None
+class Reader(Struct, Generic[T], frozen=True):
+    """Reads the node of a field. `kind` is a word for people, `schema` the JSON Schema of what may be written, templates apart."""
 
-    return read
+    kind: str
+    schema: Mapping[str, Json]
+
+    def __call__(self, field: str, node: Node, problems: list[Problem]) -> T | None:
+        """The value, or None and a problem."""
+        raise NotImplementedError
 
 
-def text(field: str) -> Reader[str]:
-    def read(node: Node, problems: list[Problem]) -> str | None:
-        if isinstance(node, ScalarNode) and isinstance(node.value, str):
-            return node.value
-        plain = isinstance(node, ScalarNode) and node.value is not None
-        problems.append(wrong(field, "text", node, "put it into quotes" if plain else ""))
-        return None
+class ValueReader(Reader[T], frozen=True):
+    """`accept` gives the value, or None where the node is not what is `expected`."""
 
-    return read
+    accept: Callable[[Node], T | None]
+    expected: str
+    hint: Callable[[Node], str] | str = ""
 
-
-def written(field: str) -> Reader[str]:
-    """Text, or a number as it was written: for what only people read."""
-
-    def read(node: Node, problems: list[Problem]) -> str | None:
-        if isinstance(node, ScalarNode):
-            return node.text
-        problems.append(wrong(field, "text", node))
-        return None
-
-    return read
+    def __call__(self, field: str, node: Node, problems: list[Problem]) -> T | None:
+        value = self.accept(node)
+        if value is None:
+            hint = self.hint if isinstance(self.hint, str) else self.hint(node)
+            problems.append(wrong(field, self.expected, node, hint))
+        return value
 
 
-def word(field: str, words: Sequence[L]) -> Reader[L]:
-    def read(node: Node, problems: list[Problem]) -> L | None:
-        value = node.value if isinstance(node, ScalarNode) else None
-        for known in words:
-            if value == known:
-                return known
-        hint = suggest(value, words) if isinstance(value, str) else ""
-        problems.append(wrong(field, listing(words, last="or"), node, hint))
-        return None
+class ListReader(Reader[tuple[T, ...]], frozen=True):
+    """A list of what `part` accepts, or one such thing; the parts that are wrong are left out."""
 
-    return read
+    part: Callable[[Node], T | None]
+    expected: str
+    part_expected: str
+    hint: str | Callable[[Node], str] = ""
 
+    def __call__(self, field: str, node: Node, problems: list[Problem]) -> tuple[T, ...] | None:
+        if not isinstance(node, ListNode):
+            alone = self.part(node)
+            if alone is None:
+                problems.append(self._wrong(field, self.expected, node))
+            return None if alone is None else (alone,)
+        found = []
+        for node_of_part in node.items:
+            value = self.part(node_of_part)
+            if value is None:
+                problems.append(self._wrong(field, self.part_expected, node_of_part))
+            else:
+                found.append(value)
+        return tuple(found)
 
-def duration(field: str, zero: bool = False) -> Reader[float]:
-    """Seconds, or a text such as "100ms", "30s", "5m", "2h"."""
-
-    def read(node: Node, problems: list[Problem]) -> float | None:
-        value = node.value if isinstance(node, ScalarNode) else None
-        seconds: float | None = None
-        if isinstance(value, str) and (match := _DURATION.match(value)):
-            seconds = float(match[1]) * _UNITS[match[2]]
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            seconds = float(value)
-        if seconds is not None and (seconds > 0 or (zero and seconds == 0)) and seconds <= MAX_DURATION_S:
-            return seconds
-        what = "a duration that is not negative" if zero else "a duration greater than 0"
-        problems.append(wrong(field, f"{what}, at most a year", node, "seconds, or a text such as 100ms, 30s, 5m, 2h"))
-        return None
-
-    return read
+    def _wrong(self, field: str, expected: str, node: Node) -> Problem:
+        return wrong(field, expected, node, self.hint if isinstance(self.hint, str) else self.hint(node))
 
 
-def rate(field: str) -> Reader[Rate]:
-    def read(node: Node, problems: list[Problem]) -> Rate | None:
-        value = node.value if isinstance(node, ScalarNode) else None
-        if isinstance(node, MapNode):
-            problems.append(
-                Problem(
-                    node.place,
-                    f"`{field}` as a mapping comes in a later version",
-                    "write it as 50/s, 3000/min or 100/h",
-                )
-            )
+class NameReader(Reader[str], frozen=True):
+    """A name: letters of any language, digits, `_`; in step names also `-`. `what` it names, for messages."""
+
+    what: str
+    dashes: bool = False
+
+    def __call__(self, field: str, node: Node, problems: list[Problem]) -> str | None:
+        value = _scalar(node)
+        form = _STEP_NAME if self.dashes else _NAME
+        if not isinstance(value, str) or not form.match(value) or len(value) > 200:
+            also = " and `-`" if self.dashes else ""
+            hint = f"letters, digits, `_`{also}, and a letter or `_` first"
+            problems.append(Problem(node.place, f"{self.what} must be an identifier, but it is {describe(node)}", hint))
             return None
-        if isinstance(value, str) and (match := _RATE.match(value)) and len(match[1]) < 10 and int(match[1]) > 0:
-            return Rate(int(match[1]), _PER[match[2][0]])
-        problems.append(wrong(field, "attempts in a time, at least 1", node, "for example 50/s, 3000/min or 100/h"))
-        return None
-
-    return read
-
-
-def failures(field: str) -> Reader[Limit]:
-    """A count, or a percentage."""
-
-    def read(node: Node, problems: list[Problem]) -> Limit | None:
-        value = node.value if isinstance(node, ScalarNode) else None
-        if type(value) is int and value >= 0:
-            return Limit(count=value)
-        if isinstance(value, str) and (match := _PERCENT.match(value)) and float(match[1]) <= 100:
-            return Limit(share=float(match[1]) / 100)
-        problems.append(wrong(field, "a count or a percentage up to 100%", node, "for example 10 or 5%"))
-        return None
-
-    return read
-
-
-def share(field: str) -> Reader[float]:
-    """A percentage, or a number from 0 to 1."""
-
-    def read(node: Node, problems: list[Problem]) -> float | None:
-        value = node.value if isinstance(node, ScalarNode) else None
-        if isinstance(value, str) and (match := _PERCENT.match(value)) and float(match[1]) <= 100:
-            return float(match[1]) / 100
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1:
-            return float(value)
-        problems.append(wrong(field, "a percentage", node, "for example 5%"))
-        return None
-
-    return read
-
-
-def identifier(what: str, dashes: bool = False) -> Reader[str]:
-    """A name: letters of any language, digits, `_`; in step names also `-`."""
-    pattern = _STEP_NAME if dashes else _NAME
-    hint = "letters, digits, `_`" + (" and `-`" if dashes else "") + ", and a letter or `_` first"
-
-    def read(node: Node, problems: list[Problem]) -> str | None:
-        value = node.value if isinstance(node, ScalarNode) else None
-        if not isinstance(value, str) or not pattern.match(value) or len(value) > 200:
-            problems.append(Problem(node.place, f"{what} must be an identifier, but it is {describe(node)}", hint))
-            return None
-        if not dashes and (keyword.iskeyword(value) or value in _TEMPLATE_WORDS):
-            problems.append(Problem(node.place, f"{what} may not be `{value}`, a word of Python or of templates"))
+        if not self.dashes and (keyword.iskeyword(value) or value in _TEMPLATE_WORDS):
+            problems.append(Problem(node.place, f"{self.what} may not be `{value}`, a word of Python or of templates"))
             return None
         return value
 
-    return read
+
+def _scalar(node: Node) -> object:
+    return node.value if isinstance(node, ScalarNode) else None
 
 
-def texts(field: str, one: bool = True) -> Reader[tuple[ScalarNode, ...]]:
-    """A list of texts, or (with `one`) just one text; as nodes, which know their places."""
+# ---------------------------------------------------------------- numbers
 
-    def read(node: Node, problems: list[Problem]) -> tuple[ScalarNode, ...] | None:
-        if one and isinstance(node, ScalarNode) and isinstance(node.value, str):
-            return (node,)
-        if not isinstance(node, ListNode):
-            problems.append(wrong(field, "a list of names" + (" or one name" if one else ""), node))
+
+def integer(low: int, high: int) -> Reader[int]:
+    def accept(node: Node) -> int | None:
+        value = _scalar(node)
+        return value if type(value) is int and low <= value <= high else None
+
+    def hint(node: Node) -> str:
+        value = _scalar(node)
+        return "a number is written without quotes" if isinstance(value, str) and value.strip().isdigit() else ""
+
+    expected = f"an integer, at least {low:,} and at most {high:,}"
+    return ValueReader("integer", {"type": "integer", "minimum": low, "maximum": high}, accept, expected, hint)
+
+
+def number_between(low: float, high: float) -> Reader[float]:
+    def accept(node: Node) -> float | None:
+        value = _real(_scalar(node))
+        return value if value is not None and low <= value <= high else None
+
+    schema: dict[str, Json] = {"type": "number", "minimum": low, "maximum": high}
+    return ValueReader("number", schema, accept, f"a number from {low:g} to {high:g}")
+
+
+def duration_text(zero: bool = False) -> Reader[float]:
+    """Seconds, or a text such as "100ms", "30s", "5m", "2h"."""
+
+    def accept(node: Node) -> float | None:
+        seconds = _seconds(_scalar(node))
+        if seconds is None or not 0 <= seconds <= MAX_DURATION_S or not (seconds or zero):
             return None
-        found = []
-        for part in node.items:
-            if isinstance(part, ScalarNode) and isinstance(part.value, str):
-                found.append(part)
-            else:
-                problems.append(wrong(field, "a list of names", part))
-        return tuple(found)
+        return seconds
 
-    return read
+    what = "a duration that is not negative" if zero else "a duration greater than 0"
+    amount: dict[str, Json] = {"type": "number", ("minimum" if zero else "exclusiveMinimum"): 0}
+    written: dict[str, Json] = {"type": "string", "pattern": _DURATION_SCHEMA}
+    schema: dict[str, Json] = {"anyOf": [amount, written]}
+    return ValueReader(
+        "duration", schema, accept, f"{what}, at most a year", "seconds, or a text such as 100ms, 30s, 5m, 2h"
+    )
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, str) and (match := _DURATION.match(value)):
+        return float(match[1]) * _UNITS[match[2]]
+    return _real(value)
+
+
+def _real(value: object) -> float | None:
+    """A number, but not true or false."""
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _percentage(value: object) -> float | None:
+    """A text such as "5%" as a share from 0 to 1."""
+    match = _PERCENT.match(value) if isinstance(value, str) else None
+    return float(match[1]) / 100 if match and float(match[1]) <= 100 else None
+
+
+class _RateReader(ValueReader[Rate], frozen=True):
+    def __call__(self, field: str, node: Node, problems: list[Problem]) -> Rate | None:
+        if not isinstance(node, MapNode):
+            return ValueReader.__call__(self, field, node, problems)
+        message = f"`{field}` as a mapping comes in a later version"
+        problems.append(Problem(node.place, message, "write it as 50/s, 3000/min or 100/h"))
+        return None
+
+
+def _rate(node: Node) -> Rate | None:
+    value = _scalar(node)
+    match = _RATE.match(value) if isinstance(value, str) else None
+    if match is None or len(match[1]) > 9 or int(match[1]) == 0:
+        return None
+    return Rate(int(match[1]), _PER[match[2][0]])
+
+
+RATE: Reader[Rate] = _RateReader(
+    "rate",
+    {"type": "string", "pattern": r"^\s*\d[\d_]*\s*(/|per)\s*(s|sec|second|m|min|minute|h|hour)\s*$"},
+    _rate,
+    "attempts in a time, at least 1",
+    "for example 50/s, 3000/min or 100/h",
+)
+
+
+def _threshold(node: Node) -> Threshold | None:
+    value = _scalar(node)
+    if type(value) is int and value >= 0:
+        return Threshold(count=value)
+    part = _percentage(value)
+    return None if part is None else Threshold(share=part)
+
+
+THRESHOLD: Reader[Threshold] = ValueReader(
+    "count or percentage",
+    {"anyOf": [{"type": "integer", "minimum": 0}, _PERCENT_SCHEMA]},
+    _threshold,
+    "a count or a percentage up to 100%",
+    "for example 10 or 5%",
+)
+
+
+def _share(node: Node) -> float | None:
+    value = _scalar(node)
+    part = _percentage(value)
+    if part is None and (amount := _real(value)) is not None and 0 <= amount <= 1:
+        part = amount
+    return part
+
+
+SHARE: Reader[float] = ValueReader(
+    "percentage",
+    {"anyOf": [_PERCENT_SCHEMA, {"type": "number", "minimum": 0, "maximum": 1}]},
+    _share,
+    "a percentage",
+    "for example 5%",
+)
+"""A percentage, or a number from 0 to 1."""
+
+
+# ---------------------------------------------------------------- words and text
+
+
+def _true_or_false(node: Node) -> bool | None:
+    value = _scalar(node)
+    return value if isinstance(value, bool) else None
+
+
+def _not_a_word(node: Node) -> str:
+    value = _scalar(node)
+    yes_no = isinstance(value, str) and value.lower() in {"yes", "no", "on", "off", "true", "false"}
+    return "yes, no, on, off and quoted words are text" if yes_no else ""
+
+
+BOOLEAN: Reader[bool] = ValueReader("true/false", {"type": "boolean"}, _true_or_false, "true or false", _not_a_word)
+
+
+def _quote(node: Node) -> str:
+    return "put it into quotes" if not is_null(node) and isinstance(node, ScalarNode) else ""
+
+
+def _text(node: Node) -> ScalarNode | None:
+    return node if isinstance(node, ScalarNode) and isinstance(node.value, str) else None
+
+
+TEXT: Reader[ScalarNode] = ValueReader("text", {"type": "string"}, _text, "text", _quote)
+"""A text, as a node, which knows its place."""
+SCALAR_TEXT: Reader[str] = ValueReader(
+    "text",
+    {"type": ["string", "number", "boolean", "null"]},
+    lambda node: node.text if isinstance(node, ScalarNode) else None,
+    "text",
+)
+"""Text, or a number as it was written: for what only people read."""
+
+
+def word(words: Sequence[L]) -> Reader[L]:
+    """One of some words."""
+    accept, expected, hint = _word_of(words)
+    return ValueReader(" or ".join(words), {"enum": list(words)}, accept, expected, hint)
+
+
+def _word_of(words: Sequence[L]) -> tuple[Callable[[Node], L | None], str, Callable[[Node], str]]:
+    def accept(node: Node) -> L | None:
+        value = _scalar(node)
+        return next((known for known in words if value == known), None)
+
+    def hint(node: Node) -> str:
+        value = _scalar(node)
+        return suggest(value, words) if isinstance(value, str) else ""
+
+    return accept, listing(words, last="or"), hint
+
+
+def words_of(words: Sequence[L]) -> Reader[tuple[L, ...]]:
+    """Some of some words: one, or a list."""
+    accept, expected, hint = _word_of(words)
+    one: dict[str, Json] = {"enum": list(words)}
+    return ListReader("list", _one_or_list(one), accept, expected, expected, hint)
+
+
+def _one_or_list(one: Mapping[str, Json]) -> dict[str, Json]:
+    return {"anyOf": [dict(one), {"type": "array", "items": dict(one)}]}
+
+
+NAMES: Reader[tuple[ScalarNode, ...]] = ListReader(
+    "list", _one_or_list({"type": "string"}), _text, "a list of names or one name", "a list of names"
+)
+"""Names, as nodes, which know their places."""
+
+
+def identifier(what: str, dashes: bool = False) -> Reader[str]:
+    """A name that templates can use; with `dashes` one that only people use."""
+    more = "-" if dashes else ""
+    schema: dict[str, Json] = {"type": "string", "pattern": rf"^[^\W\d][\w{more}]*$", "maxLength": 200}
+    return NameReader("name", schema, what, dashes)
+
+
+# ---------------------------------------------------------------- nodes
+
+
+NODE: Reader[Node] = ValueReader("anything", {}, lambda node: node, "")
+"""Anything, as it stands."""
+MAPPING: Reader[MapNode] = ValueReader(
+    "mapping", {"type": "object"}, lambda node: node if isinstance(node, MapNode) else None, "a mapping"
+)

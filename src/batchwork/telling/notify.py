@@ -15,8 +15,9 @@ from msgspec import Struct, field
 from batchwork.clock import Clock
 from batchwork.events import Event, Progressed, RunFinished, StepFinished, StepStarted
 from batchwork.model import Counts, RunStatus, StepStatus
-from batchwork.plan.model import NotifyOn, NotifyPlan
+from batchwork.plan.model import NotifyPlan
 from batchwork.report import Summary, summary_json
+from batchwork.spec.fields.notify import NotifyOn
 from batchwork.telling.deliver import Delivery, Message
 from batchwork.text.wording import duration, number, share
 

@@ -12,8 +12,9 @@ from batchwork.cli.options import HelpfulCommand
 from batchwork.cli.preview import Preview, preview
 from batchwork.cli.workflow import remarks, workflow_arguments
 from batchwork.compose import read_plan
-from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan, TaskPlan, Threshold
-from batchwork.retry import RetryPolicy
+from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan, TaskPlan
+from batchwork.spec.fields.retry import RetryPolicy
+from batchwork.spec.written import Threshold
 from batchwork.template import Template, Value
 from batchwork.text.jsontext import encode
 from batchwork.text.wording import duration, number, plural, short, visible
@@ -131,9 +132,9 @@ def _taken(batch: BatchPlan) -> str:
 
 def _at_once(batch: BatchPlan) -> str:
     together = number(batch.slots) if batch.parallel else "one after another"
-    if batch.rate is None:
+    if batch.rate_limit is None:
         return together
-    return f"{together}, at most {plural(batch.rate.count, 'attempt')} in {duration(batch.rate.per_s)}"
+    return f"{together}, at most {plural(batch.rate_limit.count, 'attempt')} in {duration(batch.rate_limit.per_s)}"
 
 
 def _limit(threshold: Threshold | None) -> str:

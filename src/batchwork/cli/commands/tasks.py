@@ -14,7 +14,8 @@ import msgspec
 from batchwork.cli.options import HelpfulCommand, json_option
 from batchwork.errors import UsageError
 from batchwork.plugins import find_task, task_names
-from batchwork.spec.models import Batch
+from batchwork.spec.field import REQUIRED, declared, default_text
+from batchwork.spec.fields.batch import BatchSettings, BatchSpec
 from batchwork.text.jsontext import encode
 from batchwork.text.spelling import listing, suggest
 from batchwork.view.streams import Stdout, width
@@ -79,13 +80,16 @@ def _folded(head: str, column: int, text: str) -> Iterator[str]:
 
 def _about(name: str) -> str:
     """The first sentences of the type's docstring."""
-    text = inspect.getdoc(Batch if name == BATCH else type(find_task(name))) or ""
+    text = inspect.getdoc(BatchSettings if name == BATCH else type(find_task(name))) or ""
     return text.partition("\n\n")[0].replace("\n", " ")
 
 
 def _fields(name: str) -> Iterator[tuple[str, str, str, str]]:
     """(name, type, default, description) of each field."""
-    for field in msgspec.structs.fields(Batch if name == BATCH else find_task(name).Fields):
+    if name == BATCH:
+        yield from _batch_fields()
+        return
+    for field in msgspec.structs.fields(find_task(name).Fields):
         if field.required:
             default = "required"
         elif field.default in (msgspec.NODEFAULT, None, msgspec.UNSET, ""):
@@ -93,6 +97,16 @@ def _fields(name: str) -> Iterator[tuple[str, str, str, str]]:
         else:
             default = f"default {field.default if isinstance(field.default, str) else encode(field.default)}"
         yield field.encode_name, _type_name(field.type), default, _description(field.type)
+
+
+def _batch_fields() -> Iterator[tuple[str, str, str, str]]:
+    for kind in (BatchSpec, BatchSettings):
+        for attribute, field in declared(kind).items():
+            yield field.name, field.reader.kind, _in_words(default_text(kind, attribute, field)), field.text
+
+
+def _in_words(default: str) -> str:
+    return default if default in {"", REQUIRED} else f"default {default}"
 
 
 def _description(kind: object) -> str:

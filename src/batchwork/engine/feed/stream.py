@@ -141,8 +141,8 @@ class Stream:
         assert template is not None
         assert not isinstance(template, str)
         scope = {**self._order.scope, "item": value, "index": index}
-        if self._batch.item_name is not None:
-            scope[self._batch.item_name] = value
+        if self._batch.arg_name is not None:
+            scope[self._batch.arg_name] = value
         try:
             key = template.render(scope)
             return key if isinstance(key, str) else encode(key)

@@ -84,8 +84,8 @@ class Names:
     def setting(self, step: StepPlan, scope: Mapping[str, object], extra: Sequence[str] = ()) -> Setting:
         """What the step's task may know when it is made ready. `extra` are further names of its unit."""
         names = UNIT_NAMES if step.batch is None else ITEM_NAMES
-        if step.batch is not None and step.batch.item_name is not None:
-            names |= {step.batch.item_name}
+        if step.batch is not None and step.batch.arg_name is not None:
+            names |= {step.batch.arg_name}
         return Setting(
             step=step.name,
             constants=scope,

@@ -25,7 +25,7 @@ class Dispatch:
         self.pace = Pace()
         self.started_ms: dict[int, int] = {}
         self._window, self._executor, self._binding, self._clock = window, executor, binding, clock
-        rate = batch.rate if batch is not None else None
+        rate = batch.rate_limit if batch is not None else None
         # Claims keep to the rate, so that none waits long for its start; so do starts, however long the disk took.
         self._throttle = Throttle(rate) if rate is not None else None
         self._starts = Throttle(rate) if rate is not None else None

@@ -25,7 +25,8 @@ from batchwork.model import (
     Units,
     UnitStatus,
 )
-from batchwork.retry import RetryPolicy, next_delay
+from batchwork.retry import next_delay
+from batchwork.spec.fields.retry import RetryPolicy
 
 
 def settlement(

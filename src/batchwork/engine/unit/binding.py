@@ -41,7 +41,7 @@ class Binding:
         self._program = program
         self._run, self._step = order.run, order.plan.name
         batch = order.plan.batch
-        self._item_name = batch.item_name if batch is not None else None
+        self._item_name = batch.arg_name if batch is not None else None
         self._has_items = batch is not None
         # One dict for all units, only the unit's names change: a copy for each would cost more than the rendering.
         self._scope: dict[str, object] = dict(order.scope)

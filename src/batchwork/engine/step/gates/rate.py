@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from batchwork.model import Counts
-from batchwork.plan.model import Rate, Threshold
+from batchwork.spec.written import Rate, Threshold
 
 SHARE_FROM = 20
 """Finished units from which on a percentage means something."""
