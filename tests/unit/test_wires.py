@@ -137,10 +137,10 @@ def test_what_a_reactor_is_told_is_as_described() -> None:
     told = {tag: json.loads(body) for tag, body in examples(reactor_orders)}
     staffing = Staffing(8, None, False, "c0ffee", {"PATH": "/bin"}, "/srv")
     assert told == {
-        "P": json.loads(reactor_orders.prepare_body(Prepared({"kind": "shell"}), staffing)),
-        "C": json.loads(reactor_orders.call_body(Call(7, 1, CALL.units, [{"argv": ["true"]}, {"argv": ["false"]}]))),
-        "S": json.loads(reactor_orders.RECALL_BODY),
-        "X": json.loads(reactor_orders.cancel_body(5.0)),
+        "P": json.loads(reactor_orders.program_order(Prepared({"kind": "shell"}), staffing)),
+        "C": json.loads(reactor_orders.call_order(Call(7, 1, CALL.units, [{"argv": ["true"]}, {"argv": ["false"]}]))),
+        "S": json.loads(reactor_orders.RECALL_ORDER),
+        "X": json.loads(reactor_orders.end_order(5.0)),
     }
 
 
