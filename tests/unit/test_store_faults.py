@@ -19,7 +19,7 @@ from batchwork.errors import StoreError, StoreFull
 from batchwork.model import AttemptRecord, Checkpoint, Claim, Counts, UnitStatus, WhenFalse
 from batchwork.ports import Opening, RunChange, StepChange
 from batchwork.store import open_store
-from batchwork.store.sqlite import schema, writer
+from batchwork.store.sqlite import log, schema, writer
 from batchwork.testing.store_case import BROKE, assert_raises, commit, picture, run_record, successes, unit
 
 TEXTS: list[str] = []
@@ -292,8 +292,8 @@ def test_a_lock_that_is_never_given_up_is_an_error(path: Path, monkeypatch: pyte
 
 
 def test_a_long_reader_does_not_stop_the_writer_and_the_log_shrinks_after_it(path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(writer, "CHECKPOINT_PAGES", 50)
-    monkeypatch.setattr(writer, "WARN_PAGES", 300)
+    monkeypatch.setattr(log, "MOVE_PAGES", 50)
+    monkeypatch.setattr(log, "WARN_PAGES", 300)
     monkeypatch.setattr(schema, "WAL_KEPT_BYTES", 100 * 4096)
     store = opened(path)
     other = apsw.Connection(str(path))
@@ -319,7 +319,7 @@ def test_a_long_reader_does_not_stop_the_writer_and_the_log_shrinks_after_it(pat
 
 
 def test_without_readers_the_log_stays_short(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "CHECKPOINT_PAGES", 50)
+    monkeypatch.setattr(log, "MOVE_PAGES", 50)
     store = opened(path)
     for start in range(0, 20_000, 200):
         commit(store, Checkpoint(1, successes=[successes(range(start, start + 200))]))

@@ -264,7 +264,7 @@ def test_the_file_of_the_database_is_never_opened() -> None:
             if isinstance(node, ast.Call) and ast.unparse(node.func) in {"open", "os.open", "io.open", "Path.open"}:
                 opens.add((file.name, ast.unparse(node.args[0])))
     assert opens == {
-        ("head.py", "self._path"),  # a file of its own
+        ("log.py", "self._path"),  # a file of its own
         ("schema.py", "os.path.join(_FOLDER, name)"),  # SQL
         ("statements.py", "os.path.join(FOLDER, f'{name}.sql')"),  # SQL
         ("lock.py", "path"),  # the lock's file

@@ -1,4 +1,4 @@
-"""Pages of units and results in the order of positions. What is in doubt is mixed in here; nothing is written.
+"""Pages of units and results in the order of positions, and what of the claims is not settled. Nothing is written.
 
 A page begins where the last one of the same listing ended, without counting from the start again, so that a million
 units are read in one pass.
@@ -20,7 +20,17 @@ from msgspec import Struct
 from batchwork.model import Claim, UnitNote, UnitRecord, UnitStatus
 from batchwork.ports import UnitView
 from batchwork.store.sqlite import indexes
-from batchwork.store.sqlite.rows import CODES, UnitRow, failure_of, first_id, integer, text_or_none, unit_record
+from batchwork.store.sqlite.rows import (
+    CODES,
+    UnitRow,
+    claim_units,
+    failure_of,
+    first_id,
+    integer,
+    text_in,
+    text_or_none,
+    unit_record,
+)
 from batchwork.store.sqlite.statements import FILTERS, KEY_FILTER, statement
 from batchwork.text import jsontext
 
@@ -201,3 +211,34 @@ def _places(connection: apsw.Connection, step: int, ordered: bool) -> int:
     hint = "" if ordered else indexes.hint(connection, "pos", step)
     highest = connection.execute(statement(name, first=first, last=last, hint=hint)).get
     return 0 if highest is None else int(highest) + 1
+
+
+# ---------------------------------------------------------------- claims that are not settled
+
+
+def unsettled(connection: apsw.Connection, step: int) -> list[Claim]:
+    """Each claim with those of its units that are neither final nor have a failed attempt of its number."""
+    found = []
+    for number, attempt, text in connection.execute(statement("claims"), (step,)).fetchall():
+        seqs, keys = claim_units(text_in(text))
+        settled = _settled(connection, first_id(step), seqs, integer(attempt))
+        left = [(seq, key) for seq, key in zip(seqs, keys, strict=True) if seq not in settled]
+        found.append(Claim(integer(number), integer(attempt), [seq for seq, _ in left], [key for _, key in left]))
+    return found
+
+
+def count_unsettled(connection: apsw.Connection, step: int) -> int:
+    return len({seq for claim in unsettled(connection, step) for seq in claim.seqs})
+
+
+def highest_claimed(connection: apsw.Connection, step: int) -> int:
+    """The largest seq in any claim, -1 where there is none."""
+    rows = connection.execute(statement("claims"), (step,)).fetchall()
+    return max((max(claim_units(text_in(text))[0], default=-1) for _, _, text in rows), default=-1)
+
+
+def _settled(connection: apsw.Connection, first: int, seqs: list[int], attempt: int) -> set[int]:
+    among = jsontext.encode(seqs)
+    final = connection.execute(statement("claim_settled_final"), (first, among)).fetchall()
+    failed = connection.execute(statement("claim_settled_failed"), (first, among, attempt)).fetchall()
+    return {integer(seq) for rows in (final, failed) for (seq,) in rows}

@@ -28,9 +28,8 @@ from batchwork.model import (
 )
 from batchwork.ports import Committed, Opening, RunChange, StepChange, UnitPage, UnitView
 from batchwork.store.sqlite import indexes, listing, matching, recording
-from batchwork.store.sqlite.claimed import count_unsettled, highest_claimed, unsettled
-from batchwork.store.sqlite.head import Head, warn_of_loss
 from batchwork.store.sqlite.lock import Locks, RunLease
+from batchwork.store.sqlite.log import Head, warn_of_loss
 from batchwork.store.sqlite.place import check_place, make_private_file, making
 from batchwork.store.sqlite.reader import Readers
 from batchwork.store.sqlite.rows import (
@@ -134,7 +133,9 @@ class SqliteStore:
         with self._readers.snapshot() as connection:
             rows = connection.execute(statement("steps"), (run,)).fetchall()
             crashed = bool(rows) and self._crashed(connection, integer(rows[0][0]))
-            return [step_record(row, count_unsettled(connection, integer(row[0])) if crashed else 0) for row in rows]
+            return [
+                step_record(row, listing.count_unsettled(connection, integer(row[0])) if crashed else 0) for row in rows
+            ]
 
     def add_steps(self, run: str, steps: Sequence[tuple[str, bool]]) -> None:
         def write(connection: apsw.Connection) -> None:
@@ -155,7 +156,7 @@ class SqliteStore:
 
     def claims(self, step: int) -> list[Claim]:
         with self._readers.snapshot() as connection:
-            return unsettled(connection, step)
+            return listing.unsettled(connection, step)
 
     def page(self, step: int, after_seq: int, limit: int) -> UnitPage:
         first = first_id(step)
@@ -195,7 +196,7 @@ class SqliteStore:
         first = first_id(step)
         with self._readers.snapshot() as connection:
             last = connection.execute(statement("unit_last"), (first, first_id(step + 1))).get
-            return max(-1 if last is None else last - first, highest_claimed(connection, step)) + 1
+            return max(-1 if last is None else last - first, listing.highest_claimed(connection, step)) + 1
 
     def reading(self, step: int) -> int:
         return self._change(lambda connection: recording.begin_reading(connection, step))
@@ -218,7 +219,7 @@ class SqliteStore:
     def count(self, step: int) -> Counts:
         with self._readers.snapshot() as connection:
             counts = recording.counted(connection, step)
-            doubtful = count_unsettled(connection, step) if self._crashed(connection, step) else 0
+            doubtful = listing.count_unsettled(connection, step) if self._crashed(connection, step) else 0
         return replace(counts, in_doubt=doubtful)
 
     def units(
@@ -286,7 +287,9 @@ class SqliteStore:
         if not self._crashed(connection, step):
             return listing.begin(wanted, ())
         name = connection.execute(statement("step_name"), (step,)).get
-        return listing.begin(wanted, listing.in_doubt(connection, step, name, unsettled(connection, step), ordered))
+        return listing.begin(
+            wanted, listing.in_doubt(connection, step, name, listing.unsettled(connection, step), ordered)
+        )
 
     def _crashed(self, connection: apsw.Connection, step: int) -> bool:
         """Whether nobody works on the step's run, so that what it claimed and did not settle is in doubt."""

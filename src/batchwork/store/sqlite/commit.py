@@ -1,0 +1,226 @@
+"""Orders to a store and their execution: many in one transaction, tried again where that may help. No thread is here."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import apsw
+from msgspec import Struct, field
+
+from batchwork.errors import StoreError
+from batchwork.faults import fails_after, fault
+from batchwork.model import Checkpoint
+from batchwork.ports import Committed, Opening
+from batchwork.store.sqlite.log import Head, Log
+from batchwork.store.sqlite.recording import record
+from batchwork.store.sqlite.schema import open_to_write
+from batchwork.store.sqlite.statements import statement
+from batchwork.store.sqlite.trouble import Kind, explain, kind_of
+
+IO_TRIES = 3
+CLOSE_WAIT_MS = 500  # for readers in other processes; what stays in the log is not lost
+
+T = TypeVar("T")
+
+
+class Written(Struct):
+    """An order to execute a checkpoint."""
+
+    checkpoint: Checkpoint
+    committed: Committed
+
+    @property
+    def claims(self) -> bool:
+        return bool(self.checkpoint.claims)
+
+    @property
+    def outcomes(self) -> bool:
+        return bool(self.checkpoint.successes or self.checkpoint.records)
+
+    def execute(self, connection: apsw.Connection) -> None:
+        record(connection, self.checkpoint)
+
+    def answer(self, error: Exception | None) -> None:
+        self.committed(error)
+
+
+class Change(Struct, Generic[T]):
+    """An order for any other change: a function of the connection, and where its caller waits for what it returns."""
+
+    change: Callable[[apsw.Connection], T]
+    ready: threading.Event = field(default_factory=threading.Event)
+    values: list[T] = field(default_factory=list)
+    error: Exception | None = None
+    claims: bool = False
+    outcomes: bool = False
+
+    def execute(self, connection: apsw.Connection) -> None:
+        value = self.change(connection)
+        if not self.values:  # what the first execution found is the answer, even if it is executed again
+            self.values.append(value)
+
+    def answer(self, error: Exception | None) -> None:
+        self.error = error
+        self.ready.set()
+
+    def value(self) -> T:
+        """What the change returned, once that is on disk. Raises what it was refused for."""
+        self.ready.wait()
+        if self.error is not None:
+            raise self.error
+        return self.values[0]
+
+
+Order: TypeAlias = Written | Change[Any]
+
+
+class Transactions:
+    """Owns the writing connection. Raises apsw.Error, StoreError where it cannot be opened."""
+
+    def __init__(self, path: str, opening: Opening, head: Head) -> None:
+        self._path, self._opening, self._head = path, opening, head
+        self._log = Log(path, opening)
+        self._connection = self._opened()
+        self._token = 0
+        self._suspect = False
+
+    def commit(self, orders: Sequence[Order]) -> Exception | None:
+        """Execute orders in one transaction: None when they are on disk, or what the one change was refused for.
+
+        Raises StoreError where the store cannot be written, now and later.
+        """
+        token = int.from_bytes(os.urandom(7))
+        started, tries = self._opening.clock.now(), 0
+        while True:
+            try:
+                self._execute(orders, token)
+                return None
+            except (apsw.Error, OSError) as error:
+                tries += 1
+                kind = kind_of(error, self._path, self._errno())
+                self._roll_back()
+                if not self._survives(kind, tries, self._opening.clock.now() - started):
+                    raise explain(error, self._path, kind) from error
+            except Exception as error:
+                self._roll_back()
+                if isinstance(orders[0], Change):  # refused, or a bug that is its caller's to see
+                    return error
+                if isinstance(error, StoreError):
+                    raise
+                raise explain(error, self._path) from error
+
+    def keep_log_short(self) -> None:
+        try:
+            self._log.keep_short(self._connection)
+        except apsw.Error:
+            self._suspect = True  # nothing is lost, but the next transaction begins on a fresh connection
+
+    def log_due_in(self) -> float | None:
+        return self._log.due_in()
+
+    def close(self) -> None:
+        """Close the file. What has been written is moved from the log into the database, unless a reader is in the way."""
+        if self._token:
+            self._connection.set_busy_timeout(CLOSE_WAIT_MS)
+            with suppress(apsw.Error):
+                self._log.move(self._connection, apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._connection.close()
+        self._head.close()
+
+    # ------------------------------------------------------------ one transaction
+
+    def _execute(self, orders: Sequence[Order], token: int) -> None:
+        if self._suspect:
+            self._begin_anew()
+        if not self._committed_already(token):
+            self._transact(orders, token)
+
+    def _transact(self, orders: Sequence[Order], token: int) -> None:
+        claims = any(order.claims for order in orders)
+        outcomes = any(order.outcomes for order in orders)
+        connection = self._connection
+        connection.execute("begin immediate")
+        for order in orders:
+            fault("state.write")
+            order.execute(connection)
+        commits, store = connection.execute(statement("mark_set"), (token,)).get
+        _strike(claims, "claim.before_commit")
+        _strike(outcomes, "flush.before_commit", "flush.commit")
+        fault("state.commit")
+        _strike(self._opening.durability == "full", "fsync")
+        self._token = token
+        connection.execute("commit")
+        self._head.write(store, commits)
+        _strike(claims, "claim.after_commit")
+        _strike(outcomes, "flush.after_commit")
+        if fails_after("state.commit"):
+            raise OSError(5, "the commit took place, but is reported to have failed")
+        self._log.grown()
+
+    def _committed_already(self, token: int) -> bool:
+        """Whether a commit that seemed to fail took place."""
+        return token == self._token and token == self._connection.execute(statement("mark_token")).get
+
+    # ------------------------------------------------------------ when it goes wrong
+
+    def _survives(self, kind: Kind, tries: int, waited_s: float) -> bool:
+        """Whether to try again, after a pause and on a fresh connection where the old one cannot be trusted.
+
+        After a failed fsync the kernel may have dropped what it could not write, and the next fsync may succeed
+        nevertheless; so the connection is opened anew, which checks the log's sums, and the log is moved into the
+        database and synced there, before anything is tried again or believed to be on disk.
+        """
+        patience_s = self._opening.patience_s
+        if kind == "full" and waited_s < patience_s:
+            self._wait_for_room(tries, patience_s)
+        elif kind == "io" and tries < IO_TRIES:
+            _pause(0.05 * tries)
+        else:
+            return False
+        self._suspect = True
+        return True
+
+    def _wait_for_room(self, tries: int, patience_s: float) -> None:
+        if tries == 1:  # moving the log may make room
+            _pause(0.01)
+            return
+        _pause(min(0.5, patience_s / 10))
+        if tries == 2:
+            text = f"there is no space left for the store {self._path}; trying again for {patience_s:g} s"
+            self._opening.warn(text)
+
+    def _begin_anew(self) -> None:
+        self._connection.close()
+        self._connection = self._opened()
+        self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._suspect = False
+
+    def _opened(self) -> apsw.Connection:
+        return self._log.watch(open_to_write(self._path, self._opening))
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
+        except apsw.Error:
+            self._suspect = True
+
+    def _errno(self) -> int:
+        try:
+            return self._connection.system_errno
+        except apsw.Error:
+            return 0
+
+
+def _pause(seconds: float) -> None:
+    threading.Event().wait(seconds)
+
+
+def _strike(wanted: bool, *points: str) -> None:
+    if wanted:
+        for point in points:
+            fault(point)
