@@ -162,6 +162,11 @@ class Report(Struct, frozen=True):
     logs: Mapping[int, str] = field(default_factory=dict)
     worker: str = ""
 
+    @property
+    def count(self) -> int:
+        """Units that it reports."""
+        return len(self.done) + len(self.failures) + len(self.cancelled) + len(self.returned) + len(self.lost)
+
 
 class Again(Struct, frozen=True):
     """Settlement: the unit gets another attempt `delay_s` seconds from now."""

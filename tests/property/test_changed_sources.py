@@ -15,9 +15,10 @@ from step_plans import batch_plan, step_plan, task_plan
 from batchwork.censor import NoCensor
 from batchwork.clock import SystemClock
 from batchwork.engine.step.coordinator import Coordinator
+from batchwork.engine.step.fate import Fate, Finished
 from batchwork.engine.stopping.stop_level import Control
-from batchwork.engine.unit.brief import StepBrief, StepEnd
-from batchwork.model import RunRecord, RunStatus, StepStatus
+from batchwork.engine.unit.brief import Equipment, StepBrief
+from batchwork.model import RunRecord, RunStatus
 from batchwork.ports import Opening, Setting, Store
 from batchwork.spec.fields.retry import RetryPolicy
 from batchwork.store import open_store
@@ -41,7 +42,7 @@ class History:
         self.number = store.steps("r1")[0].number
         self.done: Counter[str] = Counter()  # how often each item was in something that succeeded
 
-    def run(self, items: list[str], stop_after: int | None, bad: str, resumed: bool) -> StepEnd:
+    def run(self, items: list[str], stop_after: int | None, bad: str, resumed: bool) -> Fate:
         control = Control(SystemClock())
         calls = 0
 
@@ -66,9 +67,9 @@ class History:
         )
         setting = Setting("s", {}, frozenset(), {}, "/", "/", None)
         order = StepBrief(plan, self.number, "r1", resumed, False, {}, setting, "cookie", NoCensor())
-        end = Coordinator(order, self.store, callable_executors, Collected(), SystemClock(), control).run()
+        end = Coordinator(order, Equipment(self.store, callable_executors, Collected(), SystemClock()), control).run()
         rows = self.store.count(self.number)
-        if end.status is StepStatus.SUCCEEDED:
+        if isinstance(end, Finished):
             counted = (end.counts.succeeded, end.counts.failed, end.counts.skipped)
             assert counted == (rows.succeeded, rows.failed, rows.skipped)
             assert end.counts.pending == 0
@@ -83,7 +84,7 @@ class History:
             self.run(items, stop_after, bad, resumed=number > 0)
             self.store.reopen(self.number, None)
         end = self.run(readings[-1][0], None, "", resumed=len(readings) > 1)
-        assert end.status is StepStatus.SUCCEEDED, end
+        assert isinstance(end, Finished), end
 
 
 def history(folder: str, kind: str, **batch: Any) -> History:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from batchwork.engine.step.checkpoint_draft import Draft, successes
+from batchwork.engine.step.checkpoint_draft import Draft, success_rows
 from batchwork.engine.step.throughput import Speed
 from batchwork.engine.unit.binding import token
 from batchwork.engine.unit.stored_value import key_is_value, value_texts
-from batchwork.model import Call, Counts, Units
+from batchwork.model import Call, Counts, Report, Units
 from batchwork.text.jsontext import decode, default_key
 
 
@@ -40,7 +40,8 @@ def call(count: int) -> Call:
 
 @pytest.mark.parametrize("done", [[0, 1, 2, 3], [1, 2], [0, 3], [2]])
 def test_rows_of_a_part_of_a_call_belong_together(done: list[int]):
-    rows = successes(call(4), done, [f"r{at}" for at in done], list(done), "w", 5, False)
+    report = Report(1, done=done, results=[f"r{at}" for at in done], durations_us=list(done), worker="w")
+    rows = success_rows(call(4), report, 5, False)
     assert list(rows.seqs) == done
     assert list(rows.keys) == [str(10 + at) for at in done]
     assert list(rows.results) == [f"r{at}" for at in done]
@@ -49,7 +50,8 @@ def test_rows_of_a_part_of_a_call_belong_together(done: list[int]):
 
 def test_batches_keep_their_members():
     some = Units([0], [0], ["batch:1"], [[1, 2]], [["1", "2"]])
-    rows = successes(Call(1, 1, some, some.values), [0], ["9"], [1], "", 0, False)
+    report = Report(1, done=[0], results=["9"], durations_us=[1])
+    rows = success_rows(Call(1, 1, some, some.values), report, 0, False)
     assert rows.members == ['["1","2"]']
     assert rows.values == ["[1,2]"]
 

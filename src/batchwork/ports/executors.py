@@ -56,6 +56,11 @@ class Executor(Protocol):
         """Attempts at once in one lane: 1 for a Python worker, all slots for a reactor."""
         ...
 
+    @property
+    def latency_s(self) -> float:
+        """Seconds that a call takes to a lane and its report back, beside the work: calls last long enough to cover it."""
+        ...
+
     def start(self, program: Program, staffing: Staffing, pages: Pager | None = None) -> None:
         """Start the workers (as late as possible); `pages` answers what they ask for. Raises WorkerError."""
         ...

@@ -102,6 +102,7 @@ class CallableExecutor:
     """
 
     width = 1
+    latency_s = 0.0
 
     def __init__(self, program: CallableProgram, staffing: Staffing) -> None:
         self._act, self._staffing = program.act, staffing

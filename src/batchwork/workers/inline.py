@@ -16,6 +16,7 @@ class InlineExecutor:
     """See ports.Executor. One lane, as wide as there are slots."""
 
     lanes = 1
+    latency_s = 0.0
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock: Clock = clock or SystemClock()

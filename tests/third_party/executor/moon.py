@@ -16,6 +16,7 @@ from batchwork.text.jsontext import encode
 
 class MoonExecutor:
     width = 1
+    latency_s = 2.6
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -1,17 +1,19 @@
-"""One task run once, outside the store: what `on_error` does. Steps and their units are the coordinator's."""
+"""One task run once, outside the store: what `on_error` does."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
-from batchwork.engine.stopping.stop_level import KILL, TERMINATE, Control
+from batchwork.engine.step.desk import Desk
+from batchwork.engine.stopping.stop_level import TERMINATE, Control
+from batchwork.engine.unit.brief import StepBrief
 from batchwork.errors import BatchworkError
 from batchwork.model import Call, Failure, Report, Units
 from batchwork.plan.model import TaskPlan
-from batchwork.ports import Executor, ExecutorFactory, Program, Scope, Setting, Staffing
+from batchwork.ports import ExecutorFactory, Program, Setting
 
 
-class Done(Struct, frozen=True):
+class RanOnce(Struct, frozen=True):
     """What came of it: `said` is the JSON text of a message to be printed."""
 
     failure: Failure | None
@@ -19,49 +21,45 @@ class Done(Struct, frozen=True):
 
 
 def run_once(
-    task: TaskPlan, setting: Setting, scope: Scope, executors: ExecutorFactory, staffing: Staffing, control: Control
-) -> Done:
-    """Run the task with these names, to its end or until it is to be terminated. Never raises what a person can mend."""
+    task: TaskPlan, setting: Setting, brief: StepBrief, executors: ExecutorFactory, control: Control
+) -> RanOnce:
+    """Run the task for a step, to its end or until it is to be terminated. Never raises what a person can mend."""
     try:
         program = task.compiled.program(setting)
-        payload = None if program.takes_item else program.bind(scope)
-        call = Call(0, 1, Units([0], [0], [""], [None]), [payload])
-        executor = executors(program, staffing)
+        payload = None
+        if not program.takes_item:
+            payload = program.bind(setting.constants)
+        desk = Desk(executors(program, brief.staffing(1, strict=True, timeout_s=None)), brief.censor)
     except BatchworkError as error:
-        return Done(Failure(type(error).__name__, error.message))
-    unregister = control.register(executor.wake)
+        return RanOnce(Failure(type(error).__name__, error.message))
+    unregister = control.register(desk.wake)
     try:
-        return _outcome(program, executor, call, control)
+        return _outcome(program, desk, Call(0, 1, Units([0], [0], [""], [None]), [payload]), control)
     except BatchworkError as error:
-        return Done(Failure(type(error).__name__, error.message))
+        return RanOnce(Failure(type(error).__name__, error.message))
     finally:
         unregister()
-        executor.close()
+        desk.close()
 
 
-def _outcome(program: Program, executor: Executor, call: Call, control: Control) -> Done:
-    executor.submit(0, call)
-    told = 0
+def _outcome(program: Program, desk: Desk, call: Call, control: Control) -> RanOnce:
+    desk.submit(call)
     while True:
-        if control.level >= KILL > told:
-            executor.kill()
-        elif control.level >= TERMINATE > told:
-            executor.cancel()
-        told = control.level
-        for report in executor.poll(None):
-            if report.returned and told < TERMINATE:
-                executor.submit(0, call)
-            elif (done := _read(program, report)) is not None:
-                return done
+        desk.obey(control.level)
+        for report in desk.hear(None):
+            if report.returned and desk.level < TERMINATE:
+                desk.submit(call)
+            elif (outcome := _read(program, report)) is not None:
+                return outcome
 
 
-def _read(program: Program, report: Report) -> Done | None:
+def _read(program: Program, report: Report) -> RanOnce | None:
     if report.done:
-        return Done(None, report.results[0] if program.says else None)
+        return RanOnce(None, report.results[0] if program.says else None)
     if report.failures:
-        return Done(report.failures[0][1])
+        return RanOnce(report.failures[0][1])
     if report.cancelled or report.returned:
-        return Done(Failure("cancelled", "it was stopped before it had ended"))
+        return RanOnce(Failure("cancelled", "it was stopped before it had ended"))
     if report.lost:
-        return Done(Failure("worker died", "its worker died"))
+        return RanOnce(Failure("worker died", "its worker died"))
     return None

@@ -19,7 +19,7 @@ from batchwork.engine.run.scope import Names, RunView, environment, lowered, run
 from batchwork.engine.run.step_run import Ended, StepRun, record_end, step_failure
 from batchwork.engine.stopping.signals import DRAIN_S, interrupted_code
 from batchwork.engine.stopping.stop_level import GO, KILL, TERMINATE, Control, Shield
-from batchwork.engine.unit.brief import StepBrief
+from batchwork.engine.unit.brief import Equipment, StepBrief
 from batchwork.errors import RenderError, StoreError
 from batchwork.events import Event, Progressed, RunFinished, RunStarted, StepFinished, Stopping
 from batchwork.faults import fault
@@ -188,7 +188,7 @@ class Runner:
             record.number, StepChange(status=record.status, failure=None, started_ms=record.started_ms)
         )
         self._records[step.name] = record
-        order = StepBrief(
+        brief = StepBrief(
             plan=lowered(step, self._options.max_parallel),
             number=record.number,
             run=self._run.id,
@@ -199,7 +199,8 @@ class Runner:
             cookie=self._options.cookie,
             censor=self._options.censor,
         )
-        work = StepRun(order, record, self._store, self._executors, self._sink, self._clock, control, self._mail.put)
+        equipment = Equipment(self._store, self._executors, self._sink, self._clock)
+        work = StepRun(brief, record, equipment, control, self._mail.put)
         self._begun.add(step.name)
         self._underway[step.name] = work
         work.start()

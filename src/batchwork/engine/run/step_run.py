@@ -1,29 +1,27 @@
-"""One step in a thread of its own: its coordinator, the check of the sum, what is recorded at its end, `on_error`.
-
-Which steps run when is in scheduling.py; what the coordinator does with the units is its own matter.
-"""
+"""One step in a thread of its own: its coordinator, the check of the sum, what is recorded at its end, `on_error`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Thread
+from typing import assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from batchwork.clock import Clock
 from batchwork.engine.run.run_once import run_once
 from batchwork.engine.step.coordinator import Coordinator
+from batchwork.engine.step.fate import Failed, Fate, Finished, Stopped
 from batchwork.engine.step.step_failure import with_hint
 from batchwork.engine.stopping.stop_level import TERMINATE, Control
-from batchwork.engine.unit.brief import StepBrief, StepEnd
+from batchwork.engine.unit.brief import Equipment, StepBrief
 from batchwork.engine.unit.error_view import ErrorView
 from batchwork.errors import BatchworkError, RenderError, SourceError, StoreError
 from batchwork.events import Said, StepFinished, Warned
 from batchwork.faults import fault
 from batchwork.model import Counts, Failure, StepRecord, StepStatus
 from batchwork.plan.model import TaskPlan
-from batchwork.ports import EventSink, ExecutorFactory, Staffing, StepChange, Store
+from batchwork.ports import EventSink, StepChange, Store
 from batchwork.report import why_skipped
 from batchwork.text.jsontext import decode
 
@@ -41,19 +39,16 @@ class StepRun:
 
     def __init__(
         self,
-        order: StepBrief,
+        brief: StepBrief,
         record: StepRecord,
-        store: Store,
-        executors: ExecutorFactory,
-        sink: EventSink,
-        clock: Clock,
+        equipment: Equipment,
         control: Control,
         tell: Callable[[Ended], None],
     ) -> None:
-        self._order, self._record, self._store, self._executors = order, record, store, executors
-        self._sink, self._clock, self._control, self._tell = sink, clock, control, tell
+        self._brief, self._record, self._equipment = brief, record, equipment
+        self._control, self._tell = control, tell
         self._coordinator: Coordinator | None = None
-        self._thread = Thread(target=self._run, name=f"step {order.plan.name}", daemon=True)
+        self._thread = Thread(target=self._run, name=f"step {brief.plan.name}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -63,10 +58,12 @@ class StepRun:
 
     def speed(self) -> tuple[float, int, int, int]:
         """Units a second and percentiles of their durations (µs) since the last call."""
-        return self._coordinator.speed() if self._coordinator is not None else (0.0, 0, 0, 0)
+        if self._coordinator is None:
+            return 0.0, 0, 0, 0
+        return self._coordinator.speed()
 
     def _run(self) -> None:
-        name = self._order.plan.name
+        name = self._brief.plan.name
         try:
             ended = Ended(name, self._to_its_end())
         except Exception as error:  # noqa: BLE001  # whatever it is ends the run, which raises it again in its own thread
@@ -74,66 +71,74 @@ class StepRun:
         self._tell(ended)
 
     def _to_its_end(self) -> StepRecord:
-        began = self._clock.now()
-        end = self._checked(self._coordinated())
+        clock = self._equipment.clock
+        began = clock.now()
+        fate = self._checked(self._coordinated())
         fault("step.end")
-        record = replace(
-            self._record,
-            status=end.status,
-            counts=end.counts,
-            result=end.result,
-            failure=end.failure and self._order.censor.failure(end.failure),
-            duration_ms=self._record.duration_ms + round((self._clock.now() - began) * 1000),
-            stale=False,
-            note=self._record.note if end.status is StepStatus.RUNNING else None,
-        )
-        record_end(self._store, self._sink, record)
-        on_error = self._order.plan.on_error
+        duration_ms = self._record.duration_ms + round((clock.now() - began) * 1000)
+        record = self._ended(replace(self._record, counts=fate.counts, duration_ms=duration_ms, stale=False), fate)
+        record_end(self._equipment.store, self._equipment.sink, record)
+        on_error = self._brief.plan.on_error
         if isinstance(on_error, TaskPlan) and record.failure is not None and self._control.level < TERMINATE:
             self._react(on_error, record.failure)
         return record
 
-    def _coordinated(self) -> StepEnd:
+    def _ended(self, record: StepRecord, fate: Fate) -> StepRecord:
+        """The record of the step with what became of it. One that was stopped keeps its note: a resume reads it."""
+        match fate:
+            case Finished(_, result):
+                return replace(record, status=StepStatus.SUCCEEDED, result=result, failure=None, note=None)
+            case Failed(_, failure):
+                failure = self._brief.censor.failure(failure)
+                return replace(record, status=StepStatus.FAILED, result=None, failure=failure, note=None)
+            case Stopped():
+                return replace(record, status=StepStatus.RUNNING, result=None, failure=None)
+            case _:
+                assert_never(fate)
+
+    def _coordinated(self) -> Fate:
         try:
-            self._coordinator = Coordinator(
-                self._order, self._store, self._executors, self._sink, self._clock, self._control
-            )
+            self._coordinator = Coordinator(self._brief, self._equipment, self._control)
             return self._coordinator.run()
         except StoreError:
             raise
         except BatchworkError as error:
-            return StepEnd(StepStatus.FAILED, self._counters(), step_failure(error), None)
+            return Failed(self._counters(), step_failure(error))
 
     def _counters(self) -> Counts:
         """The step's counters as recorded."""
-        steps = self._store.steps(self._order.run)
-        return next((step.counts for step in steps if step.number == self._order.number), Counts())
+        steps = self._equipment.store.steps(self._brief.run)
+        return next((step.counts for step in steps if step.number == self._brief.number), Counts())
 
-    def _checked(self, end: StepEnd) -> StepEnd:
-        """The end, unless what was counted is not what was recorded: then the step fails and says so."""
-        wrong = broken_sum(end, self._store.count(self._order.number))
+    def _checked(self, fate: Fate) -> Fate:
+        """The fate, unless what was counted is not what was recorded: then the step fails and says so."""
+        wrong = broken_sum(fate, self._equipment.store.count(self._brief.number))
         if wrong is None:
-            return end
-        return StepEnd(StepStatus.FAILED, end.counts, Failure("count", wrong, retryable=False), None)
+            return fate
+        return Failed(fate.counts, Failure("count", wrong, retryable=False))
 
     def _react(self, task: TaskPlan, failure: Failure) -> None:
         """Run `on_error`. It changes nothing else, so its own failure is a warning."""
-        order = self._order
-        units = self._store.units(order.number, limit=1) if order.plan.batch is None else []
-        attempts = units[0].record.attempts if units else 1
-        scope = {**order.scope, "error": ErrorView.of(failure, attempts), **_no_unit(order)}
-        setting = replace(order.setting, constants=scope, unit_names=frozenset(), timeout_s=None)
-        staffing = Staffing(1, None, True, order.cookie, setting.environ, setting.cwd)
-        done = run_once(task, setting, scope, self._executors, staffing, self._control)
-        if done.said is not None:
-            self._sink.emit(Said(order.plan.name, str(decode(done.said))))
-        if done.failure is not None:
-            self._sink.emit(Warned(f"`on_error` failed: {done.failure.message}", order.plan.name))
+        brief, sink = self._brief, self._equipment.sink
+        scope = {**brief.scope, "error": ErrorView.of(failure, self._attempts()), **_no_unit(brief)}
+        setting = replace(brief.setting, constants=scope, unit_names=frozenset(), timeout_s=None)
+        outcome = run_once(task, setting, brief, self._equipment.executors, self._control)
+        if outcome.said is not None:
+            sink.emit(Said(brief.plan.name, str(decode(outcome.said))))
+        if outcome.failure is not None:
+            sink.emit(Warned(f"`on_error` failed: {outcome.failure.message}", brief.plan.name))
+
+    def _attempts(self) -> int:
+        """How often the step was tried: its one unit, where it has no items."""
+        if self._brief.plan.batch is None:
+            for view in self._equipment.store.units(self._brief.number, limit=1):
+                return view.record.attempts
+        return 1
 
 
-def _no_unit(order: StepBrief) -> dict[str, object]:
+def _no_unit(brief: StepBrief) -> dict[str, object]:
     # Tasks may hand these to what they run (BATCHWORK_KEY …), whether or not the author names them.
-    token = f"{order.run}/{order.plan.name}/on_error"
+    token = f"{brief.run}/{brief.plan.name}/on_error"
     return {"key": "", "index": 0, "attempt": 1, "idempotency_key": token}
 
 
@@ -151,7 +156,9 @@ def record_end(store: Store, sink: EventSink, record: StepRecord) -> None:
             note=record.note,
         ),
     )
-    error = record.failure.message if record.failure is not None else ""
+    error = ""
+    if record.failure is not None:
+        error = record.failure.message
     if record.status is StepStatus.SKIPPED:
         error = why_skipped(record.note)
     duration_s = record.duration_ms / 1000
@@ -170,9 +177,9 @@ def step_failure(error: BatchworkError) -> Failure:
     return with_hint(kind, error)
 
 
-def broken_sum(end: StepEnd, rows: Counts) -> str | None:
+def broken_sum(fate: Fate, rows: Counts) -> str | None:
     """What is wrong where the counters and the rows of a step differ, or do not add up to the total; None if nothing is."""
-    counts = end.counts
+    counts = fate.counts
     counted = (counts.succeeded, counts.failed, counts.skipped)
     if counted != (rows.succeeded, rows.failed, rows.skipped):
         return (
@@ -180,7 +187,7 @@ def broken_sum(end: StepEnd, rows: Counts) -> str | None:
             "please report it"
         )
     left = counts.pending
-    if end.status is StepStatus.SUCCEEDED and counts.total is not None and left != 0:
+    if isinstance(fate, Finished) and counts.total is not None and left != 0:
         return f"{_in_words(counts)} do not add up to {counts.total}: this is a fault of batchwork, please report it"
     if left is not None and left < 0:
         return f"{_in_words(counts)} are more than {counts.total}: this is a fault of batchwork, please report it"

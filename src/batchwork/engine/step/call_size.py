@@ -1,8 +1,9 @@
-"""How much work to hand out at once, from measured durations. Pure: what is handed out is decided in coordinator.py.
+"""How much work to hand out at once, from measured durations. Pure.
 
 The author's unit is the item, the engine's is the call: thousands of tiny units, one slow one. A call aims at 20 ms of
 work, so that about 100 ms of work for each worker are claimed at any time: two calls in a worker, one claimed ahead,
-and what waits for its commit.
+and what waits for its commit. It is longer where there are so many lanes that one coordinator would not keep up with
+them, and where lanes are far away: then what waits in a lane has to last until more arrives.
 """
 
 from __future__ import annotations
@@ -10,19 +11,41 @@ from __future__ import annotations
 from msgspec import Struct
 
 CALL_US = 20_000
-"""Work in one call."""
-SLOW_US = 50_000
-"""From here on nothing is claimed that does not run."""
+"""Work in one call, where lanes are few and near."""
+CALL_OF_MANY_US = 50_000
+"""Work in one call, where lanes are many."""
+CALL_COSTS_US = 100
+"""What the coordinator may need for one call: in a call's duration it has to serve all the lanes."""
+SLOW_UNIT_US = 50_000
+"""From here on nothing is claimed that does not run, unless it takes longer to arrive."""
+AHEAD_US = 40_000
+"""Work that a reactor has ahead: the time of a commit and some."""
 LARGEST_CALL = 4_000
 GROWTH = 8
 """A call is at most so many times as large as the last one that was measured: a guess must not cost much."""
 
 
-class Pace(Struct):
+class Crew(Struct, frozen=True):
+    """The lanes that calls are for: how many are ready, attempts at once in each, calls that each takes, the way to them and back."""
+
+    lanes: int
+    width: int = 1
+    depth: int = 1
+    latency_us: float = 0
+
+    @property
+    def call_us(self) -> float:
+        """Work in one call. While the lane's next call is under way, those before it keep the lane busy."""
+        serving_us = min(self.lanes * CALL_COSTS_US, CALL_OF_MANY_US)
+        return max(CALL_US, serving_us, self.latency_us / max(1, self.depth - 1))
+
+
+class UnitTime(Struct):
     """The mean duration of a unit, lately, in microseconds; None before the first outcome."""
 
     mean_us: float | None = None
     measured: int = 1  # units in the largest measured call of late
+    slow_us: float = SLOW_UNIT_US
 
     def saw(self, count: int, total_us: float) -> None:
         """`count` units of a call took `total_us` together. A call counts as much as the four before it together."""
@@ -33,43 +56,46 @@ class Pace(Struct):
             self.mean_us = mean  # slower than thought: believed at once, since too large a call does harm
         else:
             self.mean_us += (mean - self.mean_us) / 4
-        self.measured = max(count, self.measured if mean < SLOW_US else 1)
+        if mean >= self.slow_us:
+            self.measured = 1
+        self.measured = max(count, self.measured)
 
     @property
     def short(self) -> bool:
         """Whether units are so short that claiming ahead pays."""
-        return self.mean_us is not None and self.mean_us < SLOW_US
+        return self.mean_us is not None and self.mean_us < self.slow_us
 
-    def call_size(self) -> int:
+    def call_size(self, call_us: float) -> int:
         """Units for the next call to a worker that runs one at a time."""
         if self.mean_us is None:
             return 1
-        return max(1, min(int(CALL_US / self.mean_us), self.measured * GROWTH, LARGEST_CALL))
+        return max(1, min(int(call_us / self.mean_us), self.measured * GROWTH, LARGEST_CALL))
 
-    def ahead(self, width: int) -> int:
-        """Units to be claimed beyond the `width` that run at once: what is finished in 40 ms, the time of a commit and some."""
-        if not self.short or self.mean_us is None:
+    def ahead(self, crew: Crew) -> int:
+        """Units to be claimed beyond those that run at once."""
+        if self.mean_us is None or not self.short:
             return 0
-        return max(1, min(int(width * 40_000 / self.mean_us), LARGEST_CALL))
+        return max(1, min(int(crew.width * max(AHEAD_US, crew.latency_us) / self.mean_us), LARGEST_CALL))
 
 
-class Standing(Struct, frozen=True):
-    """What is out at the moment: calls and units that are claimed, being claimed, or running."""
+class Outstanding(Struct, frozen=True):
+    """What is out at the moment: calls and units that are claimed, being claimed, or running; slots that others take."""
 
-    calls: int
-    units: int
+    calls: int = 0
+    units: int = 0
+    busy: int = 0
 
 
-def wanted(pace: Pace, standing: Standing, lanes: int, width: int, depth: int, busy: int = 0) -> list[int]:
-    """Sizes of the calls to be made now. `depth` is how many calls a lane takes; `busy` slots are taken by others.
-
-    Nothing is claimed ahead then, because it would start before they are free.
-    """
-    if width == 1:
-        size = pace.call_size()
-        calls = lanes * depth + lanes if pace.short and not busy else lanes
-        return [size] * max(0, calls - busy - standing.calls)
-    ahead = pace.ahead(width) if not busy else 0
-    missing = width + ahead - busy - standing.units
+def wanted(time: UnitTime, out: Outstanding, crew: Crew) -> list[int]:
+    """Sizes of the calls to be made now. Nothing is claimed ahead while slots are busy: it would start before they are free."""
+    if crew.width == 1:
+        calls = crew.lanes
+        if time.short and not out.busy:
+            calls += crew.lanes * crew.depth
+        return [time.call_size(crew.call_us)] * max(0, calls - out.busy - out.calls)
+    ahead = 0
+    if not out.busy:
+        ahead = time.ahead(crew)
+    missing = crew.width + ahead - out.busy - out.units
     least = max(1, ahead // 4)
     return [missing] if missing >= least else []

@@ -15,6 +15,7 @@ from batchwork.model import (
     Counts,
     Handled,
     LogRecord,
+    Report,
     Successes,
     UnitRecord,
 )
@@ -80,16 +81,9 @@ class Draft(Struct):
         )
 
 
-def successes(
-    call: Call,
-    done: Sequence[int],
-    results: Sequence[str],
-    durations_us: Sequence[int],
-    worker: str,
-    started_ms: int,
-    written_key: bool,
-) -> Successes:
+def success_rows(call: Call, report: Report, started_ms: int, written_key: bool) -> Successes:
     """The columns of what succeeded in a call; slices where they are consecutive, which they nearly always are."""
+    done = report.done
     first, count = done[0], len(done)
     if count == len(call.units):
         units = call.units
@@ -100,12 +94,12 @@ def successes(
     return Successes(
         attempt=call.attempt,
         started_ms=started_ms,
-        worker=worker,
+        worker=report.worker,
         seqs=units.seqs,
         indexes=units.indexes,
         keys=units.keys,
         values=value_texts(units, written_key),
-        results=results,
-        durations_us=durations_us,
+        results=report.results,
+        durations_us=report.durations_us,
         members=member_texts(units),
     )

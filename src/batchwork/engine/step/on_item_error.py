@@ -7,22 +7,24 @@ failure, also that it cannot run at all, is recorded beside the unit and changes
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from threading import Event, Thread
+from collections.abc import Callable, Sequence
+from threading import Thread
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
-from batchwork.clock import Clock
+from batchwork.engine.step.desk import Desk
 from batchwork.engine.step.step_failure import with_hint
+from batchwork.engine.stopping.stop_level import GO, KILL, TERMINATE
 from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.binding import Binding
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.engine.unit.error_view import ErrorView
 from batchwork.engine.unit.stored_value import item_of
 from batchwork.errors import BatchworkError, RenderError
-from batchwork.model import BatchView, Call, Handled, Report, UnitRecord, Units
-from batchwork.ports import Executor, ExecutorFactory, Program, Setting, Staffing
+from batchwork.model import BatchView, Call, Failure, Handled, Report, UnitRecord, Units
+from batchwork.plan.model import TaskPlan
+from batchwork.ports import ExecutorFactory
 from batchwork.text.jsontext import Json
 
 SLOTS_MOST = 8
@@ -35,199 +37,186 @@ class Reaction(Struct, frozen=True):
     said: tuple[str, ...] = ()
 
 
-class Hook:
-    """Takes failed units (`add`), gives back what came of them (`taken`); `wake` is called when there is something."""
+class _Mail(Struct):
+    """What the coordinator and the thread of the hook tell each other."""
 
-    def __init__(self, order: StepBrief, executors: ExecutorFactory, clock: Clock, wake: Callable[[], None]) -> None:
-        self._order, self._executors, self._clock, self._wake = order, executors, clock, wake
-        batch = order.plan.batch
-        self._task = batch.on_item_error if batch is not None else None
-        self._slots = min(SLOTS_MOST, batch.slots) if batch is not None else 1
-        self._inbox: deque[UnitRecord] = deque()
-        self._outbox: deque[Reaction] = deque()
-        self._added = Event()
+    units: deque[UnitRecord] = field(default_factory=deque)  # for the thread
+    reactions: deque[Reaction] = field(default_factory=deque)  # from it
+    level: int = GO  # how urgently to stop
+    desk: Desk | None = None  # what wakes the thread, once it waits for something
+    over: bool = False  # the thread has ended
+    refusal: Failure | None = None  # it cannot run at all
+    error: Exception | None = None  # a bug
+
+
+class Hook:
+    """As the coordinator has it: failed units wait for a slot, and reactions come back; `wake` is called when there are some."""
+
+    def __init__(self, brief: StepBrief, executors: ExecutorFactory, wake: Callable[[], None]) -> None:
+        self._brief, self._wake = brief, wake
+        self._mail = _Mail()
         self._thread: Thread | None = None
-        self._executor: Executor | None = None
-        self._out: dict[int, tuple[Call, UnitRecord]] = {}
-        self._stopping = self._killing = self._over = False
-        self._added_count = self._taken_count = 0
-        self._error: Exception | None = None
+        batch = brief.plan.batch
+        if batch is not None and batch.on_item_error is not None:
+            work = _Handling(brief, batch.on_item_error, executors, self._mail, wake)
+            self._thread = Thread(target=work.run, name=f"{brief.plan.name}: on_item_error", daemon=True)
+        self._waiting: deque[UnitRecord] = deque()
+        self.active = 0
+        """Units for which it runs."""
+        self.unhandled = 0
+        """Failed units for which it has not run to its end."""
+        self._warned = False
 
     @property
     def exists(self) -> bool:
         """Whether the step has an `on_item_error`."""
-        return self._task is not None
+        return self._thread is not None
 
     @property
-    def active(self) -> int:
-        """Units for which it has not run to its end yet."""
-        return self._added_count - self._taken_count
+    def has_work(self) -> bool:
+        """Whether there is something to wait for; once it is to stop, only what still runs."""
+        if self._mail.level >= TERMINATE:
+            return self._begun and not self._mail.over
+        return self.active > 0 or bool(self._waiting)
 
-    @property
-    def ending(self) -> bool:
-        """Whether it was told to stop, and something of it still runs."""
-        return self._stopping and self._thread is not None and not self._over
+    def failed(self, count: int) -> None:
+        """So many units have failed for good; their failures will be on disk soon."""
+        if self.exists:
+            self.unhandled += count
 
-    def add(self, record: UnitRecord) -> None:
-        """A failed unit whose failure is on disk."""
-        if self._task is None or self._stopping:
-            return
-        self._added_count += 1
-        self._inbox.append(self._order.censor.unit(record))  # as a resume would have it from the store
-        if self._thread is None:
-            self._thread = Thread(target=self._run, name=f"{self._order.plan.name}: on_item_error", daemon=True)
-            self._thread.start()
-        self._added.set()
-        if self._executor is not None:
-            self._executor.wake()
+    def add(self, records: Sequence[UnitRecord]) -> None:
+        """Failed units whose failures are on disk."""
+        self._waiting.extend(map(self._brief.censor.unit, records))  # as a resume would have them from the store
+
+    def start(self, slots: int) -> None:
+        """Have it run for units that wait, `slots` of them at once."""
+        while self._waiting and self.active < slots and self._mail.level < TERMINATE:
+            self.active += 1
+            self._mail.units.append(self._waiting.popleft())
+            if not self._begun and self._thread is not None:
+                self._thread.start()
+            self._ring()
+        if self._mail.over and self._mail.units:
+            self._wake()  # there is no thread any more that does
+
+    def warn_once(self) -> bool:
+        """Whether this is the first time that somebody asks."""
+        first, self._warned = not self._warned, True
+        return first
 
     def taken(self) -> list[Reaction]:
         """What came of units since the last call. Raises what is a bug."""
-        if self._error is not None:
-            raise self._error
-        reactions = []
-        while self._outbox:
-            reactions.append(self._outbox.popleft())
-        self._taken_count += len(reactions)
+        mail = self._mail
+        if mail.error is not None:
+            raise mail.error
+        if mail.over and mail.refusal is not None:
+            mail.reactions.extend(Reaction(Handled(record.seq, mail.refusal)) for record in mail.units)
+            mail.units.clear()
+        reactions = [mail.reactions.popleft() for _ in range(len(mail.reactions))]
+        self.active -= len(reactions)
+        self.unhandled -= len(reactions)
         return reactions
 
-    def stop(self) -> None:
-        """Start nothing more, terminate what runs; a resume goes on with what is left."""
-        self._stopping = True
-        self._alert()
-
-    def kill(self) -> None:
-        """The same, at once."""
-        self._stopping = self._killing = True
-        self._alert()
-
-    def _alert(self) -> None:
-        self._added.set()
-        if self._executor is not None:
-            self._executor.wake()
+    def obey(self, level: int) -> None:
+        """From level 2 on: start nothing more, end what runs; a resume goes on with what is left."""
+        if level > self._mail.level:
+            self._mail.level = level
+            self._ring()
 
     def close(self) -> None:
         """End it, and wait for the thread."""
-        self.kill()
-        if self._thread is not None:
+        self.obey(KILL)
+        if self._begun and self._thread is not None:
             self._thread.join()
 
-    # ------------------------------------------------------------ the thread
+    @property
+    def _begun(self) -> bool:
+        return self._thread is not None and self._thread.ident is not None
 
-    def _run(self) -> None:
+    def _ring(self) -> None:
+        if self._mail.desk is not None:
+            self._mail.desk.wake()
+
+
+class _Handling:
+    """The thread: runs the task for each unit that comes."""
+
+    def __init__(
+        self, brief: StepBrief, task: TaskPlan, executors: ExecutorFactory, mail: _Mail, wake: Callable[[], None]
+    ) -> None:
+        self._brief, self._task, self._executors, self._mail, self._wake = brief, task, executors, mail, wake
+        self._out: dict[int, tuple[Call, UnitRecord]] = {}
+        self._says = False
+
+    def run(self) -> None:
+        mail = self._mail
         try:
-            try:
-                self._serve()
-            except BatchworkError as error:
-                self._close_executor()
-                self._refuse(error)
+            self._serve()
+        except BatchworkError as error:  # it cannot run at all: that is recorded beside each unit
+            kind = "template" if isinstance(error, RenderError) else "worker"
+            mail.units.extend(record for _, record in self._out.values())
+            mail.refusal = with_hint(kind, error)
         except Exception as error:  # noqa: BLE001  # a bug: the coordinator, which waits for this thread, raises it
-            self._error = error
+            mail.error = error
         finally:
-            self._close_executor()
-            self._over = True
+            if mail.desk is not None:
+                mail.desk.close()
+            mail.over = True
             self._wake()
 
-    def _close_executor(self) -> None:
-        if self._executor is not None:
-            self._executor.close()
-
     def _serve(self) -> None:
-        assert self._task is not None
-        program = self._task.compiled.program(self._setting())
-        binding = Binding(self._order, program)
-        self._executor = executor = self._executors(program, self._staffing())
+        brief, mail = self._brief, self._mail
+        setting = replace(brief.setting, unit_names=brief.setting.unit_names | {"error"})
+        program = self._task.compiled.program(setting)
+        binding, self._says = Binding(brief, program), program.says
+        slots = min(SLOTS_MOST, brief.slots)
+        staffing = brief.staffing(slots, strict=False, timeout_s=brief.plan.timeout_s)
+        desk = mail.desk = Desk(self._executors(program, staffing), brief.censor)
         number = 0
-        while not self._stopping:
-            while self._inbox and sum(executor.load()) < self._slots and not self._stopping:
-                record, number = self._inbox.popleft(), number + 1
-                if (call := self._call(number, record, binding)) is not None:
-                    self._out[call.id] = (call, record)
-                    load = executor.load()
-                    executor.submit(load.index(min(load)), call)
-            if self._out:
-                for report in map(self._order.censor.report, executor.poll(None)):
-                    self._react(report, program)
-            else:
-                self._await()
-        self._finish(executor, program)
-
-    def _await(self) -> None:
-        """Wait for a unit, or the end."""
-        self._added.wait()
-        self._added.clear()
-        if self._inbox or self._stopping:
-            self._added.set()
-
-    def _finish(self, executor: Executor, program: Program) -> None:
-        """Terminate what runs, and kill it where that is asked for."""
-        if self._out and not self._killing:
-            executor.cancel()
-        killed = False
+        while mail.level < TERMINATE:
+            while mail.units and desk.calls < slots:
+                number += 1
+                self._begin(number, mail.units.popleft(), binding, desk)
+            for report in desk.hear(None):
+                self._end(report, desk)
         while self._out:
-            if self._killing and not killed:
-                killed = True
-                executor.kill()
-            for report in map(self._order.censor.report, executor.poll(None)):
-                self._react(report, program)
+            desk.obey(mail.level)
+            for report in desk.hear(None):
+                self._end(report, desk)
 
-    def _refuse(self, error: BatchworkError) -> None:
-        """It cannot run at all: that is recorded beside each unit."""
-        kind = "template" if isinstance(error, RenderError) else "worker"
-        failure = with_hint(kind, error)
-        for _, record in self._out.values():
-            self._inbox.append(record)
-        while not self._stopping:
-            while self._inbox:
-                self._give(Reaction(Handled(self._inbox.popleft().seq, failure)))
-            self._await()
-
-    def _call(self, number: int, record: UnitRecord, binding: Binding) -> Call | None:
+    def _begin(self, number: int, record: UnitRecord, binding: Binding, desk: Desk) -> None:
         assert record.failure is not None
         item = item_of(record)
-        views = [self._view(record, item)]
-        units = Units([record.seq], [record.index or 0], [record.key], [item], None, views)
+        units = Units([record.seq], [record.index or 0], [record.key], [item], None, [self._view(record, item)])
         binding.constant("error", ErrorView.of(record.failure, record.attempts))
         bound = binding.bind(Piece(max(1, record.attempts), 0, units))
         if bound.refused:
             self._give(Reaction(Handled(record.seq, bound.refused[0][1])))
-            return None
-        return Call(number, 1, bound.units, bound.payloads)
+            return
+        call = Call(number, 1, bound.units, bound.payloads)
+        self._out[number] = (call, record)
+        desk.submit(call)
 
-    def _react(self, report: Report, program: Program) -> None:
+    def _end(self, report: Report, desk: Desk) -> None:
         call, record = self._out[report.call]
-        if (report.returned or report.lost) and self._executor is not None and not self._stopping:
-            load = self._executor.load()
-            self._executor.submit(load.index(min(load)), call)
+        if (report.returned or report.lost) and self._mail.level < TERMINATE:
+            desk.submit(call)
             return
         del self._out[report.call]
-        if report.done:
-            self._give(Reaction(Handled(record.seq), tuple(report.results) if program.says else ()))
-        elif report.failures:
+        if report.failures:
             self._give(Reaction(Handled(record.seq, report.failures[0][1])))
+        elif report.done and self._says:
+            self._give(Reaction(Handled(record.seq), tuple(report.results)))
+        elif report.done:
+            self._give(Reaction(Handled(record.seq)))
 
     def _give(self, reaction: Reaction) -> None:
-        self._outbox.append(reaction)
+        self._mail.reactions.append(reaction)
         self._wake()
 
     def _view(self, record: UnitRecord, item: Json) -> BatchView:
         """Its `batch`: the unit itself (where a unit is one of several in a batch, plans let no hook use it)."""
-        batch = self._order.plan.batch
-        whole = batch is not None and batch.each == "batch" and isinstance(item, list)
-        return BatchView(record.index or 0, item if isinstance(item, list) and whole else [item], None)
-
-    def _setting(self) -> Setting:
-        """What the task may know: as the step's, and the error."""
-        setting = self._order.setting
-        return replace(setting, unit_names=setting.unit_names | {"error"})
-
-    def _staffing(self) -> Staffing:
-        order = self._order
-        return Staffing(
-            slots=self._slots,
-            timeout_s=order.plan.timeout_s,
-            strict=False,
-            cookie=order.cookie,
-            environ=order.setting.environ,
-            cwd=order.setting.cwd,
-        )
+        batch = self._brief.plan.batch
+        if batch is not None and batch.each == "batch" and isinstance(item, list):
+            return BatchView(record.index or 0, item, None)
+        return BatchView(record.index or 0, [item], None)

@@ -9,12 +9,13 @@ from batchwork.errors import BatchworkError, StoreError
 from batchwork.model import Failure
 
 
-def in_doubt(keys: Sequence[str]) -> Failure:
+def refused_in_doubt(keys: Sequence[str]) -> Failure:
     """The step's failure with `on_in_doubt: stop`."""
     shown = ", ".join(keys[:10])
-    more = f" and {len(keys) - 10} more" if len(keys) > 10 else ""
+    if len(keys) > 10:
+        shown += f" and {len(keys) - 10} more"
     message = (
-        f"{len(keys)} in doubt after a crash, and `on_in_doubt: stop`: {shown}{more} "
+        f"{len(keys)} in doubt after a crash, and `on_in_doubt: stop`: {shown} "
         "(see what became of them, then resume with `on_in_doubt: retry` or `fail`)"
     )
     return Failure("in doubt", message, retryable=False)
@@ -22,7 +23,9 @@ def in_doubt(keys: Sequence[str]) -> Failure:
 
 def with_hint(kind: str, error: BatchworkError) -> Failure:
     """The step's failure where something that a person can mend ends it."""
-    message = f"{error.message} ({error.hint})" if error.hint else error.message
+    message = error.message
+    if error.hint:
+        message += f" ({error.hint})"
     return Failure(kind, message, retryable=False)
 
 
@@ -31,5 +34,7 @@ def unrecorded(drafts: Iterable[Draft], error: Exception) -> Exception:
     if not isinstance(error, StoreError):
         return error
     lost = sum(len(rows.seqs) for draft in drafts for rows in draft.successes)
-    note = f" ({lost} finished since the last commit are not recorded and will run again)" if lost else ""
+    note = ""
+    if lost:
+        note = f" ({lost} finished since the last commit are not recorded and will run again)"
     return type(error)(error.message + note, error.hint)

@@ -1,4 +1,4 @@
-"""How fast a step goes: units a second and percentiles of their durations, for the samples. Bounded, whatever runs."""
+"""How fast a step goes and how far it is: units a second, percentiles of their durations, and its progress as it is told."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from collections import deque
 from collections.abc import Sequence
 from threading import Lock
 
-KEPT = 2_000
+from batchwork.events import Progressed
+from batchwork.model import Counts
+from batchwork.ports import EventSink
+
+DURATIONS_KEPT = 2_000
 """Durations kept between two samples."""
 FROM_ONE_REPORT = 50
+PROGRESS_EVERY_S = 0.1
 
 
 class Speed:
@@ -18,7 +23,7 @@ class Speed:
         self._lock = Lock()
         self._count = 0
         self._since: float | None = None
-        self._durations: deque[int] = deque(maxlen=KEPT)
+        self._durations: deque[int] = deque(maxlen=DURATIONS_KEPT)
 
     def saw(self, durations_us: Sequence[int]) -> None:
         """Units that finished; of a large report an even selection is kept."""
@@ -29,7 +34,7 @@ class Speed:
     def since_last(self, now: float) -> tuple[float, int, int, int]:
         """(units a second, p50, p95, p99 in µs) since the last call; `now` is monotonic seconds."""
         with self._lock:
-            span = now - self._since if self._since is not None else 0.0
+            span = now - (self._since or now)
             rate = self._count / span if span > 0 else 0.0
             ordered = sorted(self._durations)
             self._since, self._count = now, 0
@@ -39,3 +44,23 @@ class Speed:
         last = len(ordered) - 1
         p50, p95, p99 = (ordered[min(last, int(len(ordered) * share))] for share in (0.5, 0.95, 0.99))
         return rate, p50, p95, p99
+
+
+class Progress:
+    """Tells how far a step is: each change, but not more often than anybody can read."""
+
+    def __init__(self, step: str, sink: EventSink) -> None:
+        self._step, self._sink = step, sink
+        self._shown: Counts | None = None
+        self._shown_at = -1.0
+
+    def show(self, counts: Counts, running: int, waiting: int, now: float) -> None:
+        """Where the step stands `now` (monotonic seconds)."""
+        if now - self._shown_at >= PROGRESS_EVERY_S:
+            self.show_last(counts, running, waiting, now)
+
+    def show_last(self, counts: Counts, running: int, waiting: int, now: float) -> None:
+        """The same, however soon after what was told before."""
+        if counts != self._shown:
+            self._shown, self._shown_at = counts, now
+            self._sink.emit(Progressed(self._step, counts, running, waiting))

@@ -13,8 +13,8 @@ from itertools import chain
 
 from msgspec import Struct, field
 
-from batchwork.engine.unit.attempt import Piece
-from batchwork.model import Call, Units
+from batchwork.engine.unit.attempt import Attempt, Piece
+from batchwork.model import Call, Failure, Report, Units
 
 WAITING_MOST = 10_000
 """Retries that wait at once; while there are more, no fresh units are taken (memory stays flat when everything fails)."""
@@ -26,7 +26,12 @@ class Out(Struct):
     call: Call
     base: int
     left: int
-    lane: int | None = None
+    started_ms: int = 0
+
+    def attempt(self, offset: int, report: Report, failure: Failure | None = None, duration_us: int = 0) -> Attempt:
+        """The attempt of one of its units, as a worker reported it."""
+        units = self.call.units.pick([offset])
+        return Attempt(units, self.call.attempt, self.base, self.started_ms, report.worker, duration_us, failure)
 
 
 class Window(Struct):

@@ -1,12 +1,13 @@
-"""Attempts: units that are about to have one, together."""
+"""Attempts: units that are about to have one, together, and what became of the attempt of one unit."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from batchwork.model import Units
+from batchwork.model import Failure, Units
 
 DOUBTS_MOST: Final = 3
 """A unit that was in doubt so often without finishing is taken for the cause: `poison`."""
@@ -18,3 +19,33 @@ class Piece(Struct, frozen=True):
     attempt: int
     base: int
     units: Units
+
+
+class Attempt(Struct, frozen=True):
+    """One attempt of one unit, which `units` holds alone, and its outcome: without a failure it has none, or used no attempt."""
+
+    units: Units
+    number: int
+    base: int
+    started_ms: int = 0
+    worker: str = ""
+    duration_us: int = 0
+    failure: Failure | None = None
+
+    @property
+    def seq(self) -> int:
+        """The unit's number."""
+        return self.units.seqs[0]
+
+    @property
+    def tries(self) -> int:
+        """Attempts since the unit was last given fresh ones, from 1."""
+        return self.number - self.base
+
+    def next(self) -> Piece:
+        """The unit, for another attempt."""
+        return Piece(self.number + 1, self.base, self.units)
+
+    def unused(self) -> Attempt:
+        """The same, where it does not count."""
+        return replace(self, number=self.number - 1, started_ms=0, worker="")

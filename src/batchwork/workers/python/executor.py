@@ -35,6 +35,7 @@ class PythonExecutor:
     """See ports.Executor. Workers are started as calls come."""
 
     width = 1
+    latency_s = 0.0002
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock: Clock = clock or SystemClock()

@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 
-from .aftermath import Aftermath
 from .calls import Caller
 from .failures import Unprepared, failure_fields, place_of
 from .memory import Memory
@@ -69,11 +68,11 @@ def _prepared(wire: Wire, memory: Memory, output: Output) -> Caller | None:
     except BaseException as error:  # noqa: BLE001  the author's setup and modules may raise anything
         wire.send_json(BROKEN, _broken(error))
         return None
-    stragglers = Stragglers()
-    stragglers.spare()
+    leftovers = Stragglers()
+    leftovers.spare()
     gc.collect()
     gc.freeze()
-    caller = Caller(function, wire, memory, Aftermath(output, stragglers), told["runtime"]["strict"])
+    caller = Caller(function, wire, memory, output, leftovers, told.get("runtime", {}))
     wire.send_json(READY, {})
     return caller
 

@@ -1,0 +1,32 @@
+"""What becomes of a step: it has finished, failed, or was stopped and is to be resumed."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from batchwork.model import Counts, Failure
+
+
+class Finished(Struct, frozen=True):
+    """All units are settled. `result` is the JSON text of a step without items."""
+
+    counts: Counts
+    result: str | None = None
+
+
+class Failed(Struct, frozen=True):
+    """Something ended it: its one unit, too many of its units, or what kept it from running at all."""
+
+    counts: Counts
+    failure: Failure
+
+
+class Stopped(Struct, frozen=True):
+    """It was asked to stop, and a resume goes on with it."""
+
+    counts: Counts
+
+
+Fate: TypeAlias = Finished | Failed | Stopped

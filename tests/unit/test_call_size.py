@@ -1,0 +1,82 @@
+"""How large calls are, and how many are out."""
+
+import pytest
+
+from batchwork.engine.step.call_size import CALL_US, LARGEST_CALL, Crew, Outstanding, UnitTime, wanted
+
+NOTHING = Outstanding()
+
+
+def measured(mean_us: float, units: int = 1000) -> UnitTime:
+    time = UnitTime()
+    for _ in range(20):
+        time.saw(units, mean_us * units)
+    return time
+
+
+def test_the_first_call_of_each_worker_has_one_unit_and_nothing_is_claimed_ahead():
+    assert wanted(UnitTime(), NOTHING, Crew(3, 1, 1)) == [1, 1, 1]
+
+
+def test_a_call_grows_by_steps_until_it_holds_twenty_milliseconds():
+    time = UnitTime()
+    sizes = []
+    for _ in range(8):
+        sizes.append(time.call_size(CALL_US))
+        time.saw(sizes[-1], sizes[-1] * 10)
+    assert sizes[:4] == [1, 8, 64, 512]
+    assert sizes[-1] == CALL_US // 10
+
+
+def test_no_call_is_larger_than_the_largest():
+    assert measured(1.0, 5000).call_size(CALL_US) == LARGEST_CALL
+
+
+@pytest.mark.parametrize("mean_us", [50_000, 80_000, 5_000_000])
+def test_of_slow_units_nothing_is_claimed_that_does_not_run(mean_us: int):
+    assert wanted(measured(mean_us), NOTHING, Crew(4, 1, 1)) == [1] * 4
+    assert wanted(measured(mean_us), NOTHING, Crew(1, 64, 1)) == [64]
+
+
+def test_of_short_units_two_calls_are_in_a_worker_and_one_is_claimed_ahead():
+    assert len(wanted(measured(100), NOTHING, Crew(2, 1, 2))) == 6
+
+
+def test_a_reactor_is_refilled_when_a_quarter_of_what_is_ahead_is_missing():
+    time = measured(20_000)
+    full = 64 + time.ahead(Crew(1, 64))
+    assert wanted(time, Outstanding(1, full), Crew(1, 64)) == []
+    assert wanted(time, Outstanding(1, full - 8), Crew(1, 64)) == []
+    assert wanted(time, Outstanding(1, full - 32), Crew(1, 64)) == [32]
+
+
+def test_slots_that_on_item_error_takes_are_not_handed_out():
+    assert wanted(UnitTime(), Outstanding(busy=3), Crew(4, 1, 1)) == [1]
+    assert wanted(UnitTime(), Outstanding(busy=8), Crew(1, 8, 1)) == []
+
+
+def test_a_unit_that_is_much_slower_than_thought_is_believed_at_once():
+    time = measured(10)
+    time.saw(1, 2_000_000)
+    assert time.call_size(CALL_US) == 1
+
+
+@pytest.mark.parametrize(("lanes", "call_us"), [(8, 20_000), (200, 20_000), (300, 30_000), (5_000, 50_000)])
+def test_with_many_lanes_calls_are_longer_so_that_one_coordinator_keeps_up(lanes: int, call_us: float):
+    assert Crew(lanes).call_us == call_us
+
+
+def test_what_waits_in_a_lane_lasts_until_more_arrives():
+    far = Crew(4, depth=2, latency_us=200_000)
+    assert far.call_us * (far.depth - 1) >= far.latency_us
+    time = UnitTime(slow_us=200_000)
+    for _ in range(20):
+        time.saw(4, 4 * 60_000)
+    assert wanted(time, NOTHING, far) == [3] * 12
+
+
+def test_for_lanes_far_away_units_are_claimed_ahead_that_would_be_slow_nearby():
+    assert not measured(60_000).short
+    time = UnitTime(slow_us=200_000)
+    time.saw(1, 60_000)
+    assert time.short
