@@ -23,7 +23,7 @@ from batchwork.tasks.python.task import OPERANDS, WITHOUT_OPERAND
 from batchwork.workers.python import memory as python_memory
 from batchwork.workers.python.log import WorkerLog
 from batchwork.workers.python.program import memory, operations, output
-from batchwork.workers.python.program.compiling import compile_body, run_setup
+from batchwork.workers.python.program.compiling import Code, compile_body, run_setup
 from batchwork.workers.python.program.encoding import DEPTH, ResultError, encode_result
 from batchwork.workers.python.program.failures import Refused, Unprepared, failure_fields, place_of
 from batchwork.workers.python.program.functions import make_function
@@ -140,7 +140,7 @@ def module() -> types.ModuleType:
 
 
 def run(code: str, *values: Any, names: tuple[str, ...] = ("item",), fixed: dict[str, Any] | None = None) -> Any:
-    return compile_body(code, "flow.yaml", 10, names, fixed or {}, module())(*values)
+    return compile_body(Code(code, "flow.yaml", 10), names, fixed or {}, module())(*values)
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,8 @@ def test_constants_may_be_assigned_like_any_name() -> None:
 
 def test_setup_names_are_in_scope() -> None:
     place = module()
-    run_setup("import math\nBASE = 40\ndef lift(x): return x + BASE", "flow.yaml", 5, place)
-    assert compile_body("return lift(item) + int(math.pi)", "flow.yaml", 10, ["item"], {}, place)(2) == 45
+    run_setup(Code("import math\nBASE = 40\ndef lift(x): return x + BASE", "flow.yaml", 5), place)
+    assert compile_body(Code("return lift(item) + int(math.pi)", "flow.yaml", 10), ["item"], {}, place)(2) == 45
 
 
 def test_tracebacks_show_the_workflows_own_lines() -> None:

@@ -121,12 +121,11 @@ def test_what_a_python_worker_says_is_as_described() -> None:
         (2, "ValueError", "no", 15)
     ]
     assert ([*report.cancelled], [*report.returned], report.logs, sent.left) == ([3], [4], {0: "printed\n"}, 0)
-    outcomes = calls.Outcomes(7, 5)
+    outcomes = calls.Outcomes(7, 1000)
     outcomes.results, outcomes.durations = list(report.results), [12, 9]
-    outcomes.failures = [(2, {"type": "ValueError", "message": "no", "traceback": ""}, 15)]
-    outcomes.cancelled = [3]
+    outcomes.failures = [(2, {"type": "ValueError", "message": "no", "traceback": ""}, 15), (3, {}, 1)]
     outcomes.add_log(0, "printed\n")
-    head, *results = outcomes.body(4, last=True).split(b"\n")
+    head, *results = outcomes.body(4, [4]).split(b"\n")
     assert [json.loads(head), *results] == [json.loads(body.split(b"\n")[0]), *body.split(b"\n")[1:]]
 
 
@@ -137,10 +136,10 @@ def test_what_a_reactor_is_told_is_as_described() -> None:
     told = {tag: json.loads(body) for tag, body in examples(reactor_orders)}
     staffing = Staffing(8, None, False, "c0ffee", {"PATH": "/bin"}, "/srv")
     assert told == {
-        "P": json.loads(reactor_orders.prepare_body(Prepared({"kind": "shell"}), staffing)),
-        "C": json.loads(reactor_orders.call_body(Call(7, 1, CALL.units, [{"argv": ["true"]}, {"argv": ["false"]}]))),
-        "S": json.loads(reactor_orders.RECALL_BODY),
-        "X": json.loads(reactor_orders.cancel_body(5.0)),
+        "P": json.loads(reactor_orders.program_order(Prepared({"kind": "shell"}), staffing)),
+        "C": json.loads(reactor_orders.call_order(Call(7, 1, CALL.units, [{"argv": ["true"]}, {"argv": ["false"]}]))),
+        "S": json.loads(reactor_orders.RECALL_ORDER),
+        "X": json.loads(reactor_orders.end_order(5.0)),
     }
 
 

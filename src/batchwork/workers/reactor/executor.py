@@ -17,7 +17,7 @@ from batchwork.ports import Pager, Program, Staffing
 from batchwork.workers import frames
 from batchwork.workers.link import Link, Links
 from batchwork.workers.nameless_file import nameless_file
-from batchwork.workers.reactor.orders import RECALL_BODY, call_body, cancel_body, prepare_body
+from batchwork.workers.reactor.orders import RECALL_ORDER, call_order, end_order, program_order
 from batchwork.workers.reactor.reports import Ledger, count_of
 from batchwork.workers.reactor.starts import Starts
 
@@ -51,7 +51,7 @@ class ReactorExecutor:
         self._staffing = staffing
         self.width = staffing.slots
         proctree.become_subreaper()  # what a dead reactor leaves becomes ours, not init's
-        self._prepare = prepare_body(program, staffing)
+        self._prepare = program_order(program, staffing)
 
     def warm(self, lanes: int) -> None:
         if lanes and not self._wanted and self._starts.broken is None:
@@ -76,7 +76,7 @@ class ReactorExecutor:
 
     def _send(self, link: Link, call: Call) -> None:
         self._ledger.sent(call)
-        link.send(frames.CALL, call_body(call))
+        link.send(frames.CALL, call_order(call))
 
     # ------------------------------------------------------------ reports
 
@@ -183,7 +183,7 @@ class ReactorExecutor:
     def recall(self) -> None:
         self._return_unsent()
         if self._link is not None:
-            self._link.send(frames.RECALL, RECALL_BODY)
+            self._link.send(frames.RECALL, RECALL_ORDER)
 
     def cancel(self) -> None:
         self._end(self._staffing.grace_s)
@@ -195,7 +195,7 @@ class ReactorExecutor:
     def _end(self, grace_s: float) -> None:
         self._return_unsent()
         if self._link is not None:
-            self._link.send(frames.CANCEL, cancel_body(grace_s))
+            self._link.send(frames.CANCEL, end_order(grace_s))
 
     def _return_unsent(self) -> None:
         self._wanted = False

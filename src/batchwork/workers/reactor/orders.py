@@ -21,10 +21,10 @@ import json
 from batchwork.model import Call
 from batchwork.ports import Program, Staffing
 
-RECALL_BODY = b"{}"
+RECALL_ORDER = b"{}"
 
 
-def prepare_body(program: Program, staffing: Staffing) -> bytes:
+def program_order(program: Program, staffing: Staffing) -> bytes:
     """The program, in P."""
     runtime = {
         "environ": dict(staffing.environ),
@@ -37,12 +37,12 @@ def prepare_body(program: Program, staffing: Staffing) -> bytes:
     return _encode({"program": dict(program.prepare), "runtime": runtime})
 
 
-def call_body(call: Call) -> bytes:
+def call_order(call: Call) -> bytes:
     """A call, in C."""
     return _encode({"id": call.id, "units": list(call.payloads)})
 
 
-def cancel_body(grace_s: float) -> bytes:
+def end_order(grace_s: float) -> bytes:
     """The end of all that runs, in X."""
     return _encode({"grace_s": grace_s})
 

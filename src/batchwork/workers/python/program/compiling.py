@@ -13,65 +13,73 @@ if _TYPING:
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
-def remember_lines(file: str, line: int, code: str) -> None:
-    """Have tracebacks show `code`, whose first line is `line` of `file`, without reading the file."""
-    import linecache
+class Code:
+    """Code as it stands in a workflow: its first line is `line` of `file`."""
 
-    known = linecache.cache.get(file)
-    lines: list[str] = list(known[2]) if known is not None and len(known) == 4 and known[1] is None else []
-    written = [text + "\n" for text in code.split("\n")]
-    lines += ["\n"] * (line - 1 + len(written) - len(lines))
-    lines[line - 1 : line - 1 + len(written)] = written
-    linecache.cache[file] = (sum(map(len, lines)), None, lines, file)
+    def __init__(self, text: str, file: str, line: int) -> None:
+        self.text, self.file, self.line = text, file, line
+
+    def remember_lines(self) -> None:
+        """Have tracebacks show the code without reading the file."""
+        import linecache
+
+        known = linecache.cache.get(self.file)
+        lines: list[str] = []
+        if known is not None and len(known) == 4 and known[1] is None:
+            lines = list(known[2])
+        written = [text + "\n" for text in self.text.split("\n")]
+        start = self.line - 1
+        lines += ["\n"] * (start + len(written) - len(lines))
+        lines[start : start + len(written)] = written
+        linecache.cache[self.file] = (sum(map(len, lines)), None, lines, self.file)
+
+    def parse(self) -> ast.Module:
+        """Its syntax tree, with the lines of the file. Raises SyntaxError."""
+        self.remember_lines()
+        try:
+            tree = ast.parse(self.text, self.file)
+        except SyntaxError as error:
+            error.lineno = (error.lineno or 1) + self.line - 1
+            end = getattr(error, "end_lineno", None)  # newer than 3.8
+            if end:
+                error.end_lineno = end + self.line - 1
+            raise
+        ast.increment_lineno(tree, self.line - 1)
+        return tree
 
 
-def run_setup(code: str, file: str, line: int, module: types.ModuleType) -> None:
+def run_setup(code: Code, module: types.ModuleType) -> None:
     """Run code that is run once; its names are then in the module."""
-    remember_lines(file, line, code)
-    tree = _parse(code, file, line)
-    exec(compile(tree, file, "exec", dont_inherit=True), module.__dict__)  # noqa: S102  it is what the author wrote
+    exec(compile(code.parse(), code.file, "exec", dont_inherit=True), module.__dict__)  # noqa: S102  it is what the author wrote
 
 
-def compile_body(
-    code: str, file: str, line: int, names: Sequence[str], fixed: Mapping[str, Any], module: types.ModuleType
-) -> Any:
-    """`code` as a function of `names`; the names in `fixed` are parameters too, with these values as defaults.
+def compile_body(code: Code, names: Sequence[str], fixed: Mapping[str, Any], module: types.ModuleType) -> Any:
+    """Code as a function of `names`; the names in `fixed` are parameters too, with these values as defaults.
 
     `return` gives the result; at its end it is what was assigned to `result`, where the code assigns to it at all.
     """
-    remember_lines(file, line, code)
-    tree = _parse(code, file, line)
-    body = tree.body
-    future = [node for node in body if _is_future(node)]
-    body = [node for node in body if not _is_future(node)] or [ast.Pass(lineno=line, col_offset=0)]
+    tree = code.parse()
     parameters = [*names, *fixed]
     shell = ast.parse(f"def code({', '.join(parameters)}):\n    pass")
-    if assigns(body, "result"):
-        if "result" not in parameters:
-            body = [*ast.parse("result = None").body, *body]
-        body = [*body, *ast.parse("return result").body]
     function = shell.body[0]
     assert isinstance(function, ast.FunctionDef)
-    function.body = body
-    function.lineno, function.end_lineno = line, line + code.count("\n")
-    shell.body = [*future, function]
-    outer = compile(shell, file, "exec", dont_inherit=True)
+    function.body = _with_result(
+        [node for node in tree.body if not _is_future(node)] or [ast.Pass(lineno=code.line, col_offset=0)], parameters
+    )
+    function.lineno, function.end_lineno = code.line, code.line + code.text.count("\n")
+    shell.body = [*filter(_is_future, tree.body), function]
+    outer = compile(shell, code.file, "exec", dont_inherit=True)
     inner = next(part for part in outer.co_consts if isinstance(part, types.CodeType) and part.co_name == "code")
     module.__dict__.setdefault("__builtins__", builtins)  # what C code imports with, so psycopg2 and its like need it
     return types.FunctionType(inner, module.__dict__, "code", tuple(fixed.values()) or None)
 
 
-def _parse(code: str, file: str, line: int) -> ast.Module:
-    try:
-        tree = ast.parse(code, file)
-    except SyntaxError as error:
-        error.lineno = (error.lineno or 1) + line - 1
-        end = getattr(error, "end_lineno", None)  # newer than 3.8
-        if end:
-            error.end_lineno = end + line - 1
-        raise
-    ast.increment_lineno(tree, line - 1)
-    return tree
+def _with_result(body: list[ast.stmt], parameters: Sequence[str]) -> list[ast.stmt]:
+    """Statements that give what they assign to `result`, where they do."""
+    if not assigns(body, "result"):
+        return body
+    first = [] if "result" in parameters else ast.parse("result = None").body
+    return [*first, *body, *ast.parse("return result").body]
 
 
 def _is_future(node: ast.stmt) -> bool:

@@ -28,6 +28,7 @@ _AS_TEXT: tuple[tuple[str, tuple[str, ...], Callable[[Any], str]], ...] = (
 )
 """Types that become texts, by their modules: a value can be of such a type only if its module is imported."""
 
+_WORDS = {None: "null", True: "true", False: "false"}
 _quoted: Callable[[str], str] = json.encoder.encode_basestring_ascii
 
 
@@ -56,7 +57,7 @@ def encode_result(value: Any) -> str:
     if kind is str:
         text = _quoted(value)
     elif value is None or kind is bool:
-        return "null" if value is None else "true" if value else "false"
+        return _WORDS[value]
     elif kind is int and -(10**18) < value < 10**18:
         return str(value)
     else:
@@ -110,13 +111,20 @@ def _converted(value: Any, path: str, depth: int, above: set[int]) -> Any:
     if isinstance(value, float):
         return _finite(float(value), path)
     if isinstance(value, (dict, list, tuple)) or getattr(value, "batchwork_sequence", False):
-        if id(value) in above:
-            raise ResultError(f"result is not JSON: it contains itself at {_short(path)}")
-        above.add(id(value))
-        parts = _mapping(value, path, depth, above) if isinstance(value, dict) else _list(value, path, depth, above)
-        above.discard(id(value))
-        return parts
+        return _container(value, path, depth, above)
     return _text_or_scalar(value, path, depth, above)
+
+
+def _container(value: Any, path: str, depth: int, above: set[int]) -> Any:
+    if id(value) in above:
+        raise ResultError(f"result is not JSON: it contains itself at {_short(path)}")
+    above.add(id(value))
+    convert: Callable[..., Any] = _list
+    if isinstance(value, dict):
+        convert = _mapping
+    parts = convert(value, path, depth, above)
+    above.discard(id(value))
+    return parts
 
 
 def _whole(value: int, path: str) -> int:
@@ -160,7 +168,9 @@ def _key(key: Any, path: str) -> str:
 
 
 def _under(path: str, name: str) -> str:
-    return f"{path}.{name}" if name.isidentifier() else f"{path}[{json.dumps(name[:60])}]"
+    if name.isidentifier():
+        return f"{path}.{name}"
+    return f"{path}[{json.dumps(name[:60])}]"
 
 
 def _text_or_scalar(value: Any, path: str, depth: int, above: set[int]) -> Any:
@@ -171,7 +181,9 @@ def _text_or_scalar(value: Any, path: str, depth: int, above: set[int]) -> Any:
     if scalar is not None:
         return _converted(scalar, path, depth + 1, above)
     kind = type(value)
-    name = kind.__name__ if kind.__module__ in {"builtins", "__main__"} else f"{kind.__module__}.{kind.__name__}"
+    name = kind.__name__
+    if kind.__module__ not in {"builtins", "__main__"}:
+        name = f"{kind.__module__}.{name}"
     raise ResultError(f"result is not JSON: {name} at {_short(path)}{_advice(value)}")
 
 
@@ -188,7 +200,8 @@ def _scalar(value: Any) -> Any:
     kind = type(value)
     if kind.__module__.partition(".")[0] == "numpy" and getattr(value, "shape", None) == () and hasattr(value, "item"):
         scalar = value.item()
-        return None if type(scalar) is kind else scalar
+        if type(scalar) is not kind:
+            return scalar
     return None
 
 
@@ -209,4 +222,6 @@ def _advice(value: Any) -> str:
 
 
 def _short(path: str) -> str:
-    return path if len(path) <= 120 else f"{path[:60]} … {path[-40:]}"
+    if len(path) <= 120:
+        return path
+    return f"{path[:60]} … {path[-40:]}"

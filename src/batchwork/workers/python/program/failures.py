@@ -44,13 +44,17 @@ def message_of(error: BaseException) -> str:
         message = str(error)
     except BaseException as broken:  # noqa: BLE001  the author's __str__ may raise anything
         return f"(its message cannot be shown: __str__ raised {type(broken).__name__})"
-    parts = getattr(error, "exceptions", None)
-    if isinstance(parts, tuple) and parts and all(isinstance(part, BaseException) for part in parts):
-        shown = "; ".join(f"{type(part).__name__}: {message_of(part)}" for part in parts[:10])
-        message = f"{message}: {shown}"
     if isinstance(error, KeyError) and len(error.args) == 1 and type(error).__str__ is KeyError.__str__:
         message = f"there is no key {message}"
-    return clean_text(message) or f"{type(error).__name__} without a message"
+    return clean_text(message + _parts(error)) or f"{type(error).__name__} without a message"
+
+
+def _parts(error: BaseException) -> str:
+    """What an exception group holds, in short."""
+    parts = getattr(error, "exceptions", None)
+    if not isinstance(parts, tuple) or not parts or not all(isinstance(part, BaseException) for part in parts):
+        return ""
+    return ": " + "; ".join(f"{type(part).__name__}: {message_of(part)}" for part in parts[:10])
 
 
 def clean_text(text: str, limit: int = MESSAGE_MAX) -> str:
@@ -100,11 +104,15 @@ def place_of(error: BaseException) -> str:
 
 
 def _cut(line: str) -> str:
-    return line if len(line) <= LINE_MAX else line[:LINE_MAX] + " …\n"
+    if len(line) <= LINE_MAX:
+        return line
+    return line[:LINE_MAX] + " …\n"
 
 
 def _shown(code: object) -> str:
+    if code is None:
+        return ""
     try:
-        return "" if code is None else repr(code)
+        return repr(code)
     except BaseException:  # noqa: BLE001  the author's __repr__ may raise anything
         return "…"

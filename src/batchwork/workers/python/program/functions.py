@@ -12,6 +12,10 @@ if _TYPING:
     from typing import Any, Mapping
 
 
+_LEADING = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_SINGLE = (*_LEADING, inspect.Parameter.KEYWORD_ONLY)
+
+
 def make_function(program: Mapping[str, Any], names: list[str], fixed: dict[str, Any]) -> Any:
     """The function of a program as a function of the values of `names`. Raises Unprepared, or what its module raises."""
     path = program["function"]
@@ -22,10 +26,11 @@ def make_function(program: Mapping[str, Any], names: list[str], fixed: dict[str,
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # written in C, without a signature
-        return function if names == ["item"] else _by_keyword(function, names, fixed, inputs)
-    places = _places(path, parameters, [*names, *fixed], inputs)
-    leading = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    alone = [parameter.name for parameter in parameters[:1] if parameter.kind in leading]
+        if names == ["item"]:
+            return function
+        return _by_keyword(function, names, fixed, inputs)
+    places = Matching(path, parameters, [*names, *fixed], inputs).places
+    alone = [parameter.name for parameter in parameters[:1] if parameter.kind in _LEADING]
     if names == ["item"] and list(places.values()) == ["item"] and list(places) == alone:
         return function
     return _matched(function, parameters, places, names, fixed)
@@ -35,44 +40,50 @@ def _by_keyword(function: Any, names: list[str], fixed: dict[str, Any], inputs: 
     def call(*values: Any) -> Any:
         found = {**fixed, **dict(zip(names, values))}
         further = {name: found[name] for name in inputs if name != "item"}
-        return function(found["item"], **further) if "item" in found else function(**further)
+        if "item" in found:
+            return function(found["item"], **further)
+        return function(**further)
 
     return call
 
 
-def _places(path: str, parameters: list[inspect.Parameter], known: list[str], inputs: list[str]) -> dict[str, str]:
-    """Which name each parameter gets. One of the same name; the item goes to the first one that has no other."""
-    places: dict[str, str] = {}
-    single = (
-        inspect.Parameter.POSITIONAL_ONLY,
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        inspect.Parameter.KEYWORD_ONLY,
-    )
-    for parameter in parameters:
-        if parameter.kind in single and parameter.name in known:
-            places[parameter.name] = parameter.name
-    free = [parameter for parameter in parameters if parameter.name not in places]
-    if "item" in known and "item" not in places.values():
-        first = next((parameter for parameter in free if parameter.kind in single[:2]), None)
-        several = any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in free)
-        if first is not None and (first.default is inspect.Parameter.empty or not inputs):
-            places[first.name] = "item"
-        elif several and not places:
-            places[""] = "item"
-    lacking = [
-        parameter.name
-        for parameter in free
-        if parameter.kind in single and parameter.name not in places and parameter.default is inspect.Parameter.empty
-    ]
-    if lacking:
-        raise Unprepared(f"`{path}` needs `{lacking[0]}`: write it beside `function:`, for example `{lacking[0]}: …`")
-    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
-        places.update({name: name for name in inputs if name not in places.values()})
-    unused = [name for name in inputs if name not in places.values()]
-    if unused:
-        takes = ", ".join(parameter.name for parameter in parameters) or "nothing"
-        raise Unprepared(f"`{path}` takes no `{unused[0]}`; it takes {takes}")
-    return places
+class Matching:
+    """Which of the names that there are each parameter of a function gets: one of the same name. Raises Unprepared."""
+
+    def __init__(self, path: str, parameters: list[inspect.Parameter], known: list[str], inputs: list[str]) -> None:
+        self._path, self._parameters, self._inputs = path, parameters, inputs
+        self.places = {each.name: each.name for each in parameters if each.kind in _SINGLE and each.name in known}
+        """Names by parameters; that of `*args` is empty."""
+        if "item" in known and "item" not in self.places:
+            self._place_item()
+        self._check_needed()
+        self._place_inputs()
+
+    def _place_item(self) -> None:
+        """The item goes to the first parameter that has nothing else."""
+        free = [each for each in self._parameters if each.name not in self.places]
+        first = next((each for each in free if each.kind in _LEADING), None)
+        if first is not None and (first.default is inspect.Parameter.empty or not self._inputs):
+            self.places[first.name] = "item"
+        elif not self.places and any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in free):
+            self.places[""] = "item"
+
+    def _check_needed(self) -> None:
+        for each in self._parameters:
+            if each.kind in _SINGLE and each.name not in self.places and each.default is inspect.Parameter.empty:
+                raise Unprepared(
+                    f"`{self._path}` needs `{each.name}`: write it beside `function:`, for example `{each.name}: …`"
+                )
+
+    def _place_inputs(self) -> None:
+        """What is left of the inputs goes to `**keywords`."""
+        placed = set(self.places.values())
+        left = [name for name in self._inputs if name not in placed]
+        if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in self._parameters):
+            self.places.update(zip(left, left))
+        elif left:
+            takes = ", ".join(each.name for each in self._parameters) or "nothing"
+            raise Unprepared(f"`{self._path}` takes no `{left[0]}`; it takes {takes}")
 
 
 def _matched(
@@ -96,12 +107,17 @@ def look_up(path: str) -> Any:
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
-            import difflib
-
-            near = difflib.get_close_matches(part, [each for each in dir(found) if not each.startswith("_")], 3)
-            hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise Unprepared(
-                f"`{module_name}` ({getattr(module, '__file__', None) or 'built in'}) has no `{part}`{hint}"
-            )
+            file = getattr(module, "__file__", None) or "built in"
+            raise Unprepared(f"`{module_name}` ({file}) has no `{part}`{_near(part, found)}")
         found = getattr(found, part)
     return found
+
+
+def _near(name: str, place: Any) -> str:
+    """A question with names in `place` that are like this one, or nothing."""
+    import difflib
+
+    near = difflib.get_close_matches(name, [each for each in dir(place) if not each.startswith("_")], 3)
+    if not near:
+        return ""
+    return f"; did you mean {' or '.join(near)}?"

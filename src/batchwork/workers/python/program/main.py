@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 
+from .aftermath import Aftermath
 from .calls import Caller
 from .failures import Unprepared, failure_fields, place_of
 from .memory import Memory
@@ -68,11 +69,11 @@ def _prepared(wire: Wire, memory: Memory, output: Output) -> Caller | None:
     except BaseException as error:  # noqa: BLE001  the author's setup and modules may raise anything
         wire.send_json(BROKEN, _broken(error))
         return None
-    leftovers = Stragglers()
-    leftovers.spare()
+    stragglers = Stragglers()
+    stragglers.spare()
     gc.collect()
     gc.freeze()
-    caller = Caller(function, wire, memory, output, leftovers, told.get("runtime", {}))
+    caller = Caller(function, wire, memory, Aftermath(output, stragglers), told["runtime"]["strict"])
     wire.send_json(READY, {})
     return caller
 

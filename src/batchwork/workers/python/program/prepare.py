@@ -26,9 +26,9 @@ def prepare_program(program: Mapping[str, Any], ask: Ask) -> Function:
     if program.get("setup"):
         for name, value in program.get("setup_fixed", {}).items():
             module.__dict__[name] = _fixed(name, value, ask)
-        from .compiling import run_setup
+        from .compiling import Code, run_setup
 
-        run_setup(program["setup"], program["file"], program["setup_line"], module)
+        run_setup(Code(program["setup"], program["file"], program["setup_line"]), module)
     fixed = {name: _fixed(name, value, ask) for name, value in program.get("fixed", {}).items()}
     names: list[str] = list(program.get("names", ()))
     made: Function = _KINDS[program["kind"]](program, names, fixed, module)
@@ -68,8 +68,11 @@ def _results(ask: Ask, told: Mapping[str, Any]) -> Any:
 
 
 def _step(view: Mapping[str, Any], ask: Ask) -> StepView:
-    result = _results(ask, view["sequence"]) if view.get("sequence") else view.get("result")
-    error = ErrorText(view["error"]) if isinstance(view.get("error"), dict) else view.get("error")
+    result, error = view.get("result"), view.get("error")
+    if view.get("sequence"):
+        result = _results(ask, view["sequence"])
+    if isinstance(error, dict):
+        error = ErrorText(error)
     return StepView(result, view.get("status"), error)
 
 
@@ -88,7 +91,7 @@ def _unpacked(made: Callable[..., Any], names: list[str], views: Mapping[str, st
 
 
 def _batch(told: Mapping[str, Any]) -> UnitBatch:
-    return UnitBatch(told["index"], told["items"], told["total"], told["items"] if "item" not in told else told["item"])
+    return UnitBatch(told["index"], told["items"], told["total"], told.get("item", told["items"]))
 
 
 _VIEWS: dict[str, Callable[[Any], Any]] = {"batch": _batch, "error": ErrorText}
@@ -98,9 +101,9 @@ _VIEWS: dict[str, Callable[[Any], Any]] = {"batch": _batch, "error": ErrorText}
 
 
 def _code(program: Mapping[str, Any], names: list[str], fixed: dict[str, Any], module: types.ModuleType) -> Any:
-    from .compiling import compile_body
+    from .compiling import Code, compile_body
 
-    return compile_body(program["code"], program["file"], program["line"], names, fixed, module)
+    return compile_body(Code(program["code"], program["file"], program["line"]), names, fixed, module)
 
 
 def _operation(program: Mapping[str, Any], names: list[str], fixed: dict[str, Any], _: types.ModuleType) -> Any:
