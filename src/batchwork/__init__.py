@@ -3,7 +3,7 @@
     run = batchwork.run("flow.yaml", params={"limit": 10})
     run.status, run.steps["fetch"].result, run.outputs["users"].failed
 
-Names are imported when they are first used, so that `import batchwork` costs nothing. See api.py.
+Names are imported when they are first used, so that `import batchwork` costs nothing.
 """
 
 from __future__ import annotations

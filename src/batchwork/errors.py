@@ -58,9 +58,9 @@ class Problem:
     excerpt: str = ""
 
     def __str__(self) -> str:
-        lines = [f"{self.place}: {self.message}" if str(self.place) else self.message]
+        lines = [": ".join(filter(None, (str(self.place), self.message)))]
         if self.place.line:
-            lines.append(f"line {self.place.line}" + (f" | {self.excerpt}" if self.excerpt else ""))
+            lines.append(" | ".join(filter(None, (f"line {self.place.line}", self.excerpt))))
         if self.hint:
             lines.append(self.hint)
         return "\n    ".join(lines)

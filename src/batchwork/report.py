@@ -21,7 +21,7 @@ from batchwork.model import (
     StepStatus,
     WhenFalse,
 )
-from batchwork.text.wording import columns, duration, ljust, number, plural, rate, share, short, size, visible
+from batchwork.text.wording import columns, duration, ljust, number, only_if, plural, rate, share, short, size, visible
 
 CRASHED: Final = "crashed"
 """How a run is shown that is running without a living owner."""
@@ -239,7 +239,7 @@ def exit_code(status: RunStatus | str, interrupted: int = 130, allow_failures: b
 def summary_text(summary: Summary) -> str:
     """The table for people, lines without a last line feed. Control characters are made visible."""
     word = {RunStatus.RUNNING: "for", CRASHED: "after"}.get(summary.status, "in")
-    took = f" {word} {duration(summary.duration_s)}" if summary.duration_s else ""
+    took = only_if(summary.duration_s, f" {word} {duration(summary.duration_s)}")
     lines = [f"{visible(summary.workflow)} (run {visible(summary.run)}): {summary.status}{took}"]
     rows: list[tuple[str, ...]] = [("step", "status", "done", "failed", "duration", "rate", "")]
     rows += [_row(step, summary.status) for step in summary.steps]
@@ -261,11 +261,8 @@ def summary_text(summary: Summary) -> str:
 
 def usage_text(used: Usage) -> str:
     """`CPU 180 %, memory up to 310 MiB, up to 9 processes`."""
-    processes = "process" if used.processes_peak == 1 else "processes"
-    return (
-        f"CPU {used.cpu_percent:.0f} %, memory up to {size(used.rss_peak)}, "
-        f"up to {number(used.processes_peak)} {processes}"
-    )
+    processes = plural(used.processes_peak, "process", "processes")
+    return f"CPU {used.cpu_percent:.0f} %, memory up to {size(used.rss_peak)}, up to {processes}"
 
 
 def _row(step: StepSummary, run: str) -> tuple[str, ...]:
@@ -284,13 +281,15 @@ def _figures(step: StepSummary, idle: bool) -> tuple[str, str]:
     counts = step.counts
     if not step.batch:
         return "", ""
-    failed = number(counts.failed) if counts.failed else ""
-    return "" if idle and not counts.finished else _done(counts), failed
+    failed = only_if(counts.failed, number(counts.failed))
+    return only_if(counts.finished or not idle, _done(counts)), failed
 
 
 def _pace(step: StepSummary) -> str:
     finished = step.counts.finished
-    return rate(finished / step.duration_s) if step.batch and finished and step.duration_s else ""
+    if step.batch and finished and step.duration_s:
+        return rate(finished / step.duration_s)
+    return ""
 
 
 def _done(counts: Counts) -> str:

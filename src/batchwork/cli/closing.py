@@ -10,7 +10,7 @@ from batchwork.cli.failures import all_failures, group_lines
 from batchwork.model import RunStatus, StepRecord
 from batchwork.ports.store import Store
 from batchwork.report import CRASHED, Summary, summary_text
-from batchwork.text.wording import number
+from batchwork.text.wording import number, plural
 
 TOP = 3
 FAILURES_MAX = 10_000
@@ -44,7 +44,7 @@ def failure_lines(store: Store, steps: Sequence[StepRecord], where: str | None, 
     yield from group_lines(groups[:TOP])
     rest = len(groups) - TOP
     if rest > 0:
-        yield f"… and {number(rest)} more kind{'s' if rest > 1 else ''} of failure: `{command('errors', run, where)}`"
+        yield f"… and {plural(rest, 'more kind')} of failure: `{command('errors', run, where)}`"
     if next(source, None) is not None:
         yield f"… of the first {number(FAILURES_MAX)} failures; `{command('errors', run, where)}` reads all"
 
@@ -76,5 +76,6 @@ def _next_steps(summary: Summary) -> Iterator[tuple[str, str]]:
 def command(verb: str, run: str, where: str | None) -> str:
     """A command to type: `batchwork retry RUN`."""
     name, *options = verb.split()
-    store = ["--store", where] if where else []
-    return shlex.join(["batchwork", name, run, *options, *store])
+    if where:
+        options += ["--store", where]
+    return shlex.join(["batchwork", name, run, *options])

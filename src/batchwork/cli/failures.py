@@ -10,7 +10,7 @@ from batchwork.ports.store import Store
 from batchwork.report import error_json
 from batchwork.text.alike import Alike
 from batchwork.text.jsontext import encode
-from batchwork.text.wording import plural, short, visible
+from batchwork.text.wording import only_if, plural, short, visible
 
 
 def all_failures(store: Store, steps: Iterable[StepRecord]) -> Iterator[tuple[str, str, str, str]]:
@@ -28,7 +28,9 @@ def all_failures(store: Store, steps: Iterable[StepRecord]) -> Iterator[tuple[st
 def kind(failure: Failure) -> str:
     """The type of a failure with its code, where the code says more: `exit 7`, `http 404`."""
     code = {"exit": failure.exit_code, "http": failure.status_code}.get(failure.type)
-    return failure.type if code is None else f"{failure.type} {code}"
+    if code is None:
+        return failure.type
+    return f"{failure.type} {code}"
 
 
 def split_kind(text: str) -> tuple[str, int | None]:
@@ -41,7 +43,9 @@ def split_kind(text: str) -> tuple[str, int | None]:
 
 def error_line(failure: Failure | None) -> str:
     """`exit 7: no such thing`; empty without a failure."""
-    return "" if failure is None else f"{kind(failure)}: {failure.message}"
+    if failure is None:
+        return ""
+    return f"{kind(failure)}: {failure.message}"
 
 
 def error_object(failure: Failure | None) -> str:
@@ -71,6 +75,8 @@ def _key_line(alike: Alike) -> Iterator[str]:
     keys = [short(visible(key), 30) for key, _ in alike.examples if key]
     if not keys:
         return
+    if alike.count == 1:
+        yield f"    key: {keys[0]}"
+        return
     more = alike.count - len(keys)
-    rest = f" and {more:,} more" if more > 0 else ""
-    yield f"    {'key' if alike.count == 1 else 'keys'}: {', '.join(keys)}{rest}"
+    yield f"    keys: {', '.join(keys)}{only_if(more, f' and {more:,} more')}"

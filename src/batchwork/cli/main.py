@@ -14,6 +14,7 @@ import click
 
 from batchwork.cli.options import Helpful
 from batchwork.errors import BatchworkError, WorkflowError
+from batchwork.text.wording import only_if, plural
 from batchwork.view.streams import ReaderGone, Stdout, end_output, note, prepare_streams
 
 BUG_EXIT = 70
@@ -71,9 +72,8 @@ class CommandGroup(Helpful, click.Group):
         from batchwork.text.spelling import nearest
 
         near = nearest(word, COMMANDS)
-        raise click.UsageError(
-            f"There is no command `{word}`." + (f" Did you mean `batchwork {near}`?" if near else ""), ctx
-        )
+        hint = only_if(near, f" Did you mean `batchwork {near}`?")
+        raise click.UsageError(f"There is no command `{word}`.{hint}", ctx)
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -122,8 +122,7 @@ def main() -> int:
 
 def _outcome() -> int:
     try:
-        code = commands.main(prog_name="batchwork", standalone_mode=False)
-        return code if isinstance(code, int) else 0
+        return int(commands.main(prog_name="batchwork", standalone_mode=False) or 0)
     except BatchworkError as error:
         report_error(error)
         return error.exit_code
@@ -148,7 +147,7 @@ def report_error(error: BatchworkError) -> None:
     if isinstance(error, WorkflowError):
         count = len(error.problems)
         note(str(error))
-        note(f"{count} problem{'s' if count != 1 else ''} found; nothing ran.")
+        note(f"{plural(count, 'problem')} found; nothing ran.")
         return
     note(f"error: {error.message}")
     for line in error.hint.splitlines():

@@ -89,7 +89,8 @@ def _unit_lines(step: StepPlan, batch: BatchPlan, found: list[Json], scope: Mapp
     if not found:
         yield "   first         ttthere are no items here here"
         return
-    size = batch.batch_size if batch.each == "batch" else 1
+    whole = batch.each == "batch"
+    size = batch.batch_size if whole else 1
     keys = default_keys(found)
     for index in range(min(FIRST, -(-len(found) // size))):
         members = found[index * size : (index + 1) * size]

@@ -23,7 +23,9 @@ KEY_MAX = 200
 def encode(value: object) -> str:
     """Compact JSON text that can be stored as UTF-8. Raises ValueError for NaN, TypeError for what is not JSON."""
     text = _plain.encode(value)
-    return text if _storable(text) else _ascii.encode(value)
+    if _storable(text):
+        return text
+    return _ascii.encode(value)
 
 
 def decode(text: str | bytes) -> Json:
@@ -35,15 +37,19 @@ def decode(text: str | bytes) -> Json:
 def canonical(value: object) -> str:
     """JSON text that is the same for equal values: keys sorted, no spaces."""
     text = _sorted.encode(value)
-    return text if _storable(text) else _sorted_ascii.encode(value)
+    if _storable(text):
+        return text
+    return _sorted_ascii.encode(value)
 
 
 def default_key(value: object) -> str:
     """The identity of an item that has no written key: its canonical JSON if short, else `sha256:` and 32 hex digits."""
-    if type(value) is int:
-        return str(value) if -(10**KEY_MAX) < value < 10**KEY_MAX else _hashed(canonical(value))
+    if type(value) is int and -(10**KEY_MAX) < value < 10**KEY_MAX:
+        return str(value)
     text = canonical(value)
-    return text if len(text) <= KEY_MAX else _hashed(text)
+    if len(text) > KEY_MAX:
+        return _hashed(text)
+    return text
 
 
 def _hashed(text: str) -> str:

@@ -31,7 +31,9 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def suggest(word: str, known: Iterable[str]) -> str:
     """A hint: "did you mean `x`?", or "" where nothing is near."""
     found = nearest(word, known)
-    return f"did you mean `{found}`?" if found else ""
+    if found is None:
+        return ""
+    return f"did you mean `{found}`?"
 
 
 def listing(words: Iterable[str], limit: int = 20, last: str = "and") -> str:

@@ -13,7 +13,9 @@ _IN_BLOCK = f"(?![\n\t])[{_UNSEEN}]"
 
 def _shown(match: re.Match[str]) -> str:
     code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}"
 
 
 def visible(text: str) -> str:
@@ -27,12 +29,16 @@ def visible(text: str) -> str:
 
 def visible_block(text: str) -> str:
     """`text` safe on a terminal, its lines kept as lines."""
-    return text if text.isprintable() else re.sub(_IN_BLOCK, _shown, text.replace("\r\n", "\n"))
+    if text.isprintable():
+        return text
+    return re.sub(_IN_BLOCK, _shown, text.replace("\r\n", "\n"))
 
 
 def visible_json(text: str) -> str:
     r"""A JSON text that is safe on a terminal and means the same: what is unseen becomes `\u001b`."""
-    return text if text.isprintable() else re.sub(_ANY, lambda match: f"\\u{ord(match[0]):04x}", text)
+    if text.isprintable():
+        return text
+    return re.sub(_ANY, lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def columns(text: str) -> int:
@@ -41,7 +47,8 @@ def columns(text: str) -> int:
         return len(text)
     from unicodedata import combining, east_asian_width
 
-    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
+    seen = [char for char in text if not combining(char)]
+    return len(seen) + sum(east_asian_width(char) in "WF" for char in seen)
 
 
 def short(text: str, width: int) -> str:
@@ -69,9 +76,18 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def plural(count: int, noun: str) -> str:
-    """`1 item`, `12,000 items`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+def plural(count: int, noun: str, nouns: str = "") -> str:
+    """`1 item`, `12,000 items`; `nouns` where it is not the noun and an s."""
+    if count == 1:
+        return f"{count:,} {noun}"
+    return f"{count:,} {nouns or noun + 's'}"
+
+
+def only_if(fact: object, text: str) -> str:
+    """The text, or nothing where the fact is empty, zero, false or None."""
+    if fact:
+        return text
+    return ""
 
 
 def share(part: int, whole: int) -> str:
@@ -79,7 +95,9 @@ def share(part: int, whole: int) -> str:
     if part >= whole:
         return "100 %"
     percent = int(100 * part / whole)
-    return "<1 %" if percent == 0 and part else f"{percent} %"
+    if percent == 0 and part:
+        return "<1 %"
+    return f"{percent} %"
 
 
 def duration(seconds: float) -> str:
@@ -107,7 +125,7 @@ def rate(per_s: float) -> str:
     for factor, unit in ((1, "s"), (60, "min")):
         scaled = per_s * factor
         if scaled >= 1:
-            return f"{scaled:,.0f}/{unit}" if scaled >= 99.5 else f"{scaled:.3g}/{unit}"
+            return f"{_three_digits(scaled, ',')}/{unit}"
     return f"{per_s * 3600:.3g}/h"
 
 
@@ -118,7 +136,14 @@ def size(count: int) -> str:
         if amount < 1024 or unit == "GiB":
             break
         amount /= 1024
-    return f"{amount:.0f} {unit}" if amount >= 99.5 or unit == "B" else f"{amount:.3g} {unit}"
+    return f"{_three_digits(amount)} {unit}"
+
+
+def _three_digits(amount: float, group: str = "") -> str:
+    """`4.25`, `42.5`, `425`, `4250`; `group` is what stands between thousands."""
+    if amount >= 99.5:
+        return f"{amount:{group}.0f}"
+    return f"{amount:.3g}"
 
 
 def when(wall_ms: int) -> str:

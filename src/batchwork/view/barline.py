@@ -45,7 +45,7 @@ def lines(standings: Sequence[Standing], width: int, tick: int) -> list[list[Pie
     length = min((room for room in rooms if room >= BAR_MIN), default=0)
     for standing, row, room in zip(standings, rows, rooms, strict=True):
         total = standing.counts.total
-        if standing.batch and total and length and room >= length:
+        if length and standing.batch and total and room >= length:
             full, empty = bar(standing.counts.finished, total, min(length, BAR_MAX))
             row[1:1] = [Piece(full, 0, "full"), Piece(empty, 0, "empty")]
     return rows
@@ -53,7 +53,9 @@ def lines(standings: Sequence[Standing], width: int, tick: int) -> list[list[Pie
 
 def _room(standing: Standing, row: list[Piece], width: int) -> int:
     """Columns that are left for a bar, where one can be drawn."""
-    return width - _length(row) - 1 if standing.counts.total else 0
+    if not standing.counts.total:
+        return 0
+    return width - _length(row) - 1
 
 
 def _fitted(standing: Standing, width: int, name_width: int, tick: int) -> list[Piece]:
@@ -97,7 +99,9 @@ def _facts(standing: Standing, tick: int) -> list[Piece]:
 
 def bar(done: int, total: int, width: int) -> tuple[str, str]:
     """The done and the open part of a bar of `width` columns; full only when all is done."""
-    full = width if done >= total else min(int(width * done / total), width - 1)
+    full = width
+    if done < total:
+        full = min(int(width * done / total), width - 1)
     return "━" * full, "─" * (width - full)
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from batchwork.clock import Clock
 from batchwork.events import Event, Progressed, RunStarted, Said, StepFinished, StepStarted, Stopping, Warned
+from batchwork.model import Counts
 from batchwork.view import phrases
 from batchwork.view.pace import Pace
 
@@ -24,6 +25,11 @@ class _Track(Struct):
     pace: Pace
     said_s: float
     said_share: float
+
+
+def _share_done(counts: Counts) -> float:
+    """From 0 to 1; 0 while the total is not known."""
+    return counts.finished / (counts.total or float("inf"))
 
 
 class Lines:
@@ -62,8 +68,7 @@ class Lines:
 
     def _started(self, event: StepStarted) -> None:
         now, counts = self._clock.now(), event.counts
-        share = counts.finished / counts.total if counts.total else 0.0
-        self._tracks[event.step] = _Track(Pace(now, counts.finished), now, share)
+        self._tracks[event.step] = _Track(Pace(now, counts.finished), now, _share_done(counts))
         self._write(phrases.step_started(event))
 
     def _progressed(self, event: Progressed) -> None:
@@ -72,7 +77,7 @@ class Lines:
             return
         now, counts = self._clock.now(), event.counts
         track.pace.mark(now, counts.finished)
-        share = counts.finished / counts.total if counts.total else 0.0
+        share = _share_done(counts)
         since = now - track.said_s
         if since >= SAY_EVERY_S or (since >= APART_S and share - track.said_share >= STEP):
             track.said_s, track.said_share = now, share

@@ -34,11 +34,15 @@ class Pace:
     def rate(self, now: float) -> float:
         """Units a second of late; falls while nothing finishes."""
         start, done = self._marks[0]
-        return max(self._done - done, 0) / (now - start) if now > start else 0.0
+        if now <= start:
+            return 0.0
+        return max(self._done - done, 0) / (now - start)
 
     def left_s(self, now: float, total: int | None) -> float | None:
         """Seconds until all of `total` is done at the present speed, or None while nobody can tell."""
         if total is None or now - self._started < SURE_S:
             return None
         speed = self.rate(now)
-        return (total - self._done) / speed if speed > 0 else None
+        if speed <= 0:
+            return None
+        return (total - self._done) / speed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from batchwork.events import RunStarted, StepFinished, StepStarted, Stopping, Warned
 from batchwork.model import Counts, StepStatus
-from batchwork.text.wording import duration, number, plural, rate, share, visible
+from batchwork.text.wording import duration, number, only_if, plural, rate, share, visible
 
 
 def run_started(event: RunStarted) -> str:
@@ -16,8 +16,8 @@ def step_started(event: StepStarted) -> str:
     name, counts = visible(event.step), event.counts
     if not event.batch:
         return f"{name}: started"
-    total = "" if counts.total is None else f", {plural(counts.total, 'item')}"
-    before = f", {number(counts.finished)} done before" if counts.finished else ""
+    total = only_if(counts.total is not None, f", {plural(counts.total or 0, 'item')}")
+    before = only_if(counts.finished, f", {number(counts.finished)} done before")
     return f"{name}: started{total}{before}"
 
 
@@ -34,11 +34,11 @@ def tallies(counts: Counts) -> str:
 
 def step_finished(event: StepFinished) -> str:
     took = duration(event.duration_s)
-    error = f": {visible(event.error)}" if event.error else ""
+    error = only_if(event.error, f": {visible(event.error)}")
     if event.status is StepStatus.SKIPPED:
         return f"{visible(event.step)}: skipped{error}"
     if event.status is StepStatus.RUNNING:
-        how_far = f": {tallies(event.counts)}" if event.batch else ""
+        how_far = only_if(event.batch, f": {tallies(event.counts)}")
         return f"{visible(event.step)}: stopped after {took}{how_far}{error}"
     if not event.batch:
         return f"{visible(event.step)}: {event.status} in {took}{error}"
@@ -49,7 +49,7 @@ def step_finished(event: StepFinished) -> str:
 
 
 def warned(event: Warned) -> str:
-    where = f"{visible(event.step)}: " if event.step else ""
+    where = only_if(event.step, f"{visible(event.step)}: ")
     return f"warning: {where}{visible(event.text)}"
 
 
@@ -68,9 +68,11 @@ def stopping(event: Stopping) -> str:
 def progress(step: str, counts: Counts, per_s: float, retrying: int) -> str:
     """`enrich: 450/1,000 (45 %), 3 failed, 82/s, 2 waiting to retry`."""
     name, done = visible(step), number(counts.finished)
-    head = f"{done} done" if counts.total is None else f"{done}/{number(counts.total)}"
+    head = f"{done} done"
+    if counts.total is not None:
+        head = f"{done}/{number(counts.total)}"
     if counts.total:
         head += f" ({share(counts.finished, counts.total)})"
-    failed = f", {number(counts.failed)} failed" if counts.failed else ""
-    waiting = f", {number(retrying)} waiting to retry" if retrying else ""
+    failed = only_if(counts.failed, f", {number(counts.failed)} failed")
+    waiting = only_if(retrying, f", {number(retrying)} waiting to retry")
     return f"{name}: {head}{failed}, {rate(per_s)}{waiting}"

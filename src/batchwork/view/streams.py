@@ -116,7 +116,8 @@ class Stdout:
             cells = []
             for column, cell in enumerate(row[:-1]):
                 text = short(cell, widths[column])
-                cells.append(rjust(text, widths[column]) if column in right else ljust(text, widths[column]))
+                justify = rjust if column in right else ljust
+                cells.append(justify(text, widths[column]))
             head = "  ".join(cells)
             last = short(row[-1], max(room - columns(head) - 2, 12))
             self._write(f"{head}  {last}".rstrip() + "\n")

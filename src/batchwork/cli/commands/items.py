@@ -28,7 +28,7 @@ def items_command(run: str | None, status: str | None, step: str | None, as_json
 
     Items that have never been started are not listed; `status` counts them.
     """
-    wanted: Wanted = None if status is None else "in_doubt" if status == "in_doubt" else UnitStatus(status)
+    wanted = _wanted(status)
     out = Stdout()
     with looking(store) as opened:
         steps = the_steps(opened, find_run(opened, run), step)
@@ -41,6 +41,12 @@ def items_command(run: str | None, status: str | None, step: str | None, as_json
             head = ("step", "index", "key", "status", "tries", "time", "error or result")
             out.stream_table(head, (max(name_width, 4), 7, 16, 11, 5, 8), map(_row, found), (1, 4, 5))
     out.flush()
+
+
+def _wanted(status: str | None) -> Wanted:
+    if status == "in_doubt":
+        return "in_doubt"
+    return None if status is None else UnitStatus(status)
 
 
 def _row(unit: UnitView) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from batchwork.errors import RunRefused, UsageError
 from batchwork.model import AttemptRecord, Failure, LogRecord, StepRecord, UnitRecord
 from batchwork.ports.store import Store, UnitView
 from batchwork.text.jsontext import decode
-from batchwork.text.wording import duration, plural, short, visible, when
+from batchwork.text.wording import duration, only_if, plural, short, visible, when
 from batchwork.view.streams import Stdout
 
 
@@ -29,7 +29,7 @@ def logs_command(words: tuple[str, ...], step: str | None, store: str | None) ->
     """
     if len(words) > 2:
         raise UsageError(f"`logs` takes a run and a key, not {len(words)} words", "put a key with spaces into quotes")
-    run, key = (words[0], words[1]) if len(words) == 2 else (None, words[0])
+    run, key = words[0] if len(words) == 2 else None, words[-1]
     out = Stdout()
     with looking(store) as opened:
         record = find_run(opened, run)
@@ -51,7 +51,7 @@ def _lines(store: Store, step: StepRecord, unit: UnitView) -> Iterator[str]:
     if record.key:
         yield f"  item: {short(visible(readable(item_text(unit))), 2000)}"
     if record.started_ms:
-        worker = f", on {visible(record.worker)}" if record.worker else ""
+        worker = only_if(record.worker, f", on {visible(record.worker)}")
         yield f"  last attempt: {when(record.started_ms)}, took {duration(record.duration_us / 1e6)}{worker}"
     if words := note_words(record):
         yield f"  note: {words}"
@@ -64,9 +64,8 @@ def _lines(store: Store, step: StepRecord, unit: UnitView) -> Iterator[str]:
 
 
 def _whereabouts(record: UnitRecord) -> str:
-    index = f", index {record.index}" if record.index is not None else ""
-    key = f", key {visible(record.key)}" if record.key else ""
-    return index + key
+    index = only_if(record.index is not None, f", index {record.index}")
+    return index + only_if(record.key, f", key {visible(record.key)}")
 
 
 def _attempts(failed: Mapping[int, AttemptRecord], logs: Iterable[LogRecord]) -> Iterator[str]:

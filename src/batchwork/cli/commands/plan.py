@@ -121,13 +121,17 @@ def _source(value: Template | str | bool) -> str:
     """A value as it was written."""
     if isinstance(value, Template):
         return value.source
-    return value if isinstance(value, str) else encode(value)
+    if isinstance(value, str):
+        return value
+    return encode(value)
 
 
 def _taken(batch: BatchPlan) -> str:
     takes = "the list of a batch" if batch.each == "batch" else "one item"
     where = batch.each_inferred
-    return takes if where is None else f"{takes} (decided from its code, line {where.line})"
+    if where is None:
+        return takes
+    return f"{takes} (decided from its code, line {where.line})"
 
 
 def _at_once(batch: BatchPlan) -> str:

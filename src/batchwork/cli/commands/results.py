@@ -1,4 +1,4 @@
-"""`batchwork results`: exporting what a step gave, streamed. Looking at items with their errors is in items.py."""
+"""`batchwork results`: exporting what a step gave, streamed."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _exported(store: Store, step: StepRecord) -> Iterator[UnitView]:
 
 def _jsonl(unit: UnitView) -> str:
     record = unit.record
-    result = record.result if unit.status == "succeeded" and record.result is not None else "null"
+    result = (unit.status == "succeeded" and record.result) or "null"
     return f'{{"index":{record.index},"key":{encode(record.key)},"status":"{unit.status}","result":{result}}}'
 
 

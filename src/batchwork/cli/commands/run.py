@@ -1,4 +1,4 @@
-"""`batchwork run`: from the command line to a started run. What is put together for it is in assemble.py."""
+"""`batchwork run`: from the command line to a started run."""
 
 from __future__ import annotations
 

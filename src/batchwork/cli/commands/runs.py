@@ -1,4 +1,4 @@
-"""`batchwork runs`: the runs in the store, newest first. One run by itself is in status.py."""
+"""`batchwork runs`: the runs in the store, newest first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from batchwork.cli.options import HelpfulCommand, json_option, store_option
 from batchwork.clock import SystemClock, iso
 from batchwork.report import Summary, counts_json, summarize
 from batchwork.text.jsontext import encode
-from batchwork.text.wording import duration, number, when
+from batchwork.text.wording import duration, number, only_if, when
 from batchwork.view.streams import Stdout, note
 
 
@@ -53,6 +53,6 @@ def done(summary: Summary) -> str:
     if not any(step.batch for step in summary.steps):
         return ""
     counts = summary.total()
-    total = "" if counts.total in (None, counts.finished) else f" of {number(counts.total or 0)}"
-    failed = f", {number(counts.failed)} failed" if counts.failed else ""
-    return f"{number(counts.finished)}{total}{failed}"
+    unfinished = counts.total not in (None, counts.finished)
+    total = only_if(unfinished, f" of {number(counts.total or 0)}")
+    return f"{number(counts.finished)}{total}{only_if(counts.failed, f', {number(counts.failed)} failed')}"

@@ -1,4 +1,4 @@
-"""`batchwork status`: one run — its steps, counts, speed, use of the machine, what a crash would cost. All runs are in runs.py."""
+"""`batchwork status`: one run — its steps, counts, speed, use of the machine, what a crash would cost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from batchwork.model import RunRecord, RunStatus, Sample
 from batchwork.ports.store import Store
 from batchwork.report import CRASHED, Summary, summarize, summary_json, summary_text
 from batchwork.text.jsontext import encode
-from batchwork.text.wording import duration, number, plural, rate, size, visible, when
+from batchwork.text.wording import duration, plural, rate, size, visible, when
 from batchwork.view.streams import Stdout
 
 WATCH_EVERY_S = 1.0
@@ -57,9 +57,7 @@ def _lines(store: Store, record: RunRecord, summary: Summary, where: str | None)
     yield f"  started   {when(record.created_ms)}" + (f", ended {when(record.ended_ms)}" if record.ended_ms else "")
     yield f"  workflow  {visible(record.file)}"
     yield f"  store     {visible(store.describe())}, durability {record.durability}"
-    if record.window:
-        for number_of_line, line in enumerate(wrap(visible(record.window), 66)):
-            yield f"  {'' if number_of_line else 'redo':8}  {line}"
+    yield from wrap(visible(record.window), 78, initial_indent="  redo      ", subsequent_indent=" " * 12)
     yield from _speed_lines(store.samples(record.id))
     if summary.status == CRASHED:
         yield ""
@@ -83,6 +81,6 @@ def _speed_lines(samples: Sequence[Sample]) -> Iterator[str]:
     latest = samples[-1]
     yield (
         f"  machine   CPU {latest.cpu_percent:.0f} %, memory {size(latest.rss_bytes)}, "
-        f"{number(latest.processes)} process{'es' if latest.processes != 1 else ''}, "
+        f"{plural(latest.processes, 'process', 'processes')}, "
         f"{plural(latest.descriptors, 'descriptor')}"
     )

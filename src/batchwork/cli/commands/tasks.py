@@ -60,7 +60,7 @@ def _show(out: Stdout, name: str) -> None:
         out.line(line)
     rows = list(_fields(name))
     if rows:
-        left = [f"{field} ({kind}{', ' + default if default else ''})" for field, kind, default, _ in rows]
+        left = [f"{field} ({', '.join(filter(None, (kind, default)))})" for field, kind, default, _ in rows]
         column = min(max(map(len, left)), 40)
         for head, (*_, text) in zip(left, rows, strict=True):
             for line in _folded(head, column, text):
@@ -134,4 +134,6 @@ def _type_name(kind: object) -> str:
 
 def _union_name(parts: tuple[object, ...]) -> str:
     names = [_type_name(part) for part in parts if part not in (type(None), msgspec.UnsetType)]
-    return "anything" if "anything" in names else " or ".join(dict.fromkeys(names))
+    if "anything" in names:
+        return "anything"
+    return " or ".join(dict.fromkeys(names))

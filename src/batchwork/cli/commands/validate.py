@@ -1,4 +1,4 @@
-"""`batchwork validate`: check a workflow, execute nothing. What would be done is shown by plan.py."""
+"""`batchwork validate`: check a workflow, execute nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import click
 from batchwork.cli.options import HelpfulCommand
 from batchwork.cli.workflow import remarks, workflow_arguments
 from batchwork.compose import read_plan
-from batchwork.text.wording import plural
+from batchwork.text.wording import only_if, plural
 from batchwork.view.streams import Stdout
 
 
@@ -23,6 +23,6 @@ def validate_command(workflow: str, given: tuple[str, ...], params_file: str | N
     remarks(plan)
     out = Stdout()
     batches = sum(step.batch is not None for step in plan.steps)
-    warned = f", {plural(len(plan.warnings), 'warning')}" if plan.warnings else ""
+    warned = only_if(plan.warnings, f", {plural(len(plan.warnings), 'warning')}")
     out.line(f"{workflow}: ok, {plural(len(plan.steps), 'step')}, {batches} with items{warned}")
     out.flush()
