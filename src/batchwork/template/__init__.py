@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from batchwork.template.compile import Template, compile_template, is_template
-from batchwork.template.expression import Expression, Path
+from batchwork.template.expression import Expression
 from batchwork.template.forms import json_text, plain, text_of
-from batchwork.template.split import place_in
+from batchwork.template.lookup import Path
 from batchwork.template.value import Value, misplaced, unknown_names
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "is_template",
     "json_text",
     "misplaced",
-    "place_in",
     "plain",
     "text_of",
     "unknown_names",

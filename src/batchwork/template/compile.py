@@ -1,4 +1,4 @@
-"""Template: one text with `{{ }}` or `{% %}` in it, compiled. One expression is in expression.py, trees of data in value.py.
+"""Template: one text with `{{ }}` or `{% %}` in it, compiled.
 
 A value that is exactly one `{{ expr }}` keeps the expression's type; anything else is text, in which strings stand as
 they are and all other values as JSON. What was rendered is never rendered again.
@@ -7,15 +7,44 @@ they are and all other values as JSON. What was rendered is never rendered again
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
 from batchwork.errors import NOWHERE, Place, Problem, RenderError, WorkflowError
 from batchwork.ports import Scope
-from batchwork.template.expression import Expression, Path, compile_expression
+from batchwork.template.expression import Expression, Uses
 from batchwork.template.forms import text_of
-from batchwork.template.split import merged, split
+from batchwork.template.lookup import Path, looking_up
+from batchwork.template.split import Raw, merged, split
+from batchwork.text.patterns import pattern
+
+_STEP = r"\.[^\W\d]\w*|\[\s*(?:-?\d{1,9}|'[^'\\]*'|\"[^\"\\]*\")\s*\]"
+_plain_path = pattern(rf"([^\W\d]\w*)((?:{_STEP})*)((?:\s*\|\s*(?:args|raw))?)\Z")
+_step = pattern(r"\.(\w+)|\[\s*(?:(-?\d+)|'([^']*)'|\"([^\"]*)\")\s*\]")
+_KEYWORDS = frozenset(
+    {
+        "true",
+        "True",
+        "false",
+        "False",
+        "none",
+        "None",
+        "not",
+        "and",
+        "or",
+        "in",
+        "is",
+        "if",
+        "else",
+        "self",
+        "loop",
+        "range",
+        "dict",
+        "namespace",
+    }
+)
+"""Words that mean something to Jinja2 itself."""
 
 
 def is_template(text: str) -> bool:
@@ -27,8 +56,7 @@ class Template(Struct, frozen=True, eq=False):
     """One text with `{{ }}` or `{% %}` in it, compiled.
 
     `parts` are its pieces, texts and expressions; it is empty where there are statements, which Jinja2 renders as a
-    whole. `roots` are the names it uses, `needs` those it fails without, `paths` what it takes from them. `lone`: it is
-    exactly one expression.
+    whole. `lone`: it is exactly one expression.
     """
 
     source: str
@@ -36,9 +64,7 @@ class Template(Struct, frozen=True, eq=False):
     parts: tuple[str | Expression, ...]
     has_statements: bool
     lone: bool
-    roots: frozenset[str]
-    needs: frozenset[str]
-    paths: frozenset[Path]
+    uses: Uses
     _value: Callable[[Scope], object]
 
     def __eq__(self, other: object) -> bool:
@@ -51,6 +77,18 @@ class Template(Struct, frozen=True, eq=False):
     @property
     def expressions(self) -> tuple[Expression, ...]:
         return tuple(part for part in self.parts if isinstance(part, Expression))
+
+    @property
+    def roots(self) -> frozenset[str]:
+        return self.uses.roots
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return self.uses.needs
+
+    @property
+    def paths(self) -> frozenset[Path]:
+        return self.uses.paths
 
     def render(self, scope: Scope) -> object:
         """The value: of a lone expression typed, else a text. Raises RenderError."""
@@ -67,28 +105,60 @@ def compile_template(text: str, place: Place = NOWHERE) -> Template:
     pieces, statements = split(text, place)
     if statements:
         return _with_statements(text, place)
+    parts = _compiled(pieces)
+    expressions = [part for part in parts if isinstance(part, Expression)]
+    lone = len(parts) == 1 and len(expressions) == 1
+    return Template(
+        source=text,
+        place=place,
+        parts=parts,
+        has_statements=False,
+        lone=lone,
+        uses=Uses.together(part.uses for part in expressions),
+        _value=_lone(expressions[0]) if lone else _joined(parts),
+    )
+
+
+def _compiled(pieces: list[str | Raw]) -> tuple[str | Expression, ...]:
+    """Raises WorkflowError with what is wrong with all of them."""
+    parts: list[str | Expression] = []
     problems: list[Problem] = []
-    compiled: list[str | Expression] = []
-    for part in merged(pieces):
+    for piece in merged(pieces):
         try:
-            compiled.append(part if isinstance(part, str) else compile_expression(part.source, part.place))
+            parts.append(piece if isinstance(piece, str) else _compiled_expression(piece.source, piece.place))
         except WorkflowError as error:
             problems.extend(error.problems)
     if problems:
         raise WorkflowError(problems)
-    expressions = [part for part in compiled if isinstance(part, Expression)]
-    lone = len(compiled) == 1 and len(expressions) == 1
-    return Template(
-        source=text,
+    return tuple(parts)
+
+
+def _compiled_expression(source: str, place: Place) -> Expression:
+    """Compile the text between `{{` and `}}`. Raises WorkflowError."""
+    source = source.strip()
+    match = _plain_path.match(source)
+    if match is None or match[1] in _KEYWORDS:
+        from batchwork.template.jinja import compile_general  # Jinja2 takes 80 ms to import, and most files do without
+
+        return compile_general(source, place)
+    root = match[1]
+    mark = match[3].strip(" \t\r\n|")
+    steps = tuple(_keys(match[2]))
+    names = frozenset((root,))
+    return Expression(
+        source=source,
         place=place,
-        parts=tuple(compiled),
-        has_statements=False,
-        lone=lone,
-        roots=frozenset().union(*(part.roots for part in expressions)),
-        needs=frozenset().union(*(part.needs for part in expressions)),
-        paths=frozenset().union(*(part.paths for part in expressions)),
-        _value=_lone(expressions[0]) if lone else _joined(compiled),
+        core=root + match[2],
+        mark=mark,
+        filters=(mark,) if mark else (),
+        uses=Uses(names, names, frozenset(((root, *steps),))),
+        evaluate=looking_up(root, steps),
     )
+
+
+def _keys(text: str) -> Iterable[str | int]:
+    for name, number, single, double in _step.findall(text):
+        yield int(number) if number else name or single or double
 
 
 def _lone(expression: Expression) -> Callable[[Scope], object]:
@@ -97,7 +167,7 @@ def _lone(expression: Expression) -> Callable[[Scope], object]:
     return expression.value
 
 
-def _joined(parts: list[str | Expression]) -> Callable[[Scope], object]:
+def _joined(parts: Sequence[str | Expression]) -> Callable[[Scope], object]:
     getters = tuple(part if isinstance(part, str) else part.value for part in parts)
     for part in parts:
         if isinstance(part, Expression) and part.mark == "args":
@@ -135,5 +205,5 @@ def _with_statements(text: str, place: Place) -> Template:
     def place_of_line(line: int) -> Place:
         return place.below(line - 1) if place.line else place
 
-    roots, needs, paths, render = compile_statements(plain, place, place_of_line)
-    return Template(text, place, (), True, False, roots, needs, paths, render)
+    uses, render = compile_statements(plain, place, place_of_line)
+    return Template(text, place, (), has_statements=True, lone=False, uses=uses, _value=render)

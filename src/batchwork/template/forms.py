@@ -1,4 +1,4 @@
-"""Values of templates as text and as plain JSON data. No templates here, see compile.py."""
+"""Values of templates as text and as plain JSON data. No templates here."""
 
 from __future__ import annotations
 
@@ -72,25 +72,36 @@ def settled(value: object) -> object:
 
 
 def _plain(value: object, path: str) -> Json:
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, str):
-        return value if type(value) is str else str.__str__(value)
-    if isinstance(value, float):
-        if isfinite(value):
-            return value
-        raise RenderError(f"the value{_at(path)} is {value}, which JSON cannot express")
-    if type(value).__str__ is not object.__str__ and not isinstance(value, list | dict | tuple | bytes):
+    if value is None or isinstance(value, bool | int | str | float):
+        return _scalar(value, path)
+    if _has_text_of_its_own(value):
         return str(value)
     if isinstance(value, Struct):  # `batch`
         value = asdict(value)
     if isinstance(value, Mapping):
-        return {_name(key, path): _plain(part, f"{path}.{key}" if path else str(key)) for key, part in value.items()}
-    if isinstance(value, Sequence | Iterator | AbstractSet | KeysView | ValuesView) and not isinstance(
-        value, bytes | bytearray
-    ):
+        return {_name(key, path): _plain(part, _below(path, key)) for key, part in value.items()}
+    if isinstance(value, _LISTED) and not isinstance(value, bytes | bytearray):
         return [_plain(part, f"{path}[{number}]") for number, part in enumerate(value)]
     raise RenderError(f"the value{_at(path)} is {_kind(value)}, which is not JSON data")
+
+
+def _has_text_of_its_own(value: object) -> bool:
+    return type(value).__str__ is not object.__str__ and not isinstance(value, list | dict | tuple | bytes)
+
+
+_LISTED = (Sequence, Iterator, AbstractSet, KeysView, ValuesView)
+
+
+def _scalar(value: None | bool | str | float, path: str) -> Json:
+    if isinstance(value, str) and type(value) is not str:
+        return str.__str__(value)
+    if isinstance(value, float) and not isfinite(value):
+        raise RenderError(f"the value{_at(path)} is {value}, which JSON cannot express")
+    return value
+
+
+def _below(path: str, key: object) -> str:
+    return f"{path}.{key}" if path else str(key)
 
 
 def _encoded(value: Json) -> str:
@@ -114,7 +125,7 @@ def _kind(value: object) -> str:
     return f"of type {type(value).__name__}"
 
 
-def in_words(value: object) -> str:
+def kind_in_words(value: object) -> str:
     """What kind of value this is, for messages: "a text", "a list of 3"."""
     if value is None:
         return "null"

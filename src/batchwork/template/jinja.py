@@ -1,4 +1,4 @@
-"""Expressions and statements that need Jinja2, compiled. The sandbox that they run in is sandbox.py."""
+"""Expressions and statements that need Jinja2, compiled."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from jinja2.runtime import Context
 
 from batchwork.errors import BatchworkError, Place, Problem, RenderError, WorkflowError
 from batchwork.ports import Scope
-from batchwork.template.expression import MARKS, Expression, Path, unknown_name
+from batchwork.template.expression import MARKS, Expression, Uses
 from batchwork.template.forms import settled
-from batchwork.template.sandbox import Sandbox, environment
+from batchwork.template.lookup import Path, unknown_name
+from batchwork.template.sandbox import Sandbox, sandboxed
 from batchwork.text.spelling import suggest
 
 _GUARDS = frozenset(("default", "d"))
@@ -24,7 +25,7 @@ _Node = TypeVar("_Node", bound=nodes.Node)
 
 def compile_general(source: str, place: Place) -> Expression:
     """Compile any expression. Raises WorkflowError."""
-    sandbox = environment()
+    sandbox = sandboxed()
     try:
         node = _parsed(sandbox, source)
         core, mark = _unmarked(node, source, place)
@@ -37,16 +38,15 @@ def compile_general(source: str, place: Place) -> Expression:
     except (RecursionError, MemoryError):
         raise WorkflowError([Problem(place, "the template is nested too deeply")]) from None
     roots = frozenset(names - sandbox.globals.keys())
+    uses = Uses(roots, roots - _guarded(core), frozenset(_paths(core)))
     return Expression(
         source=source,
         place=place,
         core=_core_text(source, mark),
         mark=mark,
         filters=(*filters, mark) if mark else filters,
-        roots=roots,
-        needs=roots - _guarded(core),
-        paths=frozenset(_paths(core)),
-        evaluate=_evaluating(template.root_render_func, template.new_context, tuple(names), roots - _guarded(core)),
+        uses=uses,
+        evaluate=_evaluating(template.root_render_func, template.new_context, tuple(names), uses.needs),
     )
 
 
@@ -184,9 +184,9 @@ class _explaining:  # noqa: N801  (reads as a statement)
 
 def compile_statements(
     text: str, place: Place, place_of_line: Callable[[int], Place]
-) -> tuple[frozenset[str], frozenset[str], frozenset[Path], Callable[[Scope], str]]:
-    """Compile a text with `{% %}` in it: its names, those it needs, its paths, and how to render it. Raises WorkflowError."""
-    sandbox = environment()
+) -> tuple[Uses, Callable[[Scope], str]]:
+    """Compile a text with `{% %}` in it: what it uses, and how to render it. Raises WorkflowError."""
+    sandbox = sandboxed()
     try:
         tree = sandbox.parse(text)
         for kind in (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends):
@@ -208,14 +208,15 @@ def compile_statements(
         with _explaining():
             return "".join(template.root_render_func(context))
 
-    return roots, needs, paths, render
+    return Uses(roots, needs, paths), render
 
 
 def _wrong(error: TemplateSyntaxError, place: Place, source: str) -> WorkflowError:
     message = error.message or "unknown"
-    hint = f"in `{source}`" if source and "\n" not in source and len(source) < 200 else ""
+    shown = source and "\n" not in source and len(source) < 200
+    hint = f"in `{source}`" if shown else ""
     if isinstance(error, TemplateAssertionError) and message.startswith("No filter named "):
         name = message.split("'")[1]
-        near = suggest(name, [*environment().filters, *MARKS])
+        near = suggest(name, [*sandboxed().filters, *MARKS])
         message, hint = f"there is no filter `{name}`", near or hint
     return WorkflowError([Problem(place, f"template syntax: {message}", hint)])

@@ -14,8 +14,8 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from batchwork.errors import RenderError
-from batchwork.template.expression import nothing_there
 from batchwork.template.forms import plain, settled, text_of
+from batchwork.template.lookup import nothing_there
 from batchwork.text import jsontext
 
 LENGTH_MAX = 10_000_000
@@ -56,7 +56,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return found
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        _refuse_large(operator, left, right)
+        _OPERATORS[operator](left, right)
         return super().call_binop(context, operator, left, right)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
@@ -98,19 +98,31 @@ def _limit_width(layout: str, values: tuple[Any, ...]) -> None:
                 _limit(value)
 
 
-def _refuse_large(sign: str, left: Any, right: Any) -> None:
-    if sign == "*":
-        for many, number in ((left, right), (right, left)):
-            if isinstance(many, Sequence) and isinstance(number, int):
-                _limit(len(many) * number)
-        if isinstance(left, int) and isinstance(right, int) and left.bit_length() + right.bit_length() > BITS_MAX:
-            raise RenderError(f"the product would have more than {BITS_MAX:,} bits")
-    elif sign == "**" and isinstance(left, int) and isinstance(right, int) and left.bit_length() * right > BITS_MAX:
+def _product(left: Any, right: Any) -> None:
+    for many, number in ((left, right), (right, left)):
+        if isinstance(many, Sequence) and isinstance(number, int):
+            _limit(len(many) * number)
+    if isinstance(left, int) and isinstance(right, int) and left.bit_length() + right.bit_length() > BITS_MAX:
+        raise RenderError(f"the product would have more than {BITS_MAX:,} bits")
+
+
+def _power(left: Any, right: Any) -> None:
+    if isinstance(left, int) and isinstance(right, int) and left.bit_length() * right > BITS_MAX:
         raise RenderError(f"the power would have more than {BITS_MAX:,} bits")
-    elif sign == "+" and isinstance(left, Sequence) and isinstance(right, Sequence):
+
+
+def _sum(left: Any, right: Any) -> None:
+    if isinstance(left, Sequence) and isinstance(right, Sequence):
         _limit(len(left) + len(right))
-    elif sign == "%" and isinstance(left, str):
+
+
+def _formatted(left: Any, right: Any) -> None:
+    if isinstance(left, str):
         _limit_width(left, right if isinstance(right, tuple) else (right,))
+
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], None]] = {"*": _product, "**": _power, "+": _sum, "%": _formatted}
+"""Operators that can make something large, with what refuses it. Raise RenderError."""
 
 
 # ---------------------------------------------------------------- filters
@@ -173,7 +185,7 @@ def _sized(name: str, filter_: Callable[..., Any], position: int) -> Callable[..
 
 
 @lru_cache(maxsize=1)
-def environment() -> Sandbox:
+def sandboxed() -> Sandbox:
     @pass_context  # also keeps Jinja2 from working constants out while it compiles
     def as_text(_context: Context, value: object) -> str:
         return str(value) if isinstance(value, Undefined) else text_of(settled(value))
@@ -183,7 +195,7 @@ def environment() -> Sandbox:
         optimized=False,
         autoescape=False,
         keep_trailing_newline=True,
-        comment_start_string="{#\x00",  # never: comments are cut out by template.py, and `${#x}` is shell
+        comment_start_string="{#\x00",  # never: comments are cut out before, and `${#x}` is shell
         comment_end_string="\x00#}",
         finalize=as_text,
         cache_size=0,

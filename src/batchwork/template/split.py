@@ -24,7 +24,7 @@ class Raw(Struct, frozen=True):
     trim_right: bool
 
 
-def place_in(text: str, offset: int, place: Place) -> Place:
+def place_at(text: str, offset: int, place: Place) -> Place:
     """Where the character at `offset` stands, if the text begins at `place` and its lines all begin at its column."""
     if not place.line:
         return place
@@ -61,7 +61,7 @@ def _read_expression(text: str, start: int, place: Place) -> tuple[Raw, int]:
     trim_left = text.startswith("-", begin)
     depth: list[str] = []
     at = begin + trim_left
-    here = place_in(text, start, place)
+    here = place_at(text, start, place)
     while match := _in_expression.search(text, at):
         token = match[0]
         at = match.end()
@@ -75,9 +75,14 @@ def _read_expression(text: str, start: int, place: Place) -> tuple[Raw, int]:
             depth.append(_CLOSERS[token])
         elif token in ("'", '"'):
             raise _unreadable(here, f"the text that begins with {token} is not closed", text[start:])
-        elif token in (")", "]", "}") and (not depth or depth.pop() != token):
+        elif token in (")", "]", "}") and _is_stray(token, depth):
             raise _unreadable(here, f"unexpected `{token}`", text[start:at])
     raise _unreadable(here, "`{{` is not closed by `}}`", text[start:])
+
+
+def _is_stray(closer: str, depth: list[str]) -> bool:
+    """Whether it closes nothing; what it closes is taken from `depth`."""
+    return not depth or depth.pop() != closer
 
 
 def _unreadable(place: Place, message: str, source: str) -> WorkflowError:

@@ -1,4 +1,4 @@
-"""Value: JSON data in which any text may be a template; and what can be checked of templates beforehand. One text is in compile.py."""
+"""Value: JSON data in which any text may be a template; and what can be checked of templates beforehand."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from msgspec import Struct
 from batchwork.errors import NOWHERE, Place, Problem, WorkflowError
 from batchwork.ports import Scope
 from batchwork.template.compile import Template, compile_template, is_template, misplaced_args
-from batchwork.template.expression import Path
 from batchwork.template.forms import text_of
+from batchwork.template.lookup import Path
 from batchwork.text.jsontext import Json
 from batchwork.text.spelling import listing, suggest
 
