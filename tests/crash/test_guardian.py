@@ -44,10 +44,16 @@ def test_the_guardian(how: str, tmp_path: Path, wait_for: Any) -> None:
     if how == "dismissed":
         assert main.wait() == 0
         wait_for(lambda: proctree.look(guardian) is None, "the guardian's end")
-        assert len(proctree.with_cookie(cookie)) == 3
+        wait_for(
+            lambda: len(proctree.with_cookie(cookie)) == 3,
+            "all three with the cookie, which a child has once it is executed",
+        )
         proctree.kill_all(lambda: proctree.with_cookie(cookie))
     else:
-        assert len(proctree.with_cookie(cookie)) == 3
+        wait_for(
+            lambda: len(proctree.with_cookie(cookie)) == 3,
+            "all three with the cookie, which a child has once it is executed",
+        )
         os.kill(main.pid, 9)
         main.wait()
         wait_for(lambda: not proctree.with_cookie(cookie), "the end of all")

@@ -8,10 +8,9 @@ from pathlib import Path
 import click
 import msgspec
 import pytest
-from batchwork.items.options import SOURCES
 
 from batchwork.cli.main import commands
-from batchwork.plugins import find_task
+from batchwork.plugins import find_source, find_task, source_names
 from batchwork.spec.field import declared
 from batchwork.spec.fields.batch import BatchSettings, BatchSpec
 from batchwork.spec.fields.notify import NotifySettings, NotifySpec
@@ -52,9 +51,9 @@ def test_every_field_of_a_task_type_is_documented(name: str) -> None:
 
 def test_every_source_and_its_fields_are_documented() -> None:
     text = page("reference/items.md")
-    for name, kind in SOURCES.items():
+    for name in source_names():
         part = text.split(f"\n## `{name}`\n")[1].split("\n## ")[0]
-        assert {field.name for field in msgspec.structs.fields(kind)} - written(part) == set()
+        assert {field.name for field in msgspec.structs.fields(find_source(name).Fields)} - written(part) == set()
 
 
 def test_every_command_and_option_is_documented() -> None:
