@@ -52,11 +52,8 @@ class FinishedRun:
         if record is None:
             raise StoreError(f"the run {end.run} is not in {store.describe()}")
         self._store = store
-        self.id = end.run
+        self._end = end
         self.name = record.name
-        self.status: RunStatus = end.status
-        self.exit_code = end.exit_code
-        self.message = end.message
         steps = store.steps(end.run)
         self.summary: RunJson = summary_json(summarize(record, steps))
         self.steps: dict[str, StepOutcome] = {step.name: _outcome(step, store) for step in steps}
@@ -65,6 +62,24 @@ class FinishedRun:
             for step in plan.steps
             if step.outputs and step.name in self.steps
         }
+
+    @property
+    def id(self) -> str:
+        return self._end.run
+
+    @property
+    def status(self) -> RunStatus:
+        return self._end.status
+
+    @property
+    def exit_code(self) -> int:
+        """As the command would have ended."""
+        return self._end.exit_code
+
+    @property
+    def message(self) -> str:
+        """What a person may do next; it may be empty."""
+        return self._end.message
 
     def __repr__(self) -> str:
         return f"<run {self.id} of {self.name}: {self.status}>"

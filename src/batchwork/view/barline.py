@@ -44,16 +44,19 @@ def lines(standings: Sequence[Standing], width: int, tick: int) -> list[list[Pie
     rooms = [_room(standing, row, width) for standing, row in zip(standings, rows, strict=True)]
     length = min((room for room in rooms if room >= BAR_MIN), default=0)
     for standing, row, room in zip(standings, rows, rooms, strict=True):
-        total = standing.counts.total
-        if length and standing.batch and total and room >= length:
-            full, empty = bar(standing.counts.finished, total, min(length, BAR_MAX))
-            row[1:1] = [Piece(full, 0, "full"), Piece(empty, 0, "empty")]
+        if room >= length >= BAR_MIN:
+            row[1:1] = _bar_pieces(standing.counts, min(length, BAR_MAX))
     return rows
+
+
+def _bar_pieces(counts: Counts, width: int) -> list[Piece]:
+    full, empty = bar(counts.finished, counts.total or 0, width)
+    return [Piece(full, 0, "full"), Piece(empty, 0, "empty")]
 
 
 def _room(standing: Standing, row: list[Piece], width: int) -> int:
     """Columns that are left for a bar, where one can be drawn."""
-    if not standing.counts.total:
+    if not (standing.batch and standing.counts.total):
         return 0
     return width - _length(row) - 1
 
