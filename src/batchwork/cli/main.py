@@ -34,10 +34,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("logs", "Show everything known about one item: attempts, output."),
     "results": ("results", "Export the results of a step."),
     "tasks": ("tasks", "List the task types and their fields."),
+    "schema": ("schema", "Print a JSON Schema of workflows, for editors."),
 }
 """Name → module in batchwork.cli.commands, what it does. The module's function has the command's name and `_command` added."""
 
-COMING = ("cancel", "clean", "init", "schema", "report", "compare", "serve")
+COMING = ("cancel", "clean", "init", "report", "compare", "serve")
 
 
 class CommandGroup(Helpful, click.Group):

@@ -1,0 +1,21 @@
+"""The tables of the reference: the fields of one mapping as Markdown, from their declarations."""
+
+from __future__ import annotations
+
+from batchwork.spec.field import FIRST_VERSION, Field, declared, default_text
+from batchwork.spec.json_schema import MAPPINGS
+
+
+def table(mapping: str) -> str:
+    """The fields of a mapping, one row each. Raises KeyError where there is no such mapping."""
+    rows = ["| field | default | meaning |", "|---|---|---|"]
+    for kind in MAPPINGS[mapping]:
+        for attribute, field in declared(kind).items():
+            default = default_text(kind, attribute, field) or "–"
+            rows.append(f"| `{field.name}` | {default} | {_meaning(field)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _meaning(field: Field) -> str:
+    synonyms = "".join(f"; `{other}` means the same" for other in field.synonyms)
+    return field.text + synonyms + ("" if field.since == FIRST_VERSION else f" (since {field.since})")
