@@ -74,14 +74,20 @@ def _from_source(node: MapNode, field: str, knowns: Knowns) -> ItemsPlan | None:
         return None
     written = {name: entry for name, entry in node.entries.items() if name != "from"}
     fields = _fields(written, source, knowns)
+    if _faulty(source, written, fields, named.place, knowns) or len(fields) < len(written):
+        return None
+    return ItemsPlan("from", None, named.value, fields, node.place)
+
+
+def _faulty(
+    source: SourceType, written: Mapping[str, Entry], fields: Mapping[str, Value], place: Place, knowns: Knowns
+) -> bool:
     constants = {name: value.json for name, value in fields.items() if value.is_constant}
     faults = check_fields(source, constants, [name for name in written if name not in constants])
     for fault in faults:
-        place = written[fault.field].place if fault.field in written else named.place
-        knowns.problems.append(Problem(place, fault.message, fault.hint))
-    if faults or len(fields) < len(written):
-        return None
-    return ItemsPlan("from", None, named.value, fields, node.place)
+        at = written[fault.field].place if fault.field in written else place
+        knowns.problems.append(Problem(at, fault.message, fault.hint))
+    return bool(faults)
 
 
 def _find(name: str, place: Place, knowns: Knowns) -> SourceType | None:

@@ -1,24 +1,27 @@
-"""How a step stands when its coordinator begins: counts, and what to make of units that were claimed when a process died."""
+"""Units that were claimed when a process died: whether they run again, and how a step stands when its coordinator begins."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from threading import Event
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from batchwork.engine.unit.attempt import DOUBTS_MOST
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.model import Checkpoint, Claim, Counts, Failure, UnitNote, UnitRecord, UnitStatus
 from batchwork.ports import Store
 
-PAGE = 1000
+UNITS_AT_ONCE = 1_000
+"""So many are read from the store at a time."""
 
 
 class Opening(Struct, frozen=True):
-    """`doubts`: by seq. `unhandled`: failed units that `on_item_error` still has to see. `refused`: keys, `on_in_doubt: stop`.
+    """How a step stands: `counts`, how often unfinished units were in doubt (`doubts`, by number), and what is to be told of it.
 
-    `failed`: units that failed just now, as poison or by `on_in_doubt: fail`.
+    `refused` are the keys of units in doubt, with `on_in_doubt: stop`: then nothing else is told, and nothing may run.
+    `failed` are units that failed just now, `unhandled` all failed ones that `on_item_error` still has to see.
     """
 
     counts: Counts
@@ -27,25 +30,44 @@ class Opening(Struct, frozen=True):
     refused: Sequence[str] = ()
     failed: Sequence[UnitRecord] = ()
 
+    @property
+    def lacking(self) -> frozenset[int]:
+        """The numbers of units that are recorded without their values."""
+        return frozenset(record.seq for record in self.failed)
 
-def opening(order: StepBrief, store: Store, handles: bool) -> Opening:
-    """Read how the step stands; what was in doubt is settled on disk first: pending again, failed, or refused."""
+
+def settle_in_doubt(order: StepBrief, store: Store, handles: bool) -> Opening:
+    """Read how the step stands; what was in doubt is settled on disk first: pending again, failed, or refused.
+
+    `handles`: failed units go to `on_item_error`.
+    """
     if not order.resumed:
         return Opening(Counts())
     claims = store.claims(order.number)
-    policy = order.plan.batch.on_in_doubt if order.plan.batch is not None else "retry"
-    if policy == "stop" and any(claim.seqs for claim in claims):
-        keys = [key for claim in claims for key in claim.keys]
-        return Opening(store.count(order.number), refused=keys)
-    records = [record for claim in claims for record in _doubted(claim, order, store, policy, handles)]
+    policy = _policy(order)
+    if policy == "stop":
+        refused = [key for claim in claims for key in claim.keys]
+        if refused:
+            return Opening(store.count(order.number), refused=refused)
+    records = [record for claim in claims for record in _settled(claim, order, store, policy)]
+    if not handles:
+        records = [replace(record, handled=True) for record in records]
     if claims:
-        checkpoint = Checkpoint(order.number, records=records, ended=[claim.id for claim in claims])
-        commit(store, checkpoint)
+        commit(store, Checkpoint(order.number, records=records, ended=[claim.id for claim in claims]))
+    return _standing(order, store, records, handles)
+
+
+def _policy(order: StepBrief) -> str:
+    batch = order.plan.batch
+    return "retry" if batch is None else batch.on_in_doubt
+
+
+def _standing(order: StepBrief, store: Store, records: Sequence[UnitRecord], handles: bool) -> Opening:
     counts = store.count(order.number)
     return Opening(
         counts=Counts(None, counts.succeeded, counts.failed, counts.skipped, 0),
         doubts={record.seq: record.doubts for record in records},
-        unhandled=list(_unhandled(order.number, store)) if handles else (),
+        unhandled=[*_unhandled(order.number, store)] if handles else (),
         failed=[record for record in records if record.status is UnitStatus.FAILED],
     )
 
@@ -65,46 +87,43 @@ def commit(store: Store, checkpoint: Checkpoint) -> None:
         raise errors[0]
 
 
-def _doubted(claim: Claim, order: StepBrief, store: Store, policy: str, handles: bool) -> list[UnitRecord]:
+def _settled(claim: Claim, order: StepBrief, store: Store, policy: str) -> Iterator[UnitRecord]:
     """The units of a claim that its process did not live to settle, each with one doubt more."""
     if not claim.seqs:
-        return []
+        return
     lowest, highest = min(claim.seqs), max(claim.seqs)
     page = store.page(order.number, lowest - 1, highest - lowest + 1)
     known = {seq: (base, doubts) for seq, base, doubts in zip(page.seqs, page.bases, page.doubts, strict=True)}
-    records = []
     for seq, key in zip(claim.seqs, claim.keys, strict=True):
         base, doubts = known.get(seq, (0, 0))
-        doubts += 1
-        failure = None
-        if policy == "fail":
-            failure = Failure(
-                "in doubt", "it was running when the process died, and `on_in_doubt: fail`", retryable=False
-            )
-        elif doubts >= DOUBTS_MOST:
-            message = f"in doubt {doubts} times and never finished; it seems to end the process that runs it"
-            failure = Failure("poison", message, retryable=False)
-        records.append(
-            UnitRecord(
-                seq=seq,
-                index=seq if seq not in known else None,
-                key=key,
-                status=UnitStatus.PENDING if failure is None else UnitStatus.FAILED,
-                attempts=claim.attempt - 1,
-                base=base,
-                failure=failure,
-                doubts=doubts,
-                note=UnitNote.IN_DOUBT,
-                handled=failure is None or not handles,
-            )
+        failure = _failure(policy, doubts + 1)
+        yield UnitRecord(
+            seq=seq,
+            index=seq if seq not in known else None,
+            key=key,
+            status=UnitStatus.PENDING if failure is None else UnitStatus.FAILED,
+            attempts=claim.attempt - 1,
+            base=base,
+            failure=failure,
+            doubts=doubts + 1,
+            note=UnitNote.IN_DOUBT,
+            handled=failure is None,
         )
-    return records
 
 
-def _unhandled(step: int, store: Store) -> list[UnitRecord]:
-    found: list[UnitRecord] = []
+def _failure(policy: str, doubts: int) -> Failure | None:
+    """What a unit has failed of that was in doubt so often; None where it may run again."""
+    if policy == "fail":
+        message = "it was running when the process died, and `on_in_doubt: fail`"
+        return Failure("in doubt", message, retryable=False)
+    if doubts >= DOUBTS_MOST:
+        message = f"in doubt {doubts} times and never finished; it seems to end the process that runs it"
+        return Failure("poison", message, retryable=False)
+    return None
+
+
+def _unhandled(step: int, store: Store) -> Iterator[UnitRecord]:
     start = 0
-    while views := store.units(step, UnitStatus.FAILED, start, PAGE):
-        found += [view.record for view in views if not view.record.handled]
+    while views := store.units(step, UnitStatus.FAILED, start, UNITS_AT_ONCE):
+        yield from (view.record for view in views if not view.record.handled)
         start += len(views)
-    return found

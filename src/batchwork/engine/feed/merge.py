@@ -7,337 +7,333 @@ done before, each key is looked up from the very first: units stand anywhere the
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias, assert_never
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from batchwork.engine.feed.in_doubt import commit
+from batchwork.engine.feed.in_doubt import Opening
+from batchwork.engine.feed.moves import Moves
 from batchwork.engine.feed.regroup import Regrouping, status_now
+from batchwork.engine.feed.runs import Runs
+from batchwork.engine.feed.side_by_side import in_place, stored_between
 from batchwork.engine.feed.stream import Stream
 from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.brief import StepBrief
-from batchwork.engine.unit.stored_value import member_texts, value_texts
-from batchwork.items.grouping import NO_UNITS
-from batchwork.model import FINAL, BatchView, Checkpoint, Counts, UnitRecord, Units, UnitStatus
+from batchwork.items.grouping import NO_UNITS, Grouping
+from batchwork.model import FINAL, BatchView, Counts, UnitRecord, Units, UnitStatus
 from batchwork.ports import Store, UnitPage
 from batchwork.text.jsontext import decode
 
 CHANGES_MOST = 2_000
 
 
-class Merge(Struct):
-    """Turns the units of a reading (numbered by position) into pieces that are to be run.
+class Matching(Struct, frozen=True):
+    """All units up to `position` were found in their places; beside those that are laid over now, `page` is stored."""
 
-    After `finish` `total` is the number of units, those that are gone included. `fresh` are duplicates that reading
-    skipped and that are to be recorded. `lacking` are the numbers of units that are recorded without their values.
-    """
+    position: int = 0
+    page: UnitPage | None = None
+    whole: bool = False
+    """All the units that are laid over now are in `page`."""
 
-    store: Store
-    order: StepBrief
-    stream: Stream
-    doubts: dict[int, int]
-    lacking: Collection[int] = ()
-    fresh: list[UnitRecord] = field(default_factory=list)
-    total: int = 0
-    gone: int = 0
-    back: Counts = field(default_factory=Counts)
-    """What changes in the counts because units that were gone are there again."""
-    _moves: list[tuple[int, int]] = field(default_factory=list)
-    _values: list[tuple[int, str | None, str | None]] = field(default_factory=list)
-    _recorded: list[str] = field(default_factory=list)  # keys that `known` answers for once the moves are written
-    _skipped: list[UnitRecord] = field(default_factory=list)
-    _seen_below: int | None = None  # where source and store stopped matching
-    _beyond: bool = False  # nothing is stored from here on
-    _next_seq: int = 0
-    _reading: int = 0
-    _position: int = 0  # of the first unit that has not been laid over
-    _revived: bool = (
-        False  # a unit that was gone is to run: what it gives is recorded only once it is not gone any more
-    )
-    _regrouping: Regrouping | None = None
+
+class Beyond(Struct, frozen=True):
+    """All units up to `position` were found in their places, and nothing is stored from there on."""
+
+    position: int
+
+
+class Parted(Struct):
+    """From number `below` on source and store do not match. New units get numbers from `next_seq` on."""
+
+    below: int
+    next_seq: int
+    reading: int
+
+    def number(self) -> int:
+        """The number of a new unit."""
+        self.next_seq += 1
+        return self.next_seq - 1
+
+
+class Regrouped(Struct):
+    """As `parted`, with units that are batches: they are taken apart."""
+
+    parted: Parted
+    batches: Regrouping
+
+
+Mode: TypeAlias = Matching | Beyond | Parted | Regrouped
+"""How the source stands to the store, from the unit on that is laid over next."""
+
+
+class Merge:
+    """Turns the units of a reading (numbered by position) into pieces that are to be run, and says how many there are."""
+
+    def __init__(self, store: Store, order: StepBrief, stream: Stream, opening: Opening) -> None:
+        self._store, self._order, self._stream, self._opening = store, order, stream, opening
+        self._moves = Moves(store, order.number)
+        self._duplicates = _Duplicates()
+        self._mode: Mode = Matching()
+        self._total = 0
+        stream.known = self.known
+
+    @property
+    def length(self) -> int | None:
+        return self._stream.length
+
+    def left(self, taken: int) -> int | None:
+        """Not known: there may be more in the store than are still to be run."""
+        return None
 
     def pieces(self) -> Iterator[Piece | None]:
         """The pieces, None where the source has nothing for now."""
-        if self.store.was_reread(self.order.number):
-            self._part_ways()
-        for units in self.stream.units():
+        if self._store.was_reread(self._order.number):
+            self._mode = self._parted(0)
+        for units in self._stream.units():
             if units is None:
                 yield None
-            elif self._regrouping is not None:
-                yield from self._regrouped(self._regrouping, units)
-            else:
-                yield from self._laid_over(units, self._duplicates(units.indexes[-1]))
-            self._write(CHANGES_MOST)
-        if self._regrouping is not None:
-            yield from self._looked_up(self._regrouping.end())
-        elif left := self._duplicates(None):
+                continue
+            yield from self._laid_over(units, self._due(units.indexes[-1]))
+            if len(self._moves) >= CHANGES_MOST:
+                self._write()
+        if isinstance(self._mode, Regrouped):
+            yield from self._looked_up(self._mode.batches.end(), self._mode.parted)
+        elif left := self._due(None):
             yield from self._laid_over(NO_UNITS, left)
 
     def finish(self) -> None:
         """The reading has ended: what it did not have is gone."""
-        self._write(1)
-        if self._beyond and self._seen_below is None:
-            return
-        if self._seen_below is None:
-            if not self.store.page(self.order.number, self._position - 1, 1).seqs:
-                return
-            self._part_ways()
-        self.gone = self.store.sweep(self.order.number, self._seen_below or 0)
-        self.total += self.gone
+        if len(self._moves):
+            self._write()
+        mode = self._mode
+        if isinstance(mode, Matching) and self._store.page(self._order.number, mode.position - 1, 1).seqs:
+            mode = self._parted(mode.position)
+        match mode:
+            case Matching() | Beyond():
+                pass  # all that is stored was read
+            case Parted(below=below) | Regrouped(parted=Parted(below=below)):
+                self._total += self._moves.sweep(below)
+            case _:
+                assert_never(mode)
+
+    def total(self, taken: int) -> int:
+        """How many units there are, those that are gone included."""
+        return self._total
+
+    def found(self) -> tuple[Counts, list[UnitRecord]]:
+        """What came to light since the last call: changes in the counts, and duplicates that are to be recorded."""
+        fresh, self._duplicates.fresh = self._duplicates.fresh, []
+        return self._moves.take_back().add(skipped=len(fresh)), fresh
+
+    def final(self, counts: Counts) -> Counts:
+        """The counters at the end of the step: counted anew where units are gone, which no coordinator has settled."""
+        if not self._moves.gone:
+            return counts
+        stored = self._store.count(self._order.number)
+        return Counts(counts.total, stored.succeeded, stored.failed, stored.skipped, 0)
+
+    def release(self, keys: Sequence[str]) -> None:
+        """These units are on disk now."""
+        self._stream.release(keys)
+
+    def close(self) -> None:
+        """End the source."""
+        self._stream.close()
 
     def known(self, keys: Sequence[str]) -> Mapping[str, int]:
         """Which of these keys this reading has had and are recorded, with their positions."""
         found = {}
-        for key, record in self.store.match(self.order.number, keys).items():
-            side_by_side = self._seen_below is None or record.seq < self._seen_below
-            seen = record.seq < self._position if side_by_side else record.reading == self._reading
-            if seen:
+        for key, record in self._store.match(self._order.number, keys).items():
+            if self._has_read(record):
                 found[key] = record.index if record.index is not None else record.seq
         return found
 
-    def _write(self, least: int) -> None:
-        """Write what has changed of known units (positions, and values that they lacked), if it is so much."""
-        if len(self._moves) + len(self._values) < least:
-            return
-        self._revived = False
-        commit(self.store, Checkpoint(self.order.number, values=self._values, moves=self._moves))
-        self.stream.release(self._recorded)
-        self._moves, self._values, self._recorded = [], [], []
-        if self._regrouping is not None:
-            self._regrouping.met.clear()
+    # ------------------------------------------------------------ modes
 
-    # ------------------------------------------------------------ one page
+    def _has_read(self, record: UnitRecord) -> bool:
+        match self._mode:
+            case Matching(position=position) | Beyond(position=position):
+                return record.seq < position
+            case Parted(below=below, reading=now) | Regrouped(parted=Parted(below=below, reading=now)):
+                return record.seq < below or record.reading == now
+            case _:
+                assert_never(self._mode)
 
-    def _duplicates(self, last: int | None) -> list[UnitRecord]:
-        """The duplicates that reading skipped up to position `last`, None for all that there are."""
-        self._skipped += self.stream.skipped()
-        due = [record for record in self._skipped if last is None or record.seq <= last]
-        if due:
-            self._skipped = self._skipped[len(due) :]
-        return due
+    def _parted(self, below: int) -> Parted:
+        """Begin a reading of its own, by which its units are told from others."""
+        step = self._order.number
+        return Parted(below, self._store.next_seq(step), self._store.reading(step))
+
+    def _next_mode(self, units: Units, duplicates: Sequence[UnitRecord], last: int) -> Mode:
+        """The mode for these units, the last of which (or of the duplicates) stands at `last`."""
+        mode = self._mode
+        if isinstance(mode, Matching):
+            mode = self._compared(mode.position, units, duplicates, last)
+        if isinstance(mode, Parted) and units.members is not None:
+            return Regrouped(mode, self._regrouping(mode))
+        return mode
+
+    def _compared(self, position: int, units: Units, duplicates: Sequence[UnitRecord], last: int) -> Mode:
+        page = stored_between(self._store, self._order.number, position, last)
+        if page is None:
+            return Beyond(position)
+        count = in_place(page, units, duplicates)
+        if count is None:
+            return self._parted(position)
+        return Matching(position, page, whole=count == len(units))
 
     def _laid_over(self, units: Units, duplicates: Sequence[UnitRecord]) -> Iterator[Piece]:
         last = max([*units.indexes[-1:], *(record.seq for record in duplicates[-1:])])
-        if self._seen_below is None and not self._beyond:
-            stored = self._stored(last)
-            if stored is None:
-                self._beyond = True
-            elif (known := self._side_by_side(stored, units, duplicates)) is not None:
-                self.total += len(units) + len(duplicates)
-                there = {*stored.seqs} if duplicates else ()
-                self.fresh += [record for record in duplicates if record.seq not in there]
-                yield from self._unfinished(stored, units, whole=known == len(units))
-                self._position = last + 1
-                return
-            else:
-                self._part_ways()
-        if self._seen_below is not None and units.members is not None:
-            self._regrouping = self._to_regroup()
-            yield from self._regrouped(self._regrouping, units)
-            return
-        if self._beyond:
-            self.total += len(units) + len(duplicates)
-            self.fresh += duplicates
-            if len(units):
-                yield Piece(1, 0, units)
-        else:
-            self._place(duplicates)
-            yield from self._looked_up(units)
-        self._position = last + 1
-
-    def _part_ways(self) -> None:
-        self._seen_below = self._position
-        self._next_seq = self.store.next_seq(self.order.number)
-        self._reading = self.store.reading(self.order.number)
-
-    def _number(self) -> int:
-        """The number of a new unit, from where source and store stop matching; its position before."""
-        self._next_seq += 1
-        return self._next_seq - 1
-
-    def _move(self, record: UnitRecord, index: int) -> None:
-        self._moves.append((record.seq, index))
-        if record.gone is not None:
-            status = status_now(record)
-            self.back = self.back.add(
-                succeeded=int(status is UnitStatus.SUCCEEDED),
-                failed=int(status is UnitStatus.FAILED),
-                skipped=int(status is UnitStatus.SKIPPED) - 1,
-            )
-            self._revived |= status not in FINAL
+        self._mode = mode = self._next_mode(units, duplicates, last)
+        match mode:
+            case Matching():
+                yield from self._matching(mode, units, duplicates)
+                self._mode = Matching(last + 1)
+            case Beyond():
+                self._total += len(units) + len(duplicates)
+                self._duplicates.fresh += duplicates
+                if len(units):
+                    yield Piece(1, 0, units)
+                self._mode = Beyond(last + 1)
+            case Parted():
+                self._place(duplicates, mode)
+                yield from self._looked_up(units, mode)
+            case Regrouped():
+                yield from self._regrouped(units, mode)
+            case _:
+                assert_never(mode)
 
     # ------------------------------------------------------------ side by side
 
-    def _stored(self, last: int) -> UnitPage | None:
-        """What is stored up to number `last` where the reading stands; None where nothing is stored from there on."""
-        page = self.store.page(self.order.number, self._position - 1, last - self._position + 1)
-        if not page.seqs:
-            return None
-        if page.seqs[-1] <= last:
-            return page
-        within = bisect_right(page.seqs, last)
-        return UnitPage(
-            page.seqs[:within],
-            page.keys[:within],
-            page.indexes[:within],
-            page.statuses[:within],
-            page.attempts[:within],
-            page.bases[:within],
-            page.doubts[:within],
-        )
-
-    @staticmethod
-    def _side_by_side(page: UnitPage, units: Units, duplicates: Sequence[UnitRecord]) -> int | None:
-        """How many of the units are stored, each in its place; None where source and store do not match."""
-        if list(page.seqs) != list(page.indexes):
-            return None  # an earlier reading moved them, or they are gone
-        if not duplicates and len(page.seqs) == len(units) and list(page.seqs) == list(units.seqs):
-            return len(units) if list(page.keys) == list(units.keys) else None
-        expected = dict(zip(units.seqs, units.keys, strict=True))
-        skipped = {record.seq: record.key for record in duplicates}
-        count = 0
-        for seq, key in zip(page.seqs, page.keys, strict=True):
-            if expected.get(seq) == key:
-                count += 1
-            elif skipped.get(seq) != key:
-                return None
-        return count
-
-    def _unfinished(self, page: UnitPage, units: Units, whole: bool) -> Iterator[Piece]:
-        if self.lacking:
-            self._fill(units, units.seqs)
-        if whole and page.all_final:
-            self.stream.release(units.keys)
+    def _matching(self, mode: Matching, units: Units, duplicates: Sequence[UnitRecord]) -> Iterator[Piece]:
+        page = mode.page
+        assert page is not None
+        self._total += len(units) + len(duplicates)
+        there = {*page.seqs} if duplicates else ()
+        self._duplicates.fresh += [record for record in duplicates if record.seq not in there]
+        self._fill(units)
+        if mode.whole and page.all_final:
+            self._stream.release(units.keys)
             return
-        stored = {
-            seq: (status, attempts, base, doubts)
-            for seq, status, attempts, base, doubts in zip(
-                page.seqs, page.statuses, page.attempts, page.bases, page.doubts, strict=True
-            )
-        }
-        runs, final = _Runs(units), list[str]()
+        stored = dict(
+            zip(page.seqs, zip(page.statuses, page.attempts, page.bases, page.doubts, strict=True), strict=True)
+        )
+        runs, final = Runs(units), list[str]()
         for offset, seq in enumerate(units.seqs):
-            known = stored.get(seq)
-            if known is None:
-                runs.add(offset, 1, 0)
-            elif UnitStatus(known[0]) in FINAL:
+            status, attempts, base, doubts = stored.get(seq, _NEW)
+            if UnitStatus(status) in FINAL:
                 final.append(units.keys[offset])
-            else:
-                runs.add(offset, known[1] + 1, known[2])
-                if known[3]:
-                    self.doubts[seq] = known[3]
-        self.stream.release(final)
+                continue
+            runs.add(offset, attempts, base)
+            self._note_doubts(seq, doubts)
+        self._stream.release(final)
         yield from runs.pieces()
 
     # ------------------------------------------------------------ one by one
 
-    def _place(self, duplicates: Sequence[UnitRecord]) -> None:
-        self.total += len(duplicates)
-        known = self.store.match(self.order.number, [record.key for record in duplicates]) if duplicates else {}
+    def _place(self, duplicates: Sequence[UnitRecord], parted: Parted) -> None:
+        self._total += len(duplicates)
+        known = self._store.match(self._order.number, [record.key for record in duplicates]) if duplicates else {}
         for record in duplicates:
             if record.key in known:
-                self._move(known[record.key], record.seq)
-                self._recorded.append(record.key)
+                self._moves.move(known[record.key], record.seq)
             else:
-                self.fresh.append(replace(record, seq=self._number()))
+                self._duplicates.fresh.append(replace(record, seq=parted.number()))
 
-    def _looked_up(self, units: Units) -> Iterator[Piece]:
+    def _looked_up(self, units: Units, parted: Parted) -> Iterator[Piece]:
         if not len(units):
             return
-        self.total += len(units)
-        known = self.store.match(self.order.number, units.keys)
-        seqs: list[int] = []
-        for index, key in zip(units.indexes, units.keys, strict=True):
-            record = known.get(key)
-            if record is None:
-                seqs.append(self._number())
-            else:
-                seqs.append(record.seq)
-                self._move(record, index)
-                self._recorded.append(key)
+        self._total += len(units)
+        known = self._store.match(self._order.number, units.keys)
+        seqs = [
+            self._seq_at(index, known.get(key), parted) for index, key in zip(units.indexes, units.keys, strict=True)
+        ]
         placed = Units(seqs, units.indexes, units.keys, units.values, units.members, units.batches)
-        if self.lacking:
-            self._fill(placed, seqs)
-        runs = _Runs(placed)
+        self._fill(placed)
+        runs = Runs(placed)
         for offset, key in enumerate(units.keys):
             record = known.get(key)
             if record is None:
-                runs.add(offset, 1, 0)
+                runs.add(offset, 0, 0)
             elif status_now(record) not in FINAL:
-                self._again(runs, offset, record)
-        if self._revived:
-            self._write(1)
+                runs.add(offset, record.attempts, record.base)
+                self._note_doubts(record.seq, record.doubts)
+        if self._moves.urgent:
+            self._write()
         yield from runs.pieces()
 
-    def _again(self, runs: _Runs, offset: int, record: UnitRecord) -> None:
-        runs.add(offset, record.attempts + 1, record.base)
-        if record.doubts:
-            self.doubts[record.seq] = record.doubts
-
-    def _fill(self, units: Units, seqs: Sequence[int]) -> None:
-        """Give units the values that a process did not live to record."""
-        for offset in [offset for offset, seq in enumerate(seqs) if seq in self.lacking]:
-            unit = units.pick([offset])
-            members = member_texts(unit)
-            value = value_texts(unit, True)[0]
-            self._values.append((seqs[offset], value, members[0] if members is not None else None))
+    def _seq_at(self, index: int, record: UnitRecord | None, parted: Parted) -> int:
+        """The number of the unit at a position: a new one, or that of the unit that moves there."""
+        if record is None:
+            return parted.number()
+        self._moves.move(record, index)
+        return record.seq
 
     # ------------------------------------------------------------ batches
 
-    def _to_regroup(self) -> Regrouping:
-        batch = self.order.plan.batch
+    def _regrouping(self, parted: Parted) -> Regrouping:
+        batch = self._order.plan.batch
         assert batch is not None
-        return Regrouping(
-            self.store,
-            self.order.number,
-            batch.batch_size,
-            self.stream.views,
-            self.stream.items,
-            self._position,
-            self._reading,
-            self.order.censor.hides,
-        )
+        grouping = Grouping("batch", batch.batch_size, views=self._stream.views, total=self._stream.items)
+        return Regrouping(self._store, self._order, grouping, parted.below, parted.reading)
 
-    def _regrouped(self, regrouping: Regrouping, units: Units) -> Iterator[Piece]:
-        for found in regrouping.add(units):
+    def _regrouped(self, units: Units, mode: Regrouped) -> Iterator[Piece]:
+        for found in mode.batches.add(units):
             if isinstance(found, Units):
-                yield from self._looked_up(found)
+                yield from self._looked_up(found, mode.parted)
                 continue
             index, record = found
-            self.total += 1
-            self._move(record, index)
+            self._total += 1
+            self._moves.move(record, index)
             if status_now(record) not in FINAL:
-                if self._revived:
-                    self._write(1)
+                if self._moves.urgent:
+                    self._write()
                 yield self._as_recorded(record, index)
 
     def _as_recorded(self, record: UnitRecord, index: int) -> Piece:
         """A recorded batch that is not finished, with the members that it has."""
-        value = decode(self.store.values(self.order.number, [record.seq])[0])
+        value = decode(self._store.values(self._order.number, [record.seq])[0])
         assert isinstance(value, list)
-        views = [BatchView(index, value, self.stream.items)] if self.stream.views else None
-        if record.doubts:
-            self.doubts[record.seq] = record.doubts
+        views = [BatchView(index, value, self._stream.items)] if self._stream.views else None
+        self._note_doubts(record.seq, record.doubts)
         return Piece(record.attempts + 1, record.base, Units([record.seq], [index], [record.key], [value], None, views))
 
+    # ------------------------------------------------------------ what all modes do
 
-class _Runs:
-    """Offsets collected into pieces: consecutive ones whose next attempt has the same number."""
+    def _due(self, last: int | None) -> list[UnitRecord]:
+        """The duplicates that reading skipped up to position `last`, None for all that there are."""
+        return self._duplicates.due(self._stream.skipped(), last)
 
-    def __init__(self, units: Units) -> None:
-        self._units = units
-        self._runs: list[tuple[int, int, list[int]]] = []
+    def _note_doubts(self, seq: int, doubts: int) -> None:
+        if doubts:
+            self._opening.doubts[seq] = doubts
 
-    def add(self, offset: int, attempt: int, base: int) -> None:
-        if self._runs and self._runs[-1][:2] == (attempt, base):
-            self._runs[-1][2].append(offset)
-        else:
-            self._runs.append((attempt, base, [offset]))
+    def _fill(self, units: Units) -> None:
+        """Give units the values that a process did not live to record."""
+        lacking = self._opening.lacking
+        for offset in [offset for offset, seq in enumerate(units.seqs) if seq in lacking] if lacking else ():
+            self._moves.fill(units, offset)
 
-    def pieces(self) -> Iterator[Piece]:
-        for attempt, base, offsets in self._runs:
-            first, last = offsets[0], offsets[-1]
-            whole = last - first + 1 == len(offsets)
-            yield Piece(attempt, base, self._units.cut(first, last + 1) if whole else self._units.pick(offsets))
+    def _write(self) -> None:
+        self._stream.release(self._moves.write())
+        if isinstance(self._mode, Regrouped):
+            self._mode.batches.met.clear()
+
+
+_NEW = (UnitStatus.PENDING, 0, 0, 0)
+
+
+class _Duplicates(Struct):
+    """Items that reading skipped: `waiting` for the units before them, and `fresh` ones that are to be recorded."""
+
+    waiting: list[UnitRecord] = field(default_factory=list)
+    fresh: list[UnitRecord] = field(default_factory=list)
+
+    def due(self, skipped: Sequence[UnitRecord], last: int | None) -> list[UnitRecord]:
+        """Those up to position `last`, None for all; more were `skipped` meanwhile."""
+        self.waiting += skipped
+        due = [record for record in self.waiting if last is None or record.seq <= last]
+        del self.waiting[: len(due)]
+        return due

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
+from batchwork.engine.unit.brief import StepBrief
 from batchwork.items.grouping import Grouping, Keyed
 from batchwork.model import FINAL, UnitRecord, Units, UnitStatus
 from batchwork.ports import Store
@@ -16,26 +17,16 @@ Found: TypeAlias = "tuple[int, UnitRecord] | Units"
 class Regrouping:
     """Takes the batches of a reading apart and puts the items where they belong; holds less than one batch of them.
 
-    `index` is the position of the first batch, `reading` the number of this reading. A recorded batch is there if one of
-    its members is. One that is to run and whose value may hold a masked secret cannot be run as recorded (`secrets`:
-    there may be such): its items count as not recorded.
+    `first` is the position of the first batch, `reading` the number of this reading. A recorded batch is there if one of
+    its members is. One that is to run and whose value may hold a masked secret cannot be run as recorded: its items count
+    as not recorded.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        step: int,
-        batch_size: int,
-        views: bool,
-        items: int | None,
-        index: int,
-        reading: int,
-        secrets: bool,
-    ) -> None:
-        self._store, self._step = store, step
-        self._first, self._reading, self._secrets = index, reading, secrets
-        self._grouping = Grouping("batch", batch_size, views=views, total=items)
-        self._grouping.batch = index
+    def __init__(self, store: Store, order: StepBrief, grouping: Grouping, first: int, reading: int) -> None:
+        self._store, self._step, self._secrets = store, order.number, order.censor.hides
+        self._first, self._reading = first, reading
+        self._grouping = grouping
+        self._grouping.batch = first
         self.met: set[int] = set()
         """Recorded batches that this reading has had, as long as the store does not know it."""
 

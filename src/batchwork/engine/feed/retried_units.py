@@ -2,29 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from batchwork.engine.feed.in_doubt import UNITS_AT_ONCE
 from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.engine.unit.stored_value import item_of
-from batchwork.model import FINAL, BatchView, UnitRecord, Units, UnitStatus
+from batchwork.model import FINAL, BatchView, Counts, UnitRecord, Units, UnitStatus
 from batchwork.ports import Store
 from batchwork.text.jsontext import Json, decode
 
-PAGE = 1_000
 
+class RetriedUnits:
+    """Stored units that are not finished; `finished` others are. `views`: the task uses `batch`.
 
-def reopened(order: StepBrief, store: Store, views: bool) -> Iterator[Piece]:
-    """Stored units that are not finished. `views`: the task uses `batch`, then they come by position, else by number."""
-    batch = order.plan.batch
-    if not views or batch is None:
-        return _alone(order.number, store)
-    return _whole(order.number, store) if batch.each == "batch" else _in_batches(order.number, store, batch.batch_size)
+    With `views` they come by position, else by number.
+    """
+
+    length = None
+
+    def __init__(self, order: StepBrief, store: Store, views: bool, finished: int) -> None:
+        self._order, self._store, self._views, self._finished = order, store, views, finished
+
+    def pieces(self) -> Iterator[Piece]:
+        number, batch = self._order.number, self._order.plan.batch
+        if not self._views or batch is None:
+            return _alone(number, self._store)
+        if batch.each == "batch":
+            return _whole(number, self._store)
+        return _in_batches(number, self._store, batch.batch_size)
+
+    def left(self, taken: int) -> int | None:
+        return None
+
+    def finish(self) -> None:
+        """Nothing is left to do."""
+
+    def total(self, taken: int) -> int:
+        return self._finished + taken
+
+    def found(self) -> tuple[Counts, Sequence[UnitRecord]]:
+        return Counts(), ()
+
+    def release(self, keys: Sequence[str]) -> None:
+        """Nobody looks for duplicates."""
+
+    def final(self, counts: Counts) -> Counts:
+        return counts
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def _alone(step: int, store: Store) -> Iterator[Piece]:
     after = -1
-    while (page := store.page(step, after, PAGE)).seqs:
+    while (page := store.page(step, after, UNITS_AT_ONCE)).seqs:
         after = page.seqs[-1]
         if page.all_final:
             continue
@@ -77,11 +109,11 @@ def _piece(record: UnitRecord, value: Json, view: BatchView) -> Piece:
 def _placed(step: int, store: Store) -> Iterator[UnitRecord]:
     """Recorded units that are in the source, by position."""
     start = 0
-    while views := store.units(step, start=start, limit=PAGE):
+    while views := store.units(step, start=start, limit=UNITS_AT_ONCE):
         start += len(views)
         yield from (view.record for view in views if view.record.index is not None)
 
 
 def _size(record: UnitRecord) -> int:
-    members = decode(record.members) if record.members is not None else None
+    members = decode(record.members or "[]")
     return len(members) if isinstance(members, list) else 0

@@ -1,0 +1,116 @@
+"""A step's source opened and read in pages: by a thread ahead of the step, where it may keep a reader waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from queue import Empty, SimpleQueue
+from threading import Semaphore, Thread
+from typing import Any, Final
+
+from batchwork.engine.unit.brief import StepBrief
+from batchwork.errors import RenderError, SourceError
+from batchwork.items.fields import open_source
+from batchwork.items.literal import open_value
+from batchwork.plan.model import BatchPlan, ItemsPlan
+from batchwork.ports import ItemSource
+from batchwork.text.jsontext import Json
+
+ITEMS_AT_ONCE: Final = 5_000
+READ_AHEAD: Final = 4
+"""Pages of a source that may block which are read and not yet taken, the one being read and the one being taken included."""
+CLOSING_S: Final = 1.0
+
+
+class Pages:
+    """The pages of a source. `reading` is what it said of itself before."""
+
+    def __init__(self, source: ItemSource, batch: BatchPlan, wake: Callable[[], None]) -> None:
+        self._source = source
+        self.reading = source.reading()
+        size, ahead = _sizes(batch)
+        self._pages = source.pages(0, size)
+        self._ahead = _Ahead(self._pages, ahead, wake) if source.may_block else None
+
+    def __iter__(self) -> Iterator[Sequence[Json] | None]:
+        """The pages; None where none has come yet (`wake` is called when one has). Raises SourceError."""
+        return self._pages if self._ahead is None else self._ahead.pages()
+
+    def close(self) -> None:
+        """End the source, and the thread that reads ahead."""
+        self._source.close()
+        if self._ahead is not None:
+            self._ahead.close()
+
+
+def _sizes(batch: BatchPlan) -> tuple[int, int]:
+    """Items in a page, and pages that may have been read and not yet taken.
+
+    With a cap for what has been read and not yet taken, a page is at most half of it, so that one half can be read while
+    the other one is taken.
+    """
+    if batch.queue_size is None:
+        return ITEMS_AT_ONCE, READ_AHEAD
+    cap = batch.queue_size * batch.batch_size
+    size = max(1, min(ITEMS_AT_ONCE, cap // 2))
+    return size, min(READ_AHEAD, cap // size)
+
+
+def open_items(items: ItemsPlan, order: StepBrief) -> ItemSource:
+    """The source of a batch step, its fields rendered. Raises SourceError."""
+    environ = {**order.setting.environ, "BATCHWORK_COOKIE": order.cookie}
+    try:
+        if items.value is not None:
+            return open_value(items.value.render(order.scope))
+        fields: dict[str, Any] = {name: value.render(order.scope) for name, value in items.fields.items()}
+        return open_source(items.source, fields, order.setting.cwd, environ)
+    except RenderError as error:
+        raise SourceError(f"items: {error.message}", error.hint) from error
+
+
+class _Ahead:
+    """A thread that reads pages ahead, so that a slow source keeps nobody waiting. `most` pages are there at once."""
+
+    def __init__(self, pages: Iterator[Sequence[Json]], most: int, wake: Callable[[], None]) -> None:
+        self._pages, self._wake = pages, wake
+        self._room = Semaphore(most)
+        self._queue: SimpleQueue[Sequence[Json] | Exception | None] = SimpleQueue()
+        self._closed = False
+        self._thread = Thread(target=self._read, name="items", daemon=True)
+
+    def pages(self) -> Iterator[Sequence[Json] | None]:
+        """The pages, None where none has come yet. Raises what reading raised."""
+        self._thread.start()
+        while True:
+            try:
+                page = self._queue.get_nowait()
+            except Empty:
+                yield None
+                continue
+            if isinstance(page, Exception):
+                raise page
+            if page is None:
+                return
+            yield page
+            self._room.release()
+
+    def close(self) -> None:
+        """Let the thread end. One that is stuck in a read that nothing ends (a silent pipe) is left to the process's end."""
+        self._closed = True
+        self._room.release()
+        if self._thread.is_alive():
+            self._thread.join(CLOSING_S)
+
+    def _has_room(self) -> bool:
+        self._room.acquire()
+        return not self._closed
+
+    def _read(self) -> None:
+        end: Exception | None = None
+        try:
+            while self._has_room() and (page := next(self._pages, None)) is not None:
+                self._queue.put(page)
+                self._wake()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the coordinator must hear of it
+            end = error
+        self._queue.put(end)
+        self._wake()

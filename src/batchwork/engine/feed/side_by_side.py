@@ -1,0 +1,45 @@
+"""Source and store compared a page at a time, as long as both have the same units in the same places."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from batchwork.model import UnitRecord, Units
+from batchwork.ports import Store, UnitPage
+
+
+def stored_between(store: Store, step: int, first: int, last: int) -> UnitPage | None:
+    """What is stored under the numbers `first` to `last`; None where nothing is from `first` on."""
+    page = store.page(step, first - 1, last - first + 1)
+    if not page.seqs:
+        return None
+    if page.seqs[-1] <= last:
+        return page
+    within = bisect_right(page.seqs, last)
+    return UnitPage(
+        page.seqs[:within],
+        page.keys[:within],
+        page.indexes[:within],
+        page.statuses[:within],
+        page.attempts[:within],
+        page.bases[:within],
+        page.doubts[:within],
+    )
+
+
+def in_place(page: UnitPage, units: Units, duplicates: Sequence[UnitRecord]) -> int | None:
+    """How many of the units are stored, each in its place; None where source and store do not match."""
+    if list(page.seqs) != list(page.indexes):
+        return None  # an earlier reading moved them, or they are gone
+    if not duplicates and len(page.seqs) == len(units) and list(page.seqs) == list(units.seqs):
+        return len(units) if list(page.keys) == list(units.keys) else None
+    expected = dict(zip(units.seqs, units.keys, strict=True))
+    skipped = {record.seq: record.key for record in duplicates}
+    count = 0
+    for seq, key in zip(page.seqs, page.keys, strict=True):
+        if expected.get(seq) == key:
+            count += 1
+        elif skipped.get(seq) != key:
+            return None
+    return count
