@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from threading import Event
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from batchwork.engine.unit.attempt import DOUBTS_MOST
 from batchwork.engine.unit.brief import StepBrief
@@ -49,9 +48,7 @@ def settle_in_doubt(order: StepBrief, store: Store, handles: bool) -> Opening:
         refused = [key for claim in claims for key in claim.keys]
         if refused:
             return Opening(store.count(order.number), refused=refused)
-    records = [record for claim in claims for record in _settled(claim, order, store, policy)]
-    if not handles:
-        records = [replace(record, handled=True) for record in records]
+    records = [record for claim in claims for record in _settled(claim, order, store, policy, handles)]
     if claims:
         commit(store, Checkpoint(order.number, records=records, ended=[claim.id for claim in claims]))
     return _standing(order, store, records, handles)
@@ -87,7 +84,7 @@ def commit(store: Store, checkpoint: Checkpoint) -> None:
         raise errors[0]
 
 
-def _settled(claim: Claim, order: StepBrief, store: Store, policy: str) -> Iterator[UnitRecord]:
+def _settled(claim: Claim, order: StepBrief, store: Store, policy: str, handles: bool) -> Iterator[UnitRecord]:
     """The units of a claim that its process did not live to settle, each with one doubt more."""
     if not claim.seqs:
         return
@@ -107,7 +104,7 @@ def _settled(claim: Claim, order: StepBrief, store: Store, policy: str) -> Itera
             failure=failure,
             doubts=doubts + 1,
             note=UnitNote.IN_DOUBT,
-            handled=failure is None,
+            handled=failure is None or not handles,
         )
 
 
