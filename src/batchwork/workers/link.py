@@ -32,6 +32,8 @@ WORKER_MARK = "BATCHWORK_WORKER"
 _numbers = itertools.count(1)
 _READ_SIZE = 1 << 16
 _PIPE_SIZE = 1 << 18
+_LOOK_S = 0.05
+"""How soon it is looked whether a worker has ended where the system does not say so."""
 
 
 class Link:
@@ -171,8 +173,8 @@ class Link:
             links.add(self)
             left = timeout_s
             while not self.reap() and left > 0:
-                links.poll(min(left, 0.05))
-                left -= 0.05
+                links.poll(min(left, _LOOK_S))
+                left -= _LOOK_S
             links.remove(self)
             self.watch_room = before
         return self.status is not None
@@ -206,7 +208,9 @@ class Link:
 
     def descendants(self) -> list[int]:
         """All living processes below the worker."""
-        return proctree.descendants([self.pid]) if self.status is None and not self.closed else []
+        if self.status is not None or self.closed:
+            return []
+        return proctree.descendants([self.pid])
 
     def close(self) -> None:
         """Close the pipes. A worker that still lives is killed with all below it and reaped."""
@@ -275,28 +279,31 @@ class Links:
 
         May be empty before the time is over: after `wake`, or when there was only something to write.
         """
-        if any(link.descriptors[2] < 0 for link in self._links):
-            timeout_s = min(timeout_s, 0.05) if timeout_s is not None else 0.05
-        heard: dict[Link, None] = {}
+        heard = {link: None for link in self._links if link.descriptors[2] < 0}  # looked at every time
+        if heard and (timeout_s is None or timeout_s > _LOOK_S):
+            timeout_s = _LOOK_S
         for key, _ in self._selector.select(timeout_s):
-            link = key.data
-            if link is None:
+            if key.data is None:
                 self._drain_wake()
-            elif key.fd == self._links.get(link):
-                link.flush()
-            else:
-                if key.fd == link.descriptors[0] and not link.hear():
-                    self._selector.unregister(key.fd)
-                heard[link] = None
-        for link in self._links:
-            if (link in heard or link.descriptors[2] < 0) and link.reap():
-                heard[link] = None
-        return [link for link in heard if self._ended(link) or link._frames]
+            elif self._served(key.data, key.fd):
+                heard[key.data] = None
+        for link in heard:
+            link.reap()
+        return list(filter(self._has_news, heard))
 
-    def _ended(self, link: Link) -> bool:
-        """Stop watching what will not change any more (a closed pipe would be ready for ever)."""
-        if link.status is None:
+    def _served(self, link: Link, fd: int) -> bool:
+        """Do what a descriptor of a link is ready for; whether it may have sent something or ended."""
+        if fd == self._links.get(link):
+            link.flush()
             return False
+        if fd == link.descriptors[0] and not link.hear():
+            self._selector.unregister(fd)
+        return True
+
+    def _has_news(self, link: Link) -> bool:
+        """Whether it sent frames or has ended; then stop watching it (a closed pipe would be ready for ever)."""
+        if link.status is None:
+            return bool(link._frames)
         for fd in (link.descriptors[0], link.descriptors[2], self._links[link]):
             with contextlib.suppress(KeyError, ValueError):
                 self._selector.unregister(fd)

@@ -58,7 +58,9 @@ class PythonExecutor:
         self._lanes = [Lane(program.prepare, staffing, self._links, pages) for _ in range(staffing.slots)]
 
     def warm(self, lanes: int) -> None:
-        for lane in self._lanes[: 0 if self._stopping else lanes]:
+        if self._stopping:
+            return
+        for lane in self._lanes[:lanes]:
             lane.warm = lane.warm or not lane.started
 
     def ready(self) -> Sequence[bool]:
@@ -72,21 +74,31 @@ class PythonExecutor:
 
     def poll(self, timeout_s: float | None) -> list[Report]:
         now = self._clock.now()
-        until = None if timeout_s is None else now + timeout_s
+        until: float | None = None
+        if timeout_s is not None:
+            until = now + timeout_s
         while True:
             self._look(now)
             if self._reports or self._woken or (until is not None and now >= until):
                 self._woken = False
                 reports, self._reports = self._reports, []
                 return reports
-            if self._broken is not None and not self._told:  # only now, so that no outcome is lost
-                self._told = True
-                raise self._broken
-            wait = self._wait_s(now, until)
-            self._links.poll(wait)
-            before, now = now, self._clock.now()
-            if wait is not None and now - before > wait + _PAUSE_S:
-                self._pauses.add(now, now - before)
+            self._tell_trouble()
+            now = self._wait(now, self._wait_s(now, until))
+
+    def _tell_trouble(self) -> None:
+        """Only where there is no report, so that no outcome is lost."""
+        if self._broken is not None and not self._told:
+            self._told = True
+            raise self._broken
+
+    def _wait(self, now: float, wait_s: float | None) -> float:
+        """Wait for workers; the time then."""
+        self._links.poll(wait_s)
+        after = self._clock.now()
+        if wait_s is not None and after - now > wait_s + _PAUSE_S:
+            self._pauses.add(after, after - now)
+        return after
 
     def _look(self, now: float) -> None:
         """What has come, what is over its time, what is to be started."""
@@ -111,7 +123,7 @@ class PythonExecutor:
             looks.append(max(0.0, until - now))
         if not looks:
             return None
-        return max(min(looks), 0.001) if min(looks) <= 0 else min(looks)
+        return min(looks) if min(looks) > 0 else 0.001
 
     def wake(self) -> None:
         self._woken = True

@@ -204,18 +204,24 @@ class Lane:
                 reports.append(self._post_mortem(sent, running, records, status, now))
             else:
                 reports.append(sent.returned(self._name))
-        blamed = any(report.failures for report in reports)
+        self._count_death(status, now, blameless=not any(report.failures for report in reports))
+        self.calls.clear()
+        link.sweep()
+        self._drop_worker()
+        return reports
+
+    def _count_death(self, status: int, now: float, *, blameless: bool) -> None:
+        """After some deaths the next start waits longer and longer; with nobody to blame for them there is none."""
         self._deaths += 1
-        self._idle_deaths = 0 if blamed or self._ending or not self.calls else self._idle_deaths + 1
+        if blameless and self.calls and not self._ending:
+            self._idle_deaths += 1
+        else:
+            self._idle_deaths = 0
         if not self._ending and self._deaths > 3:
             self._start_at = now + min(1.0, 0.05 * 2.0 ** (self._deaths - 4))
         if self._idle_deaths >= IDLE_DEATHS and self.trouble is None:
             why = f"a Python worker ended {IDLE_DEATHS} times with no item running: {how_it_ended(status)}"
             self.trouble = WorkerError(why)
-        self.calls.clear()
-        link.sweep()
-        self._drop_worker()
-        return reports
 
     def _post_mortem(
         self, sent: Sent, running: Running | None, records: list[Record], status: int, now: float

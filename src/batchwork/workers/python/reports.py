@@ -93,12 +93,10 @@ class Death(Struct, frozen=True):
 
 def report_of_death(sent: Sent, death: Death, logs: dict[int, str], worker: str) -> Report:
     """What became of the call that a dead worker was at: recovered outcomes, one to blame, the rest goes back."""
-    fresh = [record for record in death.records if not sent.reported[record.offset]]
-    for record in fresh:
-        sent.mark(record.offset, record.offset + 1)
-    done = [record for record in fresh if record.kind == "D"]
-    failures = [(r.offset, failure_from(json.loads(r.text)), r.us) for r in fresh if r.kind == "F"]
-    cancelled = [record.offset for record in fresh if record.kind == "C"]
+    kinds = _fresh(sent, death.records)
+    done = kinds["D"]
+    failures = [(record.offset, failure_from(json.loads(record.text)), record.us) for record in kinds["F"]]
+    cancelled = [record.offset for record in kinds["C"]]
     running = death.running
     if running is not None and not sent.reported[running]:
         sent.mark(running, running + 1)
@@ -118,6 +116,16 @@ def report_of_death(sent: Sent, death: Death, logs: dict[int, str], worker: str)
         logs,
         worker,
     )
+
+
+def _fresh(sent: Sent, records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Records of units that were not reported, by their kind; reported with them."""
+    kinds: dict[str, list[Record]] = {"D": [], "F": [], "C": []}
+    for record in records:
+        if not sent.reported[record.offset]:
+            sent.mark(record.offset, record.offset + 1)
+            kinds[record.kind].append(record)
+    return kinds
 
 
 def _columns(done: Sequence[Record]) -> tuple[list[int], list[str], list[int]]:

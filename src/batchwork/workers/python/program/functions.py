@@ -61,12 +61,17 @@ class Matching:
 
     def _place_item(self) -> None:
         """The item goes to the first parameter that has nothing else."""
-        free = [each for each in self._parameters if each.name not in self.places]
-        first = next((each for each in free if each.kind in _LEADING), None)
-        if first is not None and (first.default is inspect.Parameter.empty or not self._inputs):
-            self.places[first.name] = "item"
-        elif not self.places and any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in free):
+        for each in self._parameters:
+            if each.kind in _LEADING and each.name not in self.places:
+                if each.default is inspect.Parameter.empty or not self._inputs:
+                    self.places[each.name] = "item"
+                    return
+                break
+        if not self.places and self._takes(inspect.Parameter.VAR_POSITIONAL):
             self.places[""] = "item"
+
+    def _takes(self, kind: Any) -> bool:
+        return any(each.kind is kind for each in self._parameters)
 
     def _check_needed(self) -> None:
         for each in self._parameters:
@@ -79,7 +84,7 @@ class Matching:
         """What is left of the inputs goes to `**keywords`."""
         placed = set(self.places.values())
         left = [name for name in self._inputs if name not in placed]
-        if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in self._parameters):
+        if self._takes(inspect.Parameter.VAR_KEYWORD):
             self.places.update(zip(left, left))
         elif left:
             takes = ", ".join(each.name for each in self._parameters) or "nothing"

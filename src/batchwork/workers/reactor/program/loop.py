@@ -27,7 +27,7 @@ class Loop:
 
     def __init__(self) -> None:
         self._epoll = hasattr(select, "epoll")
-        self._poller = select.epoll() if self._epoll else select.poll()
+        self._poller = (select.epoll if self._epoll else select.poll)()
         self._ready: dict[int, Ready] = {}
         self.timers = Timers()
         self.now = time.monotonic
@@ -52,10 +52,8 @@ class Loop:
             wait = min(wait, _LOOK_S)
         if wait is None or (longest_s is not None and longest_s < wait):
             wait = longest_s
-        # Milliseconds are rounded up, or a timer that is due in 0.4 ms would be waited for in a busy loop.
-        pause = -1 if wait is None else (wait if self._epoll else int(wait * 1000) + (wait > 0))
         before = self.now()
-        ready = self._poller.poll(pause)
+        ready = self._poller.poll(self._pause(wait))
         if wait is not None and (lost_s := self.now() - before) > wait + _PAUSE_S:
             self.timers.put_off(lost_s)
         for fd, events in ready:
@@ -64,3 +62,11 @@ class Loop:
                 call(fd, events)
         self.timers.fire(time.monotonic())
         return bool(ready)
+
+    def _pause(self, wait_s: float | None) -> float:
+        """The same as epoll takes it, or in milliseconds as poll does."""
+        if wait_s is None:
+            return -1
+        if self._epoll:
+            return wait_s
+        return int(wait_s * 1000) + (wait_s > 0)  # rounded up, or what is due in 0.4 ms would keep the loop busy

@@ -50,6 +50,22 @@ class Manner:
         named = next((os.environ[name] for name in _CA_VARIABLES if os.environ.get(name)), None)
         self.authorities = named or next(filter(os.path.isfile, _CA_FILES), None) or _certifi()
 
+    def complaint(self, code: int, said: str) -> tuple[str, str]:
+        """The type and the message of a failure, from curl's error code and what curl says to it."""
+        known = {
+            pycurl.E_FILESIZE_EXCEEDED: ("http", f"body larger than {_size(self.max_body)}"),
+            pycurl.E_OPERATION_TIMEDOUT: ("timeout", f"timed out after {self.timeout_s or 0:g} s"),
+            pycurl.E_TOO_MANY_REDIRECTS: ("http", f"more than {self.follow} redirects"),
+            pycurl.E_URL_MALFORMAT: ("refused", f"not a URL: {said}"),
+            _TOO_LARGE: ("http", said or "response headers are too large"),
+        }
+        if code in known:
+            return known[code]
+        if code == pycurl.E_UNSUPPORTED_PROTOCOL and said.startswith("Protocol "):
+            return "refused", f"redirected to what is neither http nor https: {said}"
+        kind = "connect" if code in _CONNECT else "http"
+        return kind, said or f"curl error {code}"
+
 
 class Transfer:
     """A request and its response. `begin` readies the handle, which may keep its connection from the last request."""
@@ -144,23 +160,11 @@ class Transfer:
     def failure(self, code: int, said: str) -> Failed:
         """Why curl gave up: its error code and what it says to it."""
         said = _DURATION.sub("", without_credentials(said, self.masks))
-        timed_out = code == pycurl.E_OPERATION_TIMEDOUT
-        if self._too_large or code == pycurl.E_FILESIZE_EXCEEDED:
-            kind, message = "http", f"body larger than {_size(self._manner.max_body)}"
-        elif timed_out:
-            kind, message = "timeout", f"timed out after {self._manner.timeout_s or 0:g} s"
-        elif code == pycurl.E_TOO_MANY_REDIRECTS:
-            kind, message = "http", f"more than {self._manner.follow} redirects"
-        elif code == _TOO_LARGE:
-            kind, message = "http", said or "response headers are too large"
-        elif code == pycurl.E_UNSUPPORTED_PROTOCOL and said.startswith("Protocol "):
-            kind, message = "refused", f"redirected to what is neither http nor https: {said}"
-        elif code == pycurl.E_URL_MALFORMAT:
-            kind, message = "refused", f"not a URL: {said}"
-        else:
-            kind, message = "connect" if code in _CONNECT else "http", said or f"curl error {code}"
+        if self._too_large:
+            code = pycurl.E_FILESIZE_EXCEEDED
+        kind, message = self._manner.complaint(code, said)
         failed: Failed = {"type": kind, "message": message}
-        if self._too_large or kind == "refused" or code in _NEVER_RETRIED:
+        if kind == "refused" or code in _NEVER_RETRIED:
             failed["retryable"] = False
         return self.guarded(failed, sent=self.handle.getinfo(pycurl.REQUEST_SIZE) > 0)
 
