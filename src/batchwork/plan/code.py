@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,22 +19,23 @@ def steps_used(code: str) -> tuple[dict[str, int], bool]:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}, False
+    uses = sum(isinstance(node, ast.Name) and node.id == "steps" for node in ast.walk(tree))
+    named = [*_steps_named(tree)]
     found: dict[str, int] = {}
-    named: set[ast.expr] = set()
-    uses: list[ast.Name] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id == "steps":
-            uses.append(node)
-        elif isinstance(node, ast.Attribute) and _is_steps(node.value):
-            found.setdefault(node.attr, node.lineno)
-            named.add(node.value)
-        elif isinstance(node, ast.Subscript) and _is_steps(node.value) and isinstance(node.slice, ast.Constant):
-            found.setdefault(str(node.slice.value), node.lineno)
-            named.add(node.value)
-    return found, any(node not in named for node in uses)
+    for step, line in named:
+        found.setdefault(step, line)
+    return found, uses > len(named)
 
 
-def _is_steps(node: ast.expr) -> bool:
+def _steps_named(tree: ast.AST) -> Iterator[tuple[str, int]]:
     import ast
 
-    return isinstance(node, ast.Name) and node.id == "steps"
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Attribute | ast.Subscript):
+            continue
+        if not isinstance(node.value, ast.Name) or node.value.id != "steps":
+            continue
+        if isinstance(node, ast.Attribute):
+            yield node.attr, node.lineno
+        elif isinstance(node.slice, ast.Constant):
+            yield str(node.slice.value), node.lineno

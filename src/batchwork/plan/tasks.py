@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from batchwork.errors import BatchworkError, Place, Problem
 from batchwork.plan.knowns import Knowns
@@ -50,34 +51,29 @@ def plan_task(spec: TaskSpec, names: frozenset[str], knowns: Knowns, shared: boo
     task = _find(spec, knowns)
     if task is None:
         return None
-    declared = {field.encode_name: field for field in msgspec.structs.fields(task.Fields)}
-    entries = dict(spec.fields)
-    if "timeout" not in declared:
-        timeout = entries.pop("timeout", None)
-        if timeout is not None and not shared:
-            knowns.problems.append(Problem(timeout.place, "`timeout` is not possible for this task"))
-    if spec.retry is not None and not shared:
-        knowns.problems.append(Problem(spec.retry.place, "`retry` is not possible for this task: it runs once"))
+    form = _Form(task, names, knowns, {field.encode_name: field for field in msgspec.structs.fields(task.Fields)})
+    entries = _entries(spec, "timeout" in form.declared, shared, knowns)
     count = len(knowns.problems)
-    fields: dict[str, Value] = {}
-    for name, entry in entries.items():
-        if name in declared:
-            value = _field(name, entry, declared[name].type, task, names, knowns)
-        elif task.open_fields:
-            value = knowns.value(entry.node, names)
-            _note_near(name, entry, declared, knowns)
-        else:
-            knowns.problems.append(_unknown(name, entry, task, declared))
-            continue
-        if value is not None:
-            fields[name] = value
-    for name, field in declared.items():
-        if field.required and name not in entries:
+    values = {name: form.value(name, entry) for name, entry in entries.items()}
+    fields = {name: value for name, value in values.items() if value is not None}
+    for name in form.required:
+        if name not in entries:
             knowns.problems.append(Problem(spec.place, f"`{name}` is required in the task `{task.name}`"))
     compiled = Compiled()
     if len(fields) == len(entries) and len(knowns.problems) == count:
         compiled = _compiled(task, Written(fields, names, spec.place), knowns)
     return TaskPlan(spec.type, task, fields, spec.place, compiled)
+
+
+def _entries(spec: TaskSpec, owns_timeout: bool, shared: bool, knowns: Knowns) -> dict[str, Entry]:
+    """The task's fields without those that are the step's."""
+    entries = dict(spec.fields)
+    timeout = entries.pop("timeout", None) if not owns_timeout else None
+    if timeout is not None and not shared:
+        knowns.problems.append(Problem(timeout.place, "`timeout` is not possible for this task"))
+    if spec.retry is not None and not shared:
+        knowns.problems.append(Problem(spec.retry.place, "`retry` is not possible for this task: it runs once"))
+    return entries
 
 
 def _compiled(task: Task, written: Written, knowns: Knowns) -> Compiled:
@@ -123,38 +119,57 @@ def _no_such_type(spec: TaskSpec) -> Problem:
     return Problem(spec.type_place, f"unknown task type `{spec.type}`", hint)
 
 
-def _unknown(name: str, entry: Entry, task: Task, declared: Mapping[str, Any]) -> Problem:
-    if name in LATER_FIELDS.get(task.name, ()):
-        return Problem(entry.place, f"`{name}` comes in a later version")
-    hint = suggest(name, [*declared, "retry", "timeout"]) or f"there are: {listing(declared)}"
-    return Problem(entry.place, f"unknown field `{name}` in the task `{task.name}`", hint)
+# ---------------------------------------------------------------- fields
 
 
-def _note_near(name: str, entry: Entry, declared: Mapping[str, Any], knowns: Knowns) -> None:
-    near = suggest(name, declared)
-    if near and len(name) > 3:
-        knowns.warnings.append(
-            Problem(entry.place, f"`{name}` is not a field of the task, and is taken as an input", near)
-        )
+class _Form(Struct, frozen=True):
+    """What a task type declares, to be filled in. `names` are all names that templates may use."""
 
+    task: Task
+    names: frozenset[str]
+    knowns: Knowns
+    declared: Mapping[str, Any]
 
-# ---------------------------------------------------------------- one field
+    @property
+    def required(self) -> list[str]:
+        return [name for name, field in self.declared.items() if field.required]
 
+    def value(self, name: str, entry: Entry) -> Value | None:
+        """The field, compiled; None where it is unknown or wrong, which is told."""
+        if name in self.declared:
+            return self._checked(name, entry.node)
+        if self.task.open_fields:
+            self._note_near(name, entry)
+            return self.knowns.value(entry.node, self.names)
+        self.knowns.problems.append(self._unknown(name, entry))
+        return None
 
-def _field(name: str, entry: Entry, kind: object, task: Task, names: frozenset[str], knowns: Knowns) -> Value | None:
-    """A declared field: compiled, and checked now if it is constant (a templated one when it is rendered)."""
-    node = entry.node
-    if name in task.literal:
-        value: Value | None = Value.constant(json_of(node), node.place)
-    else:
-        # only in a shell's command do `| args` and `| raw` mean something, and the shell task checks it
-        value = knowns.value(node, names, check_marks=(task.name, name) != ("shell", "command"))
-    if value is not None and value.is_constant:
-        problem = _mistyped(name, node, kind)
-        if problem is not None:
-            knowns.problems.append(problem)
-            return None
-    return value
+    def _checked(self, name: str, node: Node) -> Value | None:
+        """A declared field: its type is checked now if it is constant (a templated one's when it is rendered)."""
+        if name in self.task.literal:
+            value: Value | None = Value.constant(json_of(node), node.place)
+        else:
+            # only in a shell's command do `| args` and `| raw` mean something, and the shell task checks it
+            check_marks = (self.task.name, name) != ("shell", "command")
+            value = self.knowns.value(node, self.names, check_marks)
+        if value is not None and value.is_constant:
+            problem = _mistyped(name, node, self.declared[name].type)
+            if problem is not None:
+                self.knowns.problems.append(problem)
+                return None
+        return value
+
+    def _note_near(self, name: str, entry: Entry) -> None:
+        near = suggest(name, self.declared)
+        if near and len(name) > 3:
+            message = f"`{name}` is not a field of the task, and is taken as an input"
+            self.knowns.warnings.append(Problem(entry.place, message, near))
+
+    def _unknown(self, name: str, entry: Entry) -> Problem:
+        if name in LATER_FIELDS.get(self.task.name, ()):
+            return Problem(entry.place, f"`{name}` comes in a later version")
+        hint = suggest(name, [*self.declared, "retry", "timeout"]) or f"there are: {listing(self.declared)}"
+        return Problem(entry.place, f"unknown field `{name}` in the task `{self.task.name}`", hint)
 
 
 def _mistyped(name: str, node: Node, kind: object) -> Problem | None:
@@ -170,15 +185,23 @@ def _said(name: str, node: Node, text: str) -> Problem:
     match = _EXPECTED.match(text)
     if match is None:
         at = _AT.match(text)
-        return Problem(_inside(node, at[2] if at else ""), f"`{name}`: {at[1] if at else text}")
-    kinds = [_WORDS.get(kind.strip(), kind.strip()) for kind in match[1].split("|")]
-    expected = " or ".join(kind for kind in kinds if kind != "empty") or "empty"
-    path = match[3] or ""
+        return Problem(_inside(node, at[2]), f"`{name}`: {at[1]}") if at else Problem(node.place, f"`{name}`: {text}")
+    expected, found, path = _expected(match[1]), _kind(match[2] or ""), match[3] or ""
     if "[...]" in path:  # it does not say which one
-        message = f"a value in `{name}` must be {expected}, but it is {_WORDS.get(match[2] or '', match[2])}"
-        return Problem(node.place, message)
-    found = f"{_WORDS.get(match[2] or '', match[2])}" if path else describe(node)
+        return Problem(node.place, f"a value in `{name}` must be {expected}, but it is {found}")
+    if not path:
+        found = describe(node)
     return Problem(_inside(node, path), f"`{name}{path}` must be {expected}, but it is {found}")
+
+
+def _expected(kinds: str) -> str:
+    """Kinds, as msgspec lists them, in words."""
+    words = [_kind(kind.strip()) for kind in kinds.split("|")]
+    return " or ".join(word for word in words if word != "empty") or "empty"
+
+
+def _kind(kind: str) -> str:
+    return _WORDS.get(kind, kind)
 
 
 def _inside(node: Node, path: str) -> Place:
