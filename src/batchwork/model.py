@@ -83,8 +83,8 @@ class Units(Struct, frozen=True):
             self.indexes[part],
             self.keys[part],
             self.values[part],
-            self.members[part] if self.members is not None else None,
-            self.batches[part] if self.batches is not None else None,
+            self.members and self.members[part],
+            self.batches and self.batches[part],
         )
 
     def pick(self, offsets: Sequence[int]) -> Units:
@@ -94,8 +94,8 @@ class Units(Struct, frozen=True):
             [self.indexes[i] for i in offsets],
             [self.keys[i] for i in offsets],
             [self.values[i] for i in offsets],
-            [self.members[i] for i in offsets] if self.members is not None else None,
-            [self.batches[i] for i in offsets] if self.batches is not None else None,
+            self.members and [self.members[i] for i in offsets],
+            self.batches and [self.batches[i] for i in offsets],
         )
 
 
@@ -273,7 +273,9 @@ class Counts(Struct, frozen=True):
     @property
     def pending(self) -> int | None:
         """What is left, or None while the total is unknown."""
-        return None if self.total is None else self.total - self.finished - self.in_doubt
+        if self.total is None:
+            return None
+        return self.total - self.finished - self.in_doubt
 
     def add(self, succeeded: int = 0, failed: int = 0, skipped: int = 0) -> Counts:
         return Counts(

@@ -266,7 +266,7 @@ def test_the_file_of_the_database_is_never_opened() -> None:
     assert opens == {
         ("log.py", "self._path"),  # a file of its own
         ("schema.py", "os.path.join(_FOLDER, name)"),  # SQL
-        ("statements.py", "os.path.join(FOLDER, f'{name}.sql')"),  # SQL
+        ("statements.py", "os.path.join(_FOLDER, f'{name}.sql')"),  # SQL
         ("lock.py", "path"),  # the lock's file
         ("lock.py", "self._path(run)"),
         ("place.py", "mounts"),

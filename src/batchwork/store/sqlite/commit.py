@@ -16,7 +16,7 @@ from batchwork.faults import fails_after, fault
 from batchwork.model import Checkpoint
 from batchwork.ports import Committed, Opening
 from batchwork.store.sqlite.log import Head, Log
-from batchwork.store.sqlite.recording import record
+from batchwork.store.sqlite.recording import execute
 from batchwork.store.sqlite.schema import open_to_write
 from batchwork.store.sqlite.statements import statement
 from batchwork.store.sqlite.trouble import Kind, explain, kind_of
@@ -27,7 +27,7 @@ CLOSE_WAIT_MS = 500  # for readers in other processes; what stays in the log is 
 T = TypeVar("T")
 
 
-class Written(Struct):
+class CheckpointOrder(Struct):
     """An order to execute a checkpoint."""
 
     checkpoint: Checkpoint
@@ -42,13 +42,13 @@ class Written(Struct):
         return bool(self.checkpoint.successes or self.checkpoint.records)
 
     def execute(self, connection: apsw.Connection) -> None:
-        record(connection, self.checkpoint)
+        execute(connection, self.checkpoint)
 
     def answer(self, error: Exception | None) -> None:
         self.committed(error)
 
 
-class Change(Struct, Generic[T]):
+class ChangeOrder(Struct, Generic[T]):
     """An order for any other change: a function of the connection, and where its caller waits for what it returns."""
 
     change: Callable[[apsw.Connection], T]
@@ -75,7 +75,7 @@ class Change(Struct, Generic[T]):
         return self.values[0]
 
 
-Order: TypeAlias = Written | Change[Any]
+Order: TypeAlias = CheckpointOrder | ChangeOrder[Any]
 
 
 class Transactions:
@@ -107,7 +107,7 @@ class Transactions:
                     raise explain(error, self._path, kind) from error
             except Exception as error:
                 self._roll_back()
-                if isinstance(orders[0], Change):  # refused, or a bug that is its caller's to see
+                if isinstance(orders[0], ChangeOrder):  # refused, or a bug that is its caller's to see
                     return error
                 if isinstance(error, StoreError):
                     raise

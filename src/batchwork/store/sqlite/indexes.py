@@ -21,7 +21,9 @@ def exists(connection: apsw.Connection, column: Column, step: int) -> bool:
 
 def hint(connection: apsw.Connection, column: Column, step: int) -> str:
     """What makes a statement use the index, if it is there: the planner thinks too well of ranges of ids."""
-    return f"indexed by unit_{column}_{step}" if exists(connection, column, step) else ""
+    if not exists(connection, column, step):
+        return ""
+    return f"indexed by unit_{column}_{step}"
 
 
 def make(connection: apsw.Connection, column: Column, step: int) -> None:

@@ -26,10 +26,10 @@ from batchwork.store.sqlite.rows import (
     claim_units,
     failure_of,
     first_id,
-    integer,
+    integer_in,
     text_in,
-    text_or_none,
-    unit_record,
+    unit_of,
+    unless_null,
 )
 from batchwork.store.sqlite.statements import FILTERS, KEY_FILTER, statement
 from batchwork.text import jsontext
@@ -42,8 +42,27 @@ Spot: TypeAlias = tuple[bool, int, int]
 """Where a unit stands in a listing: (has no position, position or 0, seq)."""
 START: Spot = (False, -1, -1)
 
-Listing: TypeAlias = tuple[int, str | None, str | None]
-"""Which listing: step, status, key."""
+
+class Listing(Struct, frozen=True):
+    """What is listed: the units of a step, of this status and key where one is given. `ordered`: all positions are seqs."""
+
+    step: int
+    status: str | None
+    key: str | None
+    ordered: bool
+
+    def query(self, placeless: bool) -> str:
+        """The name of the statement for a page."""
+        if placeless:
+            return "units_placeless"
+        if self.ordered:
+            return "units_by_seq"
+        return "units_by_place"
+
+    def filter(self) -> str:
+        """The condition of that statement."""
+        status = {None: "all", "succeeded": "succeeded"}.get(self.status, "other")
+        return FILTERS[status] + KEY_FILTER * (self.key is not None)
 
 
 class Bookmark(Struct, frozen=True):
@@ -69,7 +88,9 @@ class Bookmarks:
         """The bookmark from which to go on to `start`, if it does not lie after it."""
         with self._guard:
             mark = self._marks.get(listing)
-        return mark if mark is not None and 0 < mark.start <= start else None
+        if mark is None or not 0 < mark.start <= start:
+            return None
+        return mark
 
     def put(self, listing: Listing, mark: Bookmark) -> None:
         with self._guard:
@@ -85,24 +106,20 @@ def spot_of(record: UnitRecord) -> Spot:
 
 def begin(listing: Listing, in_doubt: Sequence[UnitView]) -> Bookmark:
     """The bookmark at the start of a listing, given what is in doubt in its step."""
-    _, status, key = listing
     shown = [
         (spot_of(view.record), view)
         for view in in_doubt
-        if status in (None, IN_DOUBT) and key in (None, view.record.key)
+        if listing.status in (None, IN_DOUBT) and listing.key in (None, view.record.key)
     ]
     return Bookmark(0, START, sorted(shown, key=_spot), frozenset(view.record.seq for view in in_doubt))
 
 
 def page(
-    connection: apsw.Connection, listing: Listing, ordered: bool, mark: Bookmark, start: int, limit: int
+    connection: apsw.Connection, listing: Listing, mark: Bookmark, start: int, limit: int
 ) -> tuple[list[UnitView], Bookmark]:
-    """The units `start` to `start + limit` of a listing, reading on from `mark`, and the bookmark after them.
-
-    `ordered` says that every position is the unit's seq.
-    """
+    """The units `start` to `start + limit` of a listing, reading on from `mark`, and the bookmark after them."""
     size = min(start - mark.start + limit, LONGEST_PAGE)
-    views = _stored(connection, listing, ordered, mark, size)
+    views = _stored(connection, listing, mark, size)
     if mark.doubtful:
         waiting = mark.doubtful[bisect_right(mark.doubtful, mark.spot, key=_spot) :]
         views = merge(views, (view for _, view in waiting), key=lambda view: spot_of(view.record))
@@ -118,50 +135,45 @@ def _spot(entry: tuple[Spot, UnitView]) -> Spot:
     return entry[0]
 
 
-def _stored(
-    connection: apsw.Connection, listing: Listing, ordered: bool, mark: Bookmark, size: int
-) -> Iterator[UnitView]:
+def _stored(connection: apsw.Connection, listing: Listing, mark: Bookmark, size: int) -> Iterator[UnitView]:
     """Rows of a listing after a bookmark, read `size` at a time, in order of spots."""
-    step, status, _ = listing
-    if status == IN_DOUBT or size <= 0:
+    if listing.status == IN_DOUBT or size <= 0:
         return
-    first, name, hidden = first_id(step), connection.execute(statement("step_name"), (step,)).get, mark.hidden
+    first, hidden = first_id(listing.step), mark.hidden
+    name = connection.execute(statement("step_name"), (listing.step,)).get
     after = mark.spot
     while True:
-        rows = _rows(connection, listing, ordered, after, size)
+        rows = _rows(connection, listing, after, size)
         for row in rows:
-            record = unit_record(first, row)
+            record = unit_of(first, row)
             if record.seq not in hidden:
                 failure = row[18]
-                yield UnitView(name, record, record.status, failure if failure is None else failure_of(failure))
+                yield UnitView(name, record, record.status, failure_of(failure))
         if len(rows) == size:
-            after = spot_of(unit_record(first, rows[-1]))
+            after = spot_of(unit_of(first, rows[-1]))
         elif after[0]:
             return
         else:
             after = (True, 0, -1)  # those without a position come last
 
 
-def _rows(connection: apsw.Connection, listing: Listing, ordered: bool, after: Spot, size: int) -> list[UnitRow]:
-    step, status, key = listing
-    chosen, code = "all", None
-    if status is not None:
-        code = CODES[UnitStatus(status)]
-        chosen = "succeeded" if status == UnitStatus.SUCCEEDED else "other"
-    placeless, place, seq = after
-    name = "units_placeless" if placeless else "units_by_seq" if ordered else "units_by_place"
-    text = statement(
-        name,
-        first=first_id(step),
-        last=first_id(step + 1),
-        hint=indexes.hint(connection, "pos", step) if name == "units_by_place" else "",
-        filter=FILTERS[chosen] + (KEY_FILTER if key is not None else ""),
-    )
-    cells = {"after": first_id(step) + seq, "place": place, "size": size, "code": code, "key": key}
+def _rows(connection: apsw.Connection, listing: Listing, after: Spot, size: int) -> list[UnitRow]:
+    step, (placeless, place, seq) = listing.step, after
+    name, code = listing.query(placeless), unless_null(lambda status: CODES[UnitStatus(status)], listing.status)
+    bounds = {"first": first_id(step), "last": first_id(step + 1)}
+    hint = _hint(connection, step, name != "units_by_place")
+    text = statement(name, **bounds, hint=hint, filter=listing.filter())
+    cells = {"after": first_id(step) + seq, "place": place, "size": size, "code": code, "key": listing.key}
     return cast(list[UnitRow], connection.execute(text, cells).fetchall())
 
 
-def in_doubt(
+def _hint(connection: apsw.Connection, step: int, ordered: bool) -> str:
+    if ordered:
+        return ""
+    return indexes.hint(connection, "pos", step)
+
+
+def doubtful(
     connection: apsw.Connection, step: int, name: str, claims: Sequence[Claim], ordered: bool
 ) -> list[UnitView]:
     """The claimed and unsettled units of a step whose process died, as they are shown.
@@ -179,7 +191,7 @@ def in_doubt(
     cells = (first, jsontext.encode(list(claimed)))
     rows = cast(list[UnitRow], connection.execute(statement("units_some"), cells).fetchall())
     for row in rows:
-        record = unit_record(first, row)
+        record = unit_of(first, row)
         claimed[record.seq] = record
     return [UnitView(name, record, IN_DOUBT) for record in claimed.values()]
 
@@ -189,7 +201,7 @@ def results(connection: apsw.Connection, step: int, ordered: bool, start: int, l
     first, last = first_id(step), first_id(step + 1)
     total = connection.execute(statement("step_total"), (step,)).get
     gone = connection.execute(statement("unit_gone"), (first, last)).get
-    known = 0 if total is None else total - gone  # gone units count in the total, but have no position
+    known = (total or gone) - gone  # gone units count in the total, but have no position
     end = min(start + limit, max(known, _places(connection, step, ordered)))
     found: list[str | None] = [None] * max(0, end - start)
     if ordered:
@@ -200,17 +212,17 @@ def results(connection: apsw.Connection, step: int, ordered: bool, start: int, l
             (start, end),
         ).fetchall()
     for place, result in rows:
-        found[integer(place) - start] = text_or_none(result)
+        found[integer_in(place) - start] = unless_null(text_in, result)
     return found
 
 
 def _places(connection: apsw.Connection, step: int, ordered: bool) -> int:
     """One more than the highest position that is recorded."""
     first, last = first_id(step), first_id(step + 1)
-    name = "place_last_by_seq" if ordered else "place_last_by_place"
-    hint = "" if ordered else indexes.hint(connection, "pos", step)
+    name = {True: "place_last_by_seq", False: "place_last_by_place"}[ordered]
+    hint = _hint(connection, step, ordered)
     highest = connection.execute(statement(name, first=first, last=last, hint=hint)).get
-    return 0 if highest is None else int(highest) + 1
+    return int(-1 if highest is None else highest) + 1
 
 
 # ---------------------------------------------------------------- claims that are not settled
@@ -221,9 +233,9 @@ def unsettled(connection: apsw.Connection, step: int) -> list[Claim]:
     found = []
     for number, attempt, text in connection.execute(statement("claims"), (step,)).fetchall():
         seqs, keys = claim_units(text_in(text))
-        settled = _settled(connection, first_id(step), seqs, integer(attempt))
+        settled = _settled(connection, first_id(step), seqs, integer_in(attempt))
         left = [(seq, key) for seq, key in zip(seqs, keys, strict=True) if seq not in settled]
-        found.append(Claim(integer(number), integer(attempt), [seq for seq, _ in left], [key for _, key in left]))
+        found.append(Claim(integer_in(number), integer_in(attempt), [seq for seq, _ in left], [key for _, key in left]))
     return found
 
 
@@ -241,4 +253,4 @@ def _settled(connection: apsw.Connection, first: int, seqs: list[int], attempt: 
     among = jsontext.encode(seqs)
     final = connection.execute(statement("claim_settled_final"), (first, among)).fetchall()
     failed = connection.execute(statement("claim_settled_failed"), (first, among, attempt)).fetchall()
-    return {integer(seq) for rows in (final, failed) for (seq,) in rows}
+    return {integer_in(seq) for rows in (final, failed) for (seq,) in rows}

@@ -14,7 +14,7 @@ import apsw
 
 from batchwork.ports import Opening
 from batchwork.store.sqlite.reader import Readers
-from batchwork.store.sqlite.rows import integer
+from batchwork.store.sqlite.rows import integer_in
 from batchwork.store.sqlite.statements import statement
 
 MOVE_PAGES = 4000  # 16 MB of log, then it is moved into the database
@@ -43,7 +43,9 @@ class Log:
 
     def due_in(self) -> float | None:
         """Seconds after which `keep_short` may have something to do; None where only commits give it some."""
-        return None if self._unsynced_since is None else SYNC_S
+        if self._unsynced_since is None:
+            return None
+        return SYNC_S
 
     def keep_short(self, connection: apsw.Connection) -> None:
         """Move the log where it is due. Raises apsw.Error."""
@@ -87,7 +89,7 @@ class Head:
                 noted, commits = (int(word) for word in file.read().split())
         except (OSError, ValueError):
             return 0
-        return commits if noted == identity else 0
+        return commits * (noted == identity)
 
     def write(self, identity: int, commits: int) -> None:
         """Note a number. That this cannot be done is no reason to stop."""
@@ -105,8 +107,8 @@ class Head:
 
 def warn_of_loss(head: Head, readers: Readers, path: str, warn: Callable[[str], None]) -> None:
     """Warn if the store has had more transactions than it has now."""
-    noted = head.read(integer(readers.read(statement("mark_store"))[0][0]))
-    lost = noted - integer(readers.read(statement("mark_commits"))[0][0])  # read after it: the number only grows
+    noted = head.read(integer_in(readers.read(statement("mark_store"))[0][0]))
+    lost = noted - integer_in(readers.read(statement("mark_commits"))[0][0])  # read after it: the number only grows
     if lost > 0:
         warn(
             f"the store {path} has lost its last {lost} transactions (was its -wal file removed?): "

@@ -9,7 +9,7 @@ import apsw
 
 from batchwork.errors import StoreError
 from batchwork.model import UnitRecord
-from batchwork.store.sqlite.rows import UnitRow, first_id, integer, unit_record, wash
+from batchwork.store.sqlite.rows import UnitRow, first_id, integer_in, unit_of, wash
 from batchwork.store.sqlite.schema import open_to_read
 from batchwork.store.sqlite.statements import statement
 from batchwork.store.sqlite.trouble import explain
@@ -26,7 +26,7 @@ def by_key(connection: apsw.Connection, step: int, keys: Sequence[str]) -> dict[
     rows: list[UnitRow] = connection.execute(text, (jsontext.encode(list(known)),)).fetchall()  # type: ignore[assignment]
     found: dict[str, UnitRecord] = {}
     for row in rows:
-        found.setdefault(known[row[1]], unit_record(first, row))
+        found.setdefault(known[row[1]], unit_of(first, row))
     return found
 
 
@@ -72,7 +72,7 @@ class Members:
         first = first_id(self._step)
         found: dict[str, UnitRecord] = {}
         for member, *row in rows:
-            batch = unit_record(first, tuple(row))  # type: ignore[arg-type]
+            batch = unit_of(first, tuple(row))  # type: ignore[arg-type]
             before = found.get(known[str(member)])
             if before is None or (before.index is None and batch.index is not None):
                 found[known[str(member)]] = batch
@@ -89,7 +89,7 @@ class Members:
 
     def _note_new(self, connection: apsw.Connection) -> None:
         bounds = (self._mark, first_id(self._step + 1))
-        there = [integer(number) for (number,) in connection.execute(statement("member_batches"), bounds).fetchall()]
+        there = [integer_in(number) for (number,) in connection.execute(statement("member_batches"), bounds).fetchall()]
         new = [number for number in there if number not in self._beyond]
         for start in range(0, len(new), _NOTED_AT_ONCE):
             connection.execute(statement("member_add"), (jsontext.encode(new[start : start + _NOTED_AT_ONCE]),))

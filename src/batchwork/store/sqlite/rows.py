@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec.structs import fields, replace
@@ -31,6 +32,7 @@ from batchwork.model import (
 from batchwork.text import jsontext
 from batchwork.text.patterns import pattern
 
+T = TypeVar("T")
 Cell: TypeAlias = "None | int | float | str | bytes"
 Row: TypeAlias = tuple[Cell, ...]
 
@@ -47,6 +49,7 @@ SUCCEEDED, SKIPPED = CODES[UnitStatus.SUCCEEDED], CODES[UnitStatus.SKIPPED]
 FIRST_FINAL = SUCCEEDED
 _NOTES: dict[str, UnitNote | None] = {"": None, **{note.value: note for note in UnitNote}}
 
+_FORMER: dict[int | None, UnitStatus | None] = {None: None, **dict(enumerate(STATUSES))}
 _FAILURE_FIELDS = tuple((part.name, part.default) for part in fields(Failure))
 _FAILURE_NAMES = frozenset(name for name, _ in _FAILURE_FIELDS)
 _RUN_ID = pattern(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
@@ -135,7 +138,7 @@ def unit_cells(first: int, record: UnitRecord, reading: int, failure: str | None
     )
 
 
-def unit_record(first: int, row: UnitRow) -> UnitRecord:
+def unit_of(first: int, row: UnitRow) -> UnitRecord:
     """A unit from a row of the `units_…` statements. Positional and unchecked (the table is strict): it is done by the million."""
     number, key, pos, code, attempts, base, doubts, reading, handled, duration, started, worker, note = row[:13]
     gone, members, value, result, failure = row[13:18]
@@ -155,7 +158,7 @@ def unit_record(first: int, row: UnitRow) -> UnitRecord:
         base,
         doubts,
         _NOTES[note],
-        None if gone is None else STATUSES[gone],
+        _FORMER[gone],
         reading,
         handled == 1,
     )
@@ -173,12 +176,12 @@ def attempt_cells(first: int, record: AttemptRecord, failure: str | None) -> Row
     )
 
 
-def attempt_record(first: int, row: Row) -> AttemptRecord:
+def attempt_of(first: int, row: Row) -> AttemptRecord:
     unit, attempt, failure, started, duration, worker = row
     found = failure_of(failure)
     assert found is not None
     return AttemptRecord(
-        integer(unit) - first, integer(attempt), found, integer(started), integer(duration), text_in(worker)
+        integer_in(unit) - first, integer_in(attempt), found, integer_in(started), integer_in(duration), text_in(worker)
     )
 
 
@@ -203,7 +206,7 @@ def run_cells(run: RunRecord) -> Row:
     )
 
 
-def run_record(row: Row, living: bool) -> RunRecord:
+def run_of(row: Row, living: bool) -> RunRecord:
     id_, name, file, workflow, params, fingerprint, status, created, ended, durability, window, options = row
     return RunRecord(
         id=text_in(id_),
@@ -213,8 +216,8 @@ def run_record(row: Row, living: bool) -> RunRecord:
         params=text_in(params),
         fingerprint=text_in(fingerprint),
         status=RunStatus(text_in(status)),
-        created_ms=integer(created),
-        ended_ms=None if ended is None else integer(ended),
+        created_ms=integer_in(created),
+        ended_ms=unless_null(integer_in, ended),
         durability=text_in(durability),
         window=text_in(window),
         options=text_in(options),
@@ -222,26 +225,31 @@ def run_record(row: Row, living: bool) -> RunRecord:
     )
 
 
-def step_record(row: Row, in_doubt: int) -> StepRecord:
+def step_of(row: Row, in_doubt: int) -> StepRecord:
     number, run, name, order, status, total, succeeded, failed, skipped = row[:9]
     batch, result, failure, started, duration, stale, note = row[9:]
     return StepRecord(
-        number=integer(number),
+        number=integer_in(number),
         run=text_in(run),
         name=text_in(name),
-        order=integer(order),
+        order=integer_in(order),
         status=StepStatus(text_in(status)),
         counts=Counts(
-            None if total is None else integer(total), integer(succeeded), integer(failed), integer(skipped), in_doubt
+            unless_null(integer_in, total), integer_in(succeeded), integer_in(failed), integer_in(skipped), in_doubt
         ),
         batch=bool(batch),
-        result=text_or_none(result),
+        result=unless_null(text_in, result),
         failure=failure_of(failure),
-        started_ms=None if started is None else integer(started),
-        duration_ms=integer(duration),
+        started_ms=unless_null(integer_in, started),
+        duration_ms=integer_in(duration),
         stale=bool(stale),
-        note=None if note is None else msgspec.json.decode(text_in(note), type=StepNote),
+        note=unless_null(_step_note, note),
     )
+
+
+def _step_note(cell: Cell) -> StepNote:
+    note: StepNote = msgspec.json.decode(text_in(cell), type=StepNote)
+    return note
 
 
 def changed_cell(value: object) -> Cell:
@@ -271,15 +279,17 @@ def washed(checkpoint: Checkpoint) -> Checkpoint:
                 record,
                 key=wash(record.key),
                 worker=wash(record.worker),
-                value=_wash_or_none(record.value),
-                result=_wash_or_none(record.result),
-                members=_wash_or_none(record.members),
+                value=unless_null(wash, record.value),
+                result=unless_null(wash, record.result),
+                members=unless_null(wash, record.members),
             )
             for record in checkpoint.records
         ],
         attempts=[replace(attempt, worker=wash(attempt.worker)) for attempt in checkpoint.attempts],
         logs=[LogRecord(log.seq, log.attempt, wash(log.text)) for log in checkpoint.logs],
-        values=[(seq, _wash_or_none(value), _wash_or_none(members)) for seq, value, members in checkpoint.values],
+        values=[
+            (seq, unless_null(wash, value), unless_null(wash, members)) for seq, value, members in checkpoint.values
+        ],
     )
 
 
@@ -288,18 +298,14 @@ def wash(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _wash_or_none(text: str | None) -> str | None:
-    return None if text is None else wash(text)
-
-
 def _washed_successes(part: Successes) -> Successes:
     return replace(
         part,
         worker=wash(part.worker),
         keys=[wash(key) for key in part.keys],
-        values=[_wash_or_none(value) for value in part.values],
+        values=[unless_null(wash, value) for value in part.values],
         results=[wash(result) for result in part.results],
-        members=None if part.members is None else [_wash_or_none(text) for text in part.members],
+        members=part.members and [unless_null(wash, text) for text in part.members],
     )
 
 
@@ -313,11 +319,12 @@ def text_in(cell: Cell) -> str:
     return cell
 
 
-def text_or_none(cell: Cell) -> str | None:
-    return None if cell is None else text_in(cell)
+def unless_null(read: Callable[[Any], T], cell: Any) -> T | None:
+    """What `read` makes of a cell, or of anything that may be None."""
+    return None if cell is None else read(cell)
 
 
-def integer(cell: Cell) -> int:
+def integer_in(cell: Cell) -> int:
     """A cell that must hold a whole number. Raises StoreError."""
     if not isinstance(cell, int):
         raise StoreError(f"the store is damaged: {cell!r} stands where a number should be")

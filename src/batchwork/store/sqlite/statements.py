@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
-FOLDER = os.path.join(os.path.dirname(__file__), "queries")
+_FOLDER = os.path.join(os.path.dirname(__file__), "queries")
 
 FILTERS = {
     "all": "true",
@@ -27,7 +27,7 @@ def statement(name: str, **parts: int | str) -> str:
 
 @cache
 def _text(name: str) -> str:
-    with open(os.path.join(FOLDER, f"{name}.sql"), encoding="utf-8") as file:
+    with open(os.path.join(_FOLDER, f"{name}.sql"), encoding="utf-8") as file:
         text = file.read()
     return "\n".join(line for line in text.splitlines() if not line.startswith("--"))
 

@@ -36,14 +36,15 @@ from batchwork.store.sqlite.rows import (
     FIRST_FINAL,
     STATUSES,
     Row,
-    attempt_record,
+    attempt_of,
     checked_run_id,
     first_id,
-    integer,
+    integer_in,
     run_cells,
-    run_record,
-    step_record,
+    run_of,
+    step_of,
     text_in,
+    unless_null,
     wash,
 )
 from batchwork.store.sqlite.statements import statement
@@ -132,9 +133,9 @@ class SqliteStore:
     def steps(self, run: str) -> list[StepRecord]:
         with self._readers.snapshot() as connection:
             rows = connection.execute(statement("steps"), (run,)).fetchall()
-            crashed = bool(rows) and self._crashed(connection, integer(rows[0][0]))
+            crashed = bool(rows) and self._crashed(connection, integer_in(rows[0][0]))
             return [
-                step_record(row, listing.count_unsettled(connection, integer(row[0])) if crashed else 0) for row in rows
+                step_of(row, listing.count_unsettled(connection, integer_in(row[0])) if crashed else 0) for row in rows
             ]
 
     def add_steps(self, run: str, steps: Sequence[tuple[str, bool]]) -> None:
@@ -230,12 +231,12 @@ class SqliteStore:
         limit: int = 1000,
         key: str | None = None,
     ) -> list[UnitView]:
-        wanted = (step, None if status is None else str(status), None if key is None else wash(key))
         self._index_places(step)
         with self._readers.snapshot() as connection:
             ordered = not recording.standing(connection, step)[1]
-            mark = self._bookmarks.find(wanted, start) or self._begin(connection, wanted, ordered)
-            views, after = listing.page(connection, wanted, ordered, mark, start, limit)
+            wanted = listing.Listing(step, status, unless_null(wash, key), ordered)
+            mark = self._bookmarks.find(wanted, start) or self._begin(connection, wanted)
+            views, after = listing.page(connection, wanted, mark, start, limit)
         self._bookmarks.put(wanted, after)
         return views
 
@@ -248,7 +249,7 @@ class SqliteStore:
     def attempts(self, step: int, seq: int) -> list[AttemptRecord]:
         first = first_id(step)
         rows = self._readers.read(statement("attempts"), (first | seq,))
-        return [attempt_record(first, row) for row in rows]
+        return [attempt_of(first, row) for row in rows]
 
     def logs(self, step: int, seq: int) -> list[LogRecord]:
         rows = self._readers.read(statement("logs"), (first_id(step) | seq,))
@@ -265,7 +266,7 @@ class SqliteStore:
     # ------------------------------------------------------------ parts
 
     def _run(self, row: Row) -> RunRecord:
-        record = run_record(row, living=False)
+        record = run_of(row, living=False)
         return replace(record, living=self._locks.living(record.id))
 
     def _index(self, column: indexes.Column, step: int) -> None:
@@ -282,14 +283,12 @@ class SqliteStore:
             with contextlib.suppress(StoreError):  # it can be read without, only slower
                 self._index("pos", step)
 
-    def _begin(self, connection: apsw.Connection, wanted: listing.Listing, ordered: bool) -> listing.Bookmark:
-        step = wanted[0]
+    def _begin(self, connection: apsw.Connection, wanted: listing.Listing) -> listing.Bookmark:
+        step = wanted.step
         if not self._crashed(connection, step):
             return listing.begin(wanted, ())
-        name = connection.execute(statement("step_name"), (step,)).get
-        return listing.begin(
-            wanted, listing.in_doubt(connection, step, name, listing.unsettled(connection, step), ordered)
-        )
+        name, claims = connection.execute(statement("step_name"), (step,)).get, listing.unsettled(connection, step)
+        return listing.begin(wanted, listing.doubtful(connection, step, name, claims, wanted.ordered))
 
     def _crashed(self, connection: apsw.Connection, step: int) -> bool:
         """Whether nobody works on the step's run, so that what it claimed and did not settle is in doubt."""

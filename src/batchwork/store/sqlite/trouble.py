@@ -21,17 +21,21 @@ def kind_of(error: Exception, path: str, system_errno: int = 0) -> Kind:
 
     `system_errno` is what the failing system call left behind; SQLite reports "file too large" only as an I/O error.
     """
-    if isinstance(error, apsw.FullError):
+    if _is_full(error, path, system_errno):
         return "full"
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         return "busy"
-    if isinstance(error, apsw.IOError):
-        return "full" if system_errno in _FULL or _no_room(path) else "io"
-    if isinstance(error, OSError):
-        return "full" if error.errno in _FULL else "io"
-    if isinstance(error, apsw.CantOpenError):
-        return "full" if system_errno in _FULL or _no_room(path) else "other"
+    if isinstance(error, apsw.IOError | OSError):
+        return "io"
     return "other"
+
+
+def _is_full(error: Exception, path: str, system_errno: int) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    if isinstance(error, apsw.IOError | apsw.CantOpenError):
+        return system_errno in _FULL or _no_room(path)
+    return isinstance(error, apsw.FullError)
 
 
 def _no_room(path: str) -> bool:

@@ -17,7 +17,7 @@ from msgspec import Struct
 from batchwork.errors import StoreError
 from batchwork.model import Checkpoint
 from batchwork.ports import Committed, Opening
-from batchwork.store.sqlite.commit import Change, Order, Transactions, Written
+from batchwork.store.sqlite.commit import ChangeOrder, CheckpointOrder, Order, Transactions
 from batchwork.store.sqlite.log import Head
 
 QUEUE_MAX = 64
@@ -41,13 +41,13 @@ class Closing(Struct, frozen=True):
     error: StoreError | None
 
 
-class Ended(Struct, frozen=True):
+class Dead(Struct, frozen=True):
     """The thread is gone before its time, because a `committed` raised. No order is taken."""
 
     error: StoreError
 
 
-Life: TypeAlias = Working | Broken | Closing | Ended
+Life: TypeAlias = Working | Broken | Closing | Dead
 
 
 class Writer:
@@ -66,11 +66,11 @@ class Writer:
 
     def submit(self, checkpoint: Checkpoint, committed: Committed) -> None:
         """Queue a checkpoint; waits while the queue is full."""
-        self._put(Written(checkpoint, committed))
+        self._put(CheckpointOrder(checkpoint, committed))
 
     def call(self, change: Callable[[apsw.Connection], T]) -> T:
         """Execute a change in its turn, in a transaction of its own, and return its value once that is on disk."""
-        order = Change(change)
+        order = ChangeOrder(change)
         if threading.current_thread() is self._thread:  # from a `committed`: no transaction is open
             self._process(deque([order]))
         else:
@@ -107,7 +107,7 @@ class Writer:
                 pass
             case Closing():
                 raise StoreError(f"the store {self._path} is closed")
-            case Ended():
+            case Dead():
                 raise self._life.error
             case _:
                 assert_never(self._life)
@@ -117,7 +117,7 @@ class Writer:
         match self._life:
             case Working():
                 return None
-            case Broken() | Closing() | Ended():
+            case Broken() | Closing() | Dead():
                 return self._life.error
             case _:
                 assert_never(self._life)
@@ -152,9 +152,9 @@ class Writer:
     def _take_together(self) -> None:
         """All checkpoints at the head of the queue, or the one change that stands there."""
         self._taken.append(self._queue.popleft())
-        if isinstance(self._taken[0], Change):
+        if isinstance(self._taken[0], ChangeOrder):
             return
-        while self._queue and isinstance(self._queue[0], Written):
+        while self._queue and isinstance(self._queue[0], CheckpointOrder):
             self._taken.append(self._queue.popleft())
 
     def _process(self, orders: deque[Order]) -> None:
@@ -171,13 +171,19 @@ class Writer:
 
     def _break(self, error: StoreError) -> None:
         with self._changed:
-            self._life = Closing(error) if isinstance(self._life, Closing) else Broken(error)
+            match self._life:
+                case Closing():
+                    self._life = Closing(error)
+                case Working() | Broken() | Dead():
+                    self._life = Broken(error)
+                case _:
+                    assert_never(self._life)
 
     def _abandon(self, error: BaseException) -> None:
         with self._changed:
             broken = self._error() or StoreError(f"the writer of the store {self._path} has ended: {error!r}")
             if not isinstance(self._life, Closing):
-                self._life = Ended(broken)
+                self._life = Dead(broken)
             left = [*self._taken, *self._queue]
             self._queue.clear()
             self._changed.notify_all()
