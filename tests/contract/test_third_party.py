@@ -5,19 +5,22 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
+from batchwork import plugins
 from batchwork.clock import SystemClock
-from batchwork.ports import Executor, ItemSource, SourceType, Staffing
+from batchwork.ports import Executor, ItemSource, SourceType, Staffing, Task
 from batchwork.testing.executor_contract import Deed, ExecutorContract
 from batchwork.testing.source_contract import ItemSourceContract, SourceTypeContract
+from batchwork.testing.task_contract import TaskContract
 from batchwork.text.jsontext import Json
 
 PACKAGES = Path(__file__).parent.parent / "third_party"
@@ -118,6 +121,32 @@ def test_without_the_package_there_is_no_such_source(tmp_path: Path) -> None:
     assert "did you mean `csv`?" in done.stderr
 
 
+# ---------------------------------------------------------------- a task
+
+
+FLOW_OF_PEOPLE = """
+steps:
+  - name: step
+    task: batch
+    inputs:
+      items: [Ines, Omar]
+      task: {TASK}
+"""
+
+
+class TestTheTask(TaskContract):
+    def task(self) -> Task:
+        return module("task", "greeting").Greet()
+
+    def fields(self) -> dict[str, Json]:
+        return {"whom": "{{ item }}", "word": "hi"}
+
+
+def test_a_task_of_another_package_is_used(tmp_path: Path) -> None:
+    flow = FLOW_OF_PEOPLE.replace("{TASK}", '{type: greet, whom: "{{ item }}"}')
+    assert results("task", tmp_path, flow) == ["hello, Ines", "hello, Omar"]
+
+
 # ---------------------------------------------------------------- an executor
 
 
@@ -132,3 +161,32 @@ class TestTheExecutor(ExecutorContract):
 
     def payload(self, deed: Deed, argument: Any = None) -> Json:
         return {"fail": True} if deed == "fail" else {deed: argument}
+
+
+class TestTheTaskOfTheExecutor(TaskContract):
+    @pytest.fixture(autouse=True)
+    def _installed(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        monkeypatch.syspath_prepend(str(PACKAGES / "executor"))
+        plugins._foreign.cache_clear()
+        yield
+        plugins._foreign.cache_clear()
+
+    def task(self) -> Task:
+        return module("executor", "moon").MoonTask()
+
+    def fields(self) -> dict[str, Json]:
+        return {"what": "{{ item }}"}
+
+
+def test_an_executor_of_another_package_is_used(tmp_path: Path) -> None:
+    flow = FLOW_OF_PEOPLE.replace("{TASK}", '{type: moon, what: "dust for {{ item }}"}')
+    assert results("executor", tmp_path, flow) == ["dust for Ines", "dust for Omar"]
+
+
+def test_without_the_executor_the_step_fails_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(FLOW_OF_PEOPLE.replace("{TASK}", "{type: moon, what: x}"))
+    shutil.copytree(PACKAGES / "executor", tmp_path / "lib")
+    (tmp_path / "lib" / "moon-1.dist-info" / "entry_points.txt").write_text("[batchwork.tasks]\nmoon = moon:MoonTask\n")
+    done = batchwork(str(tmp_path / "lib"), tmp_path, "run", "flow.yaml")
+    assert done.returncode == 1
+    assert "there is no executor for workers of the kind `moon`" in done.stderr + done.stdout

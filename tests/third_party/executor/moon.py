@@ -6,12 +6,42 @@ Each lane is a thread that stands for a machine. A payload such as `{"sleep": 1,
 from collections.abc import Iterator, Sequence
 from queue import Empty, SimpleQueue
 from threading import Condition, Thread
-from typing import Any
+from typing import Annotated, Any, ClassVar
+
+import msgspec
 
 from batchwork.clock import Clock
 from batchwork.model import Call, Failure, Report
-from batchwork.ports import Pager, Program, Staffing
-from batchwork.text.jsontext import encode
+from batchwork.ports import Compiled, FieldValue, Pager, Program, Scope, Staffing, Written
+from batchwork.text.jsontext import Json, encode
+
+
+class MoonTask:
+    """Bring something from the moon."""
+
+    name: ClassVar[str] = "moon"
+    literal: ClassVar[frozenset[str]] = frozenset()
+    open_fields: ClassVar[bool] = False
+    default_parallel: ClassVar[int | None] = 4
+
+    class Fields(msgspec.Struct):
+        what: Annotated[Any, msgspec.Meta(description="what is brought")]
+
+    def compile(self, task: Written) -> Compiled:
+        what = task.fields["what"]
+        return Compiled(program=lambda setting: MoonProgram(what, what.roots & setting.unit_names))
+
+
+class MoonProgram(msgspec.Struct):
+    what: FieldValue
+    uses: frozenset[str]
+    worker: str = "moon"
+    prepare: dict[str, Any] = {}
+    takes_item: bool = False
+    says: bool = False
+
+    def bind(self, scope: Scope) -> Json:
+        return {"give": self.what.render(scope)}
 
 
 class MoonExecutor:

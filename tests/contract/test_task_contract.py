@@ -1,0 +1,41 @@
+"""Each task type keeps the contract of task types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from batchwork.plugins import find_task
+from batchwork.ports import Task
+from batchwork.testing.task_contract import TaskContract
+from batchwork.text.jsontext import Json
+
+
+class BuiltIn(TaskContract):
+    name: ClassVar[str]
+    written: ClassVar[Mapping[str, Json]]
+
+    def task(self) -> Task:
+        return find_task(self.name)
+
+    def fields(self) -> Mapping[str, Json]:
+        return self.written
+
+
+class TestEcho(BuiltIn):
+    name, written = "echo", {"message": "{{ key }} is {{ item }}"}
+
+
+class TestShell(BuiltIn):
+    name, written = "shell", {"command": "echo {{ item }}", "env": {"NUMBER": "{{ index }}"}}
+
+
+class TestPython(BuiltIn):
+    name, written = "python", {"code": "return item + str(index)"}
+
+
+class TestHttpRequest(BuiltIn):
+    name, written = (
+        "http_request",
+        {"url": "http://localhost/{{ key }}", "method": "POST", "json": {"item": "{{ item }}"}},
+    )
