@@ -15,7 +15,7 @@ from step_plans import batch_plan, step_plan, task_plan
 from batchwork.censor import NoCensor
 from batchwork.clock import SystemClock
 from batchwork.engine.step.coordinator import Coordinator
-from batchwork.engine.step.fate import Fate, Finished
+from batchwork.engine.step.fate import Fate, StepDone
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.engine.unit.brief import Equipment, StepBrief
 from batchwork.model import RunRecord, RunStatus
@@ -69,7 +69,7 @@ class History:
         order = StepBrief(plan, self.number, "r1", resumed, False, {}, setting, "cookie", NoCensor())
         end = Coordinator(order, Equipment(self.store, callable_executors, Collected(), SystemClock()), control).run()
         rows = self.store.count(self.number)
-        if isinstance(end, Finished):
+        if isinstance(end, StepDone):
             counted = (end.counts.succeeded, end.counts.failed, end.counts.skipped)
             assert counted == (rows.succeeded, rows.failed, rows.skipped)
             assert end.counts.pending == 0
@@ -84,7 +84,7 @@ class History:
             self.run(items, stop_after, bad, resumed=number > 0)
             self.store.reopen(self.number, None)
         end = self.run(readings[-1][0], None, "", resumed=len(readings) > 1)
-        assert isinstance(end, Finished), end
+        assert isinstance(end, StepDone), end
 
 
 def history(folder: str, kind: str, **batch: Any) -> History:

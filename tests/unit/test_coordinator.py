@@ -17,7 +17,7 @@ from batchwork.censor import NoCensor
 from batchwork.clock import SystemClock
 from batchwork.engine.feed.in_doubt import commit
 from batchwork.engine.step.coordinator import Coordinator
-from batchwork.engine.step.fate import Failed, Fate, Finished, Stopped
+from batchwork.engine.step.fate import Fate, StepDone, StepFailed, StepStopped
 from batchwork.engine.step.on_item_error import _Handling
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.engine.unit.brief import Equipment, StepBrief
@@ -107,7 +107,7 @@ def failing(*bad: object, kind: str = "ValueError") -> Act:
 @pytest.mark.parametrize("parallel", [True, False])
 def test_every_unit_is_run_and_recorded_in_input_order(bench: Bench, count: int, parallel: bool):
     end = bench.run(double, list(range(count)), parallel=parallel, slots=3 if parallel else 1)
-    assert isinstance(end, Finished)
+    assert isinstance(end, StepDone)
     assert end.counts == Counts(total=count, succeeded=count)
     assert bench.results() == [2 * item for item in range(count)]
     assert bench.store.claims(bench.number) == []
@@ -121,7 +121,7 @@ def test_in_order_units_run_one_after_another(bench: Bench):
 
 def test_the_first_failure_stops_a_step_that_does_not_go_on(bench: Bench):
     end = bench.run(failing(3), list(range(200)), parallel=False, slots=1)
-    assert isinstance(end, Failed)
+    assert isinstance(end, StepFailed)
     assert "item 3 failed: no 3" in end.failure.message
     assert end.counts.succeeded == 3
     assert end.counts.failed == 1
@@ -130,7 +130,7 @@ def test_the_first_failure_stops_a_step_that_does_not_go_on(bench: Bench):
 
 def test_with_continue_on_error_all_the_others_are_run(bench: Bench):
     end = bench.run(failing(1, 7), list(range(40)), continue_on_error=True)
-    assert isinstance(end, Finished)
+    assert isinstance(end, StepDone)
     assert end.counts == Counts(total=40, succeeded=38, failed=2)
     assert bench.results()[7] is None
 
@@ -139,7 +139,7 @@ def test_too_many_failures_stop_the_step(bench: Bench):
     end = bench.run(
         failing(*range(100)), list(range(100)), continue_on_error=True, max_failures=Threshold(count=4), slots=1
     )
-    assert isinstance(end, Failed)
+    assert isinstance(end, StepFailed)
     assert end.failure.type == "threshold"
     assert 5 <= end.counts.failed < 20
 
@@ -155,7 +155,7 @@ def test_a_unit_is_tried_again_until_it_succeeds(bench: Bench):
         return item
 
     end = bench.run(act, list(range(10)), retry=RetryPolicy(max_attempts=4, delay_s=0.01))
-    assert isinstance(end, Finished)
+    assert isinstance(end, StepDone)
     assert tries == {item: 3 if item == 5 else 1 for item in range(10)}
     view = bench.store.units(bench.number, key="5")[0]
     assert view.record.attempts == 3
@@ -177,7 +177,7 @@ def test_in_strict_order_a_retry_comes_before_what_follows(bench: Bench):
 
 def test_attempts_are_used_up(bench: Bench):
     end = bench.run(failing(0), [0], retry=RetryPolicy(max_attempts=3, delay_s=0.001))
-    assert isinstance(end, Failed)
+    assert isinstance(end, StepFailed)
     record = bench.store.units(bench.number)[0].record
     assert (record.status, record.attempts) == (UnitStatus.FAILED, 3)
     assert "after 3 attempts" in end.failure.message
@@ -191,14 +191,14 @@ def test_on_item_error_runs_once_for_each_failed_unit(bench: Bench):
         continue_on_error=True,
         on_item_error=lambda payload: told.append(payload["item"]),
     )
-    assert isinstance(end, Finished)
+    assert isinstance(end, StepDone)
     assert sorted(told) == [1, 4]
     assert all(view.record.handled for view in bench.store.units(bench.number))
 
 
 def test_a_failure_of_on_item_error_changes_nothing_else(bench: Bench):
     end = bench.run(failing(1), [0, 1], continue_on_error=True, on_item_error=failing(1, kind="KeyError"))
-    assert isinstance(end, Finished)
+    assert isinstance(end, StepDone)
     assert end.counts == Counts(total=2, succeeded=1, failed=1)
     view = bench.store.units(bench.number, key="1")[0]
     assert isinstance(view.handler_failure, Failure)
@@ -217,7 +217,7 @@ def test_a_stop_leaves_the_rest_pending_and_a_resume_runs_just_that(bench: Bench
         return payload["item"]
 
     end = bench.run(act, list(range(300)))
-    assert isinstance(end, Stopped)
+    assert isinstance(end, StepStopped)
     assert 20 <= end.counts.succeeded < 300
     bench.control = Control(SystemClock())
     end = bench.run(act, list(range(300)), resumed=True)
@@ -246,7 +246,7 @@ def test_a_changed_source_is_matched_by_key(bench: Bench):
     seen: list[int] = []
     items = [1000, *range(3), *range(4, 50), 2000, *range(50, 100)]  # one in front, 3 gone, one in the middle
     end = bench.run(lambda payload: seen.append(payload["item"]) or payload["item"], items, resumed=True)
-    assert isinstance(end, Finished)
+    assert isinstance(end, StepDone)
     assert sorted(seen) == sorted(set(items) - before)
     assert bench.results() == items
     assert end.counts == Counts(total=102, succeeded=101, skipped=1)
@@ -292,7 +292,7 @@ def test_in_doubt_can_be_a_failure_or_a_stop(bench: Bench):
     seq = bench.store.next_seq(bench.number)
     commit(bench.store, Checkpoint(bench.number, claims=[Claim(99, 1, [seq], [str(seq)])]))
     end = bench.run(double, list(range(30)), resumed=True, on_in_doubt="stop")
-    assert isinstance(end, Failed)
+    assert isinstance(end, StepFailed)
     assert str(seq) in end.failure.message
     end = bench.run(double, list(range(30)), resumed=True, on_in_doubt="fail", continue_on_error=True)
     assert end.counts == Counts(total=30, succeeded=29, failed=1)
@@ -319,7 +319,7 @@ def test_a_reopened_step_runs_its_failed_units_from_the_store(bench: Bench):
 )
 def test_duplicates_are_kept_or_skipped(bench: Bench, on_duplicate: str, results: list[Json]):
     end = bench.run(lambda payload: payload["item"], ["a", "b", "a", "a"], on_duplicate=on_duplicate)
-    assert isinstance(end, Finished)
+    assert isinstance(end, StepDone)
     assert bench.results() == results
     assert set(bench.statuses()) == {'"a"', '"b"', '"a"#1', '"a"#2'}
     again = bench.run(double, ["a", "b", "a", "a"], on_duplicate=on_duplicate, resumed=True)
@@ -328,7 +328,7 @@ def test_duplicates_are_kept_or_skipped(bench: Bench, on_duplicate: str, results
 
 def test_a_duplicate_can_be_an_error(bench: Bench):
     end = bench.run(double, [1, 2, 1], on_duplicate="error")
-    assert isinstance(end, Failed)
+    assert isinstance(end, StepFailed)
     assert end.failure.type == "source"
 
 
@@ -421,7 +421,7 @@ def test_an_on_item_error_that_cannot_run_is_recorded_beside_each_unit(bench: Be
     assert order.plan.batch is not None
     order = replace(order, plan=replace(order.plan, batch=replace(order.plan.batch, on_item_error=hook)))
     end = Coordinator(order, Equipment(bench.store, callable_executors, bench.sink, SystemClock()), bench.control).run()
-    assert end == Finished(Counts(total=8, succeeded=6, failed=2))
+    assert end == StepDone(Counts(total=8, succeeded=6, failed=2))
     for key in ("1", "5"):
         told = bench.store.units(bench.number, key=key)[0].handler_failure
         assert isinstance(told, Failure)

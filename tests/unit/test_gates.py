@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from step_plans import batch_plan
 
-from batchwork.engine.step.gates.entrance import ALL, Entrance
+from batchwork.engine.step.gates.entrance import GATES, Entrance
 from batchwork.engine.step.gates.failures import FirstFailure, TooManyFailures, exceeded
 from batchwork.engine.step.gates.gate import UNLIMITED, Gate, Settled
 from batchwork.engine.step.gates.rate import Throttle
@@ -77,13 +77,13 @@ def failed(key: str, attempts: int = 1) -> UnitRecord:
 def test_a_step_has_the_gates_that_its_plan_asks_for():
     def kinds(**changes: object) -> list[type[Gate]]:
         batch = batch_plan([1], **changes)
-        return [type(gate) for of in ALL if (gate := of(batch)) is not None]
+        return [type(gate) for of in GATES if (gate := of(batch)) is not None]
 
     assert kinds() == [FirstFailure]
     assert kinds(continue_on_error=True) == []
     assert kinds(continue_on_error=True, max_failures=Threshold(count=3)) == [TooManyFailures]
     assert kinds(rate_limit=Rate(5, 1.0)) == [Throttle, FirstFailure]
-    assert [type(gate) for of in ALL if (gate := of(None)) is not None] == [FirstFailure]
+    assert [type(gate) for of in GATES if (gate := of(None)) is not None] == [FirstFailure]
 
 
 def test_the_first_failure_ends_a_step_and_is_named():

@@ -27,7 +27,7 @@ class Standing(Struct, frozen=True):
     elapsed_s: float
 
 
-class Piece(Struct, frozen=True):
+class Bit(Struct, frozen=True):
     """A piece of a line. Pieces of the highest `rank` are left out first where the terminal is narrow."""
 
     text: str
@@ -35,7 +35,7 @@ class Piece(Struct, frozen=True):
     style: str = ""
 
 
-def lines(standings: Sequence[Standing], width: int, tick: int) -> list[list[Piece]]:
+def lines(standings: Sequence[Standing], width: int, tick: int) -> list[list[Bit]]:
     """The pieces of each line, with bars of one length among them; a line's texts joined by spaces fit `width` columns."""
     name_width = max(
         (min(columns(visible(standing.step)), NAME_MAX, max(width // 4, 4)) for standing in standings), default=0
@@ -49,23 +49,23 @@ def lines(standings: Sequence[Standing], width: int, tick: int) -> list[list[Pie
     return rows
 
 
-def _bar_pieces(counts: Counts, width: int) -> list[Piece]:
+def _bar_pieces(counts: Counts, width: int) -> list[Bit]:
     full, empty = bar(counts.finished, counts.total or 0, width)
-    return [Piece(full, 0, "full"), Piece(empty, 0, "empty")]
+    return [Bit(full, 0, "full"), Bit(empty, 0, "empty")]
 
 
-def _room(standing: Standing, row: list[Piece], width: int) -> int:
+def _room(standing: Standing, row: list[Bit], width: int) -> int:
     """Columns that are left for a bar, where one can be drawn."""
     if not (standing.batch and standing.counts.total):
         return 0
     return width - _length(row) - 1
 
 
-def _fitted(standing: Standing, width: int, name_width: int, tick: int) -> list[Piece]:
+def _fitted(standing: Standing, width: int, name_width: int, tick: int) -> list[Bit]:
     """The pieces of the line without its bar, which is left out where there is room only for what matters more."""
-    parts = [Piece(ljust(short(visible(standing.step), name_width), name_width), 0)]
+    parts = [Bit(ljust(short(visible(standing.step), name_width), name_width), 0)]
     if not standing.batch:
-        return [*parts, Piece(f"{SPINNER[tick % len(SPINNER)]} running {duration(standing.elapsed_s)}", 0)]
+        return [*parts, Bit(f"{SPINNER[tick % len(SPINNER)]} running {duration(standing.elapsed_s)}", 0)]
     parts += _facts(standing, tick)
     bar_room = BAR_MIN + 1 if standing.counts.total else 0
     while _length(parts) + bar_room > width:
@@ -79,24 +79,24 @@ def _fitted(standing: Standing, width: int, name_width: int, tick: int) -> list[
     return parts
 
 
-def _facts(standing: Standing, tick: int) -> list[Piece]:
+def _facts(standing: Standing, tick: int) -> list[Bit]:
     counts = standing.counts
     if counts.total is None:
-        parts = [Piece(f"{SPINNER[tick % len(SPINNER)]} {number(counts.finished)} done", 0)]
+        parts = [Bit(f"{SPINNER[tick % len(SPINNER)]} {number(counts.finished)} done", 0)]
     else:
         parts = [
-            Piece(f"{share(counts.finished, counts.total):>5}", 1),
-            Piece(f"{number(counts.finished)}/{number(counts.total)}", 0),
+            Bit(f"{share(counts.finished, counts.total):>5}", 1),
+            Bit(f"{number(counts.finished)}/{number(counts.total)}", 0),
         ]
-    parts.append(Piece(rate(standing.per_s), 3))
+    parts.append(Bit(rate(standing.per_s), 3))
     if counts.failed:
-        parts.append(Piece(f"{number(counts.failed)} failed", 0, "bad"))
+        parts.append(Bit(f"{number(counts.failed)} failed", 0, "bad"))
     if standing.retrying:
-        parts.append(Piece(f"{number(standing.retrying)} to retry", 4, "warn"))
+        parts.append(Bit(f"{number(standing.retrying)} to retry", 4, "warn"))
     if standing.running and not counts.finished:
-        parts.append(Piece(f"{number(standing.running)} running", 5))
+        parts.append(Bit(f"{number(standing.running)} running", 5))
     if standing.left_s is not None:
-        parts.append(Piece(f"{duration(max(standing.left_s, 1))} left", 2))
+        parts.append(Bit(f"{duration(max(standing.left_s, 1))} left", 2))
     return parts
 
 
@@ -108,5 +108,5 @@ def bar(done: int, total: int, width: int) -> tuple[str, str]:
     return "━" * full, "─" * (width - full)
 
 
-def _length(parts: list[Piece]) -> int:
+def _length(parts: list[Bit]) -> int:
     return sum(columns(part.text) + 1 for part in parts) - 1

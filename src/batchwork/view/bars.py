@@ -13,7 +13,7 @@ from batchwork.events import Event, Progressed, RunStarted, Said, StepFinished, 
 from batchwork.model import Counts, StepStatus
 from batchwork.text.wording import visible_block
 from batchwork.view import phrases
-from batchwork.view.barline import Piece, Standing, lines
+from batchwork.view.barline import Bit, Standing, lines
 from batchwork.view.canvas import Canvas
 from batchwork.view.pace import Pace
 
@@ -118,7 +118,7 @@ class Bars:
         return picture.join(drawn)
 
 
-def _line(pieces: Sequence[Piece]) -> Text:
+def _line(pieces: Sequence[Bit]) -> Text:
     """The pieces with spaces between them, except between the two parts of a bar."""
     from rich.text import Text
 

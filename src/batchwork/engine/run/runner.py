@@ -16,7 +16,7 @@ from batchwork.engine.run.options import RunEnd, RunOptions
 from batchwork.engine.run.results import Pages
 from batchwork.engine.run.scheduling import ENDED, Moves, next_finalizers, next_moves, run_status
 from batchwork.engine.run.scope import Names, RunView, environment, lowered, run_folder
-from batchwork.engine.run.step_run import Ended, StepRun, record_end, step_failure
+from batchwork.engine.run.step_run import StepOver, StepRun, record_end, step_failure
 from batchwork.engine.stopping.signals import DRAIN_S, interrupted_code
 from batchwork.engine.stopping.stop_level import GO, KILL, TERMINATE, Control, Shield
 from batchwork.engine.unit.brief import Equipment, StepBrief
@@ -77,7 +77,7 @@ class Runner:
         )
         self._underway: dict[str, StepRun] = {}
         self._begun: set[str] = set()
-        self._mail: SimpleQueue[Ended | None] = SimpleQueue()
+        self._mail: SimpleQueue[StepOver | None] = SimpleQueue()
         self._broken: Exception | None = None
         self._announced = GO
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from batchwork.engine.run.run_once import run_once
 from batchwork.engine.step.coordinator import Coordinator
-from batchwork.engine.step.fate import Failed, Fate, Finished, Stopped
+from batchwork.engine.step.fate import Fate, StepDone, StepFailed, StepStopped
 from batchwork.engine.step.step_failure import with_hint
 from batchwork.engine.stopping.stop_level import TERMINATE, Control
 from batchwork.engine.unit.brief import Equipment, StepBrief
@@ -26,7 +26,7 @@ from batchwork.report import why_skipped
 from batchwork.text.jsontext import decode
 
 
-class Ended(Struct, frozen=True):
+class StepOver(Struct, frozen=True):
     """A step's thread has ended: `record` as it stands in the store now, or the `error` that ends the whole run."""
 
     step: str
@@ -43,7 +43,7 @@ class StepRun:
         record: StepRecord,
         equipment: Equipment,
         control: Control,
-        tell: Callable[[Ended], None],
+        tell: Callable[[StepOver], None],
     ) -> None:
         self._brief, self._record, self._equipment = brief, record, equipment
         self._control, self._tell = control, tell
@@ -65,9 +65,9 @@ class StepRun:
     def _run(self) -> None:
         name = self._brief.plan.name
         try:
-            ended = Ended(name, self._to_its_end())
+            ended = StepOver(name, self._to_its_end())
         except Exception as error:  # noqa: BLE001  # whatever it is ends the run, which raises it again in its own thread
-            ended = Ended(name, None, error)
+            ended = StepOver(name, None, error)
         self._tell(ended)
 
     def _to_its_end(self) -> StepRecord:
@@ -86,12 +86,12 @@ class StepRun:
     def _ended(self, record: StepRecord, fate: Fate) -> StepRecord:
         """The record of the step with what became of it. One that was stopped keeps its note: a resume reads it."""
         match fate:
-            case Finished(_, result):
+            case StepDone(_, result):
                 return replace(record, status=StepStatus.SUCCEEDED, result=result, failure=None, note=None)
-            case Failed(_, failure):
+            case StepFailed(_, failure):
                 failure = self._brief.censor.failure(failure)
                 return replace(record, status=StepStatus.FAILED, result=None, failure=failure, note=None)
-            case Stopped():
+            case StepStopped():
                 return replace(record, status=StepStatus.RUNNING, result=None, failure=None)
             case _:
                 assert_never(fate)
@@ -103,7 +103,7 @@ class StepRun:
         except StoreError:
             raise
         except BatchworkError as error:
-            return Failed(self._counters(), step_failure(error))
+            return StepFailed(self._counters(), step_failure(error))
 
     def _counters(self) -> Counts:
         """The step's counters as recorded."""
@@ -115,7 +115,7 @@ class StepRun:
         wrong = broken_sum(fate, self._equipment.store.count(self._brief.number))
         if wrong is None:
             return fate
-        return Failed(fate.counts, Failure("count", wrong, retryable=False))
+        return StepFailed(fate.counts, Failure("count", wrong, retryable=False))
 
     def _react(self, task: TaskPlan, failure: Failure) -> None:
         """Run `on_error`. It changes nothing else, so its own failure is a warning."""
@@ -187,7 +187,7 @@ def broken_sum(fate: Fate, rows: Counts) -> str | None:
             "please report it"
         )
     left = counts.pending
-    if isinstance(fate, Finished) and counts.total is not None and left != 0:
+    if isinstance(fate, StepDone) and counts.total is not None and left != 0:
         return f"{_in_words(counts)} do not add up to {counts.total}: this is a fault of batchwork, please report it"
     if left is not None and left < 0:
         return f"{_in_words(counts)} are more than {counts.total}: this is a fault of batchwork, please report it"

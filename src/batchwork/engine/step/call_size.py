@@ -98,4 +98,6 @@ def wanted(time: UnitTime, out: Outstanding, crew: Crew) -> list[int]:
         ahead = time.ahead(crew)
     missing = crew.width + ahead - out.busy - out.units
     least = max(1, ahead // 4)
-    return [missing] if missing >= least else []
+    if missing < least:
+        return []
+    return [missing]

@@ -21,30 +21,35 @@ from batchwork.model import (
 )
 
 
-class Draft(Struct):
-    """Rows that wait for their commit; `since` is when the first of them came (monotonic seconds)."""
+class DraftRows(Struct):
+    """What the store is to write."""
 
-    step: int
     claims: list[Claim] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
     successes: list[Successes] = field(default_factory=list)
     records: list[UnitRecord] = field(default_factory=list)
     attempts: list[AttemptRecord] = field(default_factory=list)
     logs: list[LogRecord] = field(default_factory=list)
     handled: list[Handled] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
-    moves: list[tuple[int, int]] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)  # JSON texts of what `echo` says once this is on disk
-    failed: list[UnitRecord] = field(default_factory=list)  # given to `on_item_error` once this is on disk
+
+
+class Draft(Struct):
+    """DraftRows that wait for their commit, and what is to happen once they are on disk."""
+
+    step: int
+    rows: DraftRows = field(default_factory=DraftRows)
+    calls: list[Call] = field(default_factory=list)  # may start then
+    said: list[str] = field(default_factory=list)  # JSON texts of what `echo` says then
+    failed: list[UnitRecord] = field(default_factory=list)  # given to `on_item_error` then
     urgent: bool = (
         False  # holds the outcome of a unit that was in doubt: what seems to kill must not wait to be cleared
     )
-    rows: int = 0
-    since: float | None = None
+    count: int = 0
+    since: float | None = None  # when the first of the rows came (monotonic seconds)
 
-    def touch(self, now: float, rows: int) -> None:
-        """`rows` more rows, the first of which came `now`."""
-        self.rows += rows
+    def touch(self, now: float, count: int) -> None:
+        """`count` more rows, the first of which came `now`."""
+        self.count += count
         if self.since is None:
             self.since = now
 
@@ -54,29 +59,29 @@ class Draft(Struct):
 
     def claim(self, call: Call, now: float) -> None:
         """A call to be started once its claim is on disk."""
-        self.claims.append(Claim(call.id, call.attempt, call.units.seqs, call.units.keys))
+        self.rows.claims.append(Claim(call.id, call.attempt, call.units.seqs, call.units.keys))
         self.calls.append(call)
         self.touch(now, 0)
 
     def settled_keys(self) -> Iterator[Sequence[str]]:
         """Keys of the units whose outcome it holds."""
-        for rows in self.successes:
-            yield rows.keys
-        if self.records:
-            yield [record.key for record in self.records]
+        for successes in self.rows.successes:
+            yield successes.keys
+        if self.rows.records:
+            yield [record.key for record in self.rows.records]
 
     def checkpoint(self, counts: Counts) -> Checkpoint:
         """All of it, to be committed together with the counters as they are after it."""
+        rows = self.rows
         return Checkpoint(
             step=self.step,
-            claims=self.claims,
-            successes=self.successes,
-            records=self.records,
-            attempts=self.attempts,
-            logs=self.logs,
-            handled=self.handled,
-            ended=self.ended,
-            moves=self.moves,
+            claims=rows.claims,
+            successes=rows.successes,
+            records=rows.records,
+            attempts=rows.attempts,
+            logs=rows.logs,
+            handled=rows.handled,
+            ended=rows.ended,
             counts=counts,
         )
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from batchwork.engine.feed.feed import Feed, open_feed
+from batchwork.engine.step.committer import Committer
 from batchwork.engine.step.desk import Desk
 from batchwork.engine.step.dispatch import Dispatch
-from batchwork.engine.step.fate import Failed, Fate, Finished, Stopped
+from batchwork.engine.step.fate import Fate, StepDone, StepFailed, StepStopped
 from batchwork.engine.step.gates.entrance import Entrance
 from batchwork.engine.step.gates.gate import Settled
-from batchwork.engine.step.ledger import Ledger
 from batchwork.engine.step.on_item_error import Hook, Reaction
 from batchwork.engine.step.settle import Settler
 from batchwork.engine.step.step_failure import refused_in_doubt, with_hint
@@ -39,7 +39,7 @@ class Coordinator:
     _feed: Feed
     _dispatch: Dispatch
     _settler: Settler
-    _ledger: Ledger
+    _committer: Committer
 
     def __init__(self, brief: StepBrief, equipment: Equipment, control: Control) -> None:
         self._brief, self._equipment, self._control = brief, equipment, control
@@ -85,34 +85,34 @@ class Coordinator:
         closing.callback(feed.close)
         self._dispatch = Dispatch(self._window, desk, self._entrance, clock, brief.strict)
         self._settler = Settler(brief, self._window, clock, self._hook.exists, program.says, feed.opening.doubts)
-        self._ledger = Ledger(brief.number, equipment.store, clock, desk.wake)
+        self._committer = Committer(brief.number, equipment.store, clock, desk.wake)
         self._begin()
 
     def _begin(self) -> None:
         opening = self._feed.opening
-        self._ledger.counts = self._feed.with_length(opening.counts)
+        self._committer.counts = self._feed.with_length(opening.counts)
         if opening.refused:
             self._fail(refused_in_doubt(opening.refused))
             return
         self._hook.failed(len(opening.unhandled))
         self._hook.add(opening.unhandled)
         batch = self._brief.plan.batch is not None
-        self._equipment.sink.emit(StepStarted(self._brief.plan.name, self._ledger.counts, batch))
+        self._equipment.sink.emit(StepStarted(self._brief.plan.name, self._committer.counts, batch))
         if opening.failed:
-            self._judge(Settled(self._ledger.counts, opening.failed))
+            self._judge(Settled(self._committer.counts, opening.failed))
 
     def _has_work(self) -> bool:
-        return not self._ledger.idle or self._hook.has_work or self._window.has_work(self._feed.exhausted)
+        return not self._committer.idle or self._hook.has_work or self._window.has_work(self._feed.exhausted)
 
     def _fate(self) -> Fate:
-        counts = self._feed.final(self._ledger.counts)
+        counts = self._feed.final(self._committer.counts)
         if self._failure is not None:
-            return Failed(counts, self._failure)
+            return StepFailed(counts, self._failure)
         if self._window.stopped:
-            return Stopped(counts)
+            return StepStopped(counts)
         if self._brief.plan.batch is not None:
-            return Finished(counts)
-        return Finished(counts, self._settler.last_result)
+            return StepDone(counts)
+        return StepDone(counts, self._settler.last_result)
 
     # ------------------------------------------------------------ stopping
 
@@ -128,7 +128,7 @@ class Coordinator:
         """Nothing starts any more; what runs finishes."""
         if not self._window.stopped:
             self._window.stopped = True
-            self._dispatch.withdraw(self._ledger.draft)
+            self._dispatch.withdraw(self._committer.draft)
             self._desk.recall()
 
     def _fail(self, failure: Failure) -> None:
@@ -139,10 +139,10 @@ class Coordinator:
     # ------------------------------------------------------------ refill
 
     def _refill(self) -> None:
-        """Make calls while slots are free and the gates allow; their claims go into the draft. Failed units come first."""
+        """Make calls while slots are free and the gates allow; their claims go into the draft. StepFailed units come first."""
         self._hook.start(self._brief.slots - self._dispatch.occupied())
         self._window.wake(self._equipment.clock.now())
-        if self._ledger.full or self._held_back() or not self._window.has_work(self._feed.ended()):
+        if self._committer.full or self._held_back() or not self._window.has_work(self._feed.ended()):
             return
         left = self._feed.left()
         self._dispatch.warm(left)
@@ -153,8 +153,8 @@ class Coordinator:
             piece = self._next(size)
             if piece is None:
                 return
-            for offset, failure in self._dispatch.make(self._ledger.draft, piece, self._binding.bind(piece)):
-                self._gave_up(self._settler.refuse(self._ledger.draft, piece, offset, failure))
+            for offset, failure in self._dispatch.make(self._committer.draft, piece, self._binding.bind(piece)):
+                self._gave_up(self._settler.refuse(self._committer.draft, piece, offset, failure))
 
     def _held_back(self) -> bool:
         """Whether order is strict and a failed unit has yet to be seen by `on_item_error`."""
@@ -169,26 +169,26 @@ class Coordinator:
         return piece
 
     def _fresh(self, most: int) -> Piece | None:
-        feed, ledger = self._feed, self._ledger
+        feed, committer = self._feed, self._committer
         try:
             piece = feed.take(most)
         except SourceError as error:
             feed.exhausted = True
             self._fail(with_hint("source", error))
             return None
-        ledger.counts, skipped = feed.deliver(ledger.counts)
+        committer.counts, skipped = feed.deliver(committer.counts)
         if feed.ended():
-            ledger.counts = feed.with_total(ledger.counts)
+            committer.counts = feed.with_total(committer.counts)
         if feed.ended() or skipped:
-            ledger.draft.records.extend(skipped)
-            ledger.draft.touch(self._equipment.clock.now(), len(skipped))
+            committer.draft.rows.records.extend(skipped)
+            committer.draft.touch(self._equipment.clock.now(), len(skipped))
         return piece
 
     # ------------------------------------------------------------ wait
 
     def _wait(self) -> list[Report]:
         """Reports that come until something else is to be done: the next retry, the next permitted start, the next commit."""
-        waits = [self._ledger.due_s()]
+        waits = [self._committer.due_s()]
         if not self._window.stopped:
             due, held = self._window.next_due(), self._entrance.held_s()
             if due is not None:
@@ -210,7 +210,7 @@ class Coordinator:
             self._take(reaction)
 
     def _settle_one(self, report: Report) -> None:
-        out, draft = self._window.out.get(report.call), self._ledger.draft
+        out, draft = self._window.out.get(report.call), self._committer.draft
         if out is None:
             return
         failed = self._settler.settle(draft, out, report)
@@ -218,16 +218,16 @@ class Coordinator:
         self._dispatch.unit_time.saw(len(report.failures), sum(duration_us for _, _, duration_us in report.failures))
         self._speed.saw(report.durations_us)
         if self._window.reported(report.call, report.count):
-            draft.ended.append(report.call)
+            draft.rows.ended.append(report.call)
             draft.touch(self._equipment.clock.now(), 1)
-        self._ledger.counts = self._ledger.counts.add(succeeded=len(report.done))
+        self._committer.counts = self._committer.counts.add(succeeded=len(report.done))
         self._gave_up(failed, report)
 
     def _gave_up(self, failed: list[UnitRecord], report: Report | None = None) -> None:
         """These units have used up their attempts: does that end the step?"""
-        self._ledger.counts = self._ledger.counts.add(failed=len(failed))
+        self._committer.counts = self._committer.counts.add(failed=len(failed))
         self._hook.failed(len(failed))
-        self._judge(Settled(self._ledger.counts, failed, report))
+        self._judge(Settled(self._committer.counts, failed, report))
 
     def _judge(self, settled: Settled) -> None:
         failure = self._entrance.saw(settled)
@@ -235,10 +235,10 @@ class Coordinator:
             self._fail(failure)
 
     def _take(self, reaction: Reaction) -> None:
-        draft, failure = self._ledger.draft, reaction.handled.failure
+        draft, failure = self._committer.draft, reaction.handled.failure
         if failure is not None and self._hook.warn_once():  # each failure is recorded beside its unit
             self._equipment.sink.emit(Warned(f"`on_item_error` failed: {failure.message}", self._brief.plan.name))
-        draft.handled.append(reaction.handled)
+        draft.rows.handled.append(reaction.handled)
         draft.said.extend(reaction.said)
         draft.touch(self._equipment.clock.now(), 1)
 
@@ -246,16 +246,16 @@ class Coordinator:
 
     def _commit(self) -> None:
         """Hand the draft to the store, if it is time."""
-        self._ledger.commit(waiting=self._window.busy)
+        self._committer.commit(waiting=self._window.busy)
 
     # ------------------------------------------------------------ emit
 
     def _emit(self) -> None:
         """Tell what is on disk now, and hand out the calls whose claims are."""
-        for draft, counts in self._ledger.on_disk():
+        for draft, counts in self._committer.on_disk():
             for call in draft.calls:
                 if self._window.stopped:
-                    self._dispatch.give_back(call, self._ledger.draft)
+                    self._dispatch.give_back(call, self._committer.draft)
                 else:
                     self._dispatch.clear(call)
             for keys in draft.settled_keys():
@@ -265,7 +265,7 @@ class Coordinator:
                 self._equipment.sink.emit(Said(self._brief.plan.name, str(decode(text))))
             self._show(counts)
         if self._held_back() or (self._brief.in_order and self._dispatch.overtaken()):
-            self._dispatch.withdraw(self._ledger.draft)
+            self._dispatch.withdraw(self._committer.draft)
         if not self._window.stopped:
             self._dispatch.hand_out()
 

@@ -64,7 +64,9 @@ class Desk:
 
     def submit(self, call: Call) -> None:
         """Hand a call to the lane with the fewest; also one that came back."""
-        lane = 0 if self.width > 1 else self._lanes.take()
+        lane = 0
+        if self.width == 1:
+            lane = self._lanes.take()
         self._out[call.id] = _Out(lane, len(call.units))
         self._executor.submit(lane, call)
 

@@ -102,5 +102,5 @@ class Dispatch:
         out = self._window.out[call.id]
         self._window.give_back(Piece(call.attempt, out.base, call.units))
         self._window.reported(call.id, len(call.units))
-        draft.ended.append(call.id)
+        draft.rows.ended.append(call.id)
         draft.touch(self._clock.now(), 1)

@@ -9,24 +9,24 @@ from msgspec import Struct
 from batchwork.model import Counts, Failure
 
 
-class Finished(Struct, frozen=True):
+class StepDone(Struct, frozen=True):
     """All units are settled. `result` is the JSON text of a step without items."""
 
     counts: Counts
     result: str | None = None
 
 
-class Failed(Struct, frozen=True):
+class StepFailed(Struct, frozen=True):
     """Something ended it: its one unit, too many of its units, or what kept it from running at all."""
 
     counts: Counts
     failure: Failure
 
 
-class Stopped(Struct, frozen=True):
+class StepStopped(Struct, frozen=True):
     """It was asked to stop, and a resume goes on with it."""
 
     counts: Counts
 
 
-Fate: TypeAlias = Finished | Failed | Stopped
+Fate: TypeAlias = StepDone | StepFailed | StepStopped

@@ -36,7 +36,9 @@ def settlement(
     if deaths > 1 and failure.type not in policy.on:
         return GivenUp()
     delay = next_delay(policy, attempt, failure, random)
-    return GivenUp() if delay is None else Again(delay)
+    if delay is None:
+        return GivenUp()
+    return Again(delay)
 
 
 class Settler(Struct):
@@ -62,13 +64,13 @@ class Settler(Struct):
         for offset, failure, duration_us in report.failures:
             given_up += self._failed(draft, out.attempt(offset, report, failure, duration_us))
         for offset in report.cancelled:
-            draft.records.append(self._record(out.attempt(offset, report).unused(), UnitStatus.INTERRUPTED))
+            draft.rows.records.append(self._record(out.attempt(offset, report).unused(), UnitStatus.INTERRUPTED))
         if report.returned:
             self.window.give_back(Piece(out.call.attempt, out.base, out.call.units.pick(report.returned)))
         for offset in report.lost:
             given_up += self._lost(draft, out.attempt(offset, report))
         seqs, attempt = out.call.units.seqs, out.call.attempt
-        draft.logs.extend(LogRecord(seqs[offset], attempt, text) for offset, text in report.logs.items())
+        draft.rows.logs.extend(LogRecord(seqs[offset], attempt, text) for offset, text in report.logs.items())
         draft.touch(self.clock.now(), report.count - len(report.returned))
         return given_up
 
@@ -84,7 +86,7 @@ class Settler(Struct):
 
     def _succeeded(self, draft: Draft, out: Out, report: Report) -> None:
         rows = success_rows(out.call, report, out.started_ms, self.brief.written_key)
-        draft.successes.append(rows)
+        draft.rows.successes.append(rows)
         self.last_result = report.results[-1]
         if self.says:
             draft.said.extend(report.results)
@@ -101,14 +103,14 @@ class Settler(Struct):
 
     def _decided(self, draft: Draft, attempt: Attempt, failure: Failure) -> list[UnitRecord]:
         seq, number = attempt.seq, attempt.number
-        draft.attempts.append(
+        draft.rows.attempts.append(
             AttemptRecord(seq, number, failure, attempt.started_ms, attempt.duration_us, attempt.worker)
         )
         deaths = self.deaths.get(seq, 0)
         decided = settlement(self.brief.plan.retry, attempt.tries, failure, deaths, self.clock.random)
         match decided:
             case Again(delay_s):
-                draft.records.append(self._record(attempt, UnitStatus.PENDING))
+                draft.rows.records.append(self._record(attempt, UnitStatus.PENDING))
                 self.window.wait(attempt.next(), self.clock.now() + delay_s)
                 return []
             case GivenUp():
@@ -123,13 +125,13 @@ class Settler(Struct):
         if doubts >= DOUBTS_MOST:
             failure = Failure("poison", f"in doubt {doubts} times and never finished; it seems to end its worker")
             return self._give_up(draft, replace(attempt, failure=failure))
-        draft.records.append(self._record(attempt, UnitStatus.PENDING))
+        draft.rows.records.append(self._record(attempt, UnitStatus.PENDING))
         self.window.give_back(attempt.next())
         return []
 
     def _give_up(self, draft: Draft, attempt: Attempt) -> list[UnitRecord]:
         record = self._record(attempt, UnitStatus.FAILED)
-        draft.records.append(record)
+        draft.rows.records.append(record)
         if self.handles:
             draft.failed.append(record)
         return [record]
@@ -137,6 +139,9 @@ class Settler(Struct):
     def _record(self, attempt: Attempt, status: UnitStatus) -> UnitRecord:
         units, failure = attempt.units, attempt.failure
         members = member_texts(units) or [None]
+        partial = None
+        if failure is not None:
+            partial = failure.result
         return UnitRecord(
             seq=attempt.seq,
             index=units.indexes[0],
@@ -146,7 +151,7 @@ class Settler(Struct):
             base=attempt.base,
             value=own_text(units, self.brief.written_key),
             members=members[0],
-            result=failure.result if failure is not None else None,
+            result=partial,
             failure=failure,
             duration_us=attempt.duration_us,
             started_ms=attempt.started_ms,

@@ -33,7 +33,7 @@ def unrecorded(drafts: Iterable[Draft], error: Exception) -> Exception:
     """The store's error, with how many outcomes it costs."""
     if not isinstance(error, StoreError):
         return error
-    lost = sum(len(rows.seqs) for draft in drafts for rows in draft.successes)
+    lost = sum(len(rows.seqs) for draft in drafts for rows in draft.rows.successes)
     note = ""
     if lost:
         note = f" ({lost} finished since the last commit are not recorded and will run again)"

@@ -35,7 +35,9 @@ class Speed:
         """(units a second, p50, p95, p99 in µs) since the last call; `now` is monotonic seconds."""
         with self._lock:
             span = now - (self._since or now)
-            rate = self._count / span if span > 0 else 0.0
+            rate = 0.0
+            if span > 0:
+                rate = self._count / span
             ordered = sorted(self._durations)
             self._since, self._count = now, 0
             self._durations.clear()

@@ -10,8 +10,10 @@ import heapq
 from bisect import insort_left
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from batchwork.engine.unit.attempt import Attempt, Piece
 from batchwork.model import Call, Failure, Report, Units
@@ -84,7 +86,9 @@ class Window(Struct):
         if not parts:
             return None
         del self.ready[: len(parts)]
-        piece = parts[0] if len(parts) == 1 else Piece(parts[0].attempt, parts[0].base, _joined(parts))
+        piece = parts[0]
+        if len(parts) > 1:
+            piece = Piece(piece.attempt, piece.base, _joined(parts))
         self.units_ready -= len(piece.units)
         if left < 0:
             self.give_back(Piece(piece.attempt, piece.base, piece.units.cut(most, len(piece.units))))
@@ -139,7 +143,9 @@ class Window(Struct):
 
     def next_due(self) -> float | None:
         """When the next retry is due."""
-        return self.waiting[0][0] if self.waiting else None
+        if not self.waiting:
+            return None
+        return self.waiting[0][0]
 
     def _retrying(self) -> bool:
         # In strict order a retry runs alone: what follows it may start only when it is settled.
@@ -152,13 +158,13 @@ def _first(piece: Piece) -> int:
 
 def _joined(pieces: Sequence[Piece]) -> Units:
     parts = [piece.units for piece in pieces]
-    members = [part.members for part in parts if part.members is not None]
-    batches = [part.batches for part in parts if part.batches is not None]
-    return Units(
-        list(chain.from_iterable(part.seqs for part in parts)),
-        list(chain.from_iterable(part.indexes for part in parts)),
-        list(chain.from_iterable(part.keys for part in parts)),
-        list(chain.from_iterable(part.values for part in parts)),
-        list(chain.from_iterable(members)) if members else None,
-        list(chain.from_iterable(batches)) if batches else None,
-    )
+
+    def column(name: str) -> list[Any]:
+        return list(chain.from_iterable(getattr(part, name) for part in parts))
+
+    units = Units(column("seqs"), column("indexes"), column("keys"), column("values"))
+    if parts[0].members is not None:
+        units = replace(units, members=column("members"))
+    if parts[0].batches is not None:
+        units = replace(units, batches=column("batches"))
+    return units

@@ -1,4 +1,4 @@
-"""Which signals raise the stop level, and how to put the former behaviour back. What a level means is in control.py."""
+"""Which signals raise the stop level, and how to put the former behaviour back."""
 
 from __future__ import annotations
 
@@ -67,8 +67,10 @@ class Signals:
         self._last[number] = now
         if self._control.signal is None:
             self._control.signal = number
-        limit = None if number == signal.SIGINT else DRAIN_S
-        self._control.raise_to(min(self._control.level + 1, KILL), _WORDS[signal.Signals(number)], limit)
+        limit_s = None
+        if number != signal.SIGINT:
+            limit_s = DRAIN_S
+        self._control.raise_to(min(self._control.level + 1, KILL), _WORDS[signal.Signals(number)], limit_s)
 
     def _pause(self, number: int, _frame: FrameType | None) -> None:
         """Stop with all that runs, and go on with it."""
@@ -87,12 +89,16 @@ class Signals:
 
 def interrupted_code(number: int | None) -> int:
     """The exit code of a run that a signal interrupted: 130 for Ctrl-C, 143 for SIGTERM and SIGHUP."""
-    return 130 if number in (None, signal.SIGINT) else 143
+    if number in (None, signal.SIGINT):
+        return 130
+    return 143
 
 
 def _restore(number: int, former: Former) -> None:
     # None: it was set by something other than Python and cannot be put back.
-    signal.signal(number, signal.SIG_DFL if former is None else former)
+    if former is None:
+        former = signal.SIG_DFL
+    signal.signal(number, former)
 
 
 def _dump_on(number: signal.Signals, undo: ExitStack) -> None:

@@ -1,4 +1,4 @@
-"""The stop level of a run, shared by its signals and its coordinators. Which signal raises it is in signals.py."""
+"""The stop level of a run, shared by its signals and its coordinators."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Wake = Callable[[], None]
 class Control:
     """How urgently to stop: 0 run on, 1 start nothing new, 2 terminate what runs, 3 kill it. It only ever rises.
 
-    Raising is for signal handlers too. Every change of the level is one assignment, the callbacks (which must be as
-    careful) are kept in a tuple that is replaced and never changed, and the lock of the bell is reentrant.
+    Raising is for signal handlers too. Every change of the level is one assignment, and the callbacks (which must be as
+    careful) are kept in a tuple that is replaced and never changed.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -28,9 +28,6 @@ class Control:
         self._level: int = GO
         self._wakes: tuple[Wake, ...] = ()
         self._registering = threading.Lock()
-        self._bell = threading.Condition(threading.RLock())
-        self._rings = 0
-        self._heard = threading.local()
         self._until: float | None = None
         self.reason = ""
         self.signal: int | None = None
@@ -59,24 +56,8 @@ class Control:
             return
         self._level = min(level, KILL)
         self.reason = reason or self.reason
-        self.notify()
         for wake in self._wakes:
             wake()
-
-    # ------------------------------------------------------------ waiting for what has no pipe of its own
-
-    def wait(self, timeout_s: float | None) -> None:
-        """Wait until somebody calls `notify`, or has done so since this thread's last wait; at most `timeout_s` seconds."""
-        with self._bell:
-            if self._rings == getattr(self._heard, "rings", 0):
-                self._bell.wait(timeout_s)
-            self._heard.rings = self._rings
-
-    def notify(self) -> None:
-        """Wake all that wait; from any thread, also from a signal handler."""
-        with self._bell:
-            self._rings += 1
-            self._bell.notify_all()
 
     # ------------------------------------------------------------ the time limit of draining
 
@@ -111,16 +92,12 @@ class Shield(Control):
     @property
     def level(self) -> int:
         level = self._above.level
-        return level if level > self._ignored else GO
+        if level <= self._ignored:
+            return GO
+        return level
 
     def register(self, wake: Wake) -> Callable[[], None]:
         return self._above.register(wake)
 
     def raise_to(self, level: int, reason: str = "", limit_s: float | None = None) -> None:
         self._above.raise_to(level, reason, limit_s)
-
-    def wait(self, timeout_s: float | None) -> None:
-        self._above.wait(timeout_s)
-
-    def notify(self) -> None:
-        self._above.notify()

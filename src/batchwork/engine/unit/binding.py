@@ -37,14 +37,15 @@ class Bound(Struct, frozen=True):
 class Binding:
     """A step's program and the names that are the same for all units."""
 
-    def __init__(self, order: StepBrief, program: Program) -> None:
+    def __init__(self, brief: StepBrief, program: Program) -> None:
         self._program = program
-        self._run, self._step = order.run, order.plan.name
-        batch = order.plan.batch
-        self._item_name = batch.arg_name if batch is not None else None
-        self._has_items = batch is not None
+        self._run, self._step = brief.run, brief.plan.name
+        batch = brief.plan.batch
+        self._item_names: list[str] = []
+        if batch is not None:
+            self._item_names = ["item", batch.arg_name or "item"]
         # One dict for all units, only the unit's names change: a copy for each would cost more than the rendering.
-        self._scope: dict[str, object] = dict(order.scope)
+        self._scope: dict[str, object] = dict(brief.scope)
 
     @property
     def uses_batch(self) -> bool:
@@ -68,18 +69,16 @@ class Binding:
                 payloads.append(self._program.bind(self.scope(units, offset, piece.attempt)))
                 good.append(offset)
             except RenderError as error:
-                kind = "refused" if isinstance(error, BindError) else "template"
-                message = f"{error.message} ({error.hint})" if error.hint else error.message
-                refused.append((offset, Failure(kind, message, retryable=False)))
-        return Bound(units.pick(good) if refused else units, payloads, refused)
+                refused.append((offset, _refusal(error)))
+        if refused:
+            units = units.pick(good)
+        return Bound(units, payloads, refused)
 
     def scope(self, units: Units, offset: int, attempt: int) -> dict[str, object]:
         """All names of one unit. Valid until the next call."""
         scope, key = self._scope, units.keys[offset]
-        if self._has_items:
-            scope["item"] = units.values[offset]
-            if self._item_name is not None:
-                scope[self._item_name] = units.values[offset]
+        for name in self._item_names:
+            scope[name] = units.values[offset]
         scope["key"] = key
         scope["index"] = units.indexes[offset]
         scope["attempt"] = attempt
@@ -88,3 +87,13 @@ class Binding:
             batch = units.batches[offset]
             scope["batch"] = BatchView(batch.index, batch.items, batch.total, units.values[offset])
         return scope
+
+
+def _refusal(error: RenderError) -> Failure:
+    """Why a unit cannot be bound."""
+    kind, message = "template", error.message
+    if isinstance(error, BindError):
+        kind = "refused"
+    if error.hint:
+        message += f" ({error.hint})"
+    return Failure(kind, message, retryable=False)

@@ -19,7 +19,9 @@ def value_text(record: UnitRecord) -> str | None:
 def item_of(record: UnitRecord) -> Json:
     """The value; None where it is not known."""
     text = value_text(record)
-    return None if text is None else decode(text)
+    if text is None:
+        return None
+    return decode(text)
 
 
 def can_run_again(record: UnitRecord) -> bool:
@@ -48,9 +50,13 @@ def own_text(units: Units, written_key: bool) -> str | None:
     """JSON text of the first unit's value, None where its key says it: a key that a censor has changed does not."""
     key, value = units.keys[0] or "null", units.values[0]
     said = not written_key and units.members is None and key_is_value(key) and key == default_key(value)
-    return None if said else encode(value)
+    if said:
+        return None
+    return encode(value)
 
 
 def member_texts(units: Units) -> list[str | None] | None:
     """JSON lists of the members' keys, where units are batches."""
-    return None if units.members is None else [encode(list(keys)) for keys in units.members]
+    if units.members is None:
+        return None
+    return [encode(list(keys)) for keys in units.members]

@@ -11,7 +11,7 @@ from batchwork.engine.step.gates.rate import Throttle
 from batchwork.model import Failure
 from batchwork.plan.model import BatchPlan
 
-ALL: Final[tuple[Callable[[BatchPlan | None], Gate | None], ...]] = (Throttle.of, FirstFailure.of, TooManyFailures.of)
+GATES: Final[tuple[Callable[[BatchPlan | None], Gate | None], ...]] = (Throttle.of, FirstFailure.of, TooManyFailures.of)
 
 
 class Entrance:
@@ -21,8 +21,8 @@ class Entrance:
     """
 
     def __init__(self, batch: BatchPlan | None) -> None:
-        self._claims = [gate for of in ALL if (gate := of(batch)) is not None]
-        self._starts = [gate for of in ALL if (gate := of(batch)) is not None]
+        self._claims = [gate for of in GATES if (gate := of(batch)) is not None]
+        self._starts = [gate for of in GATES if (gate := of(batch)) is not None]
         self.limits = any(gate.limits for gate in self._claims)
         self._held_s: float | None = None
 
@@ -50,7 +50,8 @@ class Entrance:
         if not self.limits or min(gate.allows(now) for gate in self._starts) >= count:
             return True
         wait_s = max(gate.next_in(count) for gate in self._starts)
-        self._held_s = wait_s if self._held_s is None else min(self._held_s, wait_s)
+        if self._held_s is None or wait_s < self._held_s:
+            self._held_s = wait_s
         return False
 
     def started(self, count: int) -> None:

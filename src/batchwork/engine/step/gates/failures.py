@@ -20,10 +20,14 @@ class FirstFailure(Gate):
     def of(cls, batch: BatchPlan | None) -> FirstFailure | None:
         if batch is None:
             return cls()
-        return None if batch.continue_on_error else cls(batch.each)
+        if batch.continue_on_error:
+            return None
+        return cls(batch.each)
 
     def saw(self, settled: Settled) -> Failure | None:
-        return failure_with(settled.failed[0], self.each) if settled.failed else None
+        if not settled.failed:
+            return None
+        return failure_with(settled.failed[0], self.each)
 
 
 class TooManyFailures(Gate):

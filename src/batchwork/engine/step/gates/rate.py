@@ -23,7 +23,9 @@ class Throttle(Gate):
 
     @classmethod
     def of(cls, batch: BatchPlan | None) -> Throttle | None:
-        return None if batch is None or batch.rate_limit is None else cls(batch.rate_limit)
+        if batch is None or batch.rate_limit is None:
+            return None
+        return cls(batch.rate_limit)
 
     @property
     def burst(self) -> float:

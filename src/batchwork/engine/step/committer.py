@@ -1,4 +1,4 @@
-"""The ledger of a step: what waits for its commit, what the store's writer has, what is on disk; and the counts."""
+"""What is committed of a step: what waits for its commit, what the store's writer has, what is on disk; and the counts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHECKPOINTS_MOST = 4
 """Checkpoints under way at once: the disk is waited for in the background, but not without end."""
 
 
-class Ledger:
+class Committer:
     """Belongs to the coordinator's thread; `wake` is called, from the writer's, when something has come to disk."""
 
     def __init__(self, step: int, store: Store, clock: Clock, wake: Callable[[], None]) -> None:
@@ -43,7 +43,7 @@ class Ledger:
         if draft.since is None or self.full:
             return
         due = self._clock.now() - draft.since >= COMMIT_AFTER_S
-        if not (draft.claims or due or draft.urgent or draft.rows >= COMMIT_ROWS or not waiting):
+        if not (draft.rows.claims or due or draft.urgent or draft.count >= COMMIT_ROWS or not waiting):
             return
         self.draft = Draft(draft.step)
         self._under_way += 1
