@@ -52,6 +52,7 @@ def test_a_run_gives_its_results(flow: Path) -> None:
 
 ONCE = """
 name: once
+notify: [{on: [finished], command: "echo {{ run.name }} notified"}]
 steps:
   - name: work
     task: batch
@@ -84,7 +85,7 @@ def test_each_command_is_compiled_once_a_run(work: Path, monkeypatch: pytest.Mon
     flow.write_text(ONCE, encoding="utf-8")
     with batchwork.run(flow, {"most": 6}) as run:
         assert run.status == "failed"
-    commands = ["test @ -ne 3", "echo @ failed", "echo @ said; false", "echo @ here", "seq @"]
+    commands = ["test @ -ne 3", "echo @ failed", "echo @ said; false", "echo @ here", "seq @", "echo @ notified"]
     assert sorted(read) == sorted(commands)
 
 

@@ -394,6 +394,11 @@ def test_the_plan_has_its_name_and_folder() -> None:
     assert plan("notify: {command: x, on: [finished, failed]}\n" + ONE).notify[0].on == ("failed", "finished")
 
 
+def test_an_unsafe_notify_command_is_a_problem() -> None:
+    (problem,) = wrong("""notify: {command: "sh -c 'echo {{ run.id }}'", on: [finished]}\n""" + ONE)
+    assert "sh -c" in problem
+
+
 def test_problems_of_a_file_come_all_at_once_in_its_order() -> None:
     with pytest.raises(WorkflowError) as caught:
         plan("nam: x\nsteps:\n  - {name: a, task: nope}\n  - {name: b, task: echo, inputs: {message: '{{ x }}'}}\n")

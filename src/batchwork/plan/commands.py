@@ -1,16 +1,16 @@
-"""Commands that list items: their templates bound, not pasted, like those of shell tasks. Nothing is run here."""
+"""Commands that list items, and those of `notify:`: templates bound, not pasted, as in shell tasks. Nothing is run here."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from batchwork.errors import Place, RenderError, WorkflowError
 from batchwork.plan.knowns import Knowns
 from batchwork.ports import Scope
 from batchwork.secrets import unmistakable
-from batchwork.spec.yaml.nodes import ScalarNode
+from batchwork.spec.yaml.nodes import Node, ScalarNode
 from batchwork.template import Value
 
 if TYPE_CHECKING:
@@ -44,6 +44,23 @@ def bound_command(command: str, place: Place, knowns: Knowns) -> Value | None:
     knowns.warnings.extend(compiled.warnings)
     secrets = unmistakable((node.text for node in knowns.spec.secrets), knowns.environ)
     return Value(command, place, template.roots, (template,), lambda scope: _text(compiled, scope, secrets))
+
+
+def notify_command(node: Node, names: Iterable[str], knowns: Knowns) -> ShellCommand | None:
+    """The command of an entry of `notify:`; None where it does not compile."""
+    value = knowns.value(node, names)
+    if value is None:
+        return None
+    for part in value.template.expressions if value.template is not None else ():
+        if part.mark:
+            knowns.problems.extend(knowns.exposed(part.paths, part.place))
+    from batchwork.quoting import compile_command  # few workflows notify
+
+    try:
+        return compile_command(value.template or str(value.json))
+    except WorkflowError as error:
+        knowns.problems.extend(error.problems)
+    return None
 
 
 def _text(compiled: ShellCommand, scope: Scope, secrets: Sequence[tuple[str, str]]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct, field
 
@@ -16,6 +16,9 @@ from batchwork.spec.fields.step import StepSettings
 from batchwork.spec.fields.workflow import WorkflowSettings
 from batchwork.template import Template, Value
 from batchwork.text.jsontext import Json
+
+if TYPE_CHECKING:
+    from batchwork.quoting import ShellCommand  # few workflows notify, and reading commands is a lot of code
 
 
 class TaskPlan(Struct, frozen=True):
@@ -73,7 +76,7 @@ class NotifyPlan(NotifySettings, frozen=True, kw_only=True):
     """One entry of `notify:`: a command, or a URL that gets the summary as JSON."""
 
     on: tuple[NotifyOn, ...]
-    command: Value | None
+    command: ShellCommand | None
     url: Value | None
     place: Place
 

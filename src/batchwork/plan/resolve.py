@@ -11,6 +11,7 @@ from msgspec.structs import replace as replace_fields
 
 from batchwork.censor import Censor, NoCensor
 from batchwork.errors import Place, Problem, UsageError, WorkflowError
+from batchwork.plan.commands import notify_command
 from batchwork.plan.fingerprint import fingerprint
 from batchwork.plan.knowns import CONSTANT_NAMES, RESERVED, Knowns
 from batchwork.plan.model import NotifyPlan, Plan, StepPlan
@@ -173,13 +174,9 @@ def _check_secrets(knowns: Knowns) -> None:
 
 def _notification(spec: NotifySpec, knowns: Knowns) -> NotifyPlan:
     names = knowns.plain_names | CONSTANT_NAMES
-    command = knowns.value(spec.command, names) if spec.command is not None else None
-    for part in command.template.expressions if command is not None and command.template is not None else ():
-        if part.mark:
-            knowns.problems.extend(knowns.exposed(part.paths, part.place))
     return NotifyPlan(
         on=tuple(word for word in NOTIFY_ON if word in spec.on),
-        command=command,
+        command=notify_command(spec.command, names, knowns) if spec.command is not None else None,
         url=knowns.value(spec.url, names) if spec.url is not None else None,
         place=spec.place,
         **asdict(knowns.settings(spec.settings)),

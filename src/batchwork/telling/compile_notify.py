@@ -1,4 +1,4 @@
-"""From the plan's `notify:` entries to a Notifier that is ready: commands compiled, values bound when it speaks (see notify.py)."""
+"""From the plan's `notify:` entries to a Notifier that is ready: values are bound when it speaks."""
 
 from __future__ import annotations
 
@@ -12,19 +12,10 @@ from batchwork.events import Warned
 from batchwork.plan.model import NotifyPlan, Plan
 from batchwork.ports import EventSink, Scope, Store
 from batchwork.proctree import COOKIE
-from batchwork.quoting import ShellCommand, compile_command
 from batchwork.report import Summary, summarize
 from batchwork.telling.deliver import Delivery, Message, command_delivery, url_delivery
 from batchwork.telling.notify import Notifier
-from batchwork.template import Template, Value
-
-
-def compiled(entry: NotifyPlan) -> ShellCommand | None:
-    """The command of an entry, values bound and not pasted; None where it has a URL. Raises WorkflowError."""
-    if entry.command is None:
-        return None
-    template = entry.command.template
-    return compile_command(template if isinstance(template, Template) else str(entry.command.json))
+from batchwork.template import Value
 
 
 class Bureau(Struct, frozen=True):
@@ -40,12 +31,12 @@ class Bureau(Struct, frozen=True):
     cookie: str
 
     def notifier(self, plan: Plan) -> Notifier:
-        """The sink that speaks for all entries of `notify:`. Raises WorkflowError."""
+        """The sink that speaks for all entries of `notify:`."""
         entries = [(entry, self._delivery(entry)) for entry in plan.notify]
         return Notifier(entries, self._summary, self._warn, self.clock)
 
     def _delivery(self, entry: NotifyPlan) -> Delivery:
-        command = compiled(entry)
+        command = entry.command
 
         def deliver(message: Message) -> None:
             scope = self.scope()

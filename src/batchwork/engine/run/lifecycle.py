@@ -271,17 +271,12 @@ def _censor(plan: Plan, site: Site) -> Censor:
 
 
 def _check_before(plan: Plan, site: Site) -> None:
-    """Whether `env:` renders and the commands of `notify:` are safe, before anything is recorded. Raises WorkflowError."""
+    """Whether `env:` renders, before anything is recorded. Raises WorkflowError."""
     try:
         environment(plan, site.environ, RunView("", plan.name, ""))
     except RenderError as error:
         place = next(iter(plan.env.values())).place
         raise WorkflowError([Problem(place, f"`env`: {error.message}", error.hint)]) from None
-    if plan.notify:
-        from batchwork.telling.compile_notify import compiled
-
-        for entry in plan.notify:
-            compiled(entry)
 
 
 def _outline(plan: Plan) -> list[tuple[str, bool]]:
