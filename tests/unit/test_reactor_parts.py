@@ -138,7 +138,7 @@ def unit(call: int, offset: int) -> Unit:
 
 def test_outcomes_are_grouped_by_call_in_the_order_of_their_offsets() -> None:
     read, write = os.pipe()
-    outbox = Outbox(Loop(), write)
+    outbox = Outbox(Loop(), write, lambda failed: None)
     for offset in (4, 0, 1):
         outbox.done(unit(1, offset), f'"r{offset}"', 10 + offset)
     outbox.failed(unit(1, 2), {"type": "exit", "message": "no é"}, 5, "a note\n")
@@ -166,7 +166,7 @@ def test_outcomes_are_grouped_by_call_in_the_order_of_their_offsets() -> None:
 def test_a_full_pipe_delays_nobody() -> None:
     read, write = os.pipe()
     loop = Loop()
-    outbox = Outbox(loop, write)
+    outbox = Outbox(loop, write, lambda failed: None)
     outbox.done(unit(1, 0), '"' + "x" * 1_000_000 + '"', 1)
     outbox.flush(0.0)
     assert outbox.backlog > 0

@@ -89,8 +89,10 @@ def _whole_end(text: bytes) -> bytes:
     for back in range(1, min(4, len(text)) + 1):
         byte = text[-back]
         if byte & 0xC0 == 0xC0:
-            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return text[:-back] if back < length else text
+            length = 2 + (byte >= 0xE0) + (byte >= 0xF0)  # of the character that begins here
+            if back < length:
+                return text[:-back]
+            return text
         if byte < 0x80:
             break
     return text

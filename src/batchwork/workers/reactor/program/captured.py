@@ -86,8 +86,8 @@ def _whole(part: bytearray) -> int:
         byte = part[-back]
         if byte in _CONTINUATION:
             continue
-        wanted = 1 if byte < 0xC0 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-        return len(part) - back if wanted > back else len(part)
+        wanted = 1 + (byte >= 0xC0) + (byte >= 0xE0) + (byte >= 0xF0)  # bytes of the character that begins here
+        return len(part) - back * (wanted > back)
     return len(part)
 
 
@@ -96,4 +96,6 @@ def _first(part: bytearray) -> int:
     for offset in range(min(3, len(part))):
         if part[offset] not in _CONTINUATION:
             return offset
-    return min(3, len(part)) if len(part) > 3 and part[3] not in _CONTINUATION else 0
+    if len(part) > 3 and part[3] not in _CONTINUATION:
+        return 3
+    return 0

@@ -6,6 +6,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from batchwork import proctree
 from batchwork.workers.reactor.program import verdict
@@ -70,7 +71,7 @@ class RunningCommand:
 
 
 class Commands:
-    """Runs commands on a loop and reports each to `outbox`, then calls `freed`.
+    """Runs commands on a loop and reports each to `outbox`.
 
     A command is over when its process has ended; what it left is killed and noted in its log.
     """
@@ -79,20 +80,16 @@ class Commands:
         self,
         loop: Loop,
         outbox: Outbox,
-        freed: Callable[[bool], None],
-        prepare: Mapping[str, object],
+        program: Mapping[str, Any],
         environ: Mapping[str, str],
-        cwd: str,
-        timeout_s: float | None,
+        runtime: Mapping[str, Any],
     ) -> None:
         self._loop = loop
         self._timers = loop.timers
         self._outbox = outbox
-        self._freed = freed
-        limit = prepare.get("capture_limit", 1 << 20)
-        self._limit = limit if isinstance(limit, int) else 1 << 20
-        self._timeout_s = timeout_s
-        self._spawner = Spawner(environ, cwd)
+        self._limit: int = program.get("capture_limit", 1 << 20)
+        self._timeout_s: float | None = runtime["timeout_s"]
+        self._spawner = Spawner(environ, runtime["cwd"])
         self._commands: dict[int, RunningCommand] = {}
         self._marks: dict[str, int] = {}
         self._pipes: dict[int, RunningCommand] = {}
@@ -152,7 +149,6 @@ class Commands:
 
     def _fail(self, unit: Unit, failure: dict[str, object]) -> None:
         self._outbox.failed(unit, failure, int((self._loop.now() - unit.started) * 1e6))
-        self._freed(True)
 
     def _sweep(self) -> None:
         """Watch the pipes of what has been running for a while."""
@@ -273,7 +269,6 @@ class Commands:
         log = verdict.left_behind(command.left)
         if command.verdict == "cancelled":
             self._outbox.cancelled(unit)
-            self._freed(False)
             return
         out, err = command.out.text(), command.err.text()
         if command.verdict:
@@ -283,7 +278,6 @@ class Commands:
             self._outbox.failed(unit, verdict.exit_failure(out, err, status), us, log)
         else:
             self._outbox.done(unit, verdict.command_result(out, err, 0), us, log)
-        self._freed(bool(status or command.verdict))
 
     # ------------------------------------------------------------ before their time
 
@@ -317,7 +311,6 @@ class Commands:
             self._timers.cancel(timer)
             del self._delayed[unit]
             self._outbox.cancelled(unit)
-            self._freed(False)
         for command in list(self._commands.values()):
             if command.status is not None:
                 if not command.verdict or grace_s < command.grace_s:

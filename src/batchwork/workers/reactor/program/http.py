@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import pycurl
 
@@ -19,39 +20,37 @@ _WATCHED = {pycurl.POLL_IN: IN, pycurl.POLL_OUT: OUT, pycurl.POLL_INOUT: IN | OU
 
 
 class Requests:
-    """Runs requests on a loop and reports each to `outbox`, then calls `freed`. Connections are kept for the next ones."""
+    """Runs requests on a loop and reports each to `outbox`. Connections are kept for the next ones."""
 
     def __init__(
         self,
         loop: Loop,
         outbox: Outbox,
-        freed: Callable[[bool], None],
-        prepare: Mapping[str, object],
+        program: Mapping[str, Any],
         environ: Mapping[str, str],
-        slots: int,
-        timeout_s: float | None,
+        runtime: Mapping[str, Any],
     ) -> None:
         os.environ.clear()  # proxies are those of the workflow's environment, and libcurl reads them from ours
         os.environ.update(environ)
         self._loop = loop
         self._outbox = outbox
-        self._freed = freed
-        self._manner = Manner(prepare, timeout_s)
-        expected = prepare.get("expect_status") or [[200, 299]]
-        assert isinstance(expected, list)
+        self._manner = Manner(program, program.get("timeout_s") or runtime["timeout_s"])
+        expected = program.get("expect_status") or [[200, 299]]
         self._expected = frozenset(status for low, high in expected for status in range(low, high + 1))
         self._running: dict[object, Transfer] = {}
         self._free: list[Transfer] = []
         self._timer: Timer | None = None
         self._collecting = False
         self._multi = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_MAXCONNECTS, slots)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, runtime["slots"])
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
 
     def start(self, unit: Unit) -> None:
         unit.started = self._loop.now()
-        transfer = self._free.pop() if self._free else Transfer(self._manner)
+        if not self._free:
+            self._free.append(Transfer(self._manner))
+        transfer = self._free.pop()
         try:
             transfer.begin(unit)
             fault("http.send")
@@ -129,14 +128,12 @@ class Requests:
         us = int((self._loop.now() - unit.started) * 1e6)
         self._outbox.done(unit, responses.response_result(response, transfer.masks), us)
         self._end(transfer)
-        self._freed(False)
 
     def _fail(self, transfer: Transfer, failure: Failed) -> None:
         unit = transfer.unit
         assert unit is not None
         self._outbox.failed(unit, failure, int((self._loop.now() - unit.started) * 1e6))
         self._end(transfer)
-        self._freed(True)
 
     def _end(self, transfer: Transfer) -> None:
         transfer.unit = None
@@ -150,7 +147,6 @@ class Requests:
             if transfer.unit is not None:
                 self._outbox.cancelled(transfer.unit)
             transfer.handle.close()
-            self._freed(False)
 
     def destroy(self) -> None:
         self.cancel(0)

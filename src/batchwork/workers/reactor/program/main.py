@@ -34,7 +34,7 @@ _COUNT = struct.Struct("=Q")
 
 
 class UnitRunner(Protocol):
-    """What a reactor runs: commands or requests. Each unit is reported to the outbox once, then `freed` is called."""
+    """What a reactor runs: commands or requests. Each unit is reported to the outbox once."""
 
     def start(self, unit: Unit) -> None: ...
 
@@ -52,7 +52,7 @@ class Reactor:
 
     def __init__(self, read: int, write: int, counter: int | None = None) -> None:
         self._loop = Loop()
-        self._outbox = Outbox(self._loop, write)
+        self._outbox = Outbox(self._loop, write, self._freed)
         self._reader = frames.FrameReader()
         self._queue: deque[Unit] = deque()
         self._arrived = 0
@@ -111,15 +111,12 @@ class Reactor:
             from batchwork.workers.reactor.program.commands import Commands
 
             make_room(2 * self._slots)
-            return Commands(
-                self._loop, self._outbox, self._freed, program, environ, runtime["cwd"], runtime.get("timeout_s")
-            )
+            return Commands(self._loop, self._outbox, program, environ, runtime)
         if program["kind"] == "http":
             from batchwork.workers.reactor.program.http import Requests
 
             make_room(2 * self._slots)
-            timeout_s = program.get("timeout_s") or runtime.get("timeout_s")
-            return Requests(self._loop, self._outbox, self._freed, program, environ, self._slots, timeout_s)
+            return Requests(self._loop, self._outbox, program, environ, runtime)
         raise ValueError(f"a reactor runs shell and http, not {program['kind']!r}")
 
     # ------------------------------------------------------------ what goes
@@ -172,10 +169,10 @@ def make_room(descriptors: int) -> None:
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = descriptors + 64
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(
-            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
-        )
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def run_reactor() -> None:

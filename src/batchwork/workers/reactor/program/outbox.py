@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import TypeAlias
 
 from batchwork.workers.frames import OUTCOMES, frame
@@ -73,11 +74,15 @@ class _Tally:
 
 
 class Outbox:
-    """Collects outcomes until `flush`, then writes them in the background of the loop."""
+    """Collects outcomes until `flush`, then writes them in the background of the loop.
 
-    def __init__(self, loop: Loop, fd: int) -> None:
+    `freed` is called when a unit that ran has been reported: its slot is free; and whether it has failed.
+    """
+
+    def __init__(self, loop: Loop, fd: int, freed: Callable[[bool], None]) -> None:
         os.set_blocking(fd, False)
         self._loop = loop
+        self._freed = freed
         self._fd = fd
         self._tallies: dict[int, _Tally] = {}
         self._pending = bytearray()
@@ -99,15 +104,18 @@ class Outbox:
         tally.done.append((unit.offset, us, result))
         if log:
             tally.logs[unit.offset] = log
+        self._freed(False)
 
     def failed(self, unit: Unit, failure: Failed, us: int, log: str = "") -> None:
         tally = self._tally(unit.call)
         tally.failures.append((unit.offset, failure, us))
         if log:
             tally.logs[unit.offset] = log
+        self._freed(True)
 
     def cancelled(self, unit: Unit) -> None:
         self._tally(unit.call).cancelled.append(unit.offset)
+        self._freed(False)
 
     def returned(self, unit: Unit) -> None:
         self._tally(unit.call).returned.append(unit.offset)

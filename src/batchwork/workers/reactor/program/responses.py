@@ -61,13 +61,15 @@ def unexpected(response: Response, masks: Sequence[str], wall_s: float) -> Faile
     excerpt = " ".join(text[: 2 * _EXCERPT_MAX].split())
     if len(excerpt) > _EXCERPT_MAX:
         excerpt = excerpt[: _EXCERPT_MAX - 1] + "…"
-    message = f"HTTP {response.status}{' ' + reason if reason else ''}{': ' + excerpt if excerpt else ''}"
+    message = " ".join(filter(None, (f"HTTP {response.status}", reason)))
+    if excerpt:
+        message = f"{message}: {excerpt}"
+    if len(text) > _KEPT_MAX:
+        text = f"{text[:_KEPT_MAX]}\n… {len(text) - _KEPT_MAX} characters left out …"
     kept = {
         "status_code": response.status,
         "headers": headers,
-        "text": text
-        if len(text) <= _KEPT_MAX
-        else f"{text[:_KEPT_MAX]}\n… {len(text) - _KEPT_MAX} characters left out …",
+        "text": text,
         "json": None,
         "elapsed": round(response.elapsed_s, 6),
     }
@@ -107,8 +109,11 @@ def masks(payload: Mapping[str, object]) -> tuple[str, ...]:
     found = []
     if isinstance(headers, list):
         found = [str(value) for name, value in headers if str(name).lower() in _SECRET_HEADERS]
-    user, password = ("", "") if not isinstance(auth, list) else map(str, auth)
-    inside_user, inside, written = _of_url(str(url)) if "@" in str(url) else ("", "", "")
+    user = password = inside_user = inside = written = ""
+    if isinstance(auth, list):
+        user, password = map(str, auth)
+    if "@" in str(url):
+        inside_user, inside, written = _of_url(str(url))
     if not (found or password or inside):
         return ()
     return _forms((*found, written), ((user, password), (inside_user, inside)))

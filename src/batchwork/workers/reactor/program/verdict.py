@@ -17,7 +17,7 @@ _HINTS = {126: "the command is not executable", 127: "the command was not found"
 
 def command_result(stdout: str, stderr: str, exit_code: int | None) -> str:
     """The JSON text of what a command gives. It can be stored as UTF-8, whatever bytes the command has written."""
-    code = "null" if exit_code is None else str(exit_code)
+    code = encode(exit_code)
     return f'{{"stdout":{encode(stdout)},"stderr":{encode(stderr)},"exit_code":{code}}}'
 
 
@@ -26,8 +26,10 @@ def exit_failure(stdout: str, stderr: str, status: int) -> Failed:
     last = _last_line(stderr)
     if status < 0:
         name = signal_name(-status)
-        why = " (out of memory?)" if -status == signal.SIGKILL else ""
-        message = f"killed by {name}{why}" + (f": {last}" if last else "")
+        why = ""
+        if -status == signal.SIGKILL:
+            why = " (out of memory?)"
+        message = ": ".join(filter(None, (f"killed by {name}{why}", last)))
         return {"type": "signal", "message": message, "result": command_result(stdout, stderr, status)}
     message = last or f"exit code {status}"
     failed: Failed = {"type": "exit", "exit_code": status, "result": command_result(stdout, stderr, status)}
@@ -36,8 +38,10 @@ def exit_failure(stdout: str, stderr: str, status: int) -> Failed:
         failed["retryable"] = False
     elif 128 < status <= 128 + signal.SIGTERM:  # how shells tell it
         hint = f"perhaps killed by {signal_name(status - 128)}"
-    if hint:
-        message = f"{message} (exit code {status}: {hint})" if last else f"{message}: {hint}"
+    if hint and last:
+        message = f"{message} (exit code {status}: {hint})"
+    elif hint:
+        message = f"{message}: {hint}"
     failed["message"] = message
     return failed
 
@@ -52,7 +56,10 @@ def timed_out(stdout: str, stderr: str, after_s: float, killed_after_s: float | 
 
 def left_behind(count: int) -> str:
     """The note on processes that outlived their command."""
-    return f"left {count} {'process' if count == 1 else 'processes'} behind, killed\n" if count else ""
+    if not count:
+        return ""
+    processes = "process" if count == 1 else "processes"
+    return f"left {count} {processes} behind, killed\n"
 
 
 def signal_name(number: int) -> str:
@@ -67,4 +74,6 @@ def _last_line(text: str) -> str:
     line = text.rstrip().rpartition("\n")[2].strip()
     if not line.isascii():
         line = line.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return line if len(line) <= _MESSAGE_MAX else line[: _MESSAGE_MAX - 1] + "…"
+    if len(line) > _MESSAGE_MAX:
+        line = line[: _MESSAGE_MAX - 1] + "…"
+    return line
