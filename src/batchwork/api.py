@@ -20,9 +20,9 @@ from batchwork.engine.run.request import Asked, Site
 from batchwork.engine.run.results import Results
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.errors import StoreError
-from batchwork.model import Durability, Failure, RunStatus, StepRecord, StepStatus
+from batchwork.model import Failure, RunStatus, StepRecord, StepStatus
 from batchwork.plan.model import Plan
-from batchwork.ports import Store
+from batchwork.ports import Durability, Store
 from batchwork.report import CountsJson, RunJson, counts_json, summarize, summary_json
 from batchwork.text.jsontext import Json, decode
 from batchwork.view.streams import Stdout

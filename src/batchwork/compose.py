@@ -16,9 +16,8 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from batchwork.engine.run.request import Site
-    from batchwork.model import Durability
     from batchwork.plan.model import Plan
-    from batchwork.ports import Purpose, Store
+    from batchwork.ports import Durability, Purpose, Store
     from batchwork.text.jsontext import Json
     from batchwork.view.streams import Stdout
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct, field
 
@@ -51,10 +51,6 @@ class RunStatus(StrEnum):
     PARTIAL = "partial"  # finished, with failures that the workflow tolerates
     FAILED = "failed"
     INTERRUPTED = "interrupted"
-
-
-Durability: TypeAlias = Literal["full", "fast"]
-"""What a power cut may take: nothing, or the last second."""
 
 
 class Units(Struct, frozen=True):
@@ -166,19 +162,6 @@ class Report(Struct, frozen=True):
     def count(self) -> int:
         """Units that it reports."""
         return len(self.done) + len(self.failures) + len(self.cancelled) + len(self.returned) + len(self.lost)
-
-
-class Again(Struct, frozen=True):
-    """Settlement: the unit gets another attempt `delay_s` seconds from now."""
-
-    delay_s: float
-
-
-class GivenUp(Struct, frozen=True):
-    """Settlement: the unit has failed for good."""
-
-
-Settlement: TypeAlias = Again | GivenUp
 
 
 class Claim(Struct, frozen=True):

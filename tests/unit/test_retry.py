@@ -2,8 +2,8 @@
 
 import pytest
 
-from batchwork.engine.step.settle import settlement
-from batchwork.model import Again, Failure, GivenUp
+from batchwork.engine.step.settle import Again, GivenUp, settlement
+from batchwork.model import Failure
 from batchwork.retry import may_retry, next_delay
 from batchwork.spec.fields.retry import RetryPolicy
 

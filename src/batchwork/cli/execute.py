@@ -12,8 +12,8 @@ from batchwork.engine.run.find_run import find_run
 from batchwork.engine.run.options import RunEnd
 from batchwork.engine.run.request import Site
 from batchwork.engine.stopping.stop_level import Control
-from batchwork.model import Durability, RunStatus
-from batchwork.ports import Store
+from batchwork.model import RunStatus
+from batchwork.ports import Durability, Store
 from batchwork.report import summarize, summary_json
 from batchwork.text.jsontext import encode
 from batchwork.view.streams import Stdout, note

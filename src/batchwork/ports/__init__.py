@@ -18,6 +18,7 @@ from batchwork.ports.items import FieldFault, ItemSource, Reading, SourceType
 from batchwork.ports.sinks import EventSink, Fanout
 from batchwork.ports.store import (
     Committed,
+    Durability,
     Lease,
     Opening,
     Purpose,
@@ -33,6 +34,7 @@ from batchwork.ports.tasks import Compiled, Exposed, FieldValue, Program, Scope,
 __all__ = [
     "Committed",
     "Compiled",
+    "Durability",
     "EventSink",
     "Executor",
     "ExecutorFactory",

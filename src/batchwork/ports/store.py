@@ -14,7 +14,6 @@ from batchwork.model import (
     Checkpoint,
     Claim,
     Counts,
-    Durability,
     Failure,
     LogRecord,
     RunRecord,
@@ -89,6 +88,9 @@ class UnitView(Struct, frozen=True):
 Committed: TypeAlias = Callable[[Exception | None], None]
 """Called once, on the writer's thread: with None when the checkpoint is on disk, else with the StoreError."""
 
+
+Durability: TypeAlias = Literal["full", "fast"]
+"""What a power cut may take: nothing, or the last second."""
 
 Purpose: TypeAlias = Literal["run", "resume", "look"]
 """What a store is opened for. Only `run` makes one that is not there; `look` leaves an older one as it is."""

@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
@@ -31,7 +31,7 @@ from batchwork.model import (
     UnitStatus,
 )
 from batchwork.ports import Committed, Opening, RunChange, StepChange, UnitPage, UnitView
-from batchwork.store.memory_step import MemoryStep, claimed, counted, record, unsettled
+from batchwork.store.memory_step import MemoryStep
 from batchwork.store.sqlite.rows import checked_run_id
 from batchwork.text.jsontext import decode
 
@@ -45,10 +45,7 @@ class MemoryLease:
     def release(self) -> None:
         """Give the run up. The second time does nothing."""
         self._forget()
-        self._forget = _nothing
-
-
-def _nothing() -> None: ...
+        self._forget = lambda: None
 
 
 class MemoryPlace:
@@ -178,7 +175,7 @@ class MemoryStore:
             except StoreError as error:
                 committed(error)
                 return
-            record(step, checkpoint)
+            step.execute(checkpoint)
         committed(None)
 
     def reading(self, step: int) -> int:
@@ -199,7 +196,7 @@ class MemoryStore:
                 if seq >= seen_below and unit.reading != found.reading and unit.gone is None:
                     found.units[seq] = replace(unit, status=UnitStatus.SKIPPED, gone=unit.status, index=None)
                 count += seq >= seen_below and found.units[seq].gone is not None
-            found.record = replace(found.record, counts=counted(found))
+            found.record = replace(found.record, counts=found.counted())
             return count
 
     def reopen(self, step: int, seqs: Sequence[int] | None) -> int:
@@ -213,7 +210,7 @@ class MemoryStore:
                 status = UnitStatus.PENDING
                 found.units[seq] = replace(unit, status=status, base=unit.attempts, doubts=0, handled=True)
                 found.handler_failures.pop(seq, None)
-            found.record = replace(found.record, counts=counted(found))
+            found.record = replace(found.record, counts=found.counted())
             return len(wanted)
 
     def clear(self, step: int) -> None:
@@ -226,21 +223,25 @@ class MemoryStore:
 
     def claims(self, step: int) -> list[Claim]:
         with self._open():
-            return unsettled(self._step(step))
+            return self._step(step).unsettled()
 
     def page(self, step: int, after_seq: int, limit: int) -> UnitPage:
         with self._open():
             units = self._step(step).units
             page = [units[seq] for seq in sorted(seq for seq in units if seq > after_seq)[:limit]]
+
+        def column(name: str) -> list[Any]:
+            return [getattr(unit, name) for unit in page]
+
         return UnitPage(
-            seqs=[unit.seq for unit in page],
-            keys=[unit.key for unit in page],
-            indexes=[unit.index for unit in page],
-            statuses=[unit.status for unit in page],
-            attempts=[unit.attempts for unit in page],
-            bases=[unit.base for unit in page],
-            doubts=[unit.doubts for unit in page],
-            all_final=all(unit.status in FINAL for unit in page),
+            seqs=column("seq"),
+            keys=column("key"),
+            indexes=column("index"),
+            statuses=column("status"),
+            attempts=column("attempts"),
+            bases=column("base"),
+            doubts=column("doubts"),
+            all_final=FINAL.issuperset(column("status")),
         )
 
     def match(self, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:
@@ -262,7 +263,8 @@ class MemoryStore:
             units = self._step(step).units
             if not units.keys() >= set(seqs):
                 raise StoreError("the store memory: lacks units that it should have")
-            return [units[seq].key if (value := units[seq].value) is None else value for seq in seqs]
+            values = [(units[seq].key, units[seq].value) for seq in seqs]
+        return [key if value is None else value for key, value in values]
 
     def next_seq(self, step: int) -> int:
         with self._open():
@@ -275,7 +277,7 @@ class MemoryStore:
     def count(self, step: int) -> Counts:
         with self._open():
             found = self._step(step)
-            return self._with_doubts(found, counted(found))
+            return self._with_doubts(found, found.counted())
 
     def units(
         self,
@@ -294,7 +296,7 @@ class MemoryStore:
             }
             for claim in self._doubted(found):
                 for seq, its_key in zip(claim.seqs, claim.keys, strict=True):
-                    unit = found.units.get(seq) or claimed(found, claim, seq, its_key)
+                    unit = found.units.get(seq) or found.claimed(claim, seq, its_key)
                     views[seq] = UnitView(name, unit, "in_doubt")
         chosen = [view for view in views.values() if status in (None, view.status) and key in (None, view.record.key)]
         chosen.sort(key=lambda view: (view.record.index is None, view.record.index or 0, view.record.seq))
@@ -310,8 +312,8 @@ class MemoryStore:
                 if unit.index is not None
             }
             gone = sum(unit.gone is not None for unit in found.units.values())
-            total = found.record.counts.total
-        end = max(0 if total is None else total - gone, max(placed, default=-1) + 1)
+            total = found.record.counts.total or gone
+        end = max(total - gone, max(placed, default=-1) + 1)
         return [placed.get(place) for place in range(start, min(start + limit, end))]
 
     def attempts(self, step: int, seq: int) -> list[AttemptRecord]:
@@ -338,7 +340,9 @@ class MemoryStore:
 
     def _doubted(self, step: MemoryStep) -> list[Claim]:
         """The unsettled claims of a step on whose run nobody works."""
-        return [] if step.record.run in self._leases else unsettled(step)
+        if step.record.run in self._leases:
+            return []
+        return step.unsettled()
 
     def _with_doubts(self, step: MemoryStep, counts: Counts) -> Counts:
         return replace(counts, in_doubt=len({seq for claim in self._doubted(step) for seq in claim.seqs}))

@@ -1,4 +1,4 @@
-"""A step of the store in memory: its units, claims and attempts in dicts, and what a checkpoint does to them. No store here."""
+"""A step of the store in memory: its units, claims and attempts in dicts, and what a checkpoint does to them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from batchwork.model import (
 
 
 class MemoryStep(Struct):
-    """A step with all that belongs to it."""
+    """A step with all that belongs to it. `record` is its own; units and attempts are found by seq, claims by id."""
 
     record: StepRecord
     units: dict[int, UnitRecord] = field(default_factory=dict)
@@ -33,35 +33,95 @@ class MemoryStep(Struct):
     reading: int = 0
     reordered: bool = False
 
+    # ------------------------------------------------------------ recording
 
-# ---------------------------------------------------------------- recording
+    def execute(self, checkpoint: Checkpoint) -> None:
+        self.claims.update((claim.id, claim) for claim in checkpoint.claims)
+        self._record_units(checkpoint)
+        self._record_attempts(checkpoint)
+        for number in checkpoint.ended:
+            self.claims.pop(number, None)
+        if checkpoint.counts is not None:
+            self.record = replace(self.record, counts=replace(checkpoint.counts, in_doubt=0))
+
+    def _record_units(self, checkpoint: Checkpoint) -> None:
+        for part in checkpoint.successes:
+            for row in range(len(part.seqs)):
+                self._succeed(_success(part, row))
+        for unit in checkpoint.records:
+            self._write(unit)
+        for seq, value, members in checkpoint.values:
+            if seq in self.units and self.units[seq].value is None:
+                self.units[seq] = replace(self.units[seq], value=value, members=members)
+        for seq, index in checkpoint.moves:
+            self._move(seq, index)
+
+    def _record_attempts(self, checkpoint: Checkpoint) -> None:
+        for attempt in checkpoint.attempts:
+            self.attempts.setdefault((attempt.seq, attempt.attempt), attempt)
+        for log in checkpoint.logs:
+            self.logs[log.seq, log.attempt] = log
+        for handled in checkpoint.handled:
+            if handled.seq in self.units:
+                self.units[handled.seq] = replace(self.units[handled.seq], handled=True)
+                self.handler_failures[handled.seq] = handled.failure
+
+    def _succeed(self, unit: UnitRecord) -> None:
+        """A success on the busy path says nothing of base, doubts and handled: they stay as they were."""
+        old = self.units.get(unit.seq)
+        if old is not None:
+            unit = replace(unit, base=old.base, doubts=old.doubts, handled=old.handled)
+        self._write(unit)
+
+    def _write(self, unit: UnitRecord) -> None:
+        """Insert or change a unit that is not final. What is None stays as it was; a success has no failure."""
+        old = self.units.get(unit.seq)
+        if old is not None and old.status in FINAL:
+            return
+        self.reordered |= unit.index is not None and unit.index != unit.seq
+        unit = replace(unit, reading=self.reading)
+        if old is not None:
+            stays = {name: getattr(old, name) for name in _KEPT if getattr(unit, name) is None}
+            unit = replace(unit, key=old.key, **stays)
+        if old is not None and unit.status == UnitStatus.SUCCEEDED:
+            unit = replace(unit, failure=None)
+        self.units[unit.seq] = unit
+
+    def _move(self, seq: int, index: int) -> None:
+        self.reordered |= seq != index
+        unit = self.units.get(seq)
+        if unit is None:
+            return
+        if unit.gone is not None:
+            unit = replace(unit, status=unit.gone, gone=None)
+        self.units[seq] = replace(unit, index=index, reading=self.reading)
+
+    # ------------------------------------------------------------ counting and claims
+
+    def counted(self) -> Counts:
+        statuses = [unit.status for unit in self.units.values()]
+        ends = (UnitStatus.SUCCEEDED, UnitStatus.FAILED, UnitStatus.SKIPPED)
+        return Counts(self.record.counts.total, *(statuses.count(status) for status in ends))
+
+    def unsettled(self) -> list[Claim]:
+        found = []
+        for _, claim in sorted(self.claims.items()):
+            pairs = zip(claim.seqs, claim.keys, strict=True)
+            left = [(seq, key) for seq, key in pairs if not self._is_settled(seq, claim.attempt)]
+            found.append(Claim(claim.id, claim.attempt, [seq for seq, _ in left], [key for _, key in left]))
+        return found
+
+    def _is_settled(self, seq: int, attempt: int) -> bool:
+        return (seq, attempt) in self.attempts or (seq in self.units and self.units[seq].status in FINAL)
+
+    def claimed(self, claim: Claim, seq: int, key: str) -> UnitRecord:
+        """A unit that has been claimed and has no row: its value is not known here."""
+        unit = UnitRecord(seq, seq, key, UnitStatus.PENDING, attempts=claim.attempt - 1, note=UnitNote.CLAIMED)
+        return replace(unit, index=None) if self.reordered else unit
 
 
-def record(step: MemoryStep, checkpoint: Checkpoint) -> None:
-    for claim in checkpoint.claims:
-        step.claims[claim.id] = claim
-    for part in checkpoint.successes:
-        for row in range(len(part.seqs)):
-            _succeed(step, _success(part, row))
-    for unit in checkpoint.records:
-        _write(step, unit)
-    for attempt in checkpoint.attempts:
-        step.attempts.setdefault((attempt.seq, attempt.attempt), attempt)
-    for log in checkpoint.logs:
-        step.logs[log.seq, log.attempt] = log
-    for handled in checkpoint.handled:
-        if handled.seq in step.units:
-            step.units[handled.seq] = replace(step.units[handled.seq], handled=True)
-            step.handler_failures[handled.seq] = handled.failure
-    for number in checkpoint.ended:
-        step.claims.pop(number, None)
-    for seq, value, members in checkpoint.values:
-        if seq in step.units and step.units[seq].value is None:
-            step.units[seq] = replace(step.units[seq], value=value, members=members)
-    for seq, index in checkpoint.moves:
-        _move(step, seq, index)
-    if checkpoint.counts is not None:
-        step.record = replace(step.record, counts=replace(checkpoint.counts, in_doubt=0))
+_KEPT = ("index", "value", "members", "result", "failure")
+"""What a record that says nothing of it leaves as it was."""
 
 
 def _success(part: Successes, row: int) -> UnitRecord:
@@ -78,69 +138,3 @@ def _success(part: Successes, row: int) -> UnitRecord:
         started_ms=part.started_ms,
         worker=part.worker,
     )
-
-
-def _succeed(step: MemoryStep, unit: UnitRecord) -> None:
-    """A success on the busy path says nothing of base, doubts and handled: they stay as they were."""
-    old = step.units.get(unit.seq)
-    if old is not None:
-        unit = replace(unit, base=old.base, doubts=old.doubts, handled=old.handled)
-    _write(step, unit)
-
-
-def _write(step: MemoryStep, unit: UnitRecord) -> None:
-    """Insert or change a unit that is not final. What is None stays as it was; a success has no failure."""
-    old = step.units.get(unit.seq)
-    if old is not None and old.status in FINAL:
-        return
-    step.reordered |= unit.index is not None and unit.index != unit.seq
-    unit = replace(unit, reading=step.reading)
-    if old is None:
-        step.units[unit.seq] = unit
-        return
-    step.units[unit.seq] = replace(
-        unit,
-        key=old.key,
-        index=old.index if unit.index is None else unit.index,
-        value=old.value if unit.value is None else unit.value,
-        members=old.members if unit.members is None else unit.members,
-        result=old.result if unit.result is None else unit.result,
-        failure=None if unit.status == UnitStatus.SUCCEEDED else unit.failure or old.failure,
-    )
-
-
-def _move(step: MemoryStep, seq: int, index: int) -> None:
-    step.reordered |= seq != index
-    unit = step.units.get(seq)
-    if unit is None:
-        return
-    if unit.gone is not None:
-        unit = replace(unit, status=unit.gone, gone=None)
-    step.units[seq] = replace(unit, index=index, reading=step.reading)
-
-
-# ---------------------------------------------------------------- counting and claims
-
-
-def counted(step: MemoryStep) -> Counts:
-    statuses = [unit.status for unit in step.units.values()]
-    ends = (UnitStatus.SUCCEEDED, UnitStatus.FAILED, UnitStatus.SKIPPED)
-    return Counts(step.record.counts.total, *(statuses.count(status) for status in ends))
-
-
-def unsettled(step: MemoryStep) -> list[Claim]:
-    found = []
-    for _, claim in sorted(step.claims.items()):
-        left = [
-            (seq, key)
-            for seq, key in zip(claim.seqs, claim.keys, strict=True)
-            if not (seq in step.units and step.units[seq].status in FINAL) and (seq, claim.attempt) not in step.attempts
-        ]
-        found.append(Claim(claim.id, claim.attempt, [seq for seq, _ in left], [key for _, key in left]))
-    return found
-
-
-def claimed(step: MemoryStep, claim: Claim, seq: int, key: str) -> UnitRecord:
-    """A unit that has been claimed and has no row: its value is not known here."""
-    index = None if step.reordered else seq
-    return UnitRecord(seq, index, key, UnitStatus.PENDING, attempts=claim.attempt - 1, note=UnitNote.CLAIMED)

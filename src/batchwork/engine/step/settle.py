@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -15,18 +15,28 @@ from batchwork.engine.unit.attempt import DOUBTS_MOST, Attempt, Piece
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.engine.unit.stored_value import member_texts, own_text
 from batchwork.model import (
-    Again,
     AttemptRecord,
     Failure,
-    GivenUp,
     LogRecord,
     Report,
-    Settlement,
     UnitRecord,
     UnitStatus,
 )
 from batchwork.retry import next_delay
 from batchwork.spec.fields.retry import RetryPolicy
+
+
+class Again(Struct, frozen=True):
+    """Settlement: the unit gets another attempt `delay_s` seconds from now."""
+
+    delay_s: float
+
+
+class GivenUp(Struct, frozen=True):
+    """Settlement: the unit has failed for good."""
+
+
+Settlement: TypeAlias = Again | GivenUp
 
 
 def settlement(

@@ -171,8 +171,8 @@ class Transactions:
         """Whether to try again, after a pause and on a fresh connection where the old one cannot be trusted.
 
         After a failed fsync the kernel may have dropped what it could not write, and the next fsync may succeed
-        nevertheless; so the connection is opened anew, which checks the log's sums, and the log is moved into the
-        database and synced there, before anything is tried again or believed to be on disk.
+        nevertheless. So the connection is opened anew, which checks the log's sums. The log is moved into the database
+        and synced there, before anything is tried again or believed to be on disk.
         """
         patience_s = self._opening.patience_s
         if kind == "full" and waited_s < patience_s:

@@ -15,8 +15,7 @@ import apsw
 from batchwork.clock import Clock
 from batchwork.errors import StoreError, StoreVersionError
 from batchwork.faults import fault
-from batchwork.model import Durability
-from batchwork.ports import Opening
+from batchwork.ports import Durability, Opening
 from batchwork.store.sqlite.place import make_private_file
 
 APPLICATION_ID = 0x62746368  # "btch"
