@@ -14,7 +14,7 @@ from batchwork.text.jsontext import Json, canonical
 
 LIMITS: Final = frozenset({"timeout", "capture_limit", "max_body"})
 """Fields of tasks that limit what they do and do not change it."""
-LONGEST: Final = 2000
+WRITTEN_OUT_MAX: Final = 2000
 """Written lists with a longer text stand in the fingerprint as their hash."""
 
 
@@ -66,7 +66,7 @@ def _items(items: ItemsPlan) -> Json:
     value = items.fields["command"] if items.kind == "command" else items.value
     written: Json = getattr(value, "json", None)
     text = canonical(written)
-    if len(text) > LONGEST:
+    if len(text) > WRITTEN_OUT_MAX:
         import hashlib  # short lists stand as they are
 
         return (

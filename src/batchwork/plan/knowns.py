@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from batchwork.errors import Place, Problem, RenderError, WorkflowError
 from batchwork.spec.fields.workflow import Spec
 from batchwork.spec.readers import is_template
-from batchwork.spec.written import Deferred, Setting, Written
+from batchwork.spec.written import Deferred, MaybeTemplate, WrittenSettings
 from batchwork.spec.yaml.nodes import ListNode, Node, ScalarNode, json_of, node_of, place_in, text_place
 from batchwork.template import Path, Template, Value, compile_template, misplaced, unknown_names
 from batchwork.text.jsontext import Json
@@ -158,12 +158,12 @@ class Knowns(Struct):
 
     # ------------------------------------------------------------ settings
 
-    def settings(self, written: Written[S]) -> S:
+    def settings(self, written: WrittenSettings[S]) -> S:
         """All settings of a mapping; templates over parameters and the environment are rendered."""
         found = {attribute: self.optional(setting) for attribute, setting in written.values.items()}
         return written.kind(**{attribute: value for attribute, value in found.items() if value is not None})
 
-    def optional(self, setting: Setting[T]) -> T | None:
+    def optional(self, setting: MaybeTemplate[T]) -> T | None:
         """The value of one setting; None where nothing was written, or what was written is wrong."""
         if not isinstance(setting, Deferred):
             return setting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec.structs import asdict
@@ -10,9 +11,10 @@ from batchwork.errors import Problem
 from batchwork.plan.batches import item_names, plan_batch
 from batchwork.plan.knowns import UNIT_NAMES, Knowns
 from batchwork.plan.model import StepPlan, TaskPlan
-from batchwork.plan.policies import retry_policy, timeout
 from batchwork.plan.tasks import owns_timeout, plan_task
+from batchwork.spec.fields.retry import AttemptSpec, RetryPolicy
 from batchwork.spec.fields.step import StepSpec
+from batchwork.spec.written import Deferred
 from batchwork.template import Template
 
 
@@ -22,15 +24,11 @@ def plan_step(spec: StepSpec, knowns: Knowns) -> StepPlan | None:
     task = plan_task(spec.task, names, knowns) if spec.task is not None else None
     batch = plan_batch(spec.batch, task, knowns) if spec.batch is not None else None
     when = _when(spec, knowns)
-    on_error: Literal["continue"] | TaskPlan | None = None
-    if spec.on_error == "continue":
-        on_error = "continue"
-    elif spec.on_error is not None:
-        on_error = plan_task(spec.on_error, knowns.names | UNIT_NAMES | {"error"}, knowns, shared=False)
+    on_error = _on_error(spec, knowns)
     levels = [level for level in (spec.task, spec.batch, spec, knowns.spec.defaults) if level is not None]
     owned = task is not None and spec.task is not None and owns_timeout(task.task)
-    retry = retry_policy(levels, knowns)
-    timeout_s = timeout(levels, knowns, owned=owned)
+    retry = _retry_policy(levels, knowns)
+    timeout_s = _timeout(levels, knowns, owned=owned)
     if task is None or (spec.batch is not None and batch is None):
         return None
     return StepPlan(
@@ -50,6 +48,12 @@ def plan_step(spec: StepSpec, knowns: Knowns) -> StepPlan | None:
     )
 
 
+def _on_error(spec: StepSpec, knowns: Knowns) -> Literal["continue"] | TaskPlan | None:
+    if spec.on_error is None or spec.on_error == "continue":
+        return spec.on_error
+    return plan_task(spec.on_error, knowns.names | UNIT_NAMES | {"error"}, knowns, shared=False)
+
+
 def _when(spec: StepSpec, knowns: Knowns) -> Template | bool | None:
     node = spec.when
     if node is None or isinstance(node.value, bool):
@@ -59,3 +63,39 @@ def _when(spec: StepSpec, knowns: Knowns) -> Template | bool | None:
         message = "`when` must give true or false, but a template with text around it gives text"
         knowns.problems.append(Problem(node.place, message, 'write one expression: "{{ a and b > 3 }}"'))
     return template
+
+
+# ---------------------------------------------------------------- how often, and how long
+
+
+def _retry_policy(levels: Sequence[AttemptSpec], knowns: Knowns) -> RetryPolicy:
+    """The policy of the first level that has one, as a whole."""
+    written = next((level.retry for level in levels if level.retry is not None), None)
+    if written is None:
+        return RetryPolicy()
+    policy = knowns.settings(written)
+    if "max_attempts" not in written:
+        message = "`retry` without `max_attempts` has no effect: there is one attempt"
+        knowns.warnings.append(Problem(written.place, message, "for example {max_attempts: 3}"))
+    elif policy.max_delay_s < policy.delay_s:
+        message = f"`max_delay` is shorter than `delay`: waits are {policy.max_delay_s:g} s"
+        knowns.warnings.append(Problem(written.place, message))
+    return policy
+
+
+def _timeout(levels: Sequence[AttemptSpec], knowns: Knowns, owned: bool = False) -> float | None:
+    """The timeout of the first level that has one. `owned`: the task's own, a template, may differ by item."""
+    level = next((level for level in levels if level.timeout_s is not None), None)
+    if level is None:
+        return None
+    setting = level.timeout_s
+    if owned and level is levels[0] and isinstance(setting, Deferred) and not _is_known(setting, knowns):
+        return None
+    return knowns.optional(setting)
+
+
+def _is_known(setting: Deferred[float], knowns: Knowns) -> bool:
+    count = len(knowns.problems)
+    template = knowns.template(setting.node, knowns.plain_names)
+    del knowns.problems[count:]
+    return template is None or template.needs <= knowns.plain_names

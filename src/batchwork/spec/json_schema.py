@@ -22,6 +22,8 @@ Schema = dict[str, Any]
 _TEMPLATE: Final[Schema] = {"type": "string", "pattern": r"\{[{%]"}
 _NULL: Final[Schema] = {"type": "null"}
 _NOT_TEXT: Final = frozenset({"integer", "number", "boolean", "array", "object"})
+_WITH_PARTS: Final = frozenset({"anyOf", "prefixItems"})
+_WITH_PART: Final = frozenset({"items", "additionalProperties"})
 MAPPINGS: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "workflow": (WorkflowParts, WorkflowSettings),
     "defaults": (DefaultsSpec,),
@@ -192,9 +194,8 @@ def _task_fields(task: Task, attempts: Schema) -> Schema:
 
 def _struct(kind: type, literal: Iterable[str] = ()) -> Schema:
     """The fields of a msgspec Struct; wherever a value stands in those that are not `literal`, so may a template."""
-    (schema,), _ = msgspec.json.schema_components([kind], ref_template="{name}")
     _, components = msgspec.json.schema_components([kind])
-    found: Schema = components.get(kind.__name__, schema)
+    found: Schema = components[kind.__name__]
     kept = frozenset(literal)
     properties = {
         name: part if name in kept else _templated(part) for name, part in found.get("properties", {}).items()
@@ -206,13 +207,11 @@ def _templated(schema: Any) -> Any:
     """The schema, in which a text with a template may stand for each value that is no text."""
     if not isinstance(schema, dict):
         return schema
-    inner = {
-        key: [_templated(part) for part in value] if key in ("anyOf", "prefixItems") else value
-        for key, value in schema.items()
-    }
-    for key in ("items", "additionalProperties"):
-        if key in inner:
-            inner[key] = _templated(inner[key])
+    inner = dict(schema)
+    for key in _WITH_PARTS & inner.keys():
+        inner[key] = [_templated(part) for part in inner[key]]
+    for key in _WITH_PART & inner.keys():
+        inner[key] = _templated(inner[key])
     kept = {key: inner.pop(key) for key in ("description", "default") if key in inner}
     if inner.get("type") in _NOT_TEXT or "enum" in inner:
         inner = {"anyOf": [inner, _TEMPLATE]}

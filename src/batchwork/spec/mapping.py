@@ -10,7 +10,7 @@ from msgspec import Struct
 from batchwork.errors import Place, Problem
 from batchwork.spec.field import Field, declared
 from batchwork.spec.readers import is_null, is_template
-from batchwork.spec.written import Deferred, Written
+from batchwork.spec.written import Deferred, WrittenSettings
 from batchwork.spec.yaml.nodes import Entry, MapNode, Node, ScalarNode
 from batchwork.text.spelling import listing, suggest
 
@@ -27,18 +27,17 @@ class Block:
         self.what = what
         self.problems = problems
         self.entries: dict[str, Entry] = {}
-        fields = [field for kind in kinds for field in declared(kind).values()]
-        known = {field.name: field.name for field in fields}
-        synonyms = {other: field.name for field in fields for other in field.synonyms}
+        proper = proper_names(kinds)
+        known = dict.fromkeys(proper.values())
         for written, entry in node.entries.items():
-            name = synonyms.get(written, written)
+            name = proper.get(written, written)
             if name in self.entries:
                 message = f"`{written}` is another name for `{name}`, which is already there"
                 problems.append(Problem(entry.place, message, "keep one of them"))
             elif name in known:
                 self.entries[name] = entry
             else:
-                near = suggest(written, [*known, *synonyms]) or hint or f"there are: {listing(known)}"
+                near = suggest(written, proper) or hint or f"there are: {listing(known)}"
                 problems.append(Problem(entry.place, f"unknown field `{written}` in {what}", near))
 
     def node(self, name: str) -> Node | None:
@@ -61,13 +60,20 @@ class Block:
                 found[attribute] = value
         return found
 
-    def settings(self, kind: type[S]) -> Written[S]:
+    def settings(self, kind: type[S]) -> WrittenSettings[S]:
         """The same, to be rendered when the plan is made."""
-        return Written(kind, self.place, self.read(kind))
+        return WrittenSettings(kind, self.place, self.read(kind))
 
     def require(self, name: str, hint: str = "") -> None:
         if name not in self.entries:
             self.problems.append(Problem(self.place, f"`{name}` is required in {self.what}", hint))
+
+
+def proper_names(kinds: Sequence[type[Struct]]) -> dict[str, str]:
+    """The names of all fields, then their synonyms; each with the name of its field."""
+    fields = [field for kind in kinds for field in declared(kind).values()]
+    synonyms = {other: field.name for field in fields for other in field.synonyms}
+    return {field.name: field.name for field in fields} | synonyms
 
 
 def _setting(field: Field, node: Node, problems: list[Problem]) -> object:

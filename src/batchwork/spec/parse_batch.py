@@ -6,7 +6,7 @@ from batchwork.errors import Problem
 from batchwork.spec.fields.batch import BatchSettings, BatchSpec, ParallelSpec
 from batchwork.spec.mapping import Block
 from batchwork.spec.parse_task import TASK_FORM
-from batchwork.spec.written import Setting, Written
+from batchwork.spec.written import MaybeTemplate, WrittenSettings
 from batchwork.spec.yaml.nodes import Entry, MapNode, ScalarNode
 
 ITEMS_FORM = "for example `items: [a, b]`, `items: $(ls *.csv)` or `items: {from: jsonl, path: …}`"
@@ -21,7 +21,7 @@ def parse_batch(node: MapNode, problems: list[Problem]) -> BatchSpec:
     return BatchSpec(place=node.place, settings=block.settings(BatchSettings), **block.read(BatchSpec))
 
 
-def parse_for_each(for_each: Entry, parallel: Setting[bool], max_parallel: Setting[int]) -> BatchSpec:
+def parse_for_each(for_each: Entry, parallel: MaybeTemplate[bool], max_parallel: MaybeTemplate[int]) -> BatchSpec:
     """What `for_each` in a step, and what stands beside it, are short for."""
     shared = {"each": "item", "parallel": parallel}
     settings = {name: value for name, value in shared.items() if value is not None}
@@ -29,7 +29,7 @@ def parse_for_each(for_each: Entry, parallel: Setting[bool], max_parallel: Setti
         items=for_each.node,
         place=for_each.place,
         shorthand=True,
-        settings=Written(BatchSettings, for_each.place, settings),
+        settings=WrittenSettings(BatchSettings, for_each.place, settings),
         max_parallel=max_parallel,
     )
 

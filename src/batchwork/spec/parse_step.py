@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from batchwork.errors import Place, Problem
-from batchwork.spec.field import declared
 from batchwork.spec.fields.batch import BatchSettings, BatchSpec
 from batchwork.spec.fields.step import STEP_NAME, StepHead, StepSettings, StepSpec
 from batchwork.spec.fields.task import TaskSpec
-from batchwork.spec.mapping import Block
+from batchwork.spec.mapping import Block, proper_names
 from batchwork.spec.parse_batch import parse_batch, parse_for_each, unfold_parallel
 from batchwork.spec.parse_task import task_spec, type_of
 from batchwork.spec.yaml.nodes import ListNode, MapNode, Node, ScalarNode, describe
@@ -68,9 +67,8 @@ def parse_step(key: ScalarNode | None, node: Node, problems: list[Problem], fina
 
 def _has_inputs(node: MapNode) -> bool:
     """Whether fields of a batch stand in the step itself."""
-    fields = [*declared(BatchSpec).values(), *declared(BatchSettings).values()]
-    known = {name for field in fields for name in (field.name, *field.synonyms)}
-    return not known.isdisjoint(node.entries)
+    known = proper_names([BatchSpec, BatchSettings])
+    return not known.keys().isdisjoint(node.entries)
 
 
 def _written_name(key: ScalarNode | None, node: MapNode) -> str:

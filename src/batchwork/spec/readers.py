@@ -310,7 +310,7 @@ def _one_or_list(one: Mapping[str, Json]) -> dict[str, Json]:
     return {"anyOf": [dict(one), {"type": "array", "items": dict(one)}]}
 
 
-NAMES: Reader[tuple[ScalarNode, ...]] = ListReader(
+NAME_LIST: Reader[tuple[ScalarNode, ...]] = ListReader(
     "list", _one_or_list({"type": "string"}), _text, "a list of names or one name", "a list of names"
 )
 """Names, as nodes, which know their places."""

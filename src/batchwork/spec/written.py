@@ -21,11 +21,11 @@ class Deferred(Struct, Generic[T], frozen=True):
     read: Callable[[Node, list[Problem]], T | None]
 
 
-Setting: TypeAlias = T | Deferred[T] | None
+MaybeTemplate: TypeAlias = T | Deferred[T] | None
 """A value, a template that will give one, or nothing where nothing was written."""
 
 
-class Written(Struct, Generic[S], frozen=True):
+class WrittenSettings(Struct, Generic[S], frozen=True):
     """The settings of one mapping that were written, by attribute of `kind`, which has the defaults of the others."""
 
     kind: type[S]

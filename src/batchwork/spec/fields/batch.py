@@ -20,13 +20,13 @@ from batchwork.spec.readers import (
     is_template,
     word,
 )
-from batchwork.spec.written import Rate, Setting, Threshold, Written
+from batchwork.spec.written import MaybeTemplate, Rate, Threshold, WrittenSettings
 from batchwork.spec.yaml.nodes import Node, ScalarNode
 
-OnDuplicate = Literal["keep", "skip", "error"]
+_OnDuplicate = Literal["keep", "skip", "error"]
 Each = Literal["item", "batch"]
 OnInDoubt = Literal["retry", "fail", "stop"]
-_ON_DUPLICATE: tuple[OnDuplicate, ...] = ("keep", "skip", "error")
+_ON_DUPLICATE: tuple[_OnDuplicate, ...] = ("keep", "skip", "error")
 _EACH: tuple[Each, ...] = ("item", "batch")
 _ON_IN_DOUBT: tuple[OnInDoubt, ...] = ("retry", "fail", "stop")
 
@@ -56,14 +56,14 @@ MAX_PARALLEL = Field(
 class ParallelSpec(Struct, frozen=True):
     """What may be written under `parallel`."""
 
-    max_parallel: Annotated[Setting[int], MAX_PARALLEL] = None
+    max_parallel: Annotated[MaybeTemplate[int], MAX_PARALLEL] = None
 
 
 class BatchSettings(Struct, frozen=True, kw_only=True):
     """Settings of a batch step."""
 
     on_duplicate: Annotated[
-        OnDuplicate,
+        _OnDuplicate,
         Field(
             word(_ON_DUPLICATE),
             "the same key again: `keep` (numbered `#1`, `#2`), `skip`, `error`",
@@ -127,7 +127,7 @@ class BatchSpec(AttemptSpec, frozen=True, kw_only=True):
     """The inputs of a batch step, or `for_each` and what stands beside it (`shorthand`)."""
 
     place: Place
-    settings: Written[BatchSettings]
+    settings: WrittenSettings[BatchSettings]
     shorthand: bool = False
     items: Annotated[
         Node | None,
@@ -151,7 +151,7 @@ class BatchSpec(AttemptSpec, frozen=True, kw_only=True):
         ScalarNode | None,
         Field(_KEY, "identity of an item across resumes: a template", default="the value", null=True, template=False),
     ] = None
-    max_parallel: Annotated[Setting[int], MAX_PARALLEL] = None
+    max_parallel: Annotated[MaybeTemplate[int], MAX_PARALLEL] = None
     on_item_error: Annotated[
         TaskSpec | None,
         Field(

@@ -7,7 +7,7 @@ from msgspec import Struct
 from batchwork.errors import Place
 from batchwork.spec.field import Field
 from batchwork.spec.readers import SHARE, TEXT, duration_text, words_of
-from batchwork.spec.written import Written
+from batchwork.spec.written import WrittenSettings
 from batchwork.spec.yaml.nodes import ScalarNode
 
 NotifyOn = Literal["failed", "threshold", "stalled", "finished"]
@@ -27,7 +27,7 @@ class NotifySpec(Struct, frozen=True, kw_only=True):
     """One entry of `notify`, as written."""
 
     place: Place
-    settings: Written[NotifySettings]
+    settings: WrittenSettings[NotifySettings]
     on: Annotated[
         tuple[NotifyOn, ...],
         Field(

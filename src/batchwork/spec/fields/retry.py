@@ -17,7 +17,7 @@ from batchwork.spec.readers import (
     number_between,
     wrong,
 )
-from batchwork.spec.written import Setting, Written
+from batchwork.spec.written import MaybeTemplate, WrittenSettings
 from batchwork.spec.yaml.nodes import Entry, MapNode, Node, ScalarNode
 
 
@@ -58,10 +58,10 @@ class RetryPolicy(Struct, frozen=True):
     ] = ()
 
 
-class RetryReader(Reader[Written[RetryPolicy]], frozen=True):
+class RetryReader(Reader[WrittenSettings[RetryPolicy]], frozen=True):
     """A mapping, or just the number of attempts."""
 
-    def __call__(self, field: str, node: Node, problems: list[Problem]) -> Written[RetryPolicy] | None:
+    def __call__(self, field: str, node: Node, problems: list[Problem]) -> WrittenSettings[RetryPolicy] | None:
         if isinstance(node, ScalarNode) and type(node.value) is int:
             node = MapNode(node.place, {"max_attempts": Entry(node.place, node)})
         if not isinstance(node, MapNode):
@@ -74,7 +74,7 @@ class AttemptSpec(Struct, frozen=True, kw_only=True):
     """What may be written of attempts in a step, the inputs of a batch, a task and `defaults`; the nearest one wins."""
 
     retry: Annotated[
-        Written[RetryPolicy] | None,
+        WrittenSettings[RetryPolicy] | None,
         Field(
             RetryReader("mapping or integer", {"$ref": "#/$defs/retry"}),
             "when a failed attempt is made again; for a step with items, per item",
@@ -84,7 +84,7 @@ class AttemptSpec(Struct, frozen=True, kw_only=True):
         ),
     ] = None
     timeout_s: Annotated[
-        Setting[float],
+        MaybeTemplate[float],
         Field(
             duration_text(),
             "per attempt: seconds, or `100ms`, `30s`, `5m`, `2h`; the whole process tree of an attempt that takes longer is ended",

@@ -13,7 +13,7 @@ from batchwork.spec.parse_task import parse_task
 from batchwork.spec.readers import (
     BOOLEAN,
     MAPPING,
-    NAMES,
+    NAME_LIST,
     NODE,
     SCALAR_TEXT,
     Reader,
@@ -23,7 +23,7 @@ from batchwork.spec.readers import (
     is_template,
     wrong,
 )
-from batchwork.spec.written import Setting, Written
+from batchwork.spec.written import MaybeTemplate, WrittenSettings
 from batchwork.spec.yaml.nodes import MapNode, Node, ScalarNode
 
 STEP_NAME = identifier("the name of a step", dashes=True)
@@ -89,15 +89,15 @@ class StepSpec(AttemptSpec, frozen=True, kw_only=True):
     place: Place
     task: TaskSpec | None
     batch: BatchSpec | None = None
-    settings: Written[StepSettings]
+    settings: WrittenSettings[StepSettings]
     finalizer: bool = False
     named: bool = True
     parallel: Annotated[
-        Setting[bool],
+        MaybeTemplate[bool],
         Field(BOOLEAN, "with `for_each`: true, false or `{max_parallel: N}`", default="true if `max_parallel` > 1"),
     ] = None
     max_parallel: Annotated[
-        Setting[int],
+        MaybeTemplate[int],
         Field(
             integer(1, MAX_SLOTS),
             "with `for_each`: attempts at once",
@@ -123,7 +123,7 @@ class StepSpec(AttemptSpec, frozen=True, kw_only=True):
     ] = None
     depends_on: Annotated[
         tuple[ScalarNode, ...] | None,
-        Field(NAMES, "steps that must be done first", default="the step written before", template=False),
+        Field(NAME_LIST, "steps that must be done first", default="the step written before", template=False),
     ] = None
     on_error: Annotated[
         Literal["continue"] | TaskSpec | None,

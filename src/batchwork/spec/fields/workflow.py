@@ -11,8 +11,8 @@ from batchwork.spec.fields.batch import MAX_SLOTS
 from batchwork.spec.fields.notify import NotifySpec
 from batchwork.spec.fields.retry import AttemptSpec
 from batchwork.spec.fields.step import StepSpec
-from batchwork.spec.readers import BOOLEAN, MAPPING, NAMES, NODE, SCALAR_TEXT, ValueReader, integer, word
-from batchwork.spec.written import Setting, Written
+from batchwork.spec.readers import BOOLEAN, MAPPING, NAME_LIST, NODE, SCALAR_TEXT, ValueReader, integer, word
+from batchwork.spec.written import MaybeTemplate, WrittenSettings
 from batchwork.spec.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode
 
 ParamType = Literal["string", "integer", "number", "boolean", "list", "mapping"]
@@ -51,7 +51,7 @@ class WorkflowParts(Struct, frozen=True, kw_only=True):
     ] = None
     secrets: Annotated[
         tuple[ScalarNode, ...],
-        Field(NAMES, "environment variables that must be set and are masked everywhere", template=False),
+        Field(NAME_LIST, "environment variables that must be set and are masked everywhere", template=False),
     ] = ()
     defaults: Annotated[
         MapNode | None,
@@ -79,7 +79,8 @@ class DefaultsSpec(AttemptSpec, frozen=True, kw_only=True):
     """What holds for all steps that do not say otherwise."""
 
     max_parallel: Annotated[
-        Setting[int], Field(integer(1, MAX_SLOTS), "attempts at once in steps with items", synonyms=("max_workers",))
+        MaybeTemplate[int],
+        Field(integer(1, MAX_SLOTS), "attempts at once in steps with items", synonyms=("max_workers",)),
     ] = None
 
 
@@ -121,7 +122,7 @@ class Spec(Struct, frozen=True, kw_only=True):
     `whole` is False where a step could not be read, so that its name may be missing.
     """
 
-    settings: Written[WorkflowSettings] = Written(WorkflowSettings, Place(), {})
+    settings: WrittenSettings[WorkflowSettings] = WrittenSettings(WorkflowSettings, Place(), {})
     params: Mapping[str, ParamSpec] | None = None
     env: Mapping[str, Entry] = field(default_factory=dict)
     secrets: tuple[ScalarNode, ...] = ()

@@ -22,7 +22,7 @@ _AFTER_BLOCK = pattern(r"[ \t]*(?:[ \t]#[^\n]*)?(?:\n|\Z)")
 _AFTER_FLOW = pattern(r"\s*(?:[,\]}\n]|#|\Z)")
 DEEPEST = 200
 """Flow collections in each other beyond which reading ends: the loader refuses less, and each `{{` costs the rest of its line."""
-LONGEST = 10_000
+TEMPLATE_MAX = 10_000
 """Characters of an unquoted template; longer ones must be quoted."""
 _CLOSING = {"[": "]", "(": ")", "{": "}"}
 
@@ -186,7 +186,7 @@ class Scan(Struct):
 def _expression_end(text: str, start: int) -> int | None:
     """Where the template that begins at `start` ends, brackets and quotes respected; None if not on its line."""
     open_: list[str] = []
-    for token in _EXPRESSION.finditer(text, start + 2, start + LONGEST):
+    for token in _EXPRESSION.finditer(text, start + 2, start + TEMPLATE_MAX):
         word = token[0]
         if word == "\n":
             return None

@@ -15,7 +15,7 @@ from batchwork.text.jsontext import Json
 from batchwork.text.wording import visible
 
 Style: TypeAlias = Literal["plain", "quoted", "block", "template"]
-Path: TypeAlias = tuple[str | int, ...]
+NodePath: TypeAlias = tuple[str | int, ...]
 
 
 class ScalarNode(Struct, frozen=True, gc=False):
@@ -78,10 +78,10 @@ def node_of(value: object, place: Place) -> Node:
     return ScalarNode(place, str(value), str(value), "quoted")
 
 
-def place_in(node: Node) -> Callable[[Path], Place]:
+def place_in(node: Node) -> Callable[[NodePath], Place]:
     """The places of the parts of `node` by their path in its JSON data; a path that leads nowhere gives the last place on it."""
 
-    def find(path: Path) -> Place:
+    def find(path: NodePath) -> Place:
         here: Node = node
         for part in path:
             if isinstance(here, MapNode) and (entry := here.entries.get(str(part))) is not None:

@@ -6,8 +6,14 @@ import math
 
 from batchwork.text.patterns import pattern
 
-_NULL = frozenset({"", "~", "null", "Null", "NULL"})
-_BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_WORDS: dict[str, bool | None] = dict.fromkeys(("", "~", "null", "Null", "NULL")) | {
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+}
 _INT = pattern(r"[-+]?[0-9]+\Z")
 _OCTAL = pattern(r"0o[0-7]+\Z")
 _HEX = pattern(r"0x[0-9a-fA-F]+\Z")
@@ -24,23 +30,29 @@ class ScalarError(ValueError):
 
 def resolve(text: str) -> str | int | float | bool | None:
     """The value of a plain scalar. Raises ScalarError for infinities, NaN and numbers beyond every limit."""
-    if text in _NULL:
-        return None
-    if text in _BOOLS:
-        return _BOOLS[text]
+    if text in _WORDS:
+        return _WORDS[text]
     if text[0] not in "+-.0123456789":
         return text
     if _INT.match(text):
-        if len(text) > MAX_DIGITS:
-            raise ScalarError(f"a number of {len(text):,} digits; more than {MAX_DIGITS:,} must be quoted, as text")
-        return int(text)
+        return _integer(text)
     if _OCTAL.match(text) or _HEX.match(text):
         return int(text, 0)
     if _FLOAT.match(text):
-        value = float(text)
-        if math.isinf(value):
-            raise ScalarError(f"`{text[:40]}` is too large for a number; quote it, if it is text")
-        return value
+        return _float(text)
     if _NOT_FINITE.match(text):
         raise ScalarError(f"`{text}` is not a number that JSON can hold; quote it, if it is text")
     return text
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ScalarError(f"a number of {len(text):,} digits; more than {MAX_DIGITS:,} must be quoted, as text")
+    return int(text)
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ScalarError(f"`{text[:40]}` is too large for a number; quote it, if it is text")
+    return value
