@@ -87,7 +87,7 @@ def paged(store: Store, step: int, size: int) -> list[UnitView]:
     return views
 
 
-def living(store: Store) -> bool:
+def owned(store: Store) -> bool:
     run = store.run("r1")
     assert run is not None
     return run.living

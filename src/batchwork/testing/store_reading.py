@@ -29,7 +29,7 @@ from batchwork.testing.store_case import (
     StoreCase,
     assert_raises,
     commit,
-    living,
+    owned,
     paged,
     picture,
     successes,
@@ -254,16 +254,16 @@ class StoreReading(StoreCase):
 
     def test_a_run_has_one_owner_at_a_time(self) -> None:
         with self._open() as (store, _):
-            assert not living(store)
+            assert not owned(store)
             lease = store.lease("r1")
-            assert living(store)
+            assert owned(store)
             assert_raises(RunLocked, lambda: store.lease("r1"))
             store.lease("r2").release()
             lease.release()
-            assert not living(store)
+            assert not owned(store)
             second = store.lease("r1")
             lease.release()  # the second time it does nothing
-            assert living(store)
+            assert owned(store)
             second.release()
 
     def test_other_threads_read_whole_checkpoints(self) -> None:

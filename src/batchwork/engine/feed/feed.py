@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
-from batchwork.engine.feed.in_doubt import Opening, settle_in_doubt
+from batchwork.engine.feed.in_doubt import StartingPoint, settle_in_doubt
 from batchwork.engine.feed.merge import Merge
 from batchwork.engine.feed.retried_units import RetriedUnits
 from batchwork.engine.feed.stream import Stream, open_stream
@@ -101,7 +101,7 @@ class FreshUnits:
 class Feed:
     """Units for one coordinator, in order. `exhausted` is set with the last one, or when reading failed."""
 
-    def __init__(self, opening: Opening, supply: Supply) -> None:
+    def __init__(self, opening: StartingPoint, supply: Supply) -> None:
         self.opening = opening
         self.exhausted = False
         self._supply = supply

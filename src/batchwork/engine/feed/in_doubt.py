@@ -16,7 +16,7 @@ UNITS_AT_ONCE = 1_000
 """So many are read from the store at a time."""
 
 
-class Opening(Struct, frozen=True):
+class StartingPoint(Struct, frozen=True):
     """How a step stands: `counts`, how often unfinished units were in doubt (`doubts`, by number), and what is to be told of it.
 
     `refused` are the keys of units in doubt, with `on_in_doubt: stop`: then nothing else is told, and nothing may run.
@@ -35,19 +35,19 @@ class Opening(Struct, frozen=True):
         return frozenset(record.seq for record in self.failed)
 
 
-def settle_in_doubt(order: StepBrief, store: Store, handles: bool) -> Opening:
+def settle_in_doubt(order: StepBrief, store: Store, handles: bool) -> StartingPoint:
     """Read how the step stands; what was in doubt is settled on disk first: pending again, failed, or refused.
 
     `handles`: failed units go to `on_item_error`.
     """
     if not order.resumed:
-        return Opening(Counts())
+        return StartingPoint(Counts())
     claims = store.claims(order.number)
     policy = _policy(order)
     if policy == "stop":
         refused = [key for claim in claims for key in claim.keys]
         if refused:
-            return Opening(store.count(order.number), refused=refused)
+            return StartingPoint(store.count(order.number), refused=refused)
     records = [record for claim in claims for record in _settled(claim, order, store, policy, handles)]
     if claims:
         commit(store, Checkpoint(order.number, records=records, ended=[claim.id for claim in claims]))
@@ -59,9 +59,9 @@ def _policy(order: StepBrief) -> str:
     return "retry" if batch is None else batch.on_in_doubt
 
 
-def _standing(order: StepBrief, store: Store, records: Sequence[UnitRecord], handles: bool) -> Opening:
+def _standing(order: StepBrief, store: Store, records: Sequence[UnitRecord], handles: bool) -> StartingPoint:
     counts = store.count(order.number)
-    return Opening(
+    return StartingPoint(
         counts=Counts(None, counts.succeeded, counts.failed, counts.skipped, 0),
         doubts={record.seq: record.doubts for record in records},
         unhandled=[*_unhandled(order.number, store)] if handles else (),

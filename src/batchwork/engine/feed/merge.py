@@ -13,7 +13,7 @@ from typing import TypeAlias, assert_never
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from batchwork.engine.feed.in_doubt import Opening
+from batchwork.engine.feed.in_doubt import StartingPoint
 from batchwork.engine.feed.moves import Moves
 from batchwork.engine.feed.regroup import Regrouping, status_now
 from batchwork.engine.feed.runs import Runs
@@ -71,7 +71,7 @@ Mode: TypeAlias = Matching | Beyond | Parted | Regrouped
 class Merge:
     """Turns the units of a reading (numbered by position) into pieces that are to be run, and says how many there are."""
 
-    def __init__(self, store: Store, order: StepBrief, stream: Stream, opening: Opening) -> None:
+    def __init__(self, store: Store, order: StepBrief, stream: Stream, opening: StartingPoint) -> None:
         self._store, self._order, self._stream, self._opening = store, order, stream, opening
         self._moves = Moves(store, order.number)
         self._duplicates = _Duplicates()

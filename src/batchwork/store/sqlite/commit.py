@@ -16,7 +16,7 @@ from batchwork.faults import fails_after, fault
 from batchwork.model import Checkpoint
 from batchwork.ports import Committed, Opening
 from batchwork.store.sqlite.log import Head, Log
-from batchwork.store.sqlite.recording import execute
+from batchwork.store.sqlite.recording import record_checkpoint
 from batchwork.store.sqlite.schema import open_to_write
 from batchwork.store.sqlite.statements import statement
 from batchwork.store.sqlite.trouble import Kind, explain, kind_of
@@ -42,7 +42,7 @@ class CheckpointOrder(Struct):
         return bool(self.checkpoint.successes or self.checkpoint.records)
 
     def execute(self, connection: apsw.Connection) -> None:
-        execute(connection, self.checkpoint)
+        record_checkpoint(connection, self.checkpoint)
 
     def answer(self, error: Exception | None) -> None:
         self.committed(error)

@@ -39,7 +39,7 @@ _ENDED = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.SKIPPED}
 _FINAL = tuple(CODES[status] for status in (UnitStatus.SUCCEEDED, UnitStatus.FAILED, UnitStatus.SKIPPED))
 
 
-def execute(connection: apsw.Connection, checkpoint: Checkpoint) -> None:
+def record_checkpoint(connection: apsw.Connection, checkpoint: Checkpoint) -> None:
     """Execute a checkpoint. Raises apsw.Error, and StoreError where its step does not exist."""
     try:
         _execute(connection, checkpoint)
