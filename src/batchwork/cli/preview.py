@@ -16,7 +16,7 @@ from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan
 from batchwork.plugins import find_source
 from batchwork.template import Template, Value
 from batchwork.text.jsontext import Json, encode
-from batchwork.text.wording import number, plural, short, visible
+from batchwork.text.wording import number, only_if, plural, short, visible
 
 FIRST = 3
 ITEMS_MAX = 1000
@@ -87,32 +87,26 @@ def _first_read(items: ItemsPlan, scope: Mapping[str, object], wanted: int) -> t
 
 def _unit_lines(step: StepPlan, batch: BatchPlan, found: list[Json], scope: Mapping[str, object]) -> Iterator[str]:
     if not found:
-        yield "   first         ttthere are no items here here"
+        yield "   first         there are no items"
         return
-    whole = batch.each == "batch"
-    size = batch.batch_size if whole else 1
     keys = default_keys(found)
-    for index in range(min(FIRST, -(-len(found) // size))):
-        members = found[index * size : (index + 1) * size]
-        item: Json = members if batch.each == "batch" else members[0]
-        group = index * size // batch.batch_size
-        view = BatchView(group, found[group * batch.batch_size : (group + 1) * batch.batch_size], None)
-        names: dict[str, object] = {
-            **scope,
-            "item": item,
-            "index": index,
-            "attempt": 1,
-            "batch": view,
-            "idempotency_key": "TOKEN",
-            "key": keys[index],
-        }
+    size = batch.batch_size
+    batches = [BatchView(start // size, found[start : start + size], None) for start in range(0, len(found), size)]
+    units: list[tuple[Json, BatchView]] = [(item, batches[index // size]) for index, item in enumerate(found)]
+    if batch.each == "batch":
+        units = [(found[start : start + size], batches[start // size]) for start in range(0, len(found), size)]
+    label = "first"
+    for index, (item, view) in enumerate(units[:FIRST]):
+        names = {**scope, "item": item, "index": index, "attempt": 1, "batch": view, "idempotency_key": "TOKEN"}
+        names["key"] = keys[index]
         if batch.arg_name:
             names[batch.arg_name] = item
         if isinstance(batch.key, Template):
             names["key"] = _shown(batch.key, names)
-        key = f"  key {short(visible(str(names['key'])), 40)}" if batch.each == "item" else ""
-        yield f"   {'first' if index == 0 else '':13} [{number(index)}] {short(visible(encode(item)), 100)}{key}"
+        key = only_if(batch.each == "item", f"  key {short(visible(str(names['key'])), 40)}")
+        yield f"   {label:13} [{number(index)}] {short(visible(encode(item)), 100)}{key}"
         yield from _field_lines(step, names)
+        label = ""
 
 
 def _field_lines(step: StepPlan, names: Mapping[str, object]) -> Iterator[str]:

@@ -94,7 +94,9 @@ class Stdout:
 
     def say(self, text: str) -> None:
         """What a task says: as it is, unless it goes to a terminal. At once."""
-        self._write((visible_block(text) if self.terminal else text) + "\n")
+        if self.terminal:
+            text = visible_block(text)
+        self._write(text + "\n")
         self.flush()
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:

@@ -11,7 +11,7 @@ from batchwork.engine.run.find_run import find_run
 from batchwork.model import UnitStatus
 from batchwork.ports.store import UnitView
 from batchwork.text.jsontext import encode
-from batchwork.text.wording import duration
+from batchwork.text.wording import duration, only_if
 from batchwork.view.streams import Stdout
 
 LISTED_STATUSES = ("pending", "succeeded", "failed", "skipped", "in_doubt", "interrupted")
@@ -46,18 +46,20 @@ def items_command(run: str | None, status: str | None, step: str | None, as_json
 def _wanted(status: str | None) -> Wanted:
     if status == "in_doubt":
         return "in_doubt"
-    return None if status is None else UnitStatus(status)
+    return UnitStatus(status) if status is not None else None
 
 
 def _row(unit: UnitView) -> tuple[str, ...]:
     record = unit.record
+    index = "-" if record.index is None else str(record.index)
+    took = only_if(record.duration_us, duration(record.duration_us / 1e6))
     return (
         unit.step,
-        "-" if record.index is None else str(record.index),
+        index,
         record.key,
         unit.status,
         str(record.attempts),
-        duration(record.duration_us / 1e6) if record.duration_us else "",
+        took,
         error_line(record.failure) or readable(record.result) or note_words(record),
     )
 

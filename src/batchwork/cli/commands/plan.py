@@ -153,14 +153,16 @@ def _items(items: ItemsPlan) -> str:
     value = items.value.json if isinstance(items.value, Value) else None
     match items.kind:
         case "literal":
-            return plural(len(value), "item") + " written down" if isinstance(value, list) else "a list"
+            if isinstance(value, list):
+                return f"{plural(len(value), 'item')} written down"
+            return "a list"
         case "template":
             return short(visible(str(value)), WIDE)
         case "command":
             return f"lines of the command: {short(visible(str(items.fields['command'].json)), WIDE)}"
         case "from":
             fields = ", ".join(f"{name} {_field(field)}" for name, field in items.fields.items())
-            return f"{items.source}, {fields}" if fields else items.source
+            return ", ".join(filter(None, (items.source, fields)))
 
 
 def _attempts(retry: RetryPolicy, timeout_s: float | None) -> str:

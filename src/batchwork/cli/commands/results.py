@@ -38,7 +38,7 @@ def results_command(run: str | None, step: str | None, shape: str | None, path: 
         chosen = _chosen(opened, record, step)
         found = (unit for unit in _exported(opened, chosen))
         if path is not None:
-            _to_file(path, map(_jsonl, found) if shape == "jsonl" else map("\t".join, map(_row, found)))
+            _to_file(path, _lines(found, shape))
             return
         out = Stdout()
         if shape == "jsonl":
@@ -68,6 +68,12 @@ def _jsonl(unit: UnitView) -> str:
     record = unit.record
     result = (unit.status == "succeeded" and record.result) or "null"
     return f'{{"index":{record.index},"key":{encode(record.key)},"status":"{unit.status}","result":{result}}}'
+
+
+def _lines(found: Iterator[UnitView], shape: str) -> Iterator[str]:
+    if shape == "jsonl":
+        return map(_jsonl, found)
+    return map("\t".join, map(_row, found))
 
 
 def _row(unit: UnitView) -> tuple[str, str, str, str]:

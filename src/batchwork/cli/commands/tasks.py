@@ -106,7 +106,9 @@ def _batch_fields() -> Iterator[tuple[str, str, str, str]]:
 
 
 def _in_words(default: str) -> str:
-    return default if default in {"", REQUIRED} else f"default {default}"
+    if default in {"", REQUIRED}:
+        return default
+    return f"default {default}"
 
 
 def _description(kind: object) -> str:
