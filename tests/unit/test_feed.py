@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from batchwork.engine.feed.feed import Feed, FreshUnits
-from batchwork.engine.feed.in_doubt import Opening
+from batchwork.engine.feed.in_doubt import StartingPoint
 from batchwork.engine.feed.moves import Moves
 from batchwork.engine.feed.read_ahead import ITEMS_AT_ONCE, READ_AHEAD, Pages
 from batchwork.engine.feed.runs import Runs
@@ -167,7 +167,7 @@ def test_a_piece_that_is_too_large_is_taken_in_parts() -> None:
             yield None
             yield units(0, 1, 2)
 
-    feed = Feed(Opening(Counts()), FreshUnits(Stream()))
+    feed = Feed(StartingPoint(Counts()), FreshUnits(Stream()))
     assert feed.with_length(Counts()) == Counts(total=3)
     assert feed.take(2) is None and not feed.ended()
     taken = [feed.take(2), feed.take(2)]
@@ -178,5 +178,5 @@ def test_a_piece_that_is_too_large_is_taken_in_parts() -> None:
 
 
 def test_a_feed_with_units_in_doubt_that_are_refused_gives_none() -> None:
-    feed = Feed(Opening(Counts(), refused=["k"]), FreshUnits(SingleStream()))
+    feed = Feed(StartingPoint(Counts(), refused=["k"]), FreshUnits(SingleStream()))
     assert feed.take(1) is None and feed.ended()
