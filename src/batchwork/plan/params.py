@@ -117,26 +117,31 @@ def _accepted(name: str, declared: Mapping[str, ParamSpec] | None, problems: lis
 
 def _check(spec: ParamSpec, value: Json, place: Place, problems: list[Problem]) -> None:
     """Add a problem where a value is of another type or not one of the choices. Where it was given has no place; its default has."""
-    shown = describe(node_of(value, place))
     at = place if place.line else NOWHERE
     if spec.type is not None and not _fits(value, spec.type):
-        if value is None and not spec.required:
-            return
-        hint = "put the default into quotes" if place.line and spec.type == "string" else ""
-        message = f"parameter `{spec.name}` must be {_ARTICLE[spec.type]}, but it is {shown}"
-        problems.append(Problem(at, message, hint))
+        if value is not None or spec.required:
+            problems.append(_of_wrong_type(spec, spec.type, value, at))
     elif spec.choices is not None:
         choices = [json_of(choice) for choice in spec.choices]
         if not any(type(choice) is type(value) and choice == value for choice in choices):
-            near = (
-                suggest(value, [choice for choice in choices if isinstance(choice, str)])
-                if isinstance(value, str)
-                else ""
-            )
-            message = (
-                f"parameter `{spec.name}` must be one of {listing(map(_plain, choices), last='or')}, but it is {shown}"
-            )
-            problems.append(Problem(at, message, near))
+            problems.append(_not_a_choice(spec, choices, value, at))
+
+
+def _of_wrong_type(spec: ParamSpec, kind: str, value: Json, at: Place) -> Problem:
+    hint = "put the default into quotes" if at.line and kind == "string" else ""
+    shown = describe(node_of(value, at))
+    return Problem(at, f"parameter `{spec.name}` must be {_ARTICLE[kind]}, but it is {shown}", hint)
+
+
+def _not_a_choice(spec: ParamSpec, choices: list[Json], value: Json, at: Place) -> Problem:
+    near = suggest(value, filter(_is_text, choices)) if isinstance(value, str) else ""  # type: ignore[arg-type]  # texts
+    allowed = listing(map(_plain, choices), last="or")
+    shown = describe(node_of(value, at))
+    return Problem(at, f"parameter `{spec.name}` must be one of {allowed}, but it is {shown}", near)
+
+
+def _is_text(value: Json) -> bool:
+    return isinstance(value, str)
 
 
 def _plain(value: Json) -> str:

@@ -213,12 +213,11 @@ class _Composer:
                 first = entries[name].place
                 message = f"duplicate key `{name}`: it is already at line {first.line}"
                 self.problems.append(Problem(key.place, message, "keep one of them"))
-            elif name == "<<" and isinstance(key, ScalarNode) and key.style == "plain":
+                continue
+            entries[name] = Entry(key.place, node)
+            if name == "<<" and isinstance(key, ScalarNode) and key.style == "plain":
                 for part in self._merged(node):
                     merged = {**part.entries, **merged}
-                entries[name] = Entry(key.place, node)
-            else:
-                entries[name] = Entry(key.place, node)
         if merged:
             del entries["<<"]
             entries |= {name: entry for name, entry in merged.items() if name not in entries}
