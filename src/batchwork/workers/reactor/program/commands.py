@@ -67,7 +67,7 @@ class RunningCommand:
         self.verdict: verdict.Verdict = ""
         self.grace_s = 0.0
         self.killed = False  # SIGKILL was needed
-        self.left = 0  # processes that outlived it
+        self.left: set[int] = set()  # processes that outlived it; one that is slow to die is struck twice
 
 
 class Commands:
@@ -246,7 +246,7 @@ class Commands:
         if command.verdict:
             command.killed = command.killed or bool(struck)
         else:
-            command.left += len(struck)
+            command.left |= struck
         if struck:  # something may have slipped through, or is slow to die
             command.linger = self._timers.at(self._loop.now() + _AGAIN_S, lambda: self._kill(command))
         elif command.status is not None:
@@ -266,7 +266,7 @@ class Commands:
         assert status is not None
         ended = self._loop.now() if command.verdict else command.ended
         us = int((ended - unit.started) * 1e6)
-        log = verdict.left_behind(command.left)
+        log = verdict.left_behind(len(command.left))
         if command.verdict == "cancelled":
             self._outbox.cancelled(unit)
             return
