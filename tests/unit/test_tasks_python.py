@@ -17,7 +17,7 @@ from batchwork.model import BatchView
 from batchwork.ports import Compiled, Setting, Written
 from batchwork.tasks.base import MethodTask
 from batchwork.tasks.python.names import names_taken
-from batchwork.tasks.python.source import Code, find_function
+from batchwork.tasks.python.source import InlineCode, find_function
 from batchwork.tasks.python.task import PythonTask
 from batchwork.template import Value
 from batchwork.text.jsontext import Json
@@ -156,7 +156,7 @@ def test_misspelt_names_in_code_are_warned_of_with_their_line() -> None:
 )
 def test_names_that_code_takes_from_outside(code: str, taken: str) -> None:
     assert names_taken(ast.parse(code).body) == set(taken.split())
-    assert Code.read(code).taken == set(taken.split())
+    assert InlineCode.read(code).taken == set(taken.split())
 
 
 def test_code_names_are_those_of_code_and_setup() -> None:

@@ -174,9 +174,10 @@ def _check_secrets(knowns: Knowns) -> None:
 
 def _notification(spec: NotifySpec, knowns: Knowns) -> NotifyPlan:
     names = knowns.plain_names | CONSTANT_NAMES
+    command = notify_command(spec.command, names, knowns) if spec.command is not None else None
     return NotifyPlan(
         on=tuple(word for word in NOTIFY_ON if word in spec.on),
-        command=notify_command(spec.command, names, knowns) if spec.command is not None else None,
+        command=command,
         url=knowns.value(spec.url, names) if spec.url is not None else None,
         place=spec.place,
         **asdict(knowns.settings(spec.settings)),

@@ -65,7 +65,7 @@ def constant(fields: Given, name: str, setting: Setting, reader: Callable[[objec
 # ---------------------------------------------------------------- readers: raise ValueError with what was expected
 
 
-def size(value: object) -> int:
+def bytes_of(value: object) -> int:
     """Bytes, from a number or a text such as `1 MiB`, `512k`, `1.5MB`."""
     expected = ValueError("a size of at least 1 byte, such as 65536, 512 KiB or 10 MiB")
     if isinstance(value, int) and not isinstance(value, bool):

@@ -10,7 +10,7 @@ import msgspec
 
 from batchwork.errors import BindError, Problem, RenderError
 from batchwork.ports import Compiled, Setting, Written
-from batchwork.tasks.fields import Given, constant, constant_problems, flag, read_problems, seconds, size, value_of
+from batchwork.tasks.fields import Given, bytes_of, constant, constant_problems, flag, read_problems, seconds, value_of
 from batchwork.tasks.http_request.headers import checked_method, checked_name, header_pairs
 from batchwork.tasks.http_request.program import Body, HttpProgram
 from batchwork.tasks.http_request.urls import compile_url, url_problems, url_warnings
@@ -84,7 +84,7 @@ def _program(fields: Given, setting: Setting) -> HttpProgram:
         "expect_status": constant(fields, "expect_status", setting, statuses, [[200, 299]]),
         "follow_redirects": constant(fields, "follow_redirects", setting, redirects, REDIRECTS),
         "verify": constant(fields, "verify", setting, flag, True),
-        "max_body": constant(fields, "max_body", setting, size, BODY_MAX),
+        "max_body": constant(fields, "max_body", setting, bytes_of, BODY_MAX),
         "timeout_s": constant(fields, "timeout", setting, seconds, otherwise),
     }
     idempotent = constant(fields, "idempotent", setting, flag, False)
@@ -196,6 +196,6 @@ _READERS = {
     "expect_status": statuses,
     "timeout": seconds,
     "follow_redirects": redirects,
-    "max_body": size,
+    "max_body": bytes_of,
     "verify": flag,
 }

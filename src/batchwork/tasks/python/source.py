@@ -16,7 +16,7 @@ from batchwork.text.wording import visible
 _TOO_MUCH = (ValueError, RecursionError, MemoryError)
 
 
-class Code(Struct, frozen=True):
+class InlineCode(Struct, frozen=True):
     """Inline code: its statements (none where it is not Python, which `syntax_problems` says) and the names it takes."""
 
     text: str
@@ -24,7 +24,7 @@ class Code(Struct, frozen=True):
     taken: frozenset[str] = frozenset()
 
     @classmethod
-    def read(cls, text: str) -> Code:
+    def read(cls, text: str) -> InlineCode:
         try:
             body = ast.parse(text).body
         except (SyntaxError, *_TOO_MUCH):

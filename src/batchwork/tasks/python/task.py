@@ -16,7 +16,7 @@ from batchwork.ports import Compiled, FieldValue, Program, Setting, Written
 from batchwork.tasks.fields import Given, constant_problems, value_of
 from batchwork.tasks.python.names import names_bound
 from batchwork.tasks.python.program import make_program, told_constants
-from batchwork.tasks.python.source import Code, FunctionSource, find_function, syntax_problems
+from batchwork.tasks.python.source import FunctionSource, InlineCode, find_function, syntax_problems
 from batchwork.template import text_of
 from batchwork.text.spelling import listing, suggest
 
@@ -79,7 +79,7 @@ class PythonTask:
 
     def compile(self, task: Written) -> Compiled:
         fields = task.fields
-        code, setup = Code.read(_text(fields, "code") or ""), Code.read(_text(fields, "setup") or "")
+        code, setup = InlineCode.read(_text(fields, "code") or ""), InlineCode.read(_text(fields, "setup") or "")
         names = code.taken | setup.taken
         function = _text(fields, "function")
         source = _found(fields, function) if function is not None else None
@@ -94,7 +94,7 @@ class PythonTask:
         )
 
 
-def _program(fields: Given, code: Code, setup: Code, setting: Setting) -> Program:
+def _program(fields: Given, code: InlineCode, setup: InlineCode, setting: Setting) -> Program:
     inputs = {name: fields[name] for name in _inputs(fields)}
     told: dict[str, Any] = {"interpreter": _interpreter(fields, setting), "file": fields_file(fields)}
     if setup.text:
@@ -186,7 +186,7 @@ def _problems(task: Written) -> Iterator[Problem]:
             yield Problem(fields[name].place, message, f"for example `{_identifier(name)}`")
 
 
-def _warnings(task: Written, code: Code, setup: Code) -> Iterator[Problem]:
+def _warnings(task: Written, code: InlineCode, setup: InlineCode) -> Iterator[Problem]:
     """Names in code that nothing gives: a misspelling is found before the first item fails."""
     if not code.text or "import *" in code.text or "import *" in setup.text or "globals()" in setup.text:
         return

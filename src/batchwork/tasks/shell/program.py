@@ -21,8 +21,41 @@ VARIABLE = pattern(r"[^=\0]+\Z")
 """What an environment variable may be called."""
 
 
+class CommandLine(Struct, frozen=True):
+    """A command for a shell. `constant` is its text where that is the same for all units."""
+
+    command: ShellCommand
+    launcher: tuple[str, ...]
+    constant: str | None
+
+    def argv(self, scope: Scope) -> list[Json]:
+        text = self.constant
+        return [*self.launcher, self.command.text(scope) if text is None else text]
+
+    def variables(self, scope: Scope) -> Mapping[str, str]:
+        """The environment variables that the command refers to."""
+        return self.command.bind(scope)
+
+
+class Words(Struct, frozen=True):
+    """A program and its arguments, run without a shell."""
+
+    words: Value
+
+    constant = None
+
+    def argv(self, scope: Scope) -> list[Json]:
+        return _arguments(self.words.render(scope))
+
+    def variables(self, _scope: Scope) -> Mapping[str, str]:
+        return {}
+
+
 class ShellProgram(Struct):
-    """A command, or words, for a reactor. The payload has the words, the directory, further variables and the input."""
+    """What a reactor runs. The payload has the words, the directory, further variables and the input.
+
+    `hidden` are the secrets, by name, that may not stand in the words.
+    """
 
     prepare: Mapping[str, Any]
     uses: frozenset[str]
@@ -30,10 +63,7 @@ class ShellProgram(Struct):
     working_dir: Value | None
     env: Value | None
     stdin: Value | None
-    words: Value | None = None
-    command: ShellCommand | None = None
-    constant: str | None = None
-    launcher: tuple[str, ...] = (SHELL, "-c")
+    line: CommandLine | Words
     hidden: Sequence[tuple[str, str]] = ()
 
     worker = "reactor"
@@ -44,13 +74,9 @@ class ShellProgram(Struct):
         env: dict[str, Json] = dict(_of_unit(scope))
         if self.env is not None:
             env.update(_variables(self.env.render(scope)))
-        if self.command is not None:
-            env.update(self.command.bind(scope))
-            text = self.constant if self.constant is not None else self.command.text(scope)
-            argv: list[Json] = [*self.launcher, text]
-        else:
-            argv = _arguments(self.words.render(scope) if self.words is not None else None)
-        if self.hidden and self.constant is None:
+        env.update(self.line.variables(scope))
+        argv = self.line.argv(scope)
+        if self.hidden and self.line.constant is None:
             _keep_out(self.hidden, argv)
         return {
             "argv": argv,

@@ -13,8 +13,8 @@ from batchwork.errors import Problem, RenderError, WorkflowError
 from batchwork.ports import Compiled, Exposed, Scope, Setting, Written
 from batchwork.quoting import ShellCommand, compile_argv, compile_command
 from batchwork.secrets import unmistakable
-from batchwork.tasks.fields import Given, constant, constant_problems, read_problems, size, value_of
-from batchwork.tasks.shell.program import SHELL, VARIABLE, ShellProgram
+from batchwork.tasks.fields import Given, bytes_of, constant, constant_problems, read_problems, value_of
+from batchwork.tasks.shell.program import SHELL, VARIABLE, CommandLine, ShellProgram, Words
 from batchwork.template import Expression, Template, Value, text_of
 
 CAPTURE_LIMIT = 1 << 20
@@ -72,7 +72,7 @@ class ShellTask:
             *_shell_problems(fields),
             *_environment_problems(fields),
             *constant_problems(fields, ("shell", "capture_limit")),
-            *read_problems(fields, {"capture_limit": size}),
+            *read_problems(fields, {"capture_limit": bytes_of}),
         ]
         shell = value_of(fields, "shell")
         by_shell = [Exposed(each.place, each.paths) for each in shell.templates()] if shell is not None else ()
@@ -161,26 +161,28 @@ def _compiled_argv(argv: Value) -> _Run:
 
 
 def _program(fields: Given, run: _Run, setting: Setting) -> ShellProgram:
-    launcher = _launcher(value_of(fields, "shell"), setting.constants)
     _keep_secrets_out(run.visible, setting)
-    command = run.command
-    text = value_of(fields, "command")
-    if text is not None and text.template is not None and launcher[0] != _known_shell(fields):
-        command = compile_command(text.template, launcher[0])  # which shell it is was not known before
     used = frozenset(_UNIT).union(*(value.roots for value in fields.values()))
     return ShellProgram(
-        prepare={"kind": "shell", "capture_limit": constant(fields, "capture_limit", setting, size, CAPTURE_LIMIT)},
+        prepare={"kind": "shell", "capture_limit": constant(fields, "capture_limit", setting, bytes_of, CAPTURE_LIMIT)},
         uses=used & setting.unit_names,
         cwd=setting.cwd,
         working_dir=value_of(fields, "working_dir"),
         env=value_of(fields, "env"),
         stdin=value_of(fields, "stdin"),
-        words=run.words,
-        command=command,
-        constant=command.constant if command is not None else None,
-        launcher=(*launcher, "-c"),
+        line=Words(run.words) if run.words is not None else _line(fields, run, setting),
         hidden=unmistakable(setting.secrets, setting.environ),
     )
+
+
+def _line(fields: Given, run: _Run, setting: Setting) -> CommandLine:
+    launcher = _launcher(value_of(fields, "shell"), setting.constants)
+    written, command = value_of(fields, "command"), run.command
+    assert written is not None
+    assert command is not None
+    if written.template is not None and launcher[0] != _known_shell(fields):
+        command = compile_command(written.template, launcher[0])  # which shell it is was not known before
+    return CommandLine(command, (*launcher, "-c"), command.constant)
 
 
 def _launcher(shell: Value | None, constants: Scope) -> tuple[str, ...]:
