@@ -15,7 +15,7 @@ from step_plans import batch_plan, step_plan, task_plan
 
 from batchwork.censor import NoCensor
 from batchwork.clock import SystemClock
-from batchwork.engine.feed.in_doubt import commit
+from batchwork.engine.feed.in_doubt import commit_and_wait
 from batchwork.engine.step.coordinator import Coordinator
 from batchwork.engine.step.fate import Fate, StepDone, StepFailed, StepStopped
 from batchwork.engine.step.on_item_error import _Handling
@@ -268,14 +268,14 @@ def test_what_was_gone_and_comes_back_keeps_its_outcome(bench: Bench):
 def test_claims_of_a_dead_process_are_in_doubt_once_more(bench: Bench):
     half_done(bench, list(range(30)), stop_after=5)
     next_seq = bench.store.next_seq(bench.number)
-    commit(bench.store, Checkpoint(bench.number, claims=[Claim(99, 1, [next_seq], [str(next_seq)])]))
+    commit_and_wait(bench.store, Checkpoint(bench.number, claims=[Claim(99, 1, [next_seq], [str(next_seq)])]))
     end = bench.run(double, list(range(30)), resumed=True)
     assert end.counts == Counts(total=30, succeeded=30)
     assert bench.store.claims(bench.number) == []
 
 
 def test_what_was_in_doubt_is_recorded_at_once(bench: Bench, wait_for: Callable[..., None]):
-    commit(bench.store, Checkpoint(bench.number, claims=[Claim(99, 1, [0], ["0"])]))
+    commit_and_wait(bench.store, Checkpoint(bench.number, claims=[Claim(99, 1, [0], ["0"])]))
 
     def act(payload: dict[str, Any]) -> object:
         if payload["item"] == 1:  # time stands still, and this one runs until the other is on disk
@@ -290,7 +290,7 @@ def test_what_was_in_doubt_is_recorded_at_once(bench: Bench, wait_for: Callable[
 def test_in_doubt_can_be_a_failure_or_a_stop(bench: Bench):
     half_done(bench, list(range(30)), stop_after=5)
     seq = bench.store.next_seq(bench.number)
-    commit(bench.store, Checkpoint(bench.number, claims=[Claim(99, 1, [seq], [str(seq)])]))
+    commit_and_wait(bench.store, Checkpoint(bench.number, claims=[Claim(99, 1, [seq], [str(seq)])]))
     end = bench.run(double, list(range(30)), resumed=True, on_in_doubt="stop")
     assert isinstance(end, StepFailed)
     assert str(seq) in end.failure.message

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from batchwork.engine.feed.corrections import Corrections
 from batchwork.engine.feed.feed import Feed, FreshUnits
 from batchwork.engine.feed.in_doubt import StartingPoint
-from batchwork.engine.feed.moves import Moves
-from batchwork.engine.feed.read_ahead import ITEMS_AT_ONCE, READ_AHEAD, Pages
+from batchwork.engine.feed.read_ahead import ITEMS_AT_ONCE, READ_AHEAD, SourcePages
 from batchwork.engine.feed.runs import Runs
 from batchwork.engine.feed.side_by_side import in_place, stored_between
 from batchwork.engine.feed.stream import SingleStream
@@ -87,23 +87,23 @@ def test_moves_are_written_at_once_and_say_what_is_found_then() -> None:
         done(None)
 
     store: Any = SimpleNamespace(submit=submit, sweep=lambda step, below: 2)
-    moves = Moves(store, 7)
-    moves.move(record(3), 5)
-    moves.fill(units(8, 9), 1)
-    assert len(moves) == 2
-    assert moves.write() == ["k3"]
+    corrections = Corrections(store, 7)
+    corrections.move(record(3), 5)
+    corrections.fill(units(8, 9), 1)
+    assert len(corrections) == 2
+    assert corrections.write() == ["k3"]
     assert (written[0].step, written[0].moves, written[0].values) == (7, [(3, 5)], [(9, "9", None)])
-    assert len(moves) == 0 and moves.write() == []
-    assert (moves.sweep(0), moves.gone) == (2, 2)
+    assert len(corrections) == 0 and corrections.write() == []
+    assert (corrections.sweep(0), corrections.gone) == (2, 2)
 
 
 def test_the_count_of_a_unit_that_was_gone_comes_back_once(gone_note: dict[str, Any]) -> None:
     store: Any = SimpleNamespace()
-    moves = Moves(store, 0)
-    moves.move(record(0, **gone_note), 0)
-    assert not moves.urgent
-    assert moves.take_back() == Counts(succeeded=1, skipped=-1)
-    assert moves.take_back() == Counts()
+    corrections = Corrections(store, 0)
+    corrections.move(record(0, **gone_note), 0)
+    assert not corrections.urgent
+    assert corrections.take_back() == Counts(succeeded=1, skipped=-1)
+    assert corrections.take_back() == Counts()
 
 
 @pytest.fixture
@@ -137,13 +137,13 @@ class Source:
 )
 def test_pages_leave_room_in_the_queue(queue_size: int | None, size: int, ahead: int) -> None:
     source, batch = Source(may_block=False), SimpleNamespace(queue_size=queue_size, batch_size=1)
-    assert [*Pages(source, batch, lambda: None)] == [[1], [2]]  # type: ignore[arg-type]
+    assert [*SourcePages(source, batch, lambda: None)] == [[1], [2]]  # type: ignore[arg-type]
     assert source.asked == [size]
 
 
 def test_a_source_that_may_block_is_read_by_a_thread() -> None:
     source, woken = Source(may_block=True), Event()
-    pages = Pages(source, SimpleNamespace(queue_size=None, batch_size=1), woken.set)  # type: ignore[arg-type]
+    pages = SourcePages(source, SimpleNamespace(queue_size=None, batch_size=1), woken.set)  # type: ignore[arg-type]
     found = []
     for each in pages:
         if each is None:

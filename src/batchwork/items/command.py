@@ -139,16 +139,7 @@ class _CommandRun:
             for descriptor in (out, err):
                 os.set_blocking(descriptor, False)
                 selector.register(descriptor, selectors.EVENT_READ)
-            patience: float | None = 0.0
-            while out in selector.get_map():
-                ready = selector.select(patience)
-                self._check_stopped()
-                if not ready:
-                    yield None
-                patience = 0.0 if ready else None
-                for key, _ in ready:
-                    if block := self._take(selector, key.fd, err):
-                        yield block
+            yield from self._output(selector, out, err)
             while err in selector.get_map() and not self._has_ended():
                 for key, _ in selector.select(ENDING_S):
                     self._check_stopped()
@@ -156,6 +147,19 @@ class _CommandRun:
             if err in selector.get_map():
                 self._take(selector, err, err)
         self._check_exit()
+
+    def _output(self, selector: selectors.BaseSelector, out: int, err: int) -> Iterator[bytes | None]:
+        patience: float | None = 0.0
+        while out in selector.get_map():
+            ready = selector.select(patience)
+            self._check_stopped()
+            patience = 0.0
+            if not ready:
+                yield None
+                patience = None
+            for key, _ in ready:
+                if block := self._take(selector, key.fd, err):
+                    yield block
 
     def stop(self) -> None:
         """Kill the group and wake a reader that waits. Again and from any thread."""
@@ -206,9 +210,14 @@ class _CommandRun:
         self._check_stopped()
         self.stop()
         if code := self._process.returncode:
-            how = f"ended with exit code {code}" if code > 0 else f"was killed by {signal.Signals(-code).name}"
             tail = self._errors.decode("utf-8", "replace").strip()
-            raise SourceError(f"items: {self._name} {how}" + (f": {tail}" if tail else ""))
+            raise SourceError(f"items: {self._name} {_ended(code)}" + f": {tail}".removesuffix(": "))
+
+
+def _ended(code: int) -> str:
+    if code > 0:
+        return f"ended with exit code {code}"
+    return f"was killed by {signal.Signals(-code).name}"
 
 
 def _pipe(most: int) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from batchwork.plugins import find_source
 from batchwork.ports import FieldFault, ItemSource, SourceType
 from batchwork.text.jsontext import Json
 from batchwork.text.spelling import suggest
+from batchwork.text.wording import short
 
 _WORDS: Final[Mapping[object, str]] = {
     str: "a text",
@@ -90,5 +91,4 @@ def _short(value: Json) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "…"
+    return short(repr(value), 40)

@@ -112,16 +112,19 @@ class Grouping:
         first, self.batch = self.batch, self.batch + len(groups)
         views = None
         if self._views:
-            views = [BatchView(first + number, group, self.total) for number, group in enumerate(groups)]
-        if self._each == "item":
-            spread = views and [view for view in views for _ in range(view.size)]
-            return self._units(items, spread)
-        members = [items.keys[at : at + self._size] for at in range(0, count, self._size)]
+            views = [BatchView(number, group, self.total) for number, group in enumerate(groups, first)]
+        if self._each == "batch":
+            return self._whole(items, groups, views, range(first, self.batch))
+        return self._units(items, views and [view for view in views for _ in range(view.size)])
+
+    def _whole(
+        self, items: Keyed, groups: Sequence[Sequence[Json]], views: Sequence[BatchView] | None, numbers: range
+    ) -> Units:
+        """Units that are batches."""
+        members = [items.keys[at : at + self._size] for at in range(0, len(items.keys), self._size)]
         seqs = range(self.seq, self.seq + len(groups))
         self.seq += len(groups)
-        keys = [batch_key(keys) for keys in members]
-        values: list[Json] = [[*group] for group in groups]
-        return Units(seqs, range(first, self.batch), keys, values, members, views)
+        return Units(seqs, numbers, [*map(batch_key, members)], [[*group] for group in groups], members, views)
 
 
 def batch_key(members: Sequence[str]) -> str:

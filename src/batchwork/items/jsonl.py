@@ -13,6 +13,7 @@ from batchwork.errors import SourceError
 from batchwork.items.files import FileItems
 from batchwork.ports import ItemSource, SourceType
 from batchwork.text.jsontext import Json
+from batchwork.text.wording import short
 
 
 class JsonlSource(SourceType):
@@ -96,4 +97,4 @@ _scan_checked = json.JSONDecoder(  # type: ignore[attr-defined]
 
 
 def _excerpt(line: str) -> str:
-    return repr(line if len(line) <= 40 else line[:39] + "…")
+    return repr(short(line, 40))

@@ -13,7 +13,6 @@ from batchwork.errors import SourceError
 from batchwork.items.archive import KeyArchive
 from batchwork.text.jsontext import KEY_MAX, Json, default_key
 
-OnDuplicate: TypeAlias = Literal["keep", "skip", "error"]
 Known: TypeAlias = Callable[[Sequence[str]], Collection[str]]
 """Which of these keys were seen earlier in this reading and are recorded; a mapping gives their positions too."""
 
@@ -65,7 +64,7 @@ class KeyGuard:
     would find them: until then they are held here. Without `known` nothing need be released: keys go to an archive.
     """
 
-    def __init__(self, on_duplicate: OnDuplicate, known: Known | None = None) -> None:
+    def __init__(self, on_duplicate: Literal["keep", "skip", "error"], known: Known | None = None) -> None:
         self._error = on_duplicate == "error"
         self._archive = KeyArchive() if known is None else None
         self._known: Known = known or self._archived
@@ -93,7 +92,8 @@ class KeyGuard:
         self._held.drop(keys)
 
     def _archived(self, keys: Sequence[str]) -> Collection[str]:
-        return self._archive.found(keys) if self._archive is not None else ()
+        assert self._archive is not None
+        return self._archive.found(keys)
 
     def _sift(self, keys: Sequence[str]) -> list[int]:
         """Put the keys into the filter; the offsets of those that seem to be there already."""
@@ -141,7 +141,9 @@ class KeyGuard:
         first = self._held.positions().get(key)
         if first is None and isinstance(recorded, Mapping):
             first = recorded.get(key)
-        where = f"at {first} and {position}" if first is not None else f"at {position} and before"
+        where = f"at {position} and before"
+        if first is not None:
+            where = f"at {first} and {position}"
         return SourceError(
             f"items: the key {key!r} comes twice, {where} (positions count from 0)",
             "write a `key` that tells the items apart, or `on_duplicate: keep` or `skip`",

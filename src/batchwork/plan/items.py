@@ -34,8 +34,8 @@ def plan_items(node: Node, field: str, knowns: Knowns) -> ItemsPlan | None:
         if is_template(node):
             return _template(node, field, knowns)
     hint = ""
-    if isinstance(node.value, str):
-        hint = f"the lines of a file are {{from: lines, path: {node.text[:40]}}}" if node.text else ""
+    if isinstance(node.value, str) and node.text:
+        hint = f"the lines of a file are {{from: lines, path: {node.text[:40]}}}"
     message = f"`{field}` must be {_KINDS}, but it is {describe(node)}"
     knowns.problems.append(Problem(node.place, message, hint))
     return None
@@ -57,7 +57,9 @@ def _command(node: ScalarNode, command: str, knowns: Knowns) -> ItemsPlan | None
         knowns.problems.append(Problem(node.place, "the command between `$(` and `)` is empty"))
         return None
     value = bound_command(command, node.place, knowns)
-    return None if value is None else ItemsPlan("command", None, "command", {"command": value}, node.place)
+    if value is None:
+        return None
+    return ItemsPlan("command", None, "command", {"command": value}, node.place)
 
 
 def _from_source(node: MapNode, field: str, knowns: Knowns) -> ItemsPlan | None:

@@ -74,8 +74,9 @@ class FreshUnits:
             yield None if units is None else Piece(1, 0, units)
 
     def left(self, taken: int) -> int | None:
-        length = self._stream.length
-        return None if length is None else length - taken - self._skipped
+        if self._stream.length is None:
+            return None
+        return self._stream.length - taken - self._skipped
 
     def finish(self) -> None:
         """Nothing is left to do."""
@@ -116,7 +117,9 @@ class Feed:
     def with_length(self, counts: Counts) -> Counts:
         """The counters with the total, where the source says beforehand how much there is; the end of reading corrects it."""
         length = self._supply.length
-        return counts if length is None else _with_total(counts, length)
+        if length is None:
+            return counts
+        return _with_total(counts, length)
 
     def left(self) -> int | None:
         """How many units are still to be taken, as far as the source says; None where it does not."""
@@ -159,7 +162,9 @@ class Feed:
         if found is END:
             self.exhausted = True
             self._supply.finish()
-        return found if isinstance(found, Piece) else None
+            return None
+        assert found is None or isinstance(found, Piece)
+        return found
 
 
 def _with_total(counts: Counts, total: int) -> Counts:

@@ -50,13 +50,14 @@ def settle_in_doubt(order: StepBrief, store: Store, handles: bool) -> StartingPo
             return StartingPoint(store.count(order.number), refused=refused)
     records = [record for claim in claims for record in _settled(claim, order, store, policy, handles)]
     if claims:
-        commit(store, Checkpoint(order.number, records=records, ended=[claim.id for claim in claims]))
+        commit_and_wait(store, Checkpoint(order.number, records=records, ended=[claim.id for claim in claims]))
     return _standing(order, store, records, handles)
 
 
 def _policy(order: StepBrief) -> str:
-    batch = order.plan.batch
-    return "retry" if batch is None else batch.on_in_doubt
+    if order.plan.batch is None:
+        return "retry"
+    return order.plan.batch.on_in_doubt
 
 
 def _standing(order: StepBrief, store: Store, records: Sequence[UnitRecord], handles: bool) -> StartingPoint:
@@ -69,7 +70,7 @@ def _standing(order: StepBrief, store: Store, records: Sequence[UnitRecord], han
     )
 
 
-def commit(store: Store, checkpoint: Checkpoint) -> None:
+def commit_and_wait(store: Store, checkpoint: Checkpoint) -> None:
     """Commit and wait for it. Raises StoreError."""
     done, errors = Event(), list[Exception]()
 

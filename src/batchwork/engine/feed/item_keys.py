@@ -37,6 +37,8 @@ class ItemKeys:
             scope[self._arg_name] = value
         try:
             key = template.render(scope)
-            return key if isinstance(key, str) else encode(key)
         except RenderError as error:
             raise SourceError(f"key of item {index} (from 0): {error.message}", error.hint) from error
+        if isinstance(key, str):
+            return key
+        return encode(key)

@@ -13,8 +13,8 @@ from typing import TypeAlias, assert_never
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from batchwork.engine.feed.corrections import Corrections
 from batchwork.engine.feed.in_doubt import StartingPoint
-from batchwork.engine.feed.moves import Moves
 from batchwork.engine.feed.regroup import Regrouping, status_now
 from batchwork.engine.feed.runs import Runs
 from batchwork.engine.feed.side_by_side import in_place, stored_between
@@ -29,7 +29,7 @@ from batchwork.text.jsontext import decode
 CHANGES_MOST = 2_000
 
 
-class Matching(Struct, frozen=True):
+class Aligned(Struct, frozen=True):
     """All units up to `position` were found in their places; beside those that are laid over now, `page` is stored."""
 
     position: int = 0
@@ -64,7 +64,7 @@ class Regrouped(Struct):
     batches: Regrouping
 
 
-Mode: TypeAlias = Matching | Beyond | Parted | Regrouped
+Mode: TypeAlias = Aligned | Beyond | Parted | Regrouped
 """How the source stands to the store, from the unit on that is laid over next."""
 
 
@@ -73,9 +73,9 @@ class Merge:
 
     def __init__(self, store: Store, order: StepBrief, stream: Stream, opening: StartingPoint) -> None:
         self._store, self._order, self._stream, self._opening = store, order, stream, opening
-        self._moves = Moves(store, order.number)
+        self._corrections = Corrections(store, order.number)
         self._duplicates = _Duplicates()
-        self._mode: Mode = Matching()
+        self._mode: Mode = Aligned()
         self._total = 0
         stream.known = self.known
 
@@ -96,7 +96,7 @@ class Merge:
                 yield None
                 continue
             yield from self._laid_over(units, self._due(units.indexes[-1]))
-            if len(self._moves) >= CHANGES_MOST:
+            if len(self._corrections) >= CHANGES_MOST:
                 self._write()
         if isinstance(self._mode, Regrouped):
             yield from self._looked_up(self._mode.batches.end(), self._mode.parted)
@@ -105,16 +105,16 @@ class Merge:
 
     def finish(self) -> None:
         """The reading has ended: what it did not have is gone."""
-        if len(self._moves):
+        if len(self._corrections):
             self._write()
         mode = self._mode
-        if isinstance(mode, Matching) and self._store.page(self._order.number, mode.position - 1, 1).seqs:
+        if isinstance(mode, Aligned) and self._store.page(self._order.number, mode.position - 1, 1).seqs:
             mode = self._parted(mode.position)
         match mode:
-            case Matching() | Beyond():
+            case Aligned() | Beyond():
                 pass  # all that is stored was read
             case Parted(below=below) | Regrouped(parted=Parted(below=below)):
-                self._total += self._moves.sweep(below)
+                self._total += self._corrections.sweep(below)
             case _:
                 assert_never(mode)
 
@@ -125,11 +125,11 @@ class Merge:
     def found(self) -> tuple[Counts, list[UnitRecord]]:
         """What came to light since the last call: changes in the counts, and duplicates that are to be recorded."""
         fresh, self._duplicates.fresh = self._duplicates.fresh, []
-        return self._moves.take_back().add(skipped=len(fresh)), fresh
+        return self._corrections.take_back().add(skipped=len(fresh)), fresh
 
     def final(self, counts: Counts) -> Counts:
         """The counters at the end of the step: counted anew where units are gone, which no coordinator has settled."""
-        if not self._moves.gone:
+        if not self._corrections.gone:
             return counts
         stored = self._store.count(self._order.number)
         return Counts(counts.total, stored.succeeded, stored.failed, stored.skipped, 0)
@@ -154,7 +154,7 @@ class Merge:
 
     def _has_read(self, record: UnitRecord) -> bool:
         match self._mode:
-            case Matching(position=position) | Beyond(position=position):
+            case Aligned(position=position) | Beyond(position=position):
                 return record.seq < position
             case Parted(below=below, reading=now) | Regrouped(parted=Parted(below=below, reading=now)):
                 return record.seq < below or record.reading == now
@@ -169,7 +169,7 @@ class Merge:
     def _next_mode(self, units: Units, duplicates: Sequence[UnitRecord], last: int) -> Mode:
         """The mode for these units, the last of which (or of the duplicates) stands at `last`."""
         mode = self._mode
-        if isinstance(mode, Matching):
+        if isinstance(mode, Aligned):
             mode = self._compared(mode.position, units, duplicates, last)
         if isinstance(mode, Parted) and units.members is not None:
             return Regrouped(mode, self._regrouping(mode))
@@ -182,15 +182,15 @@ class Merge:
         count = in_place(page, units, duplicates)
         if count is None:
             return self._parted(position)
-        return Matching(position, page, whole=count == len(units))
+        return Aligned(position, page, whole=count == len(units))
 
     def _laid_over(self, units: Units, duplicates: Sequence[UnitRecord]) -> Iterator[Piece]:
         last = max([*units.indexes[-1:], *(record.seq for record in duplicates[-1:])])
         self._mode = mode = self._next_mode(units, duplicates, last)
         match mode:
-            case Matching():
-                yield from self._matching(mode, units, duplicates)
-                self._mode = Matching(last + 1)
+            case Aligned():
+                yield from self._aligned(mode, units, duplicates)
+                self._mode = Aligned(last + 1)
             case Beyond():
                 self._total += len(units) + len(duplicates)
                 self._duplicates.fresh += duplicates
@@ -207,7 +207,7 @@ class Merge:
 
     # ------------------------------------------------------------ side by side
 
-    def _matching(self, mode: Matching, units: Units, duplicates: Sequence[UnitRecord]) -> Iterator[Piece]:
+    def _aligned(self, mode: Aligned, units: Units, duplicates: Sequence[UnitRecord]) -> Iterator[Piece]:
         page = mode.page
         assert page is not None
         self._total += len(units) + len(duplicates)
@@ -238,7 +238,7 @@ class Merge:
         known = self._store.match(self._order.number, [record.key for record in duplicates]) if duplicates else {}
         for record in duplicates:
             if record.key in known:
-                self._moves.move(known[record.key], record.seq)
+                self._corrections.move(known[record.key], record.seq)
             else:
                 self._duplicates.fresh.append(replace(record, seq=parted.number()))
 
@@ -260,7 +260,7 @@ class Merge:
             elif status_now(record) not in FINAL:
                 runs.add(offset, record.attempts, record.base)
                 self._note_doubts(record.seq, record.doubts)
-        if self._moves.urgent:
+        if self._corrections.urgent:
             self._write()
         yield from runs.pieces()
 
@@ -268,7 +268,7 @@ class Merge:
         """The number of the unit at a position: a new one, or that of the unit that moves there."""
         if record is None:
             return parted.number()
-        self._moves.move(record, index)
+        self._corrections.move(record, index)
         return record.seq
 
     # ------------------------------------------------------------ batches
@@ -286,9 +286,9 @@ class Merge:
                 continue
             index, record = found
             self._total += 1
-            self._moves.move(record, index)
+            self._corrections.move(record, index)
             if status_now(record) not in FINAL:
-                if self._moves.urgent:
+                if self._corrections.urgent:
                     self._write()
                 yield self._as_recorded(record, index)
 
@@ -314,10 +314,10 @@ class Merge:
         """Give units the values that a process did not live to record."""
         lacking = self._opening.lacking
         for offset in [offset for offset, seq in enumerate(units.seqs) if seq in lacking] if lacking else ():
-            self._moves.fill(units, offset)
+            self._corrections.fill(units, offset)
 
     def _write(self) -> None:
-        self._stream.release(self._moves.write())
+        self._stream.release(self._corrections.write())
         if isinstance(self._mode, Regrouped):
             self._mode.batches.met.clear()
 

@@ -17,11 +17,11 @@ from batchwork.text.jsontext import Json
 
 ITEMS_AT_ONCE: Final = 5_000
 READ_AHEAD: Final = 4
-"""Pages of a source that may block which are read and not yet taken, the one being read and the one being taken included."""
+"""SourcePages of a source that may block which are read and not yet taken, the one being read and the one being taken included."""
 CLOSING_S: Final = 1.0
 
 
-class Pages:
+class SourcePages:
     """The pages of a source. `reading` is what it said of itself before."""
 
     def __init__(self, source: ItemSource, batch: BatchPlan, wake: Callable[[], None]) -> None:
@@ -33,7 +33,9 @@ class Pages:
 
     def __iter__(self) -> Iterator[Sequence[Json] | None]:
         """The pages; None where none has come yet (`wake` is called when one has). Raises SourceError."""
-        return self._pages if self._ahead is None else self._ahead.pages()
+        if self._ahead is None:
+            return self._pages
+        return self._ahead.pages()
 
     def close(self) -> None:
         """End the source, and the thread that reads ahead."""

@@ -26,5 +26,7 @@ class Runs:
         for attempts, base, offsets in self._runs:
             first, last = offsets[0], offsets[-1]
             unbroken = last - first + 1 == len(offsets)
-            units = self._units.cut(first, last + 1) if unbroken else self._units.pick(offsets)
-            yield Piece(attempts + 1, base, units)
+            if unbroken:
+                yield Piece(attempts + 1, base, self._units.cut(first, last + 1))
+            else:
+                yield Piece(attempts + 1, base, self._units.pick(offsets))

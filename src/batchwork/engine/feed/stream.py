@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Protocol
 
 from batchwork.engine.feed.item_keys import ItemKeys
-from batchwork.engine.feed.read_ahead import Pages, open_items
+from batchwork.engine.feed.read_ahead import SourcePages, open_items
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.engine.unit.stored_value import value_texts
 from batchwork.errors import Place, SourceError
@@ -60,7 +60,7 @@ class ItemStream:
         self.known: Known = _nothing
         self._skipped: list[UnitRecord] = []
         self._keys = ItemKeys(order, batch)
-        self._pages = Pages(open_items(batch.items, order), batch, wake)
+        self._pages = SourcePages(open_items(batch.items, order), batch, wake)
         self._guard: KeyGuard | None = None
         if batch.key is not None or not self._pages.reading.distinct:
             # Members of batches cannot be found in the store by their keys, so there the guard remembers by itself.
@@ -153,7 +153,9 @@ class SingleStream:
 def open_stream(order: StepBrief, uses_batch: bool, wake: Callable[[], None]) -> Stream:
     """The units of a step. Raises SourceError."""
     batch = order.plan.batch
-    return SingleStream() if batch is None else ItemStream(order, batch, uses_batch, wake)
+    if batch is None:
+        return SingleStream()
+    return ItemStream(order, batch, uses_batch, wake)
 
 
 def _nothing(_keys: Sequence[str]) -> Collection[str]:

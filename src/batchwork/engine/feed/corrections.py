@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from msgspec import Struct, field
 
-from batchwork.engine.feed.in_doubt import commit
+from batchwork.engine.feed.in_doubt import commit_and_wait
 from batchwork.engine.feed.regroup import status_now
 from batchwork.engine.unit.stored_value import member_texts, value_texts
 from batchwork.model import FINAL, Checkpoint, Counts, UnitRecord, Units, UnitStatus
 from batchwork.ports import Store
 
 
-class Moves(Struct):
+class Corrections(Struct):
     """Changes of one step, written many at a time. `keys` are units that are found in the store once they are written.
 
     `back` is what changes in the counts because units that were gone are there again. `urgent`: one of these is to run,
@@ -66,7 +66,7 @@ class Moves(Struct):
 
     def write(self) -> Sequence[str]:
         """Write the changes and wait until they are on disk; the keys that are found there now. Raises StoreError."""
-        commit(self.store, Checkpoint(self.step, values=self._values, moves=self._positions))
+        commit_and_wait(self.store, Checkpoint(self.step, values=self._values, moves=self._positions))
         keys, self.keys = self.keys, []
         self._positions, self._values, self.urgent = [], [], False
         return keys
