@@ -234,6 +234,34 @@ def test_a_secret_is_seen_nowhere(batchwork: Command, work: Path) -> None:
     assert (len(units), sum(unit["step"] == "commands" for unit in units)) == (13 + 6 + 4 + 1 + 2 + 1 + 2, 13)
 
 
+def test_a_secret_in_the_text_of_the_workflow_is_in_no_column(batchwork: Command, work: Path) -> None:
+    """Also not in the fingerprint, which holds the fields of each step as they are written."""
+    flow = {
+        "secrets": ["MY_TOKEN"],
+        "params": {"given": TOKEN},
+        "steps": [
+            {
+                "name": "one",
+                "task": "batch",
+                "inputs": {
+                    "items": [TOKEN, {"url": f"https://me:{TOKEN}@host/"}],
+                    "key": f"{TOKEN}-{{{{ index }}}}",
+                    "task": {"type": "echo", "message": f"{TOKEN} {{{{ item }}}}"},
+                },
+            }
+        ],
+    }
+    (work / "w.yaml").write_text(json.dumps(flow))
+    shown = [
+        batchwork(*words, expect=None, env=SET)
+        for words in (("run", "w.yaml"), ("resume", "--plan"), ("items", "--json"))
+    ]
+    assert shown[0].returncode == 0, shown[0].stderr
+    for done in shown:
+        assert not places(f"{done.stdout}\n{done.stderr}".encode())
+    assert not any(map(places, cells(work / ".batchwork" / "state.db")))
+
+
 def test_a_parameter_that_is_a_secret_is_not_shown_by_plan(batchwork: Command, work: Path) -> None:
     (work / "w.yaml").write_text(FLOW)
     (work / "given.json").write_text(json.dumps({"given": TOKEN, "url": f"postgres://me:{TOKEN}@host/db"}))
