@@ -42,17 +42,21 @@ def read_plan(
     Parameters are `words` like NAME=VALUE, and `params`: values, or the path of a file that holds some. `lenient`:
     required ones may be missing.
     """
+    from batchwork.plan.knowns import Circumstances
     from batchwork.plan.resolve import load_plan
     from batchwork.spec.workflow_file import workflow_text
 
-    return load_plan(file, workflow_text(file), words, params, os.environ, max_parallel, _cpus(), lenient)
+    return load_plan(
+        file, workflow_text(file), Circumstances(words, params, os.environ, max_parallel, _cpus(), lenient)
+    )
 
 
 def stored_plan(text: str, file: str, params: Mapping[str, Json], lenient: bool = False) -> Plan:
     """The plan of a workflow's text and parameters as a store keeps them. Raises WorkflowError."""
+    from batchwork.plan.knowns import Circumstances
     from batchwork.plan.resolve import load_plan
 
-    return load_plan(file, text, {}, params, os.environ, None, _cpus(), lenient)
+    return load_plan(file, text, Circumstances({}, params, os.environ, None, _cpus(), lenient))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchwork.errors import Problem, WorkflowError
+from batchwork.plan.knowns import Circumstances
 from batchwork.plan.model import Plan
 from batchwork.plan.resolve import load_plan
 
@@ -90,14 +91,14 @@ def damaged(draw: st.DrawFn) -> str:
 
 
 def test_the_whole_one_is_right() -> None:
-    plan = load_plan("w.yaml", WHOLE, [], None, {"API_TOKEN": "abcdef"}, None, 4)
+    plan = load_plan("w.yaml", WHOLE, Circumstances([], None, {"API_TOKEN": "abcdef"}, None, 4))
     assert [step.name for step in plan.steps] == ["enrich", "list", "last"]
     assert plan.warnings == ()
 
 
 def outcome(text: str, lenient: bool = False) -> tuple[Plan | None, tuple[Problem, ...]]:
     try:
-        return load_plan("w.yaml", text, [], None, {"API_TOKEN": "abcdef"}, None, 4, lenient), ()
+        return load_plan("w.yaml", text, Circumstances([], None, {"API_TOKEN": "abcdef"}, None, 4, lenient)), ()
     except WorkflowError as error:
         return None, error.problems
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from batchwork.errors import WorkflowError
+from batchwork.plan.knowns import Circumstances
 from batchwork.plan.resolve import load_plan
 
 BAD = Path(__file__).resolve().parents[3] / "shared" / "faultkit" / "bad"
@@ -25,7 +26,7 @@ def cases() -> list[tuple[str, str, list[str]]]:
 def said(file: str) -> tuple[str, str]:
     """The exit code that `validate` would have, and all that it would say."""
     try:
-        plan = load_plan(file, (BAD / file).read_text(), [], None, {}, None, 2, lenient=True)
+        plan = load_plan(file, (BAD / file).read_text(), Circumstances([], None, {}, None, 2, lenient=True))
     except WorkflowError as error:
         return str(error.exit_code), str(error)
     return "0", "\n".join(f"warning: {problem}" for problem in plan.warnings)

@@ -36,13 +36,14 @@ notify: {url: x, {NOTIFY}}
 """
 LOOK = """
 import json, sys
+from batchwork.plan.knowns import Circumstances
 from batchwork.plan.resolve import load_plan
 from batchwork.plugins import find_task
 from batchwork.errors import WorkflowError
 from batchwork.spec.json_schema import workflow_schema
 from batchwork.spec.reference import table
 def plan(value):
-    return load_plan("w.yaml", sys.argv[1].replace("VALUE", value), [], None, {}, None, 2)
+    return load_plan("w.yaml", sys.argv[1].replace("VALUE", value), Circumstances([], None, {}, None, 2))
 def found(value):
     whole = plan(value)
     step = whole.step("s")

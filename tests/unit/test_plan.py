@@ -10,6 +10,7 @@ from task_fakes import fake_find, fake_names
 
 from batchwork.errors import UsageError, WorkflowError
 from batchwork.plan import resolve, tasks
+from batchwork.plan.knowns import Circumstances
 from batchwork.plan.model import BatchPlan, Plan
 from batchwork.spec.fields.retry import RetryPolicy
 from batchwork.spec.written import Rate, Threshold
@@ -30,7 +31,7 @@ def plan(
     most: int | None = None,
     lenient: bool = False,
 ) -> Plan:
-    return resolve.load_plan("w.yaml", text, given, file, environ or {}, most, 6, lenient)
+    return resolve.load_plan("w.yaml", text, Circumstances(given, file, environ or {}, most, 6, lenient))
 
 
 def wrong(text: str, *given: str, **more: object) -> list[str]:
@@ -55,7 +56,7 @@ def batch(inputs: str, top: str = "", task: str = "{type: echo, message: x}", **
 def test_parameters_come_from_the_command_line_then_the_file_then_the_defaults() -> None:
     text = "params: {a: 1, b: 2, c: 3}\n" + ONE
     assert plan(text, "a=10", file={"a": 20, "b": 20}).params == {"a": 10, "b": 20, "c": 3}
-    assert resolve.load_plan("w.yaml", text, {"a": "7"}, None, {}, None, 1).params["a"] == 7
+    assert resolve.load_plan("w.yaml", text, Circumstances({"a": "7"}, None, {}, None, 1)).params["a"] == 7
 
 
 @pytest.mark.parametrize(

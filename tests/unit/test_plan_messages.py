@@ -10,6 +10,7 @@ from task_fakes import fake_find, fake_names
 
 from batchwork.errors import WorkflowError
 from batchwork.plan import resolve, tasks
+from batchwork.plan.knowns import Circumstances
 
 FOLDER = Path(__file__).parent / "golden" / "workflows"
 FILES = sorted(FOLDER.glob("*.yaml"))
@@ -24,7 +25,7 @@ def _fake_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_the_messages_are_those_of_the_golden_file(file: Path) -> None:
     with pytest.raises(WorkflowError) as caught:
-        resolve.load_plan(file.name, file.read_text(), [], None, {"TOKEN": "abcdef"}, None, 4)
+        resolve.load_plan(file.name, file.read_text(), Circumstances([], None, {"TOKEN": "abcdef"}, None, 4))
     found = f"{caught.value}\n"
     golden = file.with_suffix(".txt")
     if os.environ.get("BATCHWORK_GOLDEN") == "write":
@@ -35,7 +36,7 @@ def test_the_messages_are_those_of_the_golden_file(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_message_has_file_line_and_column(file: Path) -> None:
     with pytest.raises(WorkflowError) as caught:
-        resolve.load_plan(file.name, file.read_text(), [], None, {}, None, 4, lenient=True)
+        resolve.load_plan(file.name, file.read_text(), Circumstances([], None, {}, None, 4, lenient=True))
     for problem in caught.value.problems:
         assert problem.place.file == file.name
         assert problem.place.line > 0

@@ -1,4 +1,4 @@
-"""Keys of which it matters only whether they were there: eight bytes each, in a file that has no name. Used by keys.py."""
+"""Keys of which it matters only whether they were there: eight bytes each, in a file that has no name."""
 
 from __future__ import annotations
 

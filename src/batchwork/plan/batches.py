@@ -16,7 +16,9 @@ from batchwork.template import Template, is_template
 def own_names(batch: BatchSpec) -> frozenset[str]:
     """What `arg_name` adds to the names."""
     name = batch.settings.values.get("arg_name")
-    return frozenset() if name is None else frozenset({str(name)})
+    if name is None:
+        return frozenset()
+    return frozenset({str(name)})
 
 
 def item_names(batch: BatchSpec, knowns: Knowns) -> frozenset[str]:
@@ -27,18 +29,18 @@ def item_names(batch: BatchSpec, knowns: Knowns) -> frozenset[str]:
 def plan_batch(spec: BatchSpec, task: TaskPlan | None, knowns: Knowns) -> BatchPlan | None:
     """What makes the step a batch step; None where its items or its task cannot be told."""
     _check_arg_name(spec, knowns)
-    items = plan_items(spec.items, "for_each" if spec.shorthand else "items", knowns) if spec.items else None
+    items = None
+    if spec.items is not None:
+        items = plan_items(spec.items, "for_each" if spec.shorthand else "items", knowns)
     key = _key(spec, knowns)
     settings = knowns.settings(spec.settings)
     inferred = _takes_batch(spec, task, settings.batch_size, knowns)
     parallel, slots = _slots(spec, settings, task, knowns)
-    settings = replace(
-        settings,
-        on_duplicate="error" if spec.key is not None and "on_duplicate" not in spec.settings else settings.on_duplicate,
-        each=settings.each if inferred is None else "batch",
-        parallel=parallel,
-        continue_on_error=_goes_on(spec, settings, knowns),
-    )
+    settings = replace(settings, parallel=parallel, continue_on_error=_goes_on(spec, settings, knowns))
+    if inferred is not None:
+        settings = replace(settings, each="batch")
+    if spec.key is not None and "on_duplicate" not in spec.settings:
+        settings = replace(settings, on_duplicate="error")
     handled = _on_item_error(spec, settings, knowns)
     if items is None or task is None:
         return None
@@ -56,8 +58,9 @@ def plan_batch(spec: BatchSpec, task: TaskPlan | None, knowns: Knowns) -> BatchP
 
 def _goes_on(spec: BatchSpec, settings: BatchSettings, knowns: Knowns) -> bool:
     """Whether the step goes on after a failed item."""
-    limited = "max_failures" in spec.settings
-    goes_on = settings.continue_on_error if "continue_on_error" in spec.settings else limited
+    goes_on = "max_failures" in spec.settings
+    if "continue_on_error" in spec.settings:
+        goes_on = settings.continue_on_error
     if settings.max_failures is not None and not goes_on:
         message = "`max_failures` has no effect with `continue_on_error: false`: the first failed item stops the step"
         knowns.warnings.append(Problem(spec.place, message))
@@ -65,8 +68,6 @@ def _goes_on(spec: BatchSpec, settings: BatchSettings, knowns: Knowns) -> bool:
 
 
 def _on_item_error(spec: BatchSpec, settings: BatchSettings, knowns: Knowns) -> TaskPlan | None:
-    if spec.on_item_error is None:
-        return None
     names = item_names(spec, knowns) | {"error"}
     if settings.each == "item" and settings.batch_size > 1:
         names -= {"batch"}  # the others of the batch may be anywhere by then, also in an earlier process
@@ -112,8 +113,9 @@ def _takes_batch(spec: BatchSpec, task: TaskPlan | None, size: int, knowns: Know
 
 def _check_each(items: ItemsPlan, place: Place, knowns: Knowns) -> None:
     """Items that are written down are looked at beforehand; others are when they come."""
-    written = items.value.json if items.kind == "literal" and items.value is not None else None
-    for index, item in enumerate(written if isinstance(written, list) else ()):
+    if items.kind != "literal" or items.value is None or not isinstance(items.value.json, list):
+        return
+    for index, item in enumerate(items.value.json):
         if isinstance(item, list) or (isinstance(item, str) and not is_template(item)):
             from batchwork.plan.each import unclear_each
 
@@ -124,19 +126,22 @@ def _check_each(items: ItemsPlan, place: Place, knowns: Knowns) -> None:
 def _slots(spec: BatchSpec, settings: BatchSettings, task: TaskPlan | None, knowns: Knowns) -> tuple[bool, int]:
     """Whether attempts may overlap, and how many at once."""
     here = spec.max_parallel
-    most = knowns.optional(knowns.spec.defaults.max_parallel if here is None else here)
+    most = knowns.optional(here or knowns.spec.defaults.max_parallel)
     several = most is not None and most > 1
-    parallel = settings.parallel if "parallel" in spec.settings else several
+    parallel = several
+    if "parallel" in spec.settings:
+        parallel = settings.parallel
     if not parallel:
         if here is not None and several:
             message = f"`max_parallel: {most}` has no effect with `parallel: false`: one attempt at a time"
             knowns.warnings.append(Problem(spec.place, message))
         return False, 1
-    limits = [MAX_SLOTS, most or _usual(task, knowns), knowns.most_parallel or MAX_SLOTS]
+    limits = [MAX_SLOTS, most or _usual(task, knowns), knowns.given.max_parallel or MAX_SLOTS]
     return True, max(1, min(limits))
 
 
 def _usual(task: TaskPlan | None, knowns: Knowns) -> int:
     """How many attempts at once a task type wants where nothing is said."""
-    own = task.task.default_parallel if task is not None else 1
-    return knowns.cpus if own is None else own
+    if task is None:
+        return 1
+    return task.task.default_parallel or knowns.given.cpus

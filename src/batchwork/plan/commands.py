@@ -42,7 +42,7 @@ def bound_command(command: str, place: Place, knowns: Knowns) -> Value | None:
         knowns.problems.extend(exposed)
         return None
     knowns.warnings.extend(compiled.warnings)
-    secrets = unmistakable((node.text for node in knowns.spec.secrets), knowns.environ)
+    secrets = unmistakable((node.text for node in knowns.spec.secrets), knowns.given.environ)
     return Value(command, place, template.roots, (template,), lambda scope: _text(compiled, scope, secrets))
 
 
@@ -51,7 +51,7 @@ def notify_command(node: Node, names: Iterable[str], knowns: Knowns) -> ShellCom
     value = knowns.value(node, names)
     if value is None:
         return None
-    for part in value.template.expressions if value.template is not None else ():
+    for part in (part for template in value.templates() for part in template.expressions):
         if part.mark:
             knowns.problems.extend(knowns.exposed(part.paths, part.place))
     from batchwork.quoting import compile_command  # few workflows notify

@@ -46,12 +46,13 @@ def _bound(tree: ast.AST) -> Iterator[str]:
             yield node.arg
 
 
-def _line(node: ast.AST, meant: Collection[str]) -> int | None:
-    if isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
-        return node.iter.lineno if _is_iterated(node.iter, meant) else None
+def _line(node: ast.AST, meant: frozenset[str]) -> int | None:
+    if isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)) and _is_iterated(node.iter, meant):
+        return node.iter.lineno
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len":
-        found = len(node.args) == 1 and isinstance(node.args[0], ast.Name) and node.args[0].id in meant
-        return node.lineno if found else None
+        names = [argument.id for argument in node.args if isinstance(argument, ast.Name)]
+        if len(node.args) == 1 and not meant.isdisjoint(names):
+            return node.lineno
     return None
 
 

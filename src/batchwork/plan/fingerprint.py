@@ -28,7 +28,7 @@ def _step(step: StepPlan, env: Mapping[str, Json]) -> Json:
     if env:
         found["env"] = dict(env)
     if step.when is not None:
-        found["when"] = step.when.source if isinstance(step.when, Template) else step.when
+        found["when"] = _source(step.when)
     if step.batch is not None:
         found |= _batch(step.batch)
     if isinstance(step.on_error, TaskPlan):
@@ -51,7 +51,7 @@ def _task(task: TaskPlan) -> dict[str, Json]:
 def _batch(batch: BatchPlan) -> dict[str, Json]:
     found: dict[str, Json] = {"items": _items(batch.items), "each": batch.each}
     if batch.key is not None:
-        found["key"] = batch.key.source if isinstance(batch.key, Template) else batch.key
+        found["key"] = _source(batch.key)
     if batch.arg_name is not None:
         found["arg_name"] = batch.arg_name
     if batch.on_item_error is not None:
@@ -59,19 +59,24 @@ def _batch(batch: BatchPlan) -> dict[str, Json]:
     return found
 
 
+def _source(value: Template | str | bool) -> Json:
+    if isinstance(value, Template):
+        return value.source
+    return value
+
+
 def _items(items: ItemsPlan) -> Json:
     if items.kind == "from":
         fields = {name: getattr(value, "json", None) for name, value in sorted(items.fields.items())}
         return {"from": items.source, **fields}
-    value = items.fields["command"] if items.kind == "command" else items.value
-    written: Json = getattr(value, "json", None)
+    written: Json = getattr(items.fields.get("command", items.value), "json", None)
     text = canonical(written)
     if len(text) > WRITTEN_OUT_MAX:
+        if not isinstance(written, list):
+            return text
         import hashlib  # short lists stand as they are
 
-        return (
-            f"{len(written):,} items, sha256:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
-            if isinstance(written, list)
-            else text
-        )
-    return f"$({written})" if items.kind == "command" else written
+        return f"{len(written):,} items, sha256:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+    if items.kind == "command":
+        return f"$({written})"
+    return written

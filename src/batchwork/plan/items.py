@@ -12,7 +12,7 @@ from batchwork.plan.later import LATER_SOURCES
 from batchwork.plan.model import ItemsPlan
 from batchwork.plugins import find_source, source_names
 from batchwork.ports import SourceType
-from batchwork.spec.readers import is_template
+from batchwork.spec.readers import has_template
 from batchwork.spec.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode, describe
 from batchwork.template import Value
 from batchwork.text.spelling import listing, suggest
@@ -24,14 +24,16 @@ def plan_items(node: Node, field: str, knowns: Knowns) -> ItemsPlan | None:
     """Where the items come from; None where that cannot be told. `field` is `items` or `for_each`."""
     if isinstance(node, ListNode):
         value = knowns.value(node, knowns.names)
-        return None if value is None else ItemsPlan("literal", value, place=node.place)
+        if value is None:
+            return None
+        return ItemsPlan("literal", value, place=node.place)
     if isinstance(node, MapNode):
         return _from_source(node, field, knowns)
     if isinstance(node.value, str):
         command = node.value.strip()
         if command.startswith("$(") and command.endswith(")"):
             return _command(node, command[2:-1].strip(), knowns)
-        if is_template(node):
+        if has_template(node):
             return _template(node, field, knowns)
     hint = ""
     if isinstance(node.value, str) and node.text:
@@ -68,7 +70,7 @@ def _from_source(node: MapNode, field: str, knowns: Knowns) -> ItemsPlan | None:
         message = f"`{field}` must be {_KINDS}, but it is a mapping without `from`"
         knowns.problems.append(Problem(node.place, message, "a list of one mapping is written `- {…}`"))
         return None
-    if not isinstance(named, ScalarNode) or not isinstance(named.value, str) or is_template(named):
+    if not isinstance(named, ScalarNode) or not isinstance(named.value, str) or has_template(named):
         knowns.problems.append(Problem(named.place, f"`from` must name a source, but it is {describe(named)}"))
         return None
     source = _find(named.value, named.place, knowns)
@@ -87,7 +89,7 @@ def _faulty(
     constants = {name: value.json for name, value in fields.items() if value.is_constant}
     faults = check_fields(source, constants, [name for name in written if name not in constants])
     for fault in faults:
-        at = written[fault.field].place if fault.field in written else place
+        at = getattr(written.get(fault.field), "place", place)
         knowns.problems.append(Problem(at, fault.message, fault.hint))
     return bool(faults)
 
@@ -116,7 +118,7 @@ def _fields(written: Mapping[str, Entry], source: SourceType, knowns: Knowns) ->
     found = {}
     for name, entry in written.items():
         node = entry.node
-        if name in source.commands and isinstance(node, ScalarNode) and is_template(node):
+        if name in source.commands and isinstance(node, ScalarNode) and has_template(node):
             value = bound_command(node.text, node.place, knowns)
         else:
             value = knowns.value(node, knowns.names)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 from msgspec import Struct, field
 
 from batchwork.errors import Place, Problem, RenderError, WorkflowError
 from batchwork.spec.fields.workflow import Spec
-from batchwork.spec.readers import is_template
+from batchwork.spec.readers import has_template
 from batchwork.spec.written import Deferred, MaybeTemplate, WrittenSettings
 from batchwork.spec.yaml.nodes import ListNode, Node, ScalarNode, json_of, node_of, place_in, text_place
 from batchwork.template import Path, Template, Value, compile_template, misplaced, unknown_names
@@ -42,16 +42,28 @@ _MAY_DO_WITHOUT: Final = pattern(r"\b(default|d|defined|undefined|if|and|or)\b")
 """In an expression: not all of it need be there."""
 
 
+class Circumstances(Struct, frozen=True):
+    """What a workflow is planned with, beside its text.
+
+    `words` are NAME=VALUE, or values by name; `params_file` is a path or what such a file holds. `lenient`: required
+    parameters and secrets need no value.
+    """
+
+    words: Sequence[str] | Mapping[str, str]
+    params_file: Mapping[str, Json] | str | None
+    environ: Mapping[str, str]
+    max_parallel: int | None
+    cpus: int
+    lenient: bool = False
+
+
 class Knowns(Struct):
     """`missing` are parameters that have no value, as `validate` allows. `names` are all constant names."""
 
     spec: Spec
-    environ: Mapping[str, str]
+    given: Circumstances
     params: Mapping[str, Json]
     missing: frozenset[str]
-    lenient: bool
-    cpus: int
-    most_parallel: int | None
     outputs: Mapping[str, str] = field(default_factory=dict)  # name to step
     env: dict[str, Value] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -72,7 +84,7 @@ class Knowns(Struct):
     def value(self, node: Node, names: Iterable[str], check_marks: bool = True) -> Value | None:
         """The node as a value whose templates are compiled and use known names only; None where they do not compile."""
         json = json_of(node)
-        if not _has_template(node):
+        if not _holds_template(node):
             return Value.constant(json, text_place(node))
         try:
             value = Value.of(json, place_in(node))
@@ -100,35 +112,37 @@ class Knowns(Struct):
 
     def _note_unset(self, template: Template) -> None:
         """Warn of environment variables that every unit will miss; the secrets among them are problems already."""
-        known = {*self.environ, *self.env, *(node.text for node in self.spec.secrets)}
+        known = {*self.given.environ, *self.env, *(node.text for node in self.spec.secrets)}
         for part in template.expressions:
             for path in part.paths:
-                name = path[1] if len(path) == 2 and path[0] == "env" else None
-                if name in known or part.core not in (f"env.{name}", f"env['{name}']", f'env["{name}"]'):
-                    continue  # a default, or a condition, may do without it
-                self.warnings.append(Problem(part.place, f"the environment variable `{name}` is not set"))
+                if len(path) != 2 or path[0] != "env" or path[1] in known:
+                    continue
+                name = path[1]
+                if part.core in (f"env.{name}", f"env['{name}']", f'env["{name}"]'):  # else it may do without
+                    self.warnings.append(Problem(part.place, f"the environment variable `{name}` is not set"))
 
     def _check_parts(self, template: Template) -> None:
-        """A problem for each `params.NAME`, `run.NAME` … that there is not, unless a default or a condition may do without it.
-
-        Without a `params:` block, `validate` cannot tell what a run will be given, so it only warns.
-        """
-        known = [*self.params, *sorted(self.missing)]
+        """A problem for each `params.NAME`, `run.NAME` … that there is not, unless a default or a condition may do without it."""
         for part in template.expressions:
-            for path in () if _MAY_DO_WITHOUT.search(part.core) else part.paths:
-                if len(path) > 1 and path[0] in _PARTS and path[1] not in _PARTS[path[0]]:
-                    self.problems.append(_no_part(str(path[0]), str(path[1]), part.place))
-                if len(path) == 1 or path[0] not in ("params", "args"):
-                    continue
-                name = str(path[1])
-                if name in known or hasattr(dict, name):
-                    continue
-                declared = self.spec.params is not None
-                hint = suggest(name, known) or (
-                    f"declared under `params:`: {listing(known)}" if declared else f"it is given as {name}=VALUE"
-                )
-                problem = Problem(part.place, f"there is no parameter `{name}`", hint)
-                (self.warnings if self.lenient and not declared else self.problems).append(problem)
+            if _MAY_DO_WITHOUT.search(part.core):
+                continue
+            for name, below in (path[:2] for path in part.paths if len(path) > 1):
+                if name in ("params", "args"):
+                    self._check_parameter(str(below), part.place)
+                elif name in _PARTS and below not in _PARTS[name]:
+                    hint = suggest(str(below), _PARTS[name]) or f"there is {listing(_PARTS[name])}"
+                    self.problems.append(Problem(part.place, f"`{name}` has no `{below}`", hint))
+
+    def _check_parameter(self, name: str, place: Place) -> None:
+        """Without a `params:` block, `validate` cannot tell what a run will be given, so it only warns."""
+        if name in self.params or name in self.missing or hasattr(dict, name):
+            return
+        known = [*self.params, *sorted(self.missing)]
+        hint, found = f"declared under `params:`: {listing(known)}", self.problems
+        if self.spec.params is None:
+            hint = f"it is given as {name}=VALUE"
+            found = self.warnings if self.given.lenient else found
+        found.append(Problem(place, f"there is no parameter `{name}`", suggest(name, known) or hint))
 
     def _explained(self, problem: Problem) -> Problem:
         """An unknown name with what it may have been meant to be."""
@@ -181,25 +195,24 @@ class Knowns(Struct):
 
     def scope(self) -> dict[str, object]:
         """The values of `plain_names`."""
-        scope: dict[str, object] = {**self.params, "params": self.params, "args": self.params, "env": self.environ}
+        scope: dict[str, object] = {
+            **self.params,
+            "params": self.params,
+            "args": self.params,
+            "env": self.given.environ,
+        }
         if not self.env:
             return scope
-        rendered = dict(self.environ)
+        rendered = dict(self.given.environ)
         for name, value in self.env.items():
             if "run" in value.roots:  # there is no run yet
                 continue
             try:
                 rendered[name] = value.text(scope)
             except RenderError as error:
-                if not self.lenient:
+                if not self.given.lenient:
                     self.problems.append(Problem(value.place, f"env `{name}`: {error.message}", error.hint))
         return {**scope, "env": rendered}
-
-
-def _no_part(name: str, part: str, place: Place) -> Problem:
-    return Problem(
-        place, f"`{name}` has no `{part}`", suggest(part, _PARTS[name]) or f"there is {listing(_PARTS[name])}"
-    )
 
 
 def _held(paths: Iterable[Path], holders: Mapping[str, str]) -> str | None:
@@ -213,10 +226,10 @@ def _held(paths: Iterable[Path], holders: Mapping[str, str]) -> str | None:
     return None
 
 
-def _has_template(node: Node) -> bool:
+def _holds_template(node: Node) -> bool:
     """Whether any text in it has a template (keys too)."""
     if isinstance(node, ScalarNode):
-        return is_template(node)
+        return has_template(node)
     if isinstance(node, ListNode):
-        return any(map(_has_template, node.items))
-    return any("{{" in key or "{%" in key or _has_template(entry.node) for key, entry in node.entries.items())
+        return any(map(_holds_template, node.items))
+    return any("{{" in key or "{%" in key or _holds_template(entry.node) for key, entry in node.entries.items())

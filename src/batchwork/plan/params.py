@@ -8,7 +8,7 @@ from typing import Final
 
 from batchwork.errors import NOWHERE, Place, Problem
 from batchwork.spec.fields.workflow import ParamSpec
-from batchwork.spec.readers import identifier, is_template
+from batchwork.spec.readers import has_template, identifier
 from batchwork.spec.yaml.loader import load
 from batchwork.spec.yaml.nodes import describe, json_of, node_of
 from batchwork.text.jsontext import Json
@@ -32,25 +32,29 @@ def parameter_values(
 ) -> tuple[dict[str, Json], frozenset[str]]:
     """The values by name, and the required ones that have none. Without `declared` every name is accepted."""
     words = _pairs(given, problems)
-    accepted = {name for name in {**from_file, **words} if _accepted(name, declared, problems)}
-    values = {name: value for name, value in from_file.items() if name in accepted}
-    values |= {
-        name: read_value(text, declared.get(name) if declared else None)
-        for name, text in words.items()
-        if name in accepted
-    }
-    missing = set()
-    for name, spec in (declared or {}).items():
+    specs = declared or {}
+    values: dict[str, Json] = {}
+    for name in {**from_file, **words}:
+        if not _accepted(name, declared, problems):
+            continue
+        if name in words:
+            values[name] = read_value(words[name], specs.get(name))
+        else:
+            values[name] = from_file[name]
+    for name, spec in specs.items():
         if name in values:
             _check(spec, values[name], NOWHERE, problems)
-        elif spec.default is not None and not spec.required:
-            values[name] = json_of(spec.default)
-            _check(spec, values[name], spec.default.place, problems)
-        elif spec.required:
-            missing.add(name)
-        else:
-            values[name] = None
-    return values, frozenset(missing)
+        elif not spec.required:
+            values[name] = _default(spec, problems)
+    return values, frozenset(specs.keys() - values.keys())
+
+
+def _default(spec: ParamSpec, problems: list[Problem]) -> Json:
+    if spec.default is None:
+        return None
+    value = json_of(spec.default)
+    _check(spec, value, spec.default.place, problems)
+    return value
 
 
 def read_value(text: str, spec: ParamSpec | None) -> Json:
@@ -68,7 +72,9 @@ def read_value(text: str, spec: ParamSpec | None) -> Json:
     node = load("", text, problems)
     if problems or (node is None and text.strip()):
         return text
-    return json_of(node) if node is not None else None
+    if node is None:
+        return None
+    return json_of(node)
 
 
 def unusual_defaults(declared: Mapping[str, ParamSpec] | None) -> list[Problem]:
@@ -80,7 +86,7 @@ def unusual_defaults(declared: Mapping[str, ParamSpec] | None) -> list[Problem]:
             "use the template where the parameter is used",
         )
         for name, spec in (declared or {}).items()
-        if spec.default is not None and is_template(spec.default)
+        if spec.default is not None and has_template(spec.default)
     ]
 
 
@@ -115,33 +121,32 @@ def _accepted(name: str, declared: Mapping[str, ParamSpec] | None, problems: lis
     return accepted is not None
 
 
-def _check(spec: ParamSpec, value: Json, place: Place, problems: list[Problem]) -> None:
+def _check(spec: ParamSpec, value: Json, at: Place, problems: list[Problem]) -> None:
     """Add a problem where a value is of another type or not one of the choices. Where it was given has no place; its default has."""
-    at = place if place.line else NOWHERE
     if spec.type is not None and not _fits(value, spec.type):
         if value is not None or spec.required:
             problems.append(_of_wrong_type(spec, spec.type, value, at))
     elif spec.choices is not None:
         choices = [json_of(choice) for choice in spec.choices]
-        if not any(type(choice) is type(value) and choice == value for choice in choices):
+        if (type(value), value) not in [(type(choice), choice) for choice in choices]:
             problems.append(_not_a_choice(spec, choices, value, at))
 
 
 def _of_wrong_type(spec: ParamSpec, kind: str, value: Json, at: Place) -> Problem:
-    hint = "put the default into quotes" if at.line and kind == "string" else ""
+    hint = ""
+    if at.line and kind == "string":
+        hint = "put the default into quotes"
     shown = describe(node_of(value, at))
     return Problem(at, f"parameter `{spec.name}` must be {_ARTICLE[kind]}, but it is {shown}", hint)
 
 
 def _not_a_choice(spec: ParamSpec, choices: list[Json], value: Json, at: Place) -> Problem:
-    near = suggest(value, filter(_is_text, choices)) if isinstance(value, str) else ""  # type: ignore[arg-type]  # texts
+    near = ""
+    if isinstance(value, str):
+        near = suggest(value, [choice for choice in choices if isinstance(choice, str)])
     allowed = listing(map(_plain, choices), last="or")
     shown = describe(node_of(value, at))
     return Problem(at, f"parameter `{spec.name}` must be one of {allowed}, but it is {shown}", near)
-
-
-def _is_text(value: Json) -> bool:
-    return isinstance(value, str)
 
 
 def _plain(value: Json) -> str:

@@ -1,9 +1,9 @@
-"""Which steps a step uses, and so what it must wait for: from templates, code and `depends_on`. Cycles are in cycles.py."""
+"""Which steps a step uses, and so what it must wait for: from templates, code and `depends_on`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final
 
 from msgspec import Struct, field
@@ -29,30 +29,36 @@ class _Uses(Struct):
     all: bool = False
 
 
-def with_dependencies(steps: Sequence[StepPlan], specs: Mapping[str, StepSpec], knowns: Knowns) -> list[StepPlan]:
+def with_dependencies(
+    planned: Mapping[str, StepPlan], specs: Mapping[str, StepSpec], knowns: Knowns
+) -> tuple[StepPlan, ...]:
     """The steps with what they depend on and refer to; unknown steps, self-references and cycles become problems."""
-    known = {step.name: step for step in steps}
-    found: list[StepPlan] = []
-    places: dict[tuple[str, str], Place] = {}
-    before: dict[bool, str] = {}
-    for step in steps:
-        uses = _uses(step, knowns)
-        written = _written(specs[step.name], specs, knowns)
-        references = _checked(step, uses, specs, knowns)
-        after = list(written if written is not None else [before[step.finalizer]] if step.finalizer in before else [])
+    found: dict[str, StepPlan] = {}
+    used: dict[str, _Uses] = {}
+    for name, step in planned.items():
+        uses = used[name] = _uses(step, knowns)
+        after = _written(specs[name], specs, knowns)
+        if after is None:
+            after = _last_before(step, found)
         if uses.all:
-            after += [other.name for other in found if step.finalizer or not other.finalizer]
-        after += [name for name in known if name in references]
-        for name in references:
-            places.setdefault((step.name, name), uses.steps[name])
-        depends_on = tuple(dict.fromkeys(name for name in after if name in known and name != step.name))
-        found.append(replace(step, depends_on=depends_on, references=frozenset(references)))
-        before[step.finalizer] = step.name
-    for name in specs.keys() - known.keys():  # steps that cannot be planned: what they wait for is checked all the same
+            after += _all_before(step, found)
+        references = _checked(step, uses, specs, knowns)
+        after += filter(references.__contains__, planned)
+        depends_on = tuple(dict.fromkeys(other for other in after if other in planned))
+        found[name] = replace(step, depends_on=depends_on, references=frozenset(references))
+    for name in specs.keys() - planned.keys():  # what cannot be planned: what it waits for is checked all the same
         _written(specs[name], specs, knowns)
-    for cycle in find_cycles({step.name: step.depends_on for step in found}):
-        knowns.problems.append(_said(cycle, places, known))
-    return found
+    for cycle in find_cycles({name: step.depends_on for name, step in found.items()}):
+        knowns.problems.append(_said(cycle, used, planned))
+    return tuple(found.values())
+
+
+def _last_before(step: StepPlan, found: dict[str, StepPlan]) -> list[str]:
+    return [*islice((name for name, other in reversed(found.items()) if other.finalizer == step.finalizer), 1)]
+
+
+def _all_before(step: StepPlan, found: Mapping[str, StepPlan]) -> list[str]:
+    return [name for name, other in found.items() if step.finalizer or not other.finalizer]
 
 
 # ---------------------------------------------------------------- what is used
@@ -95,11 +101,11 @@ def _use_in_code(task: TaskPlan, uses: _Uses, knowns: Knowns) -> None:
         if value is None or not isinstance(text, str):
             continue
         used, others = steps_used(text)
-        seen = seen or bool(used) or others
-        uses.all = uses.all or others
+        seen |= bool(used) or others
+        uses.all |= others
         for step, line in used.items():
             uses.steps.setdefault(step, value.place.below(line - 1))
-    uses.all = uses.all or not seen
+    uses.all |= not seen
 
 
 def _templates(step: StepPlan) -> Iterator[Template]:
@@ -111,8 +117,7 @@ def _templates(step: StepPlan) -> Iterator[Template]:
     if batch is not None:
         if isinstance(batch.key, Template):
             yield batch.key
-        values = [batch.items.value] if batch.items.value is not None else []
-        yield from _of_values([*values, *batch.items.fields.values()])
+        yield from _of_values([batch.items.value, *batch.items.fields.values()])
 
 
 def _tasks(step: StepPlan) -> Iterator[TaskPlan]:
@@ -180,16 +185,16 @@ def _written(spec: StepSpec, specs: Mapping[str, StepSpec], knowns: Knowns) -> l
     return names
 
 
-def _said(cycle: Sequence[str], places: Mapping[tuple[str, str], Place], steps: Mapping[str, StepPlan]) -> Problem:
+def _said(cycle: Sequence[str], used: Mapping[str, _Uses], steps: Mapping[str, StepPlan]) -> Problem:
     """A cycle as a problem; the hint says which of its dependencies come from references."""
     closed = [*cycle, cycle[0]]
     uses = [
-        f"`{one}` uses `{other}` at line {places[one, other].line}"
+        f"`{one}` uses `{other}` at line {used[one].steps[other].line}"
         for one, other in pairwise(closed)
-        if (one, other) in places
+        if other in used[one].steps
     ]
     chain = " → ".join(f"`{name}`" for name in closed)
-    hint = "; ".join(uses) + (
-        "; without `depends_on` a step follows the one written before it" if uses else "each waits for the next one"
-    )
+    hint = "each waits for the next one"
+    if uses:
+        hint = f"{'; '.join(uses)}; without `depends_on` a step follows the one written before it"
     return Problem(steps[cycle[0]].place, f"dependency cycle: {chain}", hint)

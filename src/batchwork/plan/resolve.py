@@ -3,43 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from msgspec.structs import asdict
 from msgspec.structs import replace as replace_fields
 
 from batchwork.censor import Censor, NoCensor
-from batchwork.errors import Place, Problem, UsageError, WorkflowError
+from batchwork.errors import NOWHERE, Place, Problem, UsageError, WorkflowError
 from batchwork.plan.commands import notify_command
 from batchwork.plan.fingerprint import fingerprint
-from batchwork.plan.knowns import CONSTANT_NAMES, RESERVED, Knowns
+from batchwork.plan.knowns import CONSTANT_NAMES, RESERVED, Circumstances, Knowns
 from batchwork.plan.model import NotifyPlan, Plan, StepPlan
 from batchwork.plan.params import parameter_values, read_value, unusual_defaults
 from batchwork.plan.references import with_dependencies
 from batchwork.plan.steps import plan_step
 from batchwork.secrets import SHORTEST, too_short
 from batchwork.spec.fields.notify import NOTIFY_ON, NotifySpec
+from batchwork.spec.fields.workflow import Spec
 from batchwork.spec.parse import parse
 from batchwork.spec.yaml.loader import load
 from batchwork.spec.yaml.nodes import MapNode, ScalarNode, excerpted, json_of
 from batchwork.text.jsontext import Json
 
 
-def load_plan(
-    file: str,
-    text: str,
-    given: Sequence[str] | Mapping[str, str],
-    params_file: Mapping[str, Json] | str | None,
-    environ: Mapping[str, str],
-    max_parallel: int | None,
-    cpus: int,
-    lenient: bool = False,
-) -> Plan:
+def load_plan(file: str, text: str, given: Circumstances) -> Plan:
     """The plan of a workflow's text. Raises WorkflowError with every problem found, UsageError for the parameters' file.
 
-    `given` are NAME=VALUE words, or values by name; `params_file` a path or what such a file holds. `lenient`: required
-    parameters and secrets need no value. Executes nothing and imports no module that the workflow names.
+    Executes nothing and imports no module that the workflow names.
     """
     problems: list[Problem] = []
     lines = text.split("\n")
@@ -47,32 +38,13 @@ def load_plan(
     if root is None and problems:
         raise _error(problems, file, lines)
     spec = parse(root, file, problems)
-    from_file = read_params(params_file) if isinstance(params_file, str) else params_file or {}
-    params, missing = parameter_values(spec.params, given, from_file, problems)
-    knowns = Knowns(spec, environ, params, missing, lenient, cpus, max_parallel, problems=problems)
-    _check_parameters(knowns)
-    knowns.outputs = _outputs(knowns)
-    _read_env(knowns)
-    _check_secrets(knowns)
-    specs = {step.name: step for step in spec.steps}
-    planned = {step.name: step for step in (plan_step(step, knowns) for step in spec.steps) if step is not None}
-    steps = tuple(with_dependencies(list(planned.values()), specs, knowns))
+    knowns = _knowns(spec, given, problems)
+    steps = _steps(knowns)
     notify = tuple(_notification(entry, knowns) for entry in spec.notify)
-    censor = Censor([node.text for node in spec.secrets], environ)
+    secrets = tuple(node.text for node in spec.secrets)
+    censor = Censor(secrets, given.environ)
     if problems:
         raise _error(problems, file, lines, censor)
-    return _plan(file, text, knowns, steps, notify, lambda problem: _tidy(problem, file, lines, censor))
-
-
-def _plan(
-    file: str,
-    text: str,
-    knowns: Knowns,
-    steps: tuple[StepPlan, ...],
-    notify: tuple[NotifyPlan, ...],
-    tidy: Callable[[Iterable[Problem]], list[Problem]],
-) -> Plan:
-    spec = knowns.spec
     stem = os.path.splitext(os.path.basename(file))[0]
     settings = knowns.settings(spec.settings)
     return Plan(
@@ -81,14 +53,33 @@ def _plan(
         text=text,
         params=knowns.params,
         env=knowns.env,
-        secrets=tuple(node.text for node in spec.secrets),
+        secrets=secrets,
         steps=steps,
         notify=notify,
         fingerprint=fingerprint(steps, {name: value.json for name, value in knowns.env.items()}),
-        warnings=tuple(tidy(knowns.warnings)),
-        decisions=tuple(tidy(knowns.decisions)),
+        warnings=tuple(_tidy(knowns.warnings, file, lines, censor)),
+        decisions=tuple(_tidy(knowns.decisions, file, lines, censor)),
         **asdict(replace_fields(settings, name=settings.name or stem or "workflow")),
     )
+
+
+def _knowns(spec: Spec, given: Circumstances, problems: list[Problem]) -> Knowns:
+    from_file = given.params_file
+    if isinstance(from_file, str):
+        from_file = read_params(from_file)
+    params, missing = parameter_values(spec.params, given.words, from_file or {}, problems)
+    knowns = Knowns(spec, given, params, missing, problems=problems)
+    _check_parameters(knowns)
+    knowns.outputs = _outputs(knowns)
+    _read_env(knowns)
+    _check_secrets(knowns)
+    return knowns
+
+
+def _steps(knowns: Knowns) -> tuple[StepPlan, ...]:
+    specs = {spec.name: spec for spec in knowns.spec.steps}
+    planned = {spec.name: step for spec in knowns.spec.steps if (step := plan_step(spec, knowns)) is not None}
+    return with_dependencies(planned, specs, knowns)
 
 
 def read_params(path: str) -> Mapping[str, Json]:
@@ -117,12 +108,12 @@ def read_params(path: str) -> Mapping[str, Json]:
 def _check_parameters(knowns: Knowns) -> None:
     declared = knowns.spec.params or {}
     for name in sorted(knowns.missing):
-        if not knowns.lenient:
+        if not knowns.given.lenient:
             hint = declared[name].description or f"give it as {name}=VALUE"
             knowns.problems.append(Problem(declared[name].place, f"parameter `{name}` is required", hint))
     knowns.warnings.extend(unusual_defaults(declared))
     for name in {*knowns.params, *knowns.missing} & RESERVED:
-        place = declared[name].place if name in declared else Place()
+        place = getattr(declared.get(name), "place", NOWHERE)
         message = f"parameter `{name}` has a name that batchwork uses itself; its value is `params.{name}`"
         knowns.warnings.append(Problem(place, message, f"the bare name `{name}` means batchwork's own `{name}`"))
 
@@ -162,23 +153,27 @@ def _read_env(knowns: Knowns) -> None:
 
 def _check_secrets(knowns: Knowns) -> None:
     for node in knowns.spec.secrets:
-        value = knowns.environ.get(node.text)
+        value = knowns.given.environ.get(node.text)
         if not value:
-            if not knowns.lenient:
+            if not knowns.given.lenient:
                 message = f"the secret `{node.text}` is not set"
                 knowns.problems.append(Problem(node.place, message, f"set the environment variable {node.text}"))
-        elif too_short([node.text], knowns.environ):
+        elif too_short([node.text], knowns.given.environ):
             message = f"the secret `{node.text}` is too short to be masked: it has fewer than {SHORTEST} characters"
             knowns.warnings.append(Problem(node.place, message, "it may be seen in results, errors and logs"))
 
 
 def _notification(spec: NotifySpec, knowns: Knowns) -> NotifyPlan:
     names = knowns.plain_names | CONSTANT_NAMES
-    command = notify_command(spec.command, names, knowns) if spec.command is not None else None
+    command, url = None, None
+    if spec.command is not None:
+        command = notify_command(spec.command, names, knowns)
+    if spec.url is not None:
+        url = knowns.value(spec.url, names)
     return NotifyPlan(
         on=tuple(word for word in NOTIFY_ON if word in spec.on),
         command=command,
-        url=knowns.value(spec.url, names) if spec.url is not None else None,
+        url=url,
         place=spec.place,
         **asdict(knowns.settings(spec.settings)),
     )

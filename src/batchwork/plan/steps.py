@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 from batchwork.errors import Problem
 from batchwork.plan.batches import item_names, plan_batch
 from batchwork.plan.knowns import UNIT_NAMES, Knowns
-from batchwork.plan.model import StepPlan, TaskPlan
+from batchwork.plan.model import BatchPlan, StepPlan, TaskPlan
 from batchwork.plan.tasks import owns_timeout, plan_task
 from batchwork.spec.fields.retry import AttemptSpec, RetryPolicy
 from batchwork.spec.fields.step import StepSpec
@@ -20,15 +20,17 @@ from batchwork.template import Template
 
 def plan_step(spec: StepSpec, knowns: Knowns) -> StepPlan | None:
     """The step, without dependencies; None where its task or its items cannot be told. All its problems are found in any case."""
-    names = item_names(spec.batch, knowns) if spec.batch is not None else knowns.names | UNIT_NAMES
-    task = plan_task(spec.task, names, knowns) if spec.task is not None else None
-    batch = plan_batch(spec.batch, task, knowns) if spec.batch is not None else None
+    batch: BatchPlan | None = None
+    if spec.batch is None:
+        task = plan_task(spec.task, knowns.names | UNIT_NAMES, knowns)
+    else:
+        task = plan_task(spec.task, item_names(spec.batch, knowns), knowns)
+        batch = plan_batch(spec.batch, task, knowns)
     when = _when(spec, knowns)
     on_error = _on_error(spec, knowns)
     levels = [level for level in (spec.task, spec.batch, spec, knowns.spec.defaults) if level is not None]
-    owned = task is not None and spec.task is not None and owns_timeout(task.task)
     retry = _retry_policy(levels, knowns)
-    timeout_s = _timeout(levels, knowns, owned=owned)
+    timeout_s = _timeout(levels, knowns, owned=task is not None and owns_timeout(task.task))
     if task is None or (spec.batch is not None and batch is None):
         return None
     return StepPlan(
@@ -38,7 +40,7 @@ def plan_step(spec: StepSpec, knowns: Knowns) -> StepPlan | None:
         depends_on=(),
         references=frozenset(),
         when=when,
-        outputs=spec.outputs.text if spec.outputs is not None else None,
+        outputs=getattr(spec.outputs, "text", None),
         on_error=on_error,
         retry=retry,
         timeout_s=timeout_s,
@@ -56,8 +58,10 @@ def _on_error(spec: StepSpec, knowns: Knowns) -> Literal["continue"] | TaskPlan 
 
 def _when(spec: StepSpec, knowns: Knowns) -> Template | bool | None:
     node = spec.when
-    if node is None or isinstance(node.value, bool):
-        return node.value if node is not None else None  # type: ignore[return-value]  # narrowed by the test
+    if node is None:
+        return None
+    if isinstance(node.value, bool):
+        return node.value
     template = knowns.template(node, knowns.names)
     if template is not None and not template.lone:
         message = "`when` must give true or false, but a template with text around it gives text"

@@ -43,22 +43,20 @@ _USUAL = {
 _PART = pattern(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 
 
-def plan_task(spec: TaskSpec, names: frozenset[str], knowns: Knowns, shared: bool = True) -> TaskPlan | None:
-    """The task with its fields; None where the type is unknown or a field does not compile.
+def plan_task(spec: TaskSpec | None, names: frozenset[str], knowns: Knowns, shared: bool = True) -> TaskPlan | None:
+    """The task with its fields; None where none is written, the type is unknown or a field does not compile.
 
     `names` are all names there are. `shared`: `retry` and `timeout` may stand among the fields (they are the step's).
     """
-    task = _find(spec, knowns)
-    if task is None:
+    if spec is None or (task := _find(spec, knowns)) is None:
         return None
     form = _Form(task, names, knowns, {field.encode_name: field for field in msgspec.structs.fields(task.Fields)})
     entries = _entries(spec, "timeout" in form.declared, shared, knowns)
     count = len(knowns.problems)
     values = {name: form.value(name, entry) for name, entry in entries.items()}
     fields = {name: value for name, value in values.items() if value is not None}
-    for name in form.required:
-        if name not in entries:
-            knowns.problems.append(Problem(spec.place, f"`{name}` is required in the task `{task.name}`"))
+    for name in form.missing(entries):
+        knowns.problems.append(Problem(spec.place, f"`{name}` is required in the task `{task.name}`"))
     compiled = Compiled()
     if len(fields) == len(entries) and len(knowns.problems) == count:
         compiled = _compiled(task, Written(fields, names, spec.place), knowns)
@@ -68,8 +66,7 @@ def plan_task(spec: TaskSpec, names: frozenset[str], knowns: Knowns, shared: boo
 def _entries(spec: TaskSpec, owns_timeout: bool, shared: bool, knowns: Knowns) -> dict[str, Entry]:
     """The task's fields without those that are the step's."""
     entries = dict(spec.fields)
-    timeout = entries.pop("timeout", None) if not owns_timeout else None
-    if timeout is not None and not shared:
+    if not owns_timeout and (timeout := entries.pop("timeout", None)) and not shared:
         knowns.problems.append(Problem(timeout.place, "`timeout` is not possible for this task"))
     if spec.retry is not None and not shared:
         knowns.problems.append(Problem(spec.retry.place, "`retry` is not possible for this task: it runs once"))
@@ -84,7 +81,9 @@ def _compiled(task: Task, written: Written, knowns: Knowns) -> Compiled:
     for each in compiled.exposed:
         problems += knowns.exposed(each.paths, each.place)
     knowns.problems += problems
-    return Compiled() if problems else compiled
+    if problems:
+        return Compiled()
+    return compiled
 
 
 def owns_timeout(task: Task) -> bool:
@@ -106,16 +105,14 @@ def _no_such_type(spec: TaskSpec) -> Problem:
     if spec.type == "batch":
         message = "`batch` inside of another task comes in a later version"
         return Problem(spec.type_place, message, "make it a step of its own, over the results of this one")
-    if spec.type in LATER_TASKS:
-        message = f"the task type `{spec.type}` comes in a later version"
-        return Problem(spec.type_place, message, f"there are: {listing(task_names())} and, for a step, `batch`")
     names = task_names()
-    usual = _USUAL.get(spec.type)
-    hint = (
-        f"did you mean `{usual}`?"
-        if usual
-        else suggest(spec.type, [*names, "batch"]) or f"there are: {listing(names)} and, for a step, `batch`"
-    )
+    hint = f"there are: {listing(names)} and, for a step, `batch`"
+    if spec.type in LATER_TASKS:
+        return Problem(spec.type_place, f"the task type `{spec.type}` comes in a later version", hint)
+    if spec.type in _USUAL:
+        hint = f"did you mean `{_USUAL[spec.type]}`?"
+    else:
+        hint = suggest(spec.type, [*names, "batch"]) or hint
     return Problem(spec.type_place, f"unknown task type `{spec.type}`", hint)
 
 
@@ -130,9 +127,8 @@ class _Form(Struct, frozen=True):
     knowns: Knowns
     declared: Mapping[str, Any]
 
-    @property
-    def required(self) -> list[str]:
-        return [name for name, field in self.declared.items() if field.required]
+    def missing(self, entries: Mapping[str, Entry]) -> list[str]:
+        return [name for name, field in self.declared.items() if field.required and name not in entries]
 
     def value(self, name: str, entry: Entry) -> Value | None:
         """The field, compiled; None where it is unknown or wrong, which is told."""
@@ -184,8 +180,9 @@ def _said(name: str, node: Node, text: str) -> Problem:
     """What msgspec says, in words, at the place of the part that it is about."""
     match = _EXPECTED.match(text)
     if match is None:
-        at = _AT.match(text)
-        return Problem(_inside(node, at[2]), f"`{name}`: {at[1]}") if at else Problem(node.place, f"`{name}`: {text}")
+        if (at := _AT.match(text)) is None:
+            return Problem(node.place, f"`{name}`: {text}")
+        return Problem(_inside(node, at[2]), f"`{name}`: {at[1]}")
     expected, found, path = _expected(match[1]), _kind(match[2] or ""), match[3] or ""
     if "[...]" in path:  # it does not say which one
         return Problem(node.place, f"a value in `{name}` must be {expected}, but it is {found}")
@@ -205,5 +202,6 @@ def _kind(kind: str) -> str:
 
 
 def _inside(node: Node, path: str) -> Place:
-    parts: list[str | int] = [int(number) if number else key for key, number in _PART.findall(path)]
-    return place_in(node)(tuple(parts)) if parts else node.place
+    if not (parts := _PART.findall(path)):
+        return node.place
+    return place_in(node)(tuple(int(number) if number else key for key, number in parts))

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from batchwork.errors import Place, Problem
 from batchwork.spec.field import Field, declared
-from batchwork.spec.readers import is_null, is_template
+from batchwork.spec.readers import has_template, is_null
 from batchwork.spec.written import Deferred, WrittenSettings
 from batchwork.spec.yaml.nodes import Entry, MapNode, Node, ScalarNode
 from batchwork.text.spelling import listing, suggest
@@ -77,6 +77,6 @@ def proper_names(kinds: Sequence[type[Struct]]) -> dict[str, str]:
 
 
 def _setting(field: Field, node: Node, problems: list[Problem]) -> object:
-    if field.template and isinstance(node, ScalarNode) and is_template(node):
+    if field.template and isinstance(node, ScalarNode) and has_template(node):
         return Deferred(node, lambda rendered, found: field.reader(field.name, rendered, found))
     return field.reader(field.name, node, problems)

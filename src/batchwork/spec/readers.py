@@ -37,7 +37,7 @@ def wrong(field: str, expected: str, node: Node, hint: str = "") -> Problem:
     return Problem(node.place, f"`{field}` must be {expected}, but it is {describe(node)}", hint)
 
 
-def is_template(node: Node) -> bool:
+def has_template(node: Node) -> bool:
     """Whether a node is a text with a template in it."""
     return isinstance(node, ScalarNode) and isinstance(node.value, str) and ("{{" in node.value or "{%" in node.value)
 

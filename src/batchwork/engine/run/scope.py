@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,12 +12,10 @@ from batchwork.engine.run.results import Results
 from batchwork.engine.unit.error_view import ErrorView
 from batchwork.errors import RenderError
 from batchwork.model import RunStatus, StepRecord, StepStatus
+from batchwork.plan.knowns import ITEM_NAMES, UNIT_NAMES
 from batchwork.plan.model import BatchPlan, Plan, StepPlan
 from batchwork.ports import Setting, Store
 from batchwork.text.jsontext import decode
-
-UNIT_NAMES: Final = frozenset({"key", "index", "attempt", "idempotency_key"})
-ITEM_NAMES: Final = UNIT_NAMES | {"item", "batch"}
 
 
 class RunView(Struct, frozen=True):

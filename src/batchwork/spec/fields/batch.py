@@ -15,9 +15,9 @@ from batchwork.spec.readers import (
     RATE,
     THRESHOLD,
     ValueReader,
+    has_template,
     identifier,
     integer,
-    is_template,
     word,
 )
 from batchwork.spec.written import MaybeTemplate, Rate, Threshold, WrittenSettings
@@ -34,7 +34,7 @@ MAX_SLOTS = 10_000
 _KEY: ValueReader[ScalarNode] = ValueReader(
     "template",
     {"type": "string", "pattern": r"\{\{"},
-    lambda node: node if isinstance(node, ScalarNode) and is_template(node) and "{{" in node.text else None,
+    lambda node: node if isinstance(node, ScalarNode) and has_template(node) and "{{" in node.text else None,
     "a template that tells items apart",
     'for example "{{ item.id }}"',
 )

@@ -12,8 +12,8 @@ from batchwork.spec.readers import (
     ListReader,
     Reader,
     duration_text,
+    has_template,
     integer,
-    is_template,
     number_between,
     wrong,
 )
@@ -24,7 +24,7 @@ from batchwork.spec.yaml.nodes import Entry, MapNode, Node, ScalarNode
 def _failure(node: Node) -> str | int | None:
     """What stands for a kind of failure: the name of a type, an exit code or an HTTP status."""
     value = node.value if isinstance(node, ScalarNode) else None
-    if isinstance(value, bool) or is_template(node):
+    if isinstance(value, bool) or has_template(node):
         return None
     return value if isinstance(value, (str, int)) else None
 

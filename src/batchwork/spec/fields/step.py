@@ -18,9 +18,9 @@ from batchwork.spec.readers import (
     SCALAR_TEXT,
     Reader,
     ValueReader,
+    has_template,
     identifier,
     integer,
-    is_template,
     wrong,
 )
 from batchwork.spec.written import MaybeTemplate, WrittenSettings
@@ -46,7 +46,7 @@ class _OnErrorReader(Reader[Literal["continue"] | TaskSpec], frozen=True):
 
 
 def _condition(node: Node) -> ScalarNode | None:
-    if isinstance(node, ScalarNode) and (isinstance(node.value, bool) or is_template(node)):
+    if isinstance(node, ScalarNode) and (isinstance(node.value, bool) or has_template(node)):
         return node
     return None
 

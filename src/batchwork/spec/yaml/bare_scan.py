@@ -1,4 +1,4 @@
-"""Finds unquoted `{{ … }}` values in a YAML text by following its lexical structure. What is made of them is in bare.py."""
+"""Finds unquoted `{{ … }}` values in a YAML text by following its lexical structure."""
 
 from __future__ import annotations
 

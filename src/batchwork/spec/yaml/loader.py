@@ -2,7 +2,7 @@
 
 YAML's events come from PyYAML (libyaml where it is there); they are put together without recursion, so that neither
 depth nor aliases can cost more than the limits say before they are refused. What plain scalars mean is YAML 1.2's
-core schema (scalars.py); tags are refused, so nothing is ever constructed.
+core schema; tags are refused, so nothing is ever constructed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a YAML file holds, as frozen trees in which everything has its place. No reading of text (see loader.py), no meaning.
+"""What a YAML file holds, as frozen trees in which everything has its place. No reading of text, no meaning.
 
 Nodes never form cycles, and a file may have a million of them, so the garbage collector need not look at them.
 """
