@@ -19,7 +19,7 @@ from measuring import load, median
 from batchwork import proctree
 from batchwork.model import Call, Units
 from batchwork.ports import Staffing
-from batchwork.tasks.python_program import PythonProgram
+from batchwork.tasks.python.program import PythonProgram
 from batchwork.text.jsontext import Json
 from batchwork.workers.python.executor import PythonExecutor
 
