@@ -20,17 +20,16 @@ Anything else that escapes is a bug and shows its traceback.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(NamedTuple):
     """Where something was written. Lines and columns count from 1; 0 means the place is not known."""
 
     file: str = ""
     line: int = 0
     column: int = 0
-    flat: bool = field(default=False, compare=False, repr=False)
+    flat: bool = False
     """Of a text: that its lines are not lines of the file, as in "one\\ntwo"."""
 
     def below(self, lines: int, columns: int = 0) -> Place:
@@ -48,8 +47,7 @@ class Place:
 NOWHERE = Place()
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong (or, as a warning, risky) in what a person wrote. `excerpt` is the line that it is about."""
 
     place: Place

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
-from msgspec.structs import asdict
-from msgspec.structs import replace as replace_fields
+from msgspec.structs import asdict, replace
 
 from batchwork.censor import Censor, NoCensor
 from batchwork.errors import NOWHERE, Place, Problem, UsageError, WorkflowError
@@ -59,7 +57,7 @@ def load_plan(file: str, text: str, given: Circumstances) -> Plan:
         fingerprint=fingerprint(steps, {name: value.json for name, value in knowns.env.items()}),
         warnings=tuple(_tidy(knowns.warnings, file, lines, censor)),
         decisions=tuple(_tidy(knowns.decisions, file, lines, censor)),
-        **asdict(replace_fields(settings, name=settings.name or stem or "workflow")),
+        **asdict(replace(settings, name=settings.name or stem or "workflow")),
     )
 
 
@@ -191,8 +189,7 @@ def _tidy(problems: Iterable[Problem], file: str, lines: Sequence[str], censor: 
     def shown(problem: Problem) -> Problem:
         if problem.place.file == file:
             problem = excerpted(problem, lines)
-        return replace(
-            problem,
+        return problem._replace(
             message=censor.text(problem.message),
             hint=censor.text(problem.hint),
             excerpt=censor.text(problem.excerpt),
