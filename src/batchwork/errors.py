@@ -33,8 +33,8 @@ class Place(NamedTuple):
     """Of a text: that its lines are not lines of the file, as in "one\\ntwo"."""
 
     def below(self, lines: int, columns: int = 0) -> Place:
-        """The place in the text that begins here, so many lines below; in a flat one that is known as where it begins."""
-        if self.flat and lines:
+        """The place in the text that begins here, so many lines below; where lines mean nothing, where it begins."""
+        if not self.line or (self.flat and lines):
             return self
         return Place(self.file, self.line + lines, self.column + columns)
 

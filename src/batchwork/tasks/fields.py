@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias, TypeVar
 
 from batchwork.errors import Problem, RenderError
-from batchwork.ports import FieldValue, Setting
+from batchwork.ports import FieldValue, Scope, Setting
 from batchwork.template import Value
 from batchwork.text.patterns import pattern
 from batchwork.text.spelling import listing
@@ -29,14 +29,18 @@ def value_of(fields: Given, name: str) -> Value | None:
     return value if isinstance(value, Value) else None
 
 
+def rendered(value: FieldValue | None, scope: Scope) -> object:
+    """The field in `scope`; None where it is not given. Raises RenderError."""
+    return value and value.render(scope)
+
+
 def constant_problems(fields: Given, names: Iterable[str]) -> Iterator[Problem]:
     """Of the fields `names`, which are the same for all units, those that use a unit's names."""
-    for name in names:
-        value = fields.get(name)
-        used = sorted(value.roots & _OF_UNITS) if value is not None else ()
-        if value is not None and used:
+    for name in [name for name in names if name in fields]:
+        used = sorted(fields[name].roots & _OF_UNITS)
+        if used:
             message = f"`{name}` is the same for all items, and cannot use {listing(used)}"
-            yield Problem(value.place, message, "parameters, `env` and results of earlier steps may be used")
+            yield Problem(fields[name].place, message, "parameters, `env` and results of earlier steps may be used")
 
 
 def read_problems(fields: Given, readers: Mapping[str, Callable[[object], object]]) -> Iterator[Problem]:
@@ -52,8 +56,7 @@ def read_problems(fields: Given, readers: Mapping[str, Callable[[object], object
 
 def constant(fields: Given, name: str, setting: Setting, reader: Callable[[object], T], default: T) -> T:
     """The value of a field that is the same for all units. Raises RenderError."""
-    value = fields.get(name)
-    found = value.render(setting.constants) if value is not None else None
+    found = rendered(fields.get(name), setting.constants)
     if found is None:
         return default
     try:
@@ -72,7 +75,7 @@ def bytes_of(value: object) -> int:
         count = value
     elif isinstance(value, str) and (match := _SIZE.match(value)):
         unit = match[2] or "B"
-        base = 1024 if "i" in unit or len(unit) == 1 else 1000
+        base = {"B": 1000}.get(unit[1:], 1024)
         power = {"B": 0, "b": 0, "k": 1, "K": 1, "M": 2, "G": 3}[unit[0]]
         count = int(float(match[1]) * base**power)
     else:

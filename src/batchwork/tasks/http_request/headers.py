@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from batchwork.errors import BindError, RenderError
 from batchwork.template import text_of
@@ -15,17 +15,18 @@ _COMMON = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
 
 def checked_method(value: object) -> str:
     """The method in capitals. Raises BindError."""
-    method = value.upper() if isinstance(value, str) else ""
-    if not _token.match(method):
+    if not isinstance(value, str) or not _token.match(method := value.upper()):
         raise BindError(f"{value!r} is not an HTTP method", f"a method is one word, such as {', '.join(_COMMON)}")
     if method == "CONNECT":
         raise BindError("the method CONNECT opens a tunnel, which is of no use here")
     return method
 
 
-def each(value: object) -> Iterable[object]:
+def each(value: object) -> Sequence[object]:
     """The elements of a list; else the value alone."""
-    return value if isinstance(value, list | tuple) else (value,)
+    if isinstance(value, list | tuple):
+        return value
+    return (value,)
 
 
 def header_pairs(value: object) -> Iterator[tuple[str, str]]:
@@ -71,7 +72,9 @@ def _unsendable_kind(text: str) -> str:
         return ""
     if "\r" in text or "\n" in text:
         return "a line end"
-    return "a NUL" if "\0" in text else "a control character"
+    if "\0" in text:
+        return "a NUL"
+    return "a control character"
 
 
 def _encodable(what: str, text: str) -> str:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from batchwork.errors import BindError, RenderError
 from batchwork.ports import Scope
+from batchwork.tasks.fields import rendered
 from batchwork.tasks.http_request.headers import checked_credential, checked_method, checked_value, each, header_pairs
 from batchwork.tasks.http_request.urls import BoundUrl
 from batchwork.template import Value, json_text, text_of
@@ -26,7 +27,7 @@ class Body(Struct, frozen=True):
         """The text and its content type. Raises RenderError, BindError."""
         if self.json is not None and not (self.json.is_constant and self.json.json is None):
             return json_text(self.json.render(scope)), "application/json"
-        value = self.data.render(scope) if self.data is not None else None
+        value = rendered(self.data, scope)
         if value is None:
             return None, ""
         try:
@@ -51,8 +52,10 @@ def _bearer(auth: object) -> str | None:
     return checked_value("Authorization", f"Bearer {text_of(auth['bearer'])}")
 
 
-def _username_and_password(auth: object) -> list[Json]:
-    """Raises RenderError, BindError."""
+def _username_and_password(auth: object) -> list[Json] | None:
+    """None where `auth` has a token, or is not given. Raises RenderError, BindError."""
+    if auth is None or (isinstance(auth, Mapping) and auth.keys() == {"bearer"}):
+        return None
     if isinstance(auth, Mapping) and auth.keys() == {"username", "password"}:
         auth = [auth["username"], auth["password"]]
     if not isinstance(auth, list) or len(auth) != 2:
@@ -82,19 +85,17 @@ class HttpProgram(Struct):
     def bind(self, scope: Scope) -> Json:
         url = self.url.text(scope)
         method = self.method if isinstance(self.method, str) else checked_method(self.method.render(scope))
-        headers = list(header_pairs(self.headers.render(scope))) if self.headers is not None else []
+        headers = list(header_pairs(rendered(self.headers, scope)))
         body, kind = self.body.sent(scope)
-        auth = self.auth.render(scope) if self.auth is not None else None
+        auth = rendered(self.auth, scope)
         bearer = _bearer(auth)
-        if bearer is not None:
-            auth = None
         self._complete(headers, kind, bearer, scope)
         return {
             "method": method,
             "url": url,
             "headers": [[name, value] for name, value in headers],
             "body": body,
-            "auth": _username_and_password(auth) if auth is not None else None,
+            "auth": _username_and_password(auth),
             "idempotent": self.idempotent,
         }
 

@@ -11,7 +11,7 @@ import msgspec
 from batchwork.errors import BindError, Problem, RenderError
 from batchwork.ports import Compiled, Setting, Written
 from batchwork.tasks.fields import Given, bytes_of, constant, constant_problems, flag, read_problems, seconds, value_of
-from batchwork.tasks.http_request.headers import checked_method, checked_name, header_pairs
+from batchwork.tasks.http_request.headers import checked_method, checked_name, each, header_pairs
 from batchwork.tasks.http_request.program import Body, HttpProgram
 from batchwork.tasks.http_request.urls import compile_url, url_problems, url_warnings
 from batchwork.template import Value
@@ -78,22 +78,23 @@ class HttpRequestTask:
 
 
 def _program(fields: Given, setting: Setting) -> HttpProgram:
-    otherwise = REQUEST_S if setting.timeout_s is None else setting.timeout_s
     prepare = {
         "kind": "http",
         "expect_status": constant(fields, "expect_status", setting, statuses, [[200, 299]]),
         "follow_redirects": constant(fields, "follow_redirects", setting, redirects, REDIRECTS),
         "verify": constant(fields, "verify", setting, flag, True),
         "max_body": constant(fields, "max_body", setting, bytes_of, BODY_MAX),
-        "timeout_s": constant(fields, "timeout", setting, seconds, otherwise),
+        "timeout_s": constant(fields, "timeout", setting, seconds, setting.timeout_s or REQUEST_S),
     }
     idempotent = constant(fields, "idempotent", setting, flag, False)
-    used = frozenset(("idempotency_key",)) if idempotent else frozenset[str]()
+    used = frozenset[str]().union(*(value.roots for value in fields.values()))
+    if idempotent:
+        used |= {"idempotency_key"}
     url = fields["url"]
     assert isinstance(url, Value)
     return HttpProgram(
         prepare=prepare,
-        uses=used.union(*(value.roots for value in fields.values())) & setting.unit_names,
+        uses=used & setting.unit_names,
         idempotent=idempotent,
         url=compile_url(url, value_of(fields, "params")),
         method=_method(value_of(fields, "method")),
@@ -107,7 +108,9 @@ def _method(value: Value | None) -> Value | str:
     """The method, checked where it is the same for all units. Raises BindError."""
     if value is None:
         return "GET"
-    return checked_method(value.json) if value.is_constant else value
+    if value.is_constant:
+        return checked_method(value.json)
+    return value
 
 
 # ---------------------------------------------------------------- checks
@@ -173,8 +176,8 @@ def _auth_problems(fields: Given) -> Iterator[Problem]:
 def statuses(value: object) -> list[list[int]]:
     """Ranges of statuses, both ends included. Raises ValueError."""
     found = []
-    for part in value if isinstance(value, list) and value else [value]:
-        match = _STATUS_RANGE.match(str(part).strip()) if isinstance(part, int | str) else None
+    for part in each(value) or [value]:
+        match = _STATUS_RANGE.match(str(part).strip())
         if match is None:
             raise ValueError("statuses, such as 200, [200, 404], 2xx or 200-299")
         if match[1]:
@@ -185,10 +188,10 @@ def statuses(value: object) -> list[list[int]]:
 
 
 def redirects(value: object) -> int:
-    if isinstance(value, bool):
-        return REDIRECTS if value else 0
+    if value is True:
+        return REDIRECTS
     if isinstance(value, int) and 0 <= value <= 50:
-        return value
+        return int(value)  # `false` is 0
     raise ValueError("true, false, or how many redirects are followed, at most 50")
 
 

@@ -16,8 +16,11 @@ from msgspec import Struct
 
 from batchwork.errors import BindError, Problem, RenderError
 from batchwork.ports import Scope
+from batchwork.tasks.fields import rendered
+from batchwork.tasks.http_request.headers import each
 from batchwork.template import Expression, Template, Value, text_of
 from batchwork.text.patterns import pattern
+from batchwork.text.wording import short
 
 _scheme = pattern(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _host = pattern(r"(?:[^\s/?#@\\:\[\]%\x00-\x20\x7f]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?\Z")
@@ -55,8 +58,7 @@ class BoundUrl(Struct, frozen=True):
         checked(url)
         if self.in_path and not _DOTS.isdisjoint(url.partition("?")[0].partition("#")[0].split("/")[3:]):
             raise BindError("a value makes `.` or `..` a part of the URL's path, which would mean another path")
-        params = self.params.render(scope) if self.params is not None else None
-        return url if params is None else with_params(url, params)
+        return with_params(url, rendered(self.params, scope))
 
 
 def compile_url(value: Value, params: Value | None = None) -> BoundUrl:
@@ -65,7 +67,7 @@ def compile_url(value: Value, params: Value | None = None) -> BoundUrl:
     if template is None:
         return BoundUrl((text_of(value.json),), False, params)
     parts = list(_parts(template))
-    pieces = [part if isinstance(part, str) else _piece(part, where) for part, where in parts]
+    pieces = [_piece(part, where) for part, where in parts]
     in_path = any(where is _Part.PATH for part, where in parts if isinstance(part, Expression))
     return BoundUrl(tuple(pieces), in_path, params)
 
@@ -95,7 +97,9 @@ def url_problems(value: Value) -> Iterator[Problem]:
 
 def url_warnings(value: Value) -> Iterator[Problem]:
     template = value.template
-    for part, where in _parts(template) if template is not None and not template.has_statements else ():
+    if template is None:
+        return
+    for part, where in _parts(template):
         if isinstance(part, Expression) and where is _Part.HOST and not part.roots.isdisjoint(("item", "key", "batch")):
             message = "the host of the URL comes from an item: whoever writes the items chooses where requests go"
             yield Problem(part.place, message, "write the host as it is, if it is always the same")
@@ -106,9 +110,10 @@ def checked_scheme(url: str) -> None:
     match = _scheme.match(url)
     if match is None or (not url[match.end() :].startswith("//") and match[1].lower() not in _OTHER):
         raise BindError(f"the URL `{_shown(url)}` has no scheme", "it begins with http:// or https://")
-    if match[1].lower() not in ("http", "https"):
+    scheme = match[1].lower()
+    if scheme not in ("http", "https"):
         message = f"the URL's scheme is `{match[1][:20]}`; only http and https are requested"
-        hint = "files are read by a task of type shell or python" if match[1].lower() == "file" else ""
+        hint = {"file": "files are read by a task of type shell or python"}.get(scheme, "")
         raise BindError(message, hint)
 
 
@@ -139,8 +144,7 @@ def checked(url: str) -> None:
 
 def _shown(url: str) -> str:
     """The URL for a message, without a password."""
-    shown = re.sub(r"//[^/@]*@", "//***@", url)
-    return shown if len(shown) <= 80 else shown[:79] + "…"
+    return short(re.sub(r"//[^/@]*@", "//***@", url), 80)
 
 
 # ---------------------------------------------------------------- where a value stands
@@ -163,53 +167,60 @@ def _where(written: str, after: Sequence[str | Expression]) -> _Part:
     _, found, rest = written.partition("://")
     if not found:
         # A value began the URL: it may be a scheme and a host, or all of it; what follows a slash is path or query.
-        rest = written[1:] if written[:1] == "x" else ""
-        if not written or not set(rest) & set("/?#"):
+        if not written.startswith("x") or set(written).isdisjoint("/?#"):
             return _Part.START
-    elif not set(rest) & set("/?#"):
+        rest = written
+    elif set(rest).isdisjoint("/?#"):
         following = "".join(part for part in after if isinstance(part, str))
         network = re.split(r"[/?#]", following, maxsplit=1)[0]
-        return _Part.USER if "@" in network else _Part.HOST
-    return _Part.QUERY if set(rest) & set("?#") else _Part.PATH
+        if "@" in network:
+            return _Part.USER
+        return _Part.HOST
+    if set(rest).isdisjoint("?#"):
+        return _Part.PATH
+    return _Part.QUERY
 
 
-def _piece(expression: Expression | str, where: _Part) -> Callable[[Scope], str]:
-    assert isinstance(expression, Expression)
-    take, source = expression.value, expression.source
-    if where is _Part.START or expression.filters[-1:] in (("urlencode",), ("raw",)):
+def _piece(part: Expression | str, where: _Part) -> _Piece:
+    if isinstance(part, str):
+        return part
+    take, what = part.value, f"the value of `{{{{ {part.source} }}}}`"
+    if where is _Part.START or part.filters[-1:] in (("urlencode",), ("raw",)):
         return lambda scope: text_of(take(scope))
     if where is _Part.HOST:
-        return lambda scope: _as_host(text_of(take(scope)), source)
-    return lambda scope: encoded(text_of(take(scope)), source)
+        return lambda scope: _as_host(text_of(take(scope)), what)
+    return lambda scope: encoded(text_of(take(scope)), what)
 
 
-def _as_host(text: str, source: str) -> str:
+def _as_host(text: str, what: str) -> str:
     if not _host.match(text):
-        raise BindError(f"the value of `{{{{ {source} }}}}` stands for the URL's host, but is not a valid one")
+        raise BindError(f"{what} stands for the URL's host, but is not a valid one")
     return text
 
 
-def encoded(text: str, source: str = "") -> str:
+def encoded(text: str, what: str = "a value of `params`") -> str:
     """A value for path or query: all but letters, digits and `-._~` percent-encoded. Raises BindError."""
     try:
         return quote(text, safe="")
     except UnicodeEncodeError as error:
-        what = f"the value of `{{{{ {source} }}}}`" if source else "a value of `params`"
         raise BindError(f"{what} contains {text[error.start]!a}, half of a character, which no URL can carry") from None
 
 
 def with_params(url: str, params: object) -> str:
     """The URL with further query parameters: a list repeats its name, null leaves it out. Raises RenderError, BindError."""
+    if params is None:
+        return url
     if not isinstance(params, Mapping):
         raise RenderError("`params` must be a mapping of names to values")
     pairs: list[str] = []
     for name, value in params.items():
-        parts = value if isinstance(value, list | tuple) else (value,)
-        pairs += [f"{encoded(str(name))}={encoded(text_of(part))}" for part in parts if part is not None]
+        pairs += [f"{encoded(str(name))}={encoded(text_of(part))}" for part in each(value) if part is not None]
     if not pairs:
         return url
     front, mark, fragment = url.partition("#")
-    joint = "&" if "?" in front else "?"
+    joint = "&"
     if front.endswith(("?", "&")):
         joint = ""
+    elif "?" not in front:
+        joint = "?"
     return f"{front}{joint}{'&'.join(pairs)}{mark}{fragment}"

@@ -88,7 +88,9 @@ class _Reader:
             self.block(handler.body, bound | set(filter(None, [handler.name])))
         self.block(node.orelse, after)
         final = self.block(node.finalbody, bound)
-        return final if node.handlers else after | final
+        if not node.handlers:
+            final |= after
+        return final
 
     def _match(self, node: ast.Match, bound: frozenset[str]) -> frozenset[str]:
         self._expressions([node.subject], bound)
@@ -155,7 +157,8 @@ class _Reader:
             self._expressions([part.iter], bound)
             bound = self._targets([part.target], bound)
             self._expressions(part.ifs, bound)
-        self._expressions([node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt], bound)
+        made = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
+        self._expressions(made, bound)
 
 
 def _stores(node: ast.Name) -> bool:

@@ -75,8 +75,11 @@ class _Supply(Struct):
 
     def add(self, name: str) -> None:
         value = self.inputs.get(name)
-        used = value.roots & self.setting.unit_names if value is not None else ()
-        if value is None or (used and _is_item(name, value)):
+        if value is None:
+            self._add_known(name)
+            return
+        used = value.roots & self.setting.unit_names
+        if used and _is_item(name, value):
             self._add_known(name)
         elif used:
             self.getters[name] = value.render
@@ -119,8 +122,10 @@ def _batch(name: str) -> Getter:
     def get(scope: Scope) -> dict[str, Any]:
         batch, item = scope[name], scope["item"]
         assert isinstance(batch, BatchView)
-        told = {"index": batch.index, "items": batch.items, "total": batch.total}
-        return told if item is batch.items else {**told, "item": item}
+        told: dict[str, Any] = {"index": batch.index, "items": batch.items, "total": batch.total}
+        if item is not batch.items:
+            told["item"] = item
+        return told
 
     return get
 
@@ -161,20 +166,23 @@ def _told_own(name: str, value: object, code: str) -> dict[str, Any]:
     """`env`, which the worker has as its environment, and `steps`, of which it gets what the code names."""
     if name == "env":
         return {"env": None}
-    return {"steps": _steps(value, code)} if isinstance(value, Mapping) else {"json": value}
+    if isinstance(value, Mapping):
+        return {"steps": _steps(value, code)}
+    return {"json": value}
 
 
 def _steps(steps: Mapping[str, Any], code: str) -> dict[str, Any]:
     """The steps that the code names, all of them where it does not say which."""
     used, others = steps_used(code)
-    chosen = steps if others or not used else {name: steps[name] for name in used if name in steps}
-    return {name: _step(view) for name, view in chosen.items()}
+    return {name: _step(steps[name]) for name in steps if others or not used or name in used}
 
 
 def _step(view: Mapping[str, Any]) -> dict[str, Any]:
     told = {"status": view["status"], "error": _error_fields(view["error"])}
     reference = _reference(view["result"])
-    return {**told, "sequence": reference} if reference is not None else {**told, "result": view["result"]}
+    if reference is None:
+        return {**told, "result": view["result"]}
+    return {**told, "sequence": reference}
 
 
 def _reference(value: object) -> Any:

@@ -39,7 +39,9 @@ def syntax_problems(code: str, place: Place, what: str, body: bool) -> Iterator[
         return
     try:
         tree = ast.parse(code)
-        compile(_as_function(tree, code) if body else tree, "code", "exec", dont_inherit=True)
+        if body:
+            tree = _as_function(tree, code)
+        compile(tree, "code", "exec", dont_inherit=True)
     except SyntaxError as error:
         yield Problem(_place(place, error), f"syntax error in `{what}`: {error.msg}", _shown(code, error.lineno))
     except _TOO_MUCH as error:
@@ -59,13 +61,14 @@ def _as_function(tree: ast.Module, code: str) -> ast.Module:
 
 def _place(place: Place, error: SyntaxError) -> Place:
     line = max(1, error.lineno or 1)
-    return place.below(line - 1, max(0, (error.offset or 1) - 1)) if place.line else place
+    return place.below(line - 1, max(0, (error.offset or 1) - 1))
 
 
 def _shown(code: str, line: int | None) -> str:
     lines = code.split("\n")
-    text = lines[line - 1].strip() if line and line <= len(lines) else ""
-    return f"in `{visible(text[:100])}`" if text else ""
+    if line and line <= len(lines) and (text := lines[line - 1].strip()):
+        return f"in `{visible(text[:100])}`"
+    return ""
 
 
 # ---------------------------------------------------------------- functions

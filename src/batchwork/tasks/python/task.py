@@ -12,8 +12,8 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 
 from batchwork.errors import Place, Problem
-from batchwork.ports import Compiled, FieldValue, Program, Setting, Written
-from batchwork.tasks.fields import Given, constant_problems, value_of
+from batchwork.ports import Compiled, Program, Setting, Written
+from batchwork.tasks.fields import Given, constant_problems, rendered, value_of
 from batchwork.tasks.python.names import names_bound
 from batchwork.tasks.python.program import make_program, told_constants
 from batchwork.tasks.python.source import FunctionSource, InlineCode, find_function, syntax_problems
@@ -82,8 +82,9 @@ class PythonTask:
         code, setup = InlineCode.read(_text(fields, "code") or ""), InlineCode.read(_text(fields, "setup") or "")
         names = code.taken | setup.taken
         function = _text(fields, "function")
-        source = _found(fields, function) if function is not None else None
+        source = None
         if function is not None:
+            source = _found(fields, function)
             names |= _wanted_by(source)
         return Compiled(
             program=lambda setting: _program(fields, code, setup, setting),
@@ -136,16 +137,19 @@ def _inputs(fields: Given) -> list[str]:
 
 def _identifier(name: str) -> str:
     made = "".join(letter if letter.isidentifier() or letter.isdigit() else "_" for letter in name)
-    return made if made.isidentifier() and not keyword.iskeyword(made) else f"_{made}"
+    if made.isidentifier() and not keyword.iskeyword(made):
+        return made
+    return f"_{made}"
 
 
 def _interpreter(fields: Given, setting: Setting) -> str:
     """The Python to run: the one written, an active virtual environment's, or batchwork's own."""
-    value: FieldValue | None = fields.get("interpreter")
-    given = value.render(setting.constants) if value is not None else None
+    given = rendered(fields.get("interpreter"), setting.constants)
     if given is not None:
         path = os.path.expanduser(text_of(given))
-        return os.path.join(setting.cwd, path) if os.sep in path else path
+        if os.sep in path:
+            path = os.path.join(setting.cwd, path)
+        return path
     active = setting.environ.get("VIRTUAL_ENV")
     if active:
         python = os.path.join(active, "bin", "python")
@@ -161,7 +165,8 @@ def _found(fields: Given, function: str) -> FunctionSource | None:
 
 def _wanted_by(source: FunctionSource | None) -> frozenset[str]:
     """Names that a function wants: its parameters', and the item in any case."""
-    return (source.arguments or frozenset()) | {"item"} if source is not None else frozenset({"item"})
+    arguments = source and source.arguments
+    return frozenset({"item"}).union(arguments or ())
 
 
 # ---------------------------------------------------------------- problems
@@ -195,7 +200,7 @@ def _warnings(task: Written, code: InlineCode, setup: InlineCode) -> Iterator[Pr
     for name in sorted(code.taken - own - task.names):
         line = next((number for number, text in enumerate(code.text.split("\n")) if name in text), 0)
         near = suggest(name, [*task.names, *own])
-        yield Problem(at.below(line if at.line else 0), f"`code` uses `{name}`, which is not defined there", near)
+        yield Problem(at.below(line), f"`code` uses `{name}`, which is not defined there", near)
 
 
 def _code_problems(fields: Given) -> Iterator[Problem]:

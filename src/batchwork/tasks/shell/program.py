@@ -11,6 +11,7 @@ from msgspec import Struct
 from batchwork.errors import BindError, RenderError
 from batchwork.ports import Scope
 from batchwork.quoting import STRING_MAX, ShellCommand, carried
+from batchwork.tasks.fields import rendered
 from batchwork.template import Value, text_of
 from batchwork.text import jsontext
 from batchwork.text.jsontext import Json
@@ -29,8 +30,7 @@ class CommandLine(Struct, frozen=True):
     constant: str | None
 
     def argv(self, scope: Scope) -> list[Json]:
-        text = self.constant
-        return [*self.launcher, self.command.text(scope) if text is None else text]
+        return [*self.launcher, self.constant or self.command.text(scope)]
 
     def variables(self, scope: Scope) -> Mapping[str, str]:
         """The environment variables that the command refers to."""
@@ -82,16 +82,18 @@ class ShellProgram(Struct):
             "argv": argv,
             "env": env,
             "cwd": self._folder(scope),
-            "stdin": _input(self.stdin.render(scope)) if self.stdin is not None else None,
+            "stdin": _input(rendered(self.stdin, scope)),
         }
 
     def _folder(self, scope: Scope) -> str:
-        value = self.working_dir.render(scope) if self.working_dir is not None else None
+        value = rendered(self.working_dir, scope)
         if self.working_dir is None or value is None:
             return self.cwd
         text = text_of(value)
         carried(text, "`working_dir`")
-        return os.path.join(self.cwd, os.path.expanduser(text) if self.working_dir.is_constant else text)
+        if self.working_dir.is_constant:
+            text = os.path.expanduser(text)
+        return os.path.join(self.cwd, text)
 
 
 def _keep_out(secrets: Sequence[tuple[str, str]], words: Sequence[Json]) -> None:

@@ -74,13 +74,14 @@ class ShellTask:
             *constant_problems(fields, ("shell", "capture_limit")),
             *read_problems(fields, {"capture_limit": bytes_of}),
         ]
-        shell = value_of(fields, "shell")
-        by_shell = [Exposed(each.place, each.paths) for each in shell.templates()] if shell is not None else ()
+        visible, shell = [*run.visible], value_of(fields, "shell")
+        if shell is not None:
+            visible += shell.templates()
         return Compiled(
             program=lambda setting: _program(fields, run, setting),
             problems=problems,
             warnings=run.warnings,
-            exposed=[*(Exposed(part.place, part.paths) for part in run.visible), *by_shell],
+            exposed=[Exposed(part.place, part.paths) for part in visible],
             remarks=[_remark(part) for part in run.pasted],
         )
 
@@ -93,10 +94,7 @@ class _Run(Struct, frozen=True):
     problems: Sequence[Problem] = ()
     warnings: Sequence[Problem] = ()
     visible: Sequence[Template | Expression] = ()
-
-    @property
-    def pasted(self) -> tuple[Expression, ...]:
-        return self.command.pasted if self.command is not None else ()
+    pasted: Sequence[Expression] = ()
 
 
 def _choice_problems(argv: Value | None, command: Value | None, task: Written) -> Iterator[Problem]:
@@ -127,7 +125,7 @@ def _compiled_command(value: Value, shell: str) -> _Run:
     except WorkflowError as error:
         return _Run(problems=error.problems)
     warnings = [*command.warnings, *filter(None, map(_paste_warning, command.pasted))]
-    return _Run(command, warnings=warnings, visible=command.pasted)
+    return _Run(command, warnings=warnings, visible=command.pasted, pasted=command.pasted)
 
 
 def _paste_warning(part: Expression) -> Problem | None:
@@ -153,7 +151,7 @@ def _compiled_argv(argv: Value) -> _Run:
     if not argv.json:
         return _Run(problems=[Problem(argv.place, "`argv` is empty", "its first word is the program")])
     templates = {template.source: template for template in visible}
-    words = [templates.get(part, part) if isinstance(part, str) else text_of(part) for part in argv.json]
+    words = [templates.get(text, text) for text in map(text_of, argv.json)]
     problems, warnings = compile_argv(words)
     if any(isinstance(word, str) and "\0" in word for word in words):
         problems.append(Problem(argv.place, "a word of `argv` contains a NUL, which cannot be passed to a command"))
@@ -170,12 +168,14 @@ def _program(fields: Given, run: _Run, setting: Setting) -> ShellProgram:
         working_dir=value_of(fields, "working_dir"),
         env=value_of(fields, "env"),
         stdin=value_of(fields, "stdin"),
-        line=Words(run.words) if run.words is not None else _line(fields, run, setting),
+        line=_line(fields, run, setting),
         hidden=unmistakable(setting.secrets, setting.environ),
     )
 
 
-def _line(fields: Given, run: _Run, setting: Setting) -> CommandLine:
+def _line(fields: Given, run: _Run, setting: Setting) -> CommandLine | Words:
+    if run.words is not None:
+        return Words(run.words)
     launcher = _launcher(value_of(fields, "shell"), setting.constants)
     written, command = value_of(fields, "command"), run.command
     assert written is not None
