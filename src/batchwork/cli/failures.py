@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from batchwork.cli.look import units
 from batchwork.model import Failure, StepRecord, UnitStatus
 from batchwork.ports.store import Store
 from batchwork.report import error_json
-from batchwork.text.alike import Alike
 from batchwork.text.jsontext import encode
 from batchwork.text.wording import only_if, plural, short, visible
+
+if TYPE_CHECKING:
+    from batchwork.text.alike import Alike
 
 
 def all_failures(store: Store, steps: Iterable[StepRecord]) -> Iterator[tuple[str, str, str, str]]:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 from batchwork.engine.feed.in_doubt import StartingPoint, settle_in_doubt
-from batchwork.engine.feed.merge import Merge
-from batchwork.engine.feed.retried_units import RetriedUnits
 from batchwork.engine.feed.stream import Stream, open_stream
 from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.brief import StepBrief
@@ -175,9 +173,13 @@ def open_feed(order: StepBrief, store: Store, uses_batch: bool, wake: Callable[[
     """The feed of a step. Raises SourceError, RenderError, StoreError."""
     opening = settle_in_doubt(order, store, handles)
     if opening.refused or order.reopened:
+        from batchwork.engine.feed.retried_units import RetriedUnits
+
         return Feed(opening, RetriedUnits(order, store, uses_batch, opening.counts.finished))
     stream = open_stream(order, uses_batch, wake)
     if order.resumed:
+        from batchwork.engine.feed.merge import Merge
+
         return Feed(opening, Merge(store, order, stream, opening))
     stream.known = lambda keys: store.match(order.number, keys).keys()
     return Feed(opening, FreshUnits(stream))

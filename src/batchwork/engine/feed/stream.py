@@ -1,21 +1,15 @@
-"""A step's source as a stream of units with keys: duplicates told apart, items grouped as the plan says. Nothing is stored here."""
+"""A step's source as a stream of units with keys; the one unit of a step without items. Nothing is stored here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from batchwork.engine.feed.item_keys import ItemKeys
-from batchwork.engine.feed.read_ahead import SourcePages, open_items
 from batchwork.engine.unit.brief import StepBrief
-from batchwork.engine.unit.stored_value import value_texts
-from batchwork.errors import Place, SourceError
-from batchwork.items.grouping import Grouping, Keyed, keyed
-from batchwork.items.keys import KeyGuard, Known
-from batchwork.model import UnitNote, UnitRecord, Units, UnitStatus
-from batchwork.plan.each import unclear_each
-from batchwork.plan.model import BatchPlan
-from batchwork.text.jsontext import Json
+from batchwork.model import UnitRecord, Units
+
+if TYPE_CHECKING:
+    from batchwork.items.keys import Known
 
 
 class Stream(Protocol):
@@ -52,81 +46,6 @@ class Stream(Protocol):
         ...
 
 
-class ItemStream:
-    """The units of a step with items."""
-
-    def __init__(self, order: StepBrief, batch: BatchPlan, views: bool, wake: Callable[[], None]) -> None:
-        self._batch, self.views = batch, views
-        self.known: Known = _nothing
-        self._skipped: list[UnitRecord] = []
-        self._keys = ItemKeys(order, batch)
-        self._pages = SourcePages(open_items(batch.items, order), batch, wake)
-        self._guard: KeyGuard | None = None
-        if batch.key is not None or not self._pages.reading.distinct:
-            # Members of batches cannot be found in the store by their keys, so there the guard remembers by itself.
-            self._guard = KeyGuard(batch.on_duplicate, self._recorded if batch.each == "item" else None)
-
-    @property
-    def items(self) -> int | None:
-        return self._pages.reading.length
-
-    @property
-    def length(self) -> int | None:
-        if self.items is None or self._batch.each == "item":
-            return self.items
-        if self._batch.on_duplicate == "skip" and self._guard is not None:
-            return None  # what is skipped is not known beforehand, and leaves fewer batches
-        return -(-self.items // self._batch.batch_size)
-
-    def units(self) -> Iterator[Units | None]:
-        grouping = Grouping(self._batch.each, self._batch.batch_size, views=self.views, total=self.items)
-        position = 0
-        for page in self._pages:
-            if page is None:
-                yield None
-                continue
-            if self._batch.each_inferred is not None:
-                _check_each(page, position, self._batch.each_inferred)
-            for part in keyed(iter((page,)), position, self._keys.of, self._guard):
-                yield from self._numbered(grouping.add(self._without_skipped(part)))
-            position += len(page)
-        yield from self._numbered(grouping.end())
-
-    def skipped(self) -> list[UnitRecord]:
-        skipped, self._skipped = self._skipped, []
-        return skipped
-
-    def release(self, keys: Sequence[str]) -> None:
-        if self._guard is not None and self._batch.each == "item":
-            self._guard.release(keys)
-
-    def close(self) -> None:
-        """End the source, and the thread that reads ahead."""
-        self._pages.close()
-
-    # ------------------------------------------------------------
-
-    def _recorded(self, keys: Sequence[str]) -> Collection[str]:
-        return self.known(keys)
-
-    def _numbered(self, units: Units) -> Iterator[Units]:
-        """The units, if there are any, items numbered by their position."""
-        if not len(units):
-            return
-        if units.members is None and units.seqs[0] != units.indexes[0]:
-            units = Units(units.indexes, units.indexes, units.keys, units.values, None, units.batches)
-        elif self._guard is not None and units.members is None:
-            units = Units(list(units.indexes), units.indexes, units.keys, units.values, None, units.batches)
-        yield units
-
-    def _without_skipped(self, part: Keyed) -> Keyed:
-        if self._batch.on_duplicate != "skip" or not part.repeated:
-            return part
-        if self._batch.each == "item":  # else the unit is the batch, and what is left out of it is no unit
-            self._skipped += map(_skipped, [part.pick([offset]) for offset in part.repeated])
-        return part.without(part.repeated)
-
-
 class SingleStream:
     """The one unit of a step without items."""
 
@@ -135,7 +54,7 @@ class SingleStream:
     views = False
 
     def __init__(self) -> None:
-        self.known: Known = _nothing
+        self.known: Known = nothing_recorded
 
     def units(self) -> Iterator[Units | None]:
         yield Units([0], [0], [""], [None])
@@ -155,22 +74,11 @@ def open_stream(order: StepBrief, uses_batch: bool, wake: Callable[[], None]) ->
     batch = order.plan.batch
     if batch is None:
         return SingleStream()
+    from batchwork.engine.feed.item_stream import ItemStream
+
     return ItemStream(order, batch, uses_batch, wake)
 
 
-def _nothing(_keys: Sequence[str]) -> Collection[str]:
+def nothing_recorded(_keys: Sequence[str]) -> Collection[str]:
+    """No key of this reading is recorded."""
     return ()
-
-
-def _skipped(item: Keyed) -> UnitRecord:
-    """The record of a duplicate."""
-    index, key = item.indexes[0], item.keys[0]
-    text = value_texts(Units([index], [index], [key], item.values), True)[0]
-    return UnitRecord(index, index, key, UnitStatus.SKIPPED, 0, text, note=UnitNote.DUPLICATE)
-
-
-def _check_each(page: Sequence[Json], position: int, place: Place) -> None:
-    """Code that iterates over a list or a text may mean one item as well as the batch: that is not guessed."""
-    for index, value in enumerate(page, position):
-        if isinstance(value, list | str):
-            raise SourceError(*unclear_each(value, index, place))
