@@ -39,7 +39,7 @@ def declared(kind: type[Struct]) -> Mapping[str, Field]:
         for attribute, hint in base.__dict__.get("__annotations__", {}).items():  # noqa: RUF063 – `inspect` is a lot to import
             for note in getattr(hint, "__metadata__", ()):
                 if isinstance(note, Field):
-                    found.setdefault(attribute, note if note.name else replace(note, name=attribute))
+                    found.setdefault(attribute, replace(note, name=note.name or attribute))
     return found
 
 
@@ -55,5 +55,7 @@ def default_text(kind: type[Struct], attribute: str, field: Field) -> str:
     if field.default or value in (None, "", (), NODEFAULT):
         return field.default
     if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"`{value}`" if isinstance(value, str) else f"{value:g}"
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"`{value}`"
+    return f"{value:g}"

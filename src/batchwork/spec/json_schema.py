@@ -87,8 +87,11 @@ def mapping(declarations: Iterable[type[Struct]]) -> Schema:
 def _property(kind: type[Struct], attribute: str, field: Field) -> Schema:
     schema = _with(dict(field.reader.schema), *(_others(field)))
     default = default_text(kind, attribute, field)
-    said = field.text + (f" (default: {default})" if default and default != REQUIRED else "")
-    schema["description"] = said if field.since == FIRST_VERSION else f"{said} (since {field.since})"
+    schema["description"] = field.text
+    if default and default != REQUIRED:
+        schema["description"] += f" (default: {default})"
+    if field.since != FIRST_VERSION:
+        schema["description"] += f" (since {field.since})"
     value = default_of(kind, attribute)
     if isinstance(value, (bool, int, float, str)) and value != "":
         schema["default"] = value

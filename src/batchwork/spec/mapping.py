@@ -41,12 +41,12 @@ class Block:
                 problems.append(Problem(entry.place, f"unknown field `{written}` in {what}", near))
 
     def node(self, name: str) -> Node | None:
-        entry = self.entries.get(name)
-        return entry.node if entry else None
+        if name not in self.entries:
+            return None
+        return self.entries[name].node
 
     def key_place(self, name: str) -> Place:
-        entry = self.entries.get(name)
-        return entry.place if entry else self.place
+        return getattr(self.entries.get(name), "place", self.place)
 
     def read(self, kind: type[Struct]) -> dict[str, Any]:
         """The fields of `kind` that are written and right, by attribute; templates for them where they may be some."""

@@ -48,14 +48,16 @@ def parse_step(key: ScalarNode | None, node: Node, problems: list[Problem], fina
     name = _name(key, node, problems)
     what = f"step `{name}`" if name else "a step"
     written = name or _written_name(key, node)  # the rest of it is checked all the same
-    hint = "fields of a batch step and of other tasks stand under `inputs:`" if _has_inputs(node) else ""
+    hint = ""
+    if _has_inputs(node):
+        hint = "fields of a batch step and of other tasks stand under `inputs:`"
     block = Block(node, what, [StepHead, StepSpec, StepSettings], problems, hint)
     unfold_parallel(block)
     fields = block.read(StepSpec)
     task, batch = _task(block, fields, problems)
     return StepSpec(
         name=written or f"(line {node.place.line}, column {node.place.column})",
-        place=key.place if key else block.key_place("name"),
+        place=getattr(key, "place", block.key_place("name")),
         task=task,
         batch=batch,
         finalizer=finalizer,
@@ -73,8 +75,7 @@ def _has_inputs(node: MapNode) -> bool:
 
 def _written_name(key: ScalarNode | None, node: MapNode) -> str:
     """What stands as the name, although it may not be one."""
-    written = key if key is not None else node.get("name")
-    return written.text if isinstance(written, ScalarNode) else ""
+    return getattr(key or node.get("name"), "text", "")
 
 
 def _name(key: ScalarNode | None, node: MapNode, problems: list[Problem]) -> str | None:

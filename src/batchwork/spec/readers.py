@@ -25,8 +25,7 @@ _PER = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _PERCENT = pattern(r"\s*(\d+(?:\.\d*)?)\s*%\s*\Z")
 _PERCENT_SCHEMA: dict[str, Json] = {"type": "string", "pattern": r"^\s*\d+(\.\d*)?\s*%\s*$"}
 _DURATION_SCHEMA = r"^\s*(\d+(\.\d*)?|\.\d+)\s*(ms|s|sec|m|min|h|d)?\s*$"
-_NAME = pattern(r"[^\W\d]\w*\Z")
-_STEP_NAME = pattern(r"[^\W\d][\w-]*\Z")
+_NAMES = {False: (pattern(r"[^\W\d]\w*\Z"), ""), True: (pattern(r"[^\W\d][\w-]*\Z"), " and `-`")}
 _TEMPLATE_WORDS = frozenset({"true", "false", "none", "self", "loop"})
 
 MAX_DURATION_S = 366 * 86400.0
@@ -68,8 +67,7 @@ class ValueReader(Reader[T], frozen=True):
     def __call__(self, field: str, node: Node, problems: list[Problem]) -> T | None:
         value = self.accept(node)
         if value is None:
-            hint = self.hint if isinstance(self.hint, str) else self.hint(node)
-            problems.append(wrong(field, self.expected, node, hint))
+            problems.append(wrong(field, self.expected, node, _hint(self.hint, node)))
         return value
 
 
@@ -85,19 +83,23 @@ class ListReader(Reader[tuple[T, ...]], frozen=True):
         if not isinstance(node, ListNode):
             alone = self.part(node)
             if alone is None:
-                problems.append(self._wrong(field, self.expected, node))
-            return None if alone is None else (alone,)
+                problems.append(wrong(field, self.expected, node, _hint(self.hint, node)))
+                return None
+            return (alone,)
         found = []
         for node_of_part in node.items:
             value = self.part(node_of_part)
             if value is None:
-                problems.append(self._wrong(field, self.part_expected, node_of_part))
+                problems.append(wrong(field, self.part_expected, node_of_part, _hint(self.hint, node_of_part)))
             else:
                 found.append(value)
         return tuple(found)
 
-    def _wrong(self, field: str, expected: str, node: Node) -> Problem:
-        return wrong(field, expected, node, self.hint if isinstance(self.hint, str) else self.hint(node))
+
+def _hint(hint: Callable[[Node], str] | str, node: Node) -> str:
+    if isinstance(hint, str):
+        return hint
+    return hint(node)
 
 
 class NameReader(Reader[str], frozen=True):
@@ -107,10 +109,9 @@ class NameReader(Reader[str], frozen=True):
     dashes: bool = False
 
     def __call__(self, field: str, node: Node, problems: list[Problem]) -> str | None:
-        value = _scalar(node)
-        form = _STEP_NAME if self.dashes else _NAME
-        if not isinstance(value, str) or not form.match(value) or len(value) > 200:
-            also = " and `-`" if self.dashes else ""
+        value = _text_of(node)
+        form, also = _NAMES[self.dashes]
+        if not form.match(value) or len(value) > 200:
             hint = f"letters, digits, `_`{also}, and a letter or `_` first"
             problems.append(Problem(node.place, f"{self.what} must be an identifier, but it is {describe(node)}", hint))
             return None
@@ -121,7 +122,13 @@ class NameReader(Reader[str], frozen=True):
 
 
 def _scalar(node: Node) -> object:
-    return node.value if isinstance(node, ScalarNode) else None
+    return getattr(node, "value", None)
+
+
+def _text_of(node: Node) -> str:
+    """The text that a node is, "" where it is none."""
+    value = _scalar(node)
+    return value if isinstance(value, str) else ""
 
 
 # ---------------------------------------------------------------- numbers
@@ -130,11 +137,14 @@ def _scalar(node: Node) -> object:
 def integer(low: int, high: int) -> Reader[int]:
     def accept(node: Node) -> int | None:
         value = _scalar(node)
-        return value if type(value) is int and low <= value <= high else None
+        if type(value) is int and low <= value <= high:
+            return value
+        return None
 
     def hint(node: Node) -> str:
-        value = _scalar(node)
-        return "a number is written without quotes" if isinstance(value, str) and value.strip().isdigit() else ""
+        if _text_of(node).strip().isdigit():
+            return "a number is written without quotes"
+        return ""
 
     expected = f"an integer, at least {low:,} and at most {high:,}"
     return ValueReader("integer", {"type": "integer", "minimum": low, "maximum": high}, accept, expected, hint)
@@ -142,8 +152,10 @@ def integer(low: int, high: int) -> Reader[int]:
 
 def number_between(low: float, high: float) -> Reader[float]:
     def accept(node: Node) -> float | None:
-        value = _real(_scalar(node))
-        return value if value is not None and low <= value <= high else None
+        value = _real(node)
+        if value is None or not low <= value <= high:
+            return None
+        return value
 
     schema: dict[str, Json] = {"type": "number", "minimum": low, "maximum": high}
     return ValueReader("number", schema, accept, f"a number from {low:g} to {high:g}")
@@ -153,7 +165,7 @@ def duration_text(zero: bool = False) -> Reader[float]:
     """Seconds, or a text such as "100ms", "30s", "5m", "2h"."""
 
     def accept(node: Node) -> float | None:
-        seconds = _seconds(_scalar(node))
+        seconds = _seconds(node)
         if seconds is None or not 0 <= seconds <= MAX_DURATION_S or not (seconds or zero):
             return None
         return seconds
@@ -167,21 +179,26 @@ def duration_text(zero: bool = False) -> Reader[float]:
     )
 
 
-def _seconds(value: object) -> float | None:
-    if isinstance(value, str) and (match := _DURATION.match(value)):
+def _seconds(node: Node) -> float | None:
+    if match := _DURATION.match(_text_of(node)):
         return float(match[1]) * _UNITS[match[2]]
-    return _real(value)
+    return _real(node)
 
 
-def _real(value: object) -> float | None:
+def _real(node: Node) -> float | None:
     """A number, but not true or false."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    value = _scalar(node)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value)
 
 
-def _percentage(value: object) -> float | None:
+def _percentage(node: Node) -> float | None:
     """A text such as "5%" as a share from 0 to 1."""
-    match = _PERCENT.match(value) if isinstance(value, str) else None
-    return float(match[1]) / 100 if match and float(match[1]) <= 100 else None
+    match = _PERCENT.match(_text_of(node))
+    if match is None or float(match[1]) > 100:
+        return None
+    return float(match[1]) / 100
 
 
 class _RateReader(ValueReader[Rate], frozen=True):
@@ -194,8 +211,7 @@ class _RateReader(ValueReader[Rate], frozen=True):
 
 
 def _rate(node: Node) -> Rate | None:
-    value = _scalar(node)
-    match = _RATE.match(value) if isinstance(value, str) else None
+    match = _RATE.match(_text_of(node))
     if match is None or len(match[1]) > 9 or int(match[1]) == 0:
         return None
     return Rate(int(match[1]), _PER[match[2][0]])
@@ -214,8 +230,10 @@ def _threshold(node: Node) -> Threshold | None:
     value = _scalar(node)
     if type(value) is int and value >= 0:
         return Threshold(count=value)
-    part = _percentage(value)
-    return None if part is None else Threshold(share=part)
+    part = _percentage(node)
+    if part is None:
+        return None
+    return Threshold(share=part)
 
 
 THRESHOLD: Reader[Threshold] = ValueReader(
@@ -228,11 +246,10 @@ THRESHOLD: Reader[Threshold] = ValueReader(
 
 
 def _share(node: Node) -> float | None:
-    value = _scalar(node)
-    part = _percentage(value)
-    if part is None and (amount := _real(value)) is not None and 0 <= amount <= 1:
-        part = amount
-    return part
+    amount = _real(node)
+    if amount is not None and 0 <= amount <= 1:
+        return amount
+    return _percentage(node)
 
 
 SHARE: Reader[float] = ValueReader(
@@ -254,20 +271,24 @@ def _true_or_false(node: Node) -> bool | None:
 
 
 def _not_a_word(node: Node) -> str:
-    value = _scalar(node)
-    yes_no = isinstance(value, str) and value.lower() in {"yes", "no", "on", "off", "true", "false"}
-    return "yes, no, on, off and quoted words are text" if yes_no else ""
+    if _text_of(node).lower() in {"yes", "no", "on", "off", "true", "false"}:
+        return "yes, no, on, off and quoted words are text"
+    return ""
 
 
 BOOLEAN: Reader[bool] = ValueReader("true/false", {"type": "boolean"}, _true_or_false, "true or false", _not_a_word)
 
 
 def _quote(node: Node) -> str:
-    return "put it into quotes" if not is_null(node) and isinstance(node, ScalarNode) else ""
+    if isinstance(node, ScalarNode) and node.value is not None:
+        return "put it into quotes"
+    return ""
 
 
 def _text(node: Node) -> ScalarNode | None:
-    return node if isinstance(node, ScalarNode) and isinstance(node.value, str) else None
+    if isinstance(node, ScalarNode) and isinstance(node.value, str):
+        return node
+    return None
 
 
 TEXT: Reader[ScalarNode] = ValueReader("text", {"type": "string"}, _text, "text", _quote)
@@ -275,7 +296,7 @@ TEXT: Reader[ScalarNode] = ValueReader("text", {"type": "string"}, _text, "text"
 SCALAR_TEXT: Reader[str] = ValueReader(
     "text",
     {"type": ["string", "number", "boolean", "null"]},
-    lambda node: node.text if isinstance(node, ScalarNode) else None,
+    lambda node: getattr(node, "text", None),
     "text",
 )
 """Text, or a number as it was written: for what only people read."""
@@ -292,11 +313,7 @@ def _word_of(words: Sequence[L]) -> tuple[Callable[[Node], L | None], str, Calla
         value = _scalar(node)
         return next((known for known in words if value == known), None)
 
-    def hint(node: Node) -> str:
-        value = _scalar(node)
-        return suggest(value, words) if isinstance(value, str) else ""
-
-    return accept, listing(words, last="or"), hint
+    return accept, listing(words, last="or"), lambda node: suggest(_text_of(node), words)
 
 
 def words_of(words: Sequence[L]) -> Reader[tuple[L, ...]]:

@@ -17,5 +17,7 @@ def table(mapping: str) -> str:
 
 
 def _meaning(field: Field) -> str:
-    synonyms = "".join(f"; `{other}` means the same" for other in field.synonyms)
-    return field.text + synonyms + ("" if field.since == FIRST_VERSION else f" (since {field.since})")
+    meaning = field.text + "".join(f"; `{other}` means the same" for other in field.synonyms)
+    if field.since == FIRST_VERSION:
+        return meaning
+    return f"{meaning} (since {field.since})"

@@ -23,10 +23,10 @@ from batchwork.spec.yaml.nodes import Entry, MapNode, Node, ScalarNode
 
 def _failure(node: Node) -> str | int | None:
     """What stands for a kind of failure: the name of a type, an exit code or an HTTP status."""
-    value = node.value if isinstance(node, ScalarNode) else None
-    if isinstance(value, bool) or has_template(node):
+    value = getattr(node, "value", None)
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or has_template(node):
         return None
-    return value if isinstance(value, (str, int)) else None
+    return value
 
 
 _FAILURES = "error types, exit codes or HTTP statuses"

@@ -11,8 +11,7 @@ from batchwork.text.patterns import pattern
 _BLANK = pattern(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
 _SPACES = pattern(r"[ \t]*")
 _LINE = pattern(r"[^\n]*(?:\n|\Z)")
-_DOUBLE = pattern(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_SINGLE = pattern(r"'(?:[^']|'')*'")
+_QUOTED = {'"': pattern(r'"(?:[^"\\]|\\.)*"', re.DOTALL), "'": pattern(r"'(?:[^']|'')*'")}
 _PLAIN = pattern(r"(?:[^:#\n]|:(?=\S)|(?<![ \t])#)*")
 _FLOW_PLAIN = pattern(r"(?:[^,\[\]{}:#\n]|:(?![\s,\[\]{}])|(?<!\s)#)+")
 _FLOW_GAP = pattern(r"(?:\s|(?<=\s)#[^\n]*)+")
@@ -25,6 +24,8 @@ DEEPEST = 200
 TEMPLATE_MAX = 10_000
 """Characters of an unquoted template; longer ones must be quoted."""
 _CLOSING = {"[": "]", "(": ")", "{": "}"}
+_DEEPER = {"[": 1, "{": 1, "]": -1, "}": -1, ",": 0, ":": 0, "?": 0}
+"""The signs of flow collections, and by how much what follows is deeper."""
 
 
 class Scan(Struct):
@@ -96,7 +97,8 @@ class Scan(Struct):
         else:
             self.at = _PLAIN.match(text, at).end()  # type: ignore[union-attr]  # matches the empty text too
         after = self._skip_spaces()
-        line = text.rfind("\n", 0, after) + 1 if "\n" in text[at:after] else line
+        if "\n" in text[at:after]:
+            line = text.rfind("\n", 0, after) + 1
         if text.startswith(":", after):
             self.outer, self.at = max(at - line, 0), after + 1
             return True
@@ -118,32 +120,31 @@ class Scan(Struct):
         """Past a flow collection, however many lines it has."""
         depth, expects = 0, True
         while self.at < len(self.text):
-            if depth > DEEPEST:
-                self.at = len(self.text)
-                return
             char = self.text[self.at]
             if expects and depth and self.text.startswith("{{", self.at) and self._template(flow=True):
                 expects = False
-                continue
-            if char in "[{":
-                depth, expects = depth + 1, True
-            elif char in "]}":
-                depth, expects = depth - 1, False
-            elif char in ",:?":
-                expects = True
-            elif char in "\"'":
-                self._quoted()
+            elif char in _DEEPER:
+                depth += _DEEPER[char]
+                expects = char not in "]}"
+                self.at += 1
+                if depth <= 0:
+                    return
+                if depth > DEEPEST:
+                    self.at = len(self.text)
+            elif self._flow_scalar(char):
                 expects = False
-                continue
-            elif found := _FLOW_GAP.match(self.text, self.at) or _PROPERTY.match(self.text, self.at):
-                self.at = found.end()
-                continue
-            elif found := _FLOW_PLAIN.match(self.text, self.at):
-                self.at, expects = found.end(), False
-                continue
-            self.at += 1
-            if depth <= 0:
-                return
+
+    def _flow_scalar(self, char: str) -> bool:
+        """Past a scalar in a flow collection, or past what stands between two; whether it was one."""
+        if char in "\"'":
+            self._quoted()
+            return True
+        if found := _FLOW_GAP.match(self.text, self.at) or _PROPERTY.match(self.text, self.at):
+            self.at = found.end()
+            return False
+        found = _FLOW_PLAIN.match(self.text, self.at)
+        self.at = found.end() if found else self.at + 1
+        return found is not None
 
     def _template(self, flow: bool) -> bool:
         """Past one `{{ … }}`; whether it is one (a mapping in a mapping is not)."""
@@ -171,8 +172,7 @@ class Scan(Struct):
 
     def _quoted(self) -> None:
         """Past a quoted scalar; to the end where it is not closed, which YAML will say."""
-        pattern = _DOUBLE if self.text[self.at] == '"' else _SINGLE
-        found = pattern.match(self.text, self.at)
+        found = _QUOTED[self.text[self.at]].match(self.text, self.at)
         self.at = found.end() if found else len(self.text)
 
     def _skip_spaces(self) -> int:
@@ -185,27 +185,23 @@ class Scan(Struct):
 
 def _expression_end(text: str, start: int) -> int | None:
     """Where the template that begins at `start` ends, brackets and quotes respected; None if not on its line."""
-    open_: list[str] = []
+    awaited: list[str] = []
     for token in _EXPRESSION.finditer(text, start + 2, start + TEMPLATE_MAX):
         word = token[0]
-        if word == "\n":
-            return None
-        if word == "}}":
-            if not open_:
-                return token.end()
-            if open_[-2:] == ["{", "{"]:
-                del open_[-2:]
-            elif open_[-1] == "{":  # the first closes a mapping, the second begins the end
-                open_.pop()
-                if not open_ and text.startswith("}", token.end()):
-                    return token.end() + 1
-                return None
-            else:
-                return None
-        elif word == "{{":
-            open_ += ["{", "{"]
-        elif word in _CLOSING:
-            open_.append(word)
-        elif word in ("]", ")", "}") and (not open_ or _CLOSING[open_.pop()] != word):
+        if word == "}}" and not awaited:
+            return token.end()
+        if word == "}}" and awaited == ["}"] and text.startswith("}", token.end()):
+            return token.end() + 1  # the first closes a mapping, the second begins the end
+        if word == "\n" or (word[0] not in "\"'" and not _closed(word, awaited)):
             return None
     return None
+
+
+def _closed(brackets: str, awaited: list[str]) -> bool:
+    """Take brackets, one or two, and what closes them; False where one closes what is not open."""
+    for bracket in brackets:
+        if bracket in _CLOSING:
+            awaited.append(_CLOSING[bracket])
+        elif not awaited or awaited.pop() != bracket:
+            return False
+    return True

@@ -59,16 +59,25 @@ def complaint(error: yaml.YAMLError, file: str, text: str) -> Problem:
     place = _place(error.problem_mark, file)
     problem = error.problem or "not YAML"
     lines = text.split("\n")
-    before = lines[place.line - 1][: place.column] if place.line <= len(lines) else ""
-    if "tab" in problem or (problem.startswith("found character that cannot") and before.endswith("\t")):
-        return Problem(place, "a tab is used for indentation", "YAML is indented with spaces only")
-    if problem.startswith("found character that cannot"):
-        return Problem(place, f'text cannot begin with "{before[-1:]}"', _QUOTE)
-    if problem == "found unexpected end of stream" or (problem.startswith("did not find expected ','")):
-        return _unclosed(error, file, place, lines)
     if problem in _SAID:
         return Problem(place, *_SAID[problem])
+    if problem.startswith(("found unexpected end of stream", "did not find expected ','")):
+        return _unclosed(error, file, place, lines)
+    if "tab" in problem or problem.startswith("found character that cannot"):
+        return _stray(problem, place, _until(place, lines))
     return Problem(place, f"this is not YAML: {problem}", error.context or "")
+
+
+def _stray(problem: str, place: Place, before: str) -> Problem:
+    """A character, the last of `before`, where it cannot stand."""
+    if "tab" in problem or before.endswith("\t"):
+        return Problem(place, "a tab is used for indentation", "YAML is indented with spaces only")
+    return Problem(place, f'text cannot begin with "{before[-1:]}"', _QUOTE)
+
+
+def _until(place: Place, lines: list[str]) -> str:
+    """The line up to the character at a place, which may be behind the end of the file."""
+    return "".join(lines[place.line - 1 : place.line])[: place.column]
 
 
 def _unclosed(error: yaml.MarkedYAMLError, file: str, place: Place, lines: list[str]) -> Problem:
@@ -76,7 +85,7 @@ def _unclosed(error: yaml.MarkedYAMLError, file: str, place: Place, lines: list[
     if error.context_mark is None:
         return Problem(place, "the file ends too early")
     opened = _place(error.context_mark, file)
-    char = lines[opened.line - 1][opened.column - 1 : opened.column] if opened.line <= len(lines) else ""
+    char = _until(opened, lines)[opened.column - 1 :]
     if char in ("'", '"'):
         return Problem(opened, f"the text that begins with {char} is not closed: its last {char} is missing")
     closing = {"[": "]", "{": "}"}.get(char, "")
@@ -91,7 +100,10 @@ def _unreadable(error: yaml.reader.ReaderError, file: str, text: str) -> Problem
     place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
     code = error.character if isinstance(error.character, int) else ord(str(error.character)[:1] or "?")
     message = f"the character U+{code:04X} is not allowed in YAML"
-    return Problem(place, message, f'write it as an escape in double quotes: "\\x{code:02x}"' if code < 256 else "")
+    hint = ""
+    if code < 256:
+        hint = f'write it as an escape in double quotes: "\\x{code:02x}"'
+    return Problem(place, message, hint)
 
 
 def _place(mark: object, file: str) -> Place:

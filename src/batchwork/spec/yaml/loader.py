@@ -8,6 +8,7 @@ core schema; tags are refused, so nothing is ever constructed.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import yaml
 from msgspec import Struct, field
@@ -116,7 +117,9 @@ class _Composer:
             node = self._node(event)
             if node is not None:
                 root = node
-        return None if self.wrong else root  # what is read of a wrong template only leads to more messages
+        if self.wrong:  # what is read of a wrong template only leads to more messages
+            return None
+        return root
 
     def _node(self, event: yaml.Event) -> Node | None:
         """Take one event; the root once it is complete."""
@@ -178,12 +181,11 @@ class _Composer:
         if self.translated:
             text = text.translate(str.maketrans(_PRIVATE, _OTHER_BREAKS))
         if style in ("|", ">"):
-            place = self._content_place(event)
-            folded = Place(place.file, place.line, place.column, flat=True)
-            return ScalarNode(folded if style == ">" else place, text, text, "block")
+            place = replace(self._content_place(event), flat=style == ">")
+            return ScalarNode(place, text, text, "block")
         if style in ("'", '"'):
             if "\n" in text:
-                place = Place(place.file, place.line, place.column, flat=True)
+                place = replace(place, flat=True)
             return ScalarNode(place, text, text, "quoted")
         template = self._template(event) if self.templates else None
         if template is not None:
@@ -220,13 +222,13 @@ class _Composer:
                     merged = {**part.entries, **merged}
         if merged:
             del entries["<<"]
-            entries |= {name: entry for name, entry in merged.items() if name not in entries}
+            for name, entry in merged.items():
+                entries.setdefault(name, entry)
         return MapNode(done.place, entries)
 
     def _merged(self, node: Node) -> Iterable[MapNode]:
         """The mappings that `<<` merges, those that win first."""
-        parts = node.items if isinstance(node, ListNode) else (node,)
-        for part in parts:
+        for part in getattr(node, "items", (node,)):
             if isinstance(part, MapNode):
                 yield part
             else:

@@ -47,8 +47,9 @@ class MapNode(Struct, frozen=True, gc=False):
     entries: Mapping[str, Entry]
 
     def get(self, name: str) -> Node | None:
-        entry = self.entries.get(name)
-        return entry.node if entry else None
+        if name not in self.entries:
+            return None
+        return self.entries[name].node
 
 
 Node: TypeAlias = ScalarNode | ListNode | MapNode
@@ -112,8 +113,9 @@ def describe(node: Node) -> str:
     if value is None:
         return "empty" if not node.text else "null"
     if isinstance(value, str):
-        shown = value if len(value) <= 40 else value[:39] + "…"
-        return f"the text {shown!r}"
+        if len(value) > 40:
+            value = value[:39] + "…"
+        return f"the text {value!r}"
     return f"{node.text or value}"
 
 
@@ -126,5 +128,6 @@ def excerpted(problem: Problem, lines: Sequence[str]) -> Problem:
     column = max(problem.place.column - 1, 0)
     if len(line) > 100:
         start = max(column - 40, 0)
-        line = ("…" if start else "") + line[start : start + 80].strip() + ("…" if start + 80 < len(line) else "")
+        before, after = line[:start], line[start + 80 :]
+        line = f"{before and '…'}{line[start : start + 80].strip()}{after and '…'}"
     return Problem(problem.place, problem.message, problem.hint, visible(line.strip()))
