@@ -126,7 +126,7 @@ def _scalar(node: Node) -> object:
 
 
 def _text_of(node: Node) -> str:
-    """The text that a node is, "" where it is none."""
+    """The text that a node is, "" for all else."""
     value = _scalar(node)
     return value if isinstance(value, str) else ""
 
