@@ -8,7 +8,6 @@ core schema; tags are refused, so nothing is ever constructed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import yaml
 from msgspec import Struct, field
@@ -181,11 +180,11 @@ class _Composer:
         if self.translated:
             text = text.translate(str.maketrans(_PRIVATE, _OTHER_BREAKS))
         if style in ("|", ">"):
-            place = replace(self._content_place(event), flat=style == ">")
+            place = self._content_place(event)._replace(flat=style == ">")
             return ScalarNode(place, text, text, "block")
         if style in ("'", '"'):
             if "\n" in text:
-                place = replace(place, flat=True)
+                place = place._replace(flat=True)
             return ScalarNode(place, text, text, "quoted")
         template = self._template(event) if self.templates else None
         if template is not None:
