@@ -13,10 +13,10 @@ from typing import Any, Self
 
 from msgspec import Struct
 
-from batchwork.compose import Watch, read_plan, site, stored_plan
+from batchwork.compose import Watch, backends, read_plan, stored_plan
+from batchwork.engine.run.execution import RunEnd
 from batchwork.engine.run.lifecycle import resume_run, retry_run, start_run
-from batchwork.engine.run.options import RunEnd
-from batchwork.engine.run.request import Asked, Site
+from batchwork.engine.run.request import Backends, RetryRequest, RunRequest
 from batchwork.engine.run.results import Results
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.errors import StoreError
@@ -118,10 +118,10 @@ def run(
     In the main thread Ctrl-C and SIGTERM drain, as with the command.
     """
     plan = read_plan(os.fspath(file), params=params)
-    asked = Asked(run_id, max_parallel, durability)
+    request = RunRequest(run_id, max_parallel, durability)
 
-    def work(site: Site, control: Control) -> tuple[RunEnd, Plan]:
-        return start_run(plan, site, asked, control), plan
+    def work(backends: Backends, control: Control) -> tuple[RunEnd, Plan]:
+        return start_run(plan, backends, request, control), plan
 
     return _done(store, durability, progress, work)
 
@@ -134,12 +134,12 @@ def resume(
     progress: str = "off",
 ) -> FinishedRun:
     """Go on with a run, the latest by default. Raises RunRefused, RunLocked, WorkflowError, StoreError."""
-    asked = Asked(accept_changes=accept_changes)
+    request = RunRequest(accept_changes=accept_changes)
     loader = _Remembering()
 
-    def work(site: Site, control: Control) -> tuple[RunEnd, Plan]:
-        end = resume_run(run, loader, site, asked, control)
-        return end, loader.plan(site.store, end.run)
+    def work(backends: Backends, control: Control) -> tuple[RunEnd, Plan]:
+        end = resume_run(run, loader, backends, request, control)
+        return end, loader.plan(backends.store, end.run)
 
     return _done(store, "full", progress, work)
 
@@ -154,11 +154,12 @@ def retry_failed(
     progress: str = "off",
 ) -> FinishedRun:
     """Fresh attempts for failed items, all or those for which the expression `where` is true. Raises as `resume`."""
+    request = RetryRequest(accept_changes=accept_changes, where=where, downstream=downstream)
     loader = _Remembering()
 
-    def work(site: Site, control: Control) -> tuple[RunEnd, Plan]:
-        end = retry_run(run, loader, site, Asked(accept_changes=accept_changes), control, where, downstream)
-        return end, loader.plan(site.store, end.run)
+    def work(backends: Backends, control: Control) -> tuple[RunEnd, Plan]:
+        end = retry_run(run, loader, backends, request, control)
+        return end, loader.plan(backends.store, end.run)
 
     return _done(store, "full", progress, work)
 
@@ -188,13 +189,13 @@ def _done(
     where: FilePath | None,
     durability: Durability,
     progress: str,
-    work: Callable[[Site, Control], tuple[RunEnd, Plan]],
+    work: Callable[[Backends, Control], tuple[RunEnd, Plan]],
 ) -> FinishedRun:
     """Do the work in the store at `where`, which stays open for the results unless it fails."""
     path = os.fspath(where) if where is not None else None
     watch = Watch(progress, quiet=progress == "off")
     with ExitStack() as opened:
-        with site(path, durability, watch, Stdout(lenient=True)) as here:
+        with backends(path, durability, watch, Stdout(lenient=True)) as here:
             opened.callback(here.store.close)
             end, plan = work(here, Control(here.clock))
         finished = FinishedRun(end, plan, here.store)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from batchwork.engine.run.request import Site
+    from batchwork.engine.run.request import Backends
     from batchwork.plan.model import Plan
     from batchwork.ports import Durability, Purpose, Store
     from batchwork.text.jsontext import Json
@@ -80,15 +80,15 @@ def is_store(where: str | None) -> bool:
 
 
 @contextmanager
-def site(
+def backends(
     where: str | None, durability: Durability, watch: Watch, out: Stdout, *, purpose: Purpose = "run"
-) -> Iterator[Site]:
+) -> Iterator[Backends]:
     """The parts a run needs, for as long as it goes on. Its store is the caller's to close, who may still read results.
 
     Only for the purpose `run` one is made where there is none. Raises StoreError.
     """
     from batchwork.clock import SystemClock
-    from batchwork.engine.run.request import Site
+    from batchwork.engine.run.request import Backends
     from batchwork.events import Warned
     from batchwork.ports import Opening
     from batchwork.store import store_at
@@ -103,7 +103,7 @@ def site(
         parts.callback(view.close)
         store = there.open(Opening(purpose, durability, lambda text: view.emit(Warned(text)), clock))
         executors = local_executors(clock)
-        yield Site(store, executors, view, clock, dict(os.environ), os.getcwd(), there.state_dir, guard)
+        yield Backends(store, executors, view, clock, dict(os.environ), os.getcwd(), there.state_dir, guard)
 
 
 def _guard(parts: ExitStack) -> Callable[[str], None] | None:

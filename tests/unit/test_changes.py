@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchwork.engine.run.changes import SHOWN, differences, shown
+from batchwork.engine.run.changes import SHOWN, differences, listed
 
 A: dict[str, Any] = {"fetch": {"task": "shell", "fields": {"command": "echo 1"}}, "sum": {"task": "python"}}
 
@@ -43,8 +43,8 @@ def test_one_and_true_are_different() -> None:
 
 
 def test_a_long_list_is_cut() -> None:
-    assert shown([str(number) for number in range(SHOWN + 5)]).endswith("\n  … and 5 more")
-    assert shown([]) == ""
+    assert listed([str(number) for number in range(SHOWN + 5)]).endswith("\n  … and 5 more")
+    assert listed([]) == ""
 
 
 values = st.recursive(

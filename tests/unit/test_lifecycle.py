@@ -17,8 +17,17 @@ from msgspec.structs import replace
 from step_plans import batch_plan, step_plan, task_plan, workflow
 
 from batchwork.clock import SystemClock
-from batchwork.engine.run.lifecycle import Asked, Site, explain_resume, resume_run, retry_run, start_run, window_text
-from batchwork.engine.run.options import RunEnd
+from batchwork.engine.run.execution import RunEnd
+from batchwork.engine.run.lifecycle import (
+    Backends,
+    RetryRequest,
+    RunRequest,
+    explain_resume,
+    resume_run,
+    retry_run,
+    start_run,
+    window_text,
+)
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.errors import NOWHERE, Problem, RunLocked, RunRefused, UsageError, WorkflowError
 from batchwork.events import Warned
@@ -45,7 +54,7 @@ class Office:
         clock = SystemClock()
         self.sink = Collected()
         self.store = MemoryStore(clock)
-        self.site = Site(
+        self.site = Backends(
             self.store, callable_executors, self.sink, clock, self.environ, str(self.folder), str(self.folder / "state")
         )
 
@@ -61,16 +70,16 @@ class Office:
         return self.plans[text]
 
     def start(self, plan: Plan, **asked: Any) -> RunEnd:
-        return start_run(self.write(plan), self.site, Asked(run_id="r1", **asked), self.control())
+        return start_run(self.write(plan), self.site, RunRequest(run_id="r1", **asked), self.control())
 
     def resume(self, **asked: Any) -> RunEnd:
-        return resume_run(None, self.load, self.site, Asked(**asked), self.control())
+        return resume_run(None, self.load, self.site, RunRequest(**asked), self.control())
 
     def retry(self, where: str | None = None, downstream: bool = False) -> RunEnd:
-        return retry_run("r1", self.load, self.site, Asked(), self.control(), where, downstream)
+        return retry_run("r1", self.load, self.site, RetryRequest(where=where, downstream=downstream), self.control())
 
     def explain(self) -> list[str]:
-        return explain_resume(None, self.load, self.site, Asked())
+        return explain_resume(None, self.load, self.site, RunRequest())
 
     def control(self) -> Control:
         return Control(self.site.clock)
@@ -221,7 +230,7 @@ def test_there_must_be_a_run(office: Office) -> None:
         office.resume()
     office.start(workflow(step_plan("a")))
     with pytest.raises(RunRefused, match="there is no run `r2`"):
-        resume_run("r2", office.load, office.site, Asked(), office.control())
+        resume_run("r2", office.load, office.site, RunRequest(), office.control())
 
 
 def test_cleanup_runs_again_after_a_resume(office: Office) -> None:

@@ -14,7 +14,8 @@ from step_plans import batch_plan, step_plan, task_plan, workflow
 
 from batchwork.censor import Censor
 from batchwork.clock import SystemClock
-from batchwork.engine.run.options import RunEnd, RunOptions
+from batchwork.engine.run.execution import Execution, RunEnd
+from batchwork.engine.run.request import Backends
 from batchwork.engine.run.results import Results
 from batchwork.engine.run.runner import Runner
 from batchwork.engine.stopping.stop_level import Control
@@ -47,21 +48,13 @@ class Bench:
             self.store.create_run(record, [(step.name, step.batch is not None) for step in plan.steps])
         found = self.store.run("r1")
         assert found is not None
-        told = RunOptions(str(self.folder), "cookie", resumed=resumed, **options)
+        execution = Execution(plan, found, "cookie", resumed=resumed, **options)
+        backends = Backends(
+            self.store, callable_executors, self.sink, self.clock, {"HOME": "/h"}, "/", str(self.folder)
+        )
         lease = self.store.lease("r1")
         try:
-            return Runner(
-                plan,
-                found,
-                self.store,
-                callable_executors,
-                self.sink,
-                self.clock,
-                self.control,
-                told,
-                {"HOME": "/h"},
-                "/",
-            ).run()
+            return Runner(execution, backends, self.control).run()
         finally:
             lease.release()
 

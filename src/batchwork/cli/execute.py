@@ -7,10 +7,10 @@ from contextlib import closing
 from typing import Literal
 
 from batchwork.cli.look import looking
-from batchwork.compose import Watch, site
+from batchwork.compose import Watch, backends
+from batchwork.engine.run.execution import RunEnd
 from batchwork.engine.run.find_run import find_run
-from batchwork.engine.run.options import RunEnd
-from batchwork.engine.run.request import Site
+from batchwork.engine.run.request import Backends
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.model import RunStatus
 from batchwork.ports import Durability, Store
@@ -23,13 +23,13 @@ def execute(
     where: str | None,
     durability: Durability,
     watch: Watch,
-    work: Callable[[Site, Control], RunEnd],
+    work: Callable[[Backends, Control], RunEnd],
     *,
     purpose: Literal["run", "resume"] = "run",
 ) -> int:
     """Do a run's `work` in the store at `where`, and say how it ended. The exit code."""
     out = Stdout(lenient=True)
-    with site(where, durability, watch, out, purpose=purpose) as here, closing(here.store):
+    with backends(where, durability, watch, out, purpose=purpose) as here, closing(here.store):
         try:
             end = work(here, Control(here.clock))
         finally:

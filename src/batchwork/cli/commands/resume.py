@@ -41,14 +41,14 @@ def resume_command(
         return 0
     from batchwork.cli.execute import execute, stored_durability
     from batchwork.compose import Watch, stored_plan
-    from batchwork.engine.run.lifecycle import Asked, resume_run
+    from batchwork.engine.run.lifecycle import RunRequest, resume_run
 
-    asked = Asked(max_parallel=max_parallel, allow_failures=allow_failures, accept_changes=accept_changes)
+    request = RunRequest(max_parallel=max_parallel, allow_failures=allow_failures, accept_changes=accept_changes)
     return execute(
         store,
         stored_durability(run, store),
         Watch(progress, quiet, as_json),
-        lambda site, control: resume_run(run, stored_plan, site, asked, control),
+        lambda backends, control: resume_run(run, stored_plan, backends, request, control),
         purpose="resume",
     )
 
@@ -57,13 +57,13 @@ def _explain(run: str | None, store: str | None, accept_changes: bool) -> None:
     """Print what would be done."""
     from contextlib import closing
 
-    from batchwork.compose import Watch, site, stored_plan
-    from batchwork.engine.run.lifecycle import Asked, explain_resume
+    from batchwork.compose import Watch, backends, stored_plan
+    from batchwork.engine.run.lifecycle import RunRequest, explain_resume
     from batchwork.view.streams import Stdout
 
     out = Stdout()
-    with site(store, "full", Watch(progress="off"), out, purpose="look") as here, closing(here.store):
-        lines = explain_resume(run, stored_plan, here, Asked(accept_changes=accept_changes))
+    with backends(store, "full", Watch(progress="off"), out, purpose="look") as here, closing(here.store):
+        lines = explain_resume(run, stored_plan, here, RunRequest(accept_changes=accept_changes))
     for line in lines:
         out.line(line)
     out.flush()

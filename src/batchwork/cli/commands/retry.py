@@ -45,13 +45,19 @@ def retry_command(
     """Run the failed items of RUN (the latest run by default) again, all or a chosen part."""
     from batchwork.cli.execute import execute, stored_durability
     from batchwork.compose import Watch, stored_plan
-    from batchwork.engine.run.lifecycle import Asked, retry_run
+    from batchwork.engine.run.lifecycle import RetryRequest, retry_run
 
-    asked = Asked(max_parallel=max_parallel, allow_failures=allow_failures, accept_changes=accept_changes)
+    request = RetryRequest(
+        max_parallel=max_parallel,
+        allow_failures=allow_failures,
+        accept_changes=accept_changes,
+        where=expression,
+        downstream=downstream,
+    )
     return execute(
         store,
         stored_durability(run, store),
         Watch(progress, quiet, as_json),
-        lambda site, control: retry_run(run, stored_plan, site, asked, control, expression, downstream),
+        lambda backends, control: retry_run(run, stored_plan, backends, request, control),
         purpose="resume",
     )

@@ -76,24 +76,24 @@ def run_command(
         show_plan(plan)
         return 0
     from batchwork.cli.execute import execute, stored_durability
-    from batchwork.engine.run.lifecycle import Asked, resume_run, start_run
+    from batchwork.engine.run.lifecycle import RunRequest, resume_run, start_run
 
     watch = Watch(progress, quiet, as_json)
     if not quiet:
         remarks(plan, decisions=False)
     unfinished = _unfinished(plan, store, run_id) if go_on else None
     if unfinished is not None:
-        asked = Asked(max_parallel=max_parallel, allow_failures=allow_failures)
+        request = RunRequest(max_parallel=max_parallel, allow_failures=allow_failures)
         kept = stored_durability(unfinished, store)
         return execute(
             store,
             kept,
             watch,
-            lambda site, control: resume_run(unfinished, stored_plan, site, asked, control),
+            lambda backends, control: resume_run(unfinished, stored_plan, backends, request, control),
             purpose="resume",
         )
-    asked = Asked(run_id, max_parallel, durability, allow_failures)
-    return execute(store, durability, watch, lambda site, control: start_run(plan, site, asked, control))
+    request = RunRequest(run_id, max_parallel, durability, allow_failures)
+    return execute(store, durability, watch, lambda backends, control: start_run(plan, backends, request, control))
 
 
 def _unfinished(plan: Plan, store: str | None, run_id: str | None) -> str | None:

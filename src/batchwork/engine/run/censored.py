@@ -8,19 +8,19 @@ from typing import Any, cast
 from msgspec.structs import replace
 
 from batchwork.censor import Censor
-from batchwork.engine.run.request import Site
+from batchwork.engine.run.request import Backends
 from batchwork.events import Event
 from batchwork.model import Checkpoint, RunRecord
 from batchwork.ports import EventSink, RunChange, StepChange, Store
 from batchwork.ports.store import Committed
 
 
-def censored(site: Site, censor: Censor) -> Site:
+def censored(backends: Backends, censor: Censor) -> Backends:
     """The same parts, the store and the sink behind the censor; as they are where there is nothing to hide."""
     if not censor.hides:
-        return site
-    store = cast("Store", CensoredStore(site.store, censor))  # what it does not censor is the store's own
-    return replace(site, store=store, sink=censored_sink(site.sink, censor))
+        return backends
+    store = cast("Store", CensoredStore(backends.store, censor))  # what it does not censor is the store's own
+    return replace(backends, store=store, sink=censored_sink(backends.sink, censor))
 
 
 def censored_sink(sink: EventSink, censor: Censor) -> EventSink:

@@ -1,4 +1,4 @@
-"""What differs between two fingerprints of a plan, in words. Pure; what follows from it is decided in lifecycle.py."""
+"""What differs between two fingerprints of a plan, in words: pure, nothing is decided."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def differences(old: Mapping[str, Json], new: Mapping[str, Json]) -> list[str]:
     lines += [f"step `{name}` is new" for name in new if name not in old]
     both = [name for name in old if name in new]
     if both != [name for name in new if name in old]:
-        lines.append(f"the order of the steps was {_listed(old)} and is {_listed(new)}")
+        lines.append(f"the order of the steps was {_named(old)} and is {_named(new)}")
     for name in both:
         lines += [f"step `{name}`: {line}" for line in _inside(old[name], new[name], "")]
     return lines
 
 
-def shown(lines: list[str]) -> str:
+def listed(lines: list[str]) -> str:
     """The lines as the end of a message: one under the other, not too many."""
     more = [f"… and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     return "".join(f"\n  {line}" for line in lines[:SHOWN] + more)
@@ -51,5 +51,5 @@ def _value(value: Json) -> str:
     return short(visible(encode(value)), _WIDTH)
 
 
-def _listed(names: Mapping[str, Json]) -> str:
+def _named(names: Mapping[str, Json]) -> str:
     return ", ".join(f"`{name}`" for name in names)

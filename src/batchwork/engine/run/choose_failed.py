@@ -19,8 +19,10 @@ NAMES: Final = frozenset({"item", "key", "index", "attempts", "error"})
 PAGE: Final = 500
 
 
-def compile_where(where: str) -> Template:
-    """The expression of `--where`. Raises UsageError."""
+def compile_where(where: str | None) -> Template | None:
+    """The expression of `--where`, None where it is not given. Raises UsageError."""
+    if where is None:
+        return None
     try:
         template = compile_template(f"{{{{ {where} }}}}")
     except WorkflowError as error:

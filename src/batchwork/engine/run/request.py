@@ -1,4 +1,4 @@
-"""Where a run takes place and what was asked for, as values: the concrete parts, chosen by whoever calls the engine."""
+"""What a run is asked to do, and the concrete parts it does it with, as values: both chosen by whoever calls the engine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from batchwork.clock import Clock
 from batchwork.ports import EventSink, ExecutorFactory, Store
 
 
-class Site(Struct, frozen=True):
+class Backends(Struct, frozen=True):
     """The parts of the house that are behind ports. `state_dir` is absolute; `environ` is what secrets are taken from."""
 
     store: Store
@@ -24,7 +24,7 @@ class Site(Struct, frozen=True):
     """Told the cookie of a run's processes before the first is started: none of them may outlive this one."""
 
 
-class Asked(Struct, frozen=True):
+class RunRequest(Struct, frozen=True):
     """What was asked for beside the workflow. `max_parallel` lowers that of every step, also when the run is resumed."""
 
     run_id: str | None = None
@@ -32,3 +32,13 @@ class Asked(Struct, frozen=True):
     durability: str = "full"
     allow_failures: bool = False
     accept_changes: bool = False
+
+
+class RetryRequest(RunRequest, frozen=True):
+    """What is asked of a retry: the failed units for which the expression `where` is true, all of them without one.
+
+    `downstream` runs the steps again that come after the retried ones.
+    """
+
+    where: str | None = None
+    downstream: bool = False

@@ -139,7 +139,7 @@ def _continued(record: StepRecord) -> str:
     return f"{done} done{doubt}{source}"
 
 
-def in_words(revivals: Iterable[Revival]) -> Iterator[str]:
+def explained(revivals: Iterable[Revival]) -> Iterator[str]:
     """One line for each step: what happens with it, and why."""
     verbs = {
         Act.KEEP: "is kept",

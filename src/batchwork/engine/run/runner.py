@@ -1,22 +1,21 @@
-"""One run, from its first step to its exit code: starts what may start, waits, says what stops it, and how it ended.
-
-What may start is decided in scheduling.py; a step itself runs in step_run.py; creating and finding runs is lifecycle.py.
-"""
+"""One run, from its first step to its exit code: starts what may start, waits, says what stops it, and how it ended."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
 from queue import Empty, SimpleQueue
+from typing import assert_never
 
 from msgspec.structs import replace
 
-from batchwork.clock import Clock
-from batchwork.engine.run.options import RunEnd, RunOptions
+from batchwork.engine.run.execution import Execution, RunEnd
+from batchwork.engine.run.request import Backends
 from batchwork.engine.run.results import Pages
-from batchwork.engine.run.scheduling import ENDED, Moves, next_finalizers, next_moves, run_status
-from batchwork.engine.run.scope import Names, RunView, environment, lowered, run_folder
+from batchwork.engine.run.scheduling import Moves
+from batchwork.engine.run.scope import Names, RunView, lowered, run_environ, run_folder
 from batchwork.engine.run.step_run import StepOver, StepRun, record_end, step_failure
+from batchwork.engine.run.step_states import StepStates
 from batchwork.engine.stopping.signals import DRAIN_S, interrupted_code
 from batchwork.engine.stopping.stop_level import GO, KILL, TERMINATE, Control, Shield
 from batchwork.engine.unit.brief import Equipment, StepBrief
@@ -24,19 +23,9 @@ from batchwork.errors import RenderError, StoreError
 from batchwork.events import Event, Progressed, RunFinished, RunStarted, StepFinished, Stopping
 from batchwork.faults import fault
 from batchwork.folders import private_folder
-from batchwork.model import (
-    Failure,
-    NeedSkipped,
-    Reopened,
-    RunRecord,
-    RunStatus,
-    StepNote,
-    StepRecord,
-    StepStatus,
-    WhenFalse,
-)
-from batchwork.plan.model import Plan, StepPlan
-from batchwork.ports import EventSink, ExecutorFactory, RunChange, StepChange, Store
+from batchwork.model import Failure, NeedSkipped, Reopened, RunStatus, StepNote, StepRecord, StepStatus, WhenFalse
+from batchwork.plan.model import StepPlan
+from batchwork.ports import EventSink, RunChange, StepChange
 from batchwork.report import exit_code
 from batchwork.telling.sampling import Sampler
 
@@ -46,57 +35,36 @@ _SHOWN_MAX = 100
 class Runner:
     """Runs what is left of one run. `run` is called once; it blocks, and is best called in the main thread, for signals."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        run: RunRecord,
-        store: Store,
-        executors: ExecutorFactory,
-        sink: EventSink,
-        clock: Clock,
-        control: Control,
-        options: RunOptions,
-        environ: Mapping[str, str],
-        cwd: str,
-    ) -> None:
-        self._plan, self._run, self._store = plan, run, store
-        self._clock, self._control, self._options = clock, control, options
-        self._running = _Running(sink)
-        self._sink: EventSink = self._running
-        folder = _made(run_folder(options.state_dir, run.id))
-        view = RunView(run.id, run.name, folder)
-        self._names = Names(plan, environment(plan, environ, view), view, store, cwd)
-        self._executors = partial(executors, pages=Pages(self._names.results).answer)
-        known = {step.name: step for step in store.steps(run.id)}
-        self._records = {step.name: known[step.name] for step in plan.steps}
-        for record in self._records.values():
-            if record.status in ENDED:
-                self._names.ended(record)
-        self._failed_before = frozenset(
-            name for name, record in self._records.items() if record.status is StepStatus.FAILED
-        )
+    def __init__(self, execution: Execution, backends: Backends, control: Control) -> None:
+        plan, run, store = execution.plan, execution.record, backends.store
+        self._execution, self._control = execution, control
+        self._announcer = _Announcer(backends.sink, control)
+        view = RunView(run.id, run.name, _made(run_folder(backends.state_dir, run.id)))
+        names = Names(plan, run_environ(plan, backends.environ, view), view, store, backends.cwd)
+        self._steps = StepStates(plan.steps, {step.name: step for step in store.steps(run.id)}, names)
+        executors = partial(backends.executors, pages=Pages(names.results).answer)
+        self._backends = replace(backends, sink=self._announcer, executors=executors)
         self._underway: dict[str, StepRun] = {}
-        self._begun: set[str] = set()
         self._mail: SimpleQueue[StepOver | None] = SimpleQueue()
         self._broken: Exception | None = None
-        self._announced = GO
 
     def run(self) -> RunEnd:
         """The run, to its end or until it is stopped. Raises StoreError, and whatever is a bug, once all steps have ended."""
-        began = self._clock.now()
-        self._sink.emit(RunStarted(self._run.id, self._run.name, self._options.resumed, self._store.describe()))
-        sampler = Sampler(self._run.id, self._store, self._clock, self._speeds)
+        run, store, clock = self._execution.record, self._backends.store, self._backends.clock
+        began = clock.now()
+        self._announcer.emit(RunStarted(run.id, run.name, self._execution.resumed, store.describe()))
+        sampler = Sampler(run.id, store, clock, self._speeds)
         unregister = self._control.register(self._woken)
         sampler.start()
         try:
-            self._work(self._next_main, self._control)
+            self._work(lambda: self._steps.next_moves(self._stopping()), self._control)
             self._finalize()
         finally:
             unregister()
             sampler.stop()
         if self._broken is not None:
             raise self._broken
-        return self._conclude(self._clock.now() - began)
+        return self._conclude(clock.now() - began)
 
     # ------------------------------------------------------------ the loop
 
@@ -116,23 +84,21 @@ class Runner:
             elif not moves.start and not moves.skip:
                 return
 
-    def _next_main(self) -> Moves:
-        stopping = self._control.level > GO or self._broken is not None
-        return next_moves(self._plan.steps, self._states(), self._begun, stopping, self._failed_before)
+    def _stopping(self) -> bool:
+        return self._control.level > GO or self._broken is not None
 
     def _finalize(self) -> None:
         """Run the finalizers: always, unless the run was killed or its store is broken."""
         if self._broken is not None or self._control.level >= KILL:
             return
-        shield = Shield(self._control, self._clock)
+        shield = Shield(self._control, self._backends.clock)
         self._control.prolong(DRAIN_S)
-        main = [step for step in self._plan.steps if not step.finalizer]
-        status = run_status(main, self._states(), self._failed_units(), self._control.level > GO)
+        status = self._steps.run_status(self._control.level > GO, finalizers=False)
 
         def choose() -> Moves:
             if shield.level > GO or self._broken is not None:
                 return Moves()
-            return Moves(next_finalizers(self._plan.steps, self._states(), self._begun))
+            return self._steps.next_finalizers()
 
         self._work(choose, shield, status)
 
@@ -144,11 +110,12 @@ class Runner:
             self._control.escalate()
             return
         if message is None:
-            self._announce()
+            if self._broken is None:
+                self._announcer.stopping()
             return
         self._underway.pop(message.step).join()
         if message.record is not None:
-            self._ended(message.record)
+            self._steps.ended(message.record)
         elif message.error is not None:
             self._break(message.error)
 
@@ -159,75 +126,58 @@ class Runner:
     def _woken(self) -> None:
         self._mail.put(None)  # SimpleQueue is reentrant, so a signal handler may do this
 
-    def _announce(self) -> None:
-        level = self._control.level
-        if level > self._announced and self._broken is None:
-            self._announced = level
-            self._sink.emit(Stopping(level, self._control.reason, self._running.count()))
-
     # ------------------------------------------------------------ steps
 
     def _begin(self, step: StepPlan, control: Control, status: RunStatus | None) -> None:
         """Start a step in its thread, unless its `when` is false."""
-        record = self._records[step.name]
-        scope = self._names.scope(status)
-        fresh = record.status is StepStatus.PENDING
-        if fresh:
+        record, scope = self._steps.record(step.name), self._steps.names.scope(status)
+        if record.status is StepStatus.PENDING:
             try:
                 wanted = wants(step, scope)
             except RenderError as error:
-                self._fail(step, self._options.censor.failure(step_failure(error)))
+                self._fail(step, self._execution.censor.failure(step_failure(error)))
                 return
             if not wanted:
                 self._skip(step, WhenFalse())
                 return
-        record = replace(record, status=StepStatus.RUNNING, failure=None)
-        if record.started_ms is None:
-            record = replace(record, started_ms=self._clock.wall_ms())
-        self._store.update_step(
-            record.number, StepChange(status=record.status, failure=None, started_ms=record.started_ms)
-        )
-        self._records[step.name] = record
-        brief = StepBrief(
-            plan=lowered(step, self._options.max_parallel),
+        self._start(self._brief(step, record, scope), record, control)
+
+    def _brief(self, step: StepPlan, record: StepRecord, scope: Mapping[str, object]) -> StepBrief:
+        execution, names = self._execution, self._steps.names
+        return StepBrief(
+            plan=lowered(step, execution.max_parallel),
             number=record.number,
-            run=self._run.id,
-            resumed=not fresh,
+            run=execution.record.id,
+            resumed=record.status is not StepStatus.PENDING,
             reopened=isinstance(record.note, Reopened),
             scope=scope,
-            setting=self._names.setting(step, scope),
-            cookie=self._options.cookie,
-            censor=self._options.censor,
+            setting=names.setting(step, scope),
+            cookie=execution.cookie,
+            censor=execution.censor,
         )
-        equipment = Equipment(self._store, self._executors, self._sink, self._clock)
+
+    def _start(self, brief: StepBrief, record: StepRecord, control: Control) -> None:
+        store, clock, started_ms = self._backends.store, self._backends.clock, record.started_ms
+        if started_ms is None:
+            started_ms = clock.wall_ms()
+        record = replace(record, status=StepStatus.RUNNING, failure=None, started_ms=started_ms)
+        store.update_step(record.number, StepChange(status=record.status, failure=None, started_ms=started_ms))
+        equipment = Equipment(store, self._backends.executors, self._announcer, clock)
         work = StepRun(brief, record, equipment, control, self._mail.put)
-        self._begun.add(step.name)
-        self._underway[step.name] = work
+        self._steps.begun(record)
+        self._underway[record.name] = work
         work.start()
 
     def _skip(self, step: StepPlan, why: StepNote) -> None:
-        self._settle(replace(self._records[step.name], status=StepStatus.SKIPPED, note=why))
+        self._settle(replace(self._steps.record(step.name), status=StepStatus.SKIPPED, note=why))
 
     def _fail(self, step: StepPlan, failure: Failure) -> None:
-        self._settle(replace(self._records[step.name], status=StepStatus.FAILED, failure=failure))
+        self._settle(replace(self._steps.record(step.name), status=StepStatus.FAILED, failure=failure))
 
     def _settle(self, record: StepRecord) -> None:
         """Record the end of a step that has not run."""
-        self._begun.add(record.name)
-        record_end(self._store, self._sink, record)
-        self._ended(record)
-
-    def _ended(self, record: StepRecord) -> None:
-        self._records[record.name] = record
-        self._names.ended(record)
-
-    def _states(self) -> dict[str, StepStatus]:
-        return {name: record.status for name, record in self._records.items()}
-
-    def _failed_units(self) -> bool:
-        return any(
-            record.counts.failed > 0 for record in self._records.values() if record.status is StepStatus.SUCCEEDED
-        )
+        record_end(self._backends.store, self._announcer, record)
+        self._steps.ended(record)
 
     def _speeds(self) -> list[tuple[float, int, int, int]]:
         return [work.speed() for work in list(self._underway.values())]
@@ -235,32 +185,31 @@ class Runner:
     # ------------------------------------------------------------ the end
 
     def _conclude(self, duration_s: float) -> RunEnd:
-        run = self._run.id
-        stopped = self._control.level > GO
-        status = run_status(self._plan.steps, self._states(), self._failed_units(), stopped)
+        run, control = self._execution.record.id, self._control
+        status = self._steps.run_status(control.level > GO)
         fault("run.finalise")
-        self._store.update_run(run, RunChange(status=status, ended_ms=self._clock.wall_ms()))
-        message = self._message(status)
-        self._sink.emit(RunFinished(run, status, duration_s, message))
-        code = exit_code(status, interrupted_code(self._control.signal), self._options.allow_failures)
+        self._backends.store.update_run(run, RunChange(status=status, ended_ms=self._backends.clock.wall_ms()))
+        message = self._message(status, run)
+        self._announcer.emit(RunFinished(run, status, duration_s, message))
+        code = exit_code(status, interrupted_code(control.signal), self._execution.allow_failures)
         return RunEnd(run, status, code, message)
 
-    def _message(self, status: RunStatus) -> str:
-        run = self._run.id
+    def _message(self, status: RunStatus, run: str) -> str:
         match status:
             case RunStatus.INTERRUPTED:
                 return f"interrupted by {self._control.reason or 'a request'}; `batchwork resume {run}` goes on with it"
             case RunStatus.FAILED:
-                failed = [name for name, record in self._records.items() if record.status is StepStatus.FAILED]
+                failed = self._steps.failed()
                 names = ", ".join(f"`{name}`" for name in failed)
-                word = "step" if len(failed) == 1 else "steps"
-                return (
-                    f"{word} {names} failed; `batchwork errors {run}` shows why, `batchwork resume {run}` tries again"
-                )
+                steps = "step" if len(failed) == 1 else "steps"
+                why, again = f"`batchwork errors {run}` shows why", f"`batchwork resume {run}` tries again"
+                return f"{steps} {names} failed; {why}, {again}"
             case RunStatus.PARTIAL:
                 return f"some failed; `batchwork errors {run}` shows why, `batchwork retry {run}` tries them again"
-            case _:
+            case RunStatus.SUCCEEDED | RunStatus.RUNNING:
                 return ""
+            case _:
+                assert_never(status)
 
 
 def _made(folder: str) -> str:
@@ -278,21 +227,28 @@ def wants(step: StepPlan, scope: Mapping[str, object]) -> bool:
     value = step.when.render(scope)
     if isinstance(value, bool):
         return value
-    shown = f"the text {value!r}" if isinstance(value, str) else repr(value)
-    if len(shown) > _SHOWN_MAX:  # cutting it might leave half a secret, which nobody would know for one
-        shown = f"{'a text' if isinstance(value, str) else 'a value'} of {len(shown):,} characters"
     raise RenderError(
-        f"`when` must give true or false, and gives {shown}",
+        f"`when` must give true or false, and gives {_shown(value)}",
         f"write a comparison, such as `when: {{{{ … == 'yes' }}}}`; it stands at {step.when.place}",
     )
 
 
-class _Running:
-    """The sink before the others: keeps how many attempts run in each step, for what a stop says."""
+def _shown(value: object) -> str:
+    what, shown = "a value", repr(value)
+    if isinstance(value, str):
+        what, shown = "a text", f"the text {value!r}"
+    # Cutting it might leave half a secret, which nobody would know for one.
+    return shown if len(shown) <= _SHOWN_MAX else f"{what} of {len(shown):,} characters"
 
-    def __init__(self, sink: EventSink) -> None:
-        self._sink = sink
+
+class _Announcer:
+    """The sink before the others: keeps how many attempts run in each step, and says so once for each level of a stop."""
+
+    def __init__(self, sink: EventSink, control: Control) -> None:
+        self._sink, self._control = sink, control
         self._by_step: dict[str, int] = {}
+        self._announced = GO
+        self.close = sink.close
 
     def emit(self, event: Event) -> None:
         if isinstance(event, Progressed):
@@ -301,8 +257,9 @@ class _Running:
             self._by_step.pop(event.step, None)
         self._sink.emit(event)
 
-    def close(self) -> None:
-        self._sink.close()
-
-    def count(self) -> int:
-        return sum(list(self._by_step.values()))
+    def stopping(self) -> None:
+        """Say that a stop was asked for, unless that was said."""
+        level = self._control.level
+        if level > self._announced:
+            self._announced = level
+            self._sink.emit(Stopping(level, self._control.reason, sum(list(self._by_step.values()))))

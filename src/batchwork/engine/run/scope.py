@@ -35,7 +35,7 @@ def run_folder(state_dir: str, run: str) -> str:
     return os.path.join(state_dir, "runs", run)
 
 
-def environment(plan: Plan, environ: Mapping[str, str], run: RunView) -> dict[str, str]:
+def run_environ(plan: Plan, environ: Mapping[str, str], run: RunView) -> dict[str, str]:
     """The process's environment with the workflow's `env:` block rendered over it. Raises RenderError."""
     scope = {**plan.params, "params": plan.params, "args": plan.params, "env": environ, "run": run.names(None)}
     rendered = {name: value.text(scope) for name, value in plan.env.items()}
