@@ -93,7 +93,7 @@ def _test(use: _Use) -> Iterator[Danger]:
             )
             yield from _whole([*before, *after], message, _INT)
         elif word.literal in _OF_VARIABLES:
-            message = f"`{'test' if name == '[' else name} {word.literal}` evaluates the name of a variable, in which a value can run commands"
+            message = f"`{ {'[': 'test'}.get(name, name) } {word.literal}` evaluates the name of a variable, in which a value can run commands"
             yield from _whole(after, message, "test a value with -n: test -n {{ item }}")
         elif word.starts_with_hole() and after and after[0].starts_with_hole():
             message = (

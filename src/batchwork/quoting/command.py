@@ -43,7 +43,9 @@ class ShellCommand(Struct, frozen=True):
     @property
     def constant(self) -> str | None:
         """The command's text, if it is the same for all units."""
-        return None if self.pasted else "".join(piece for piece in self.pieces if isinstance(piece, str))
+        if self.pasted:
+            return None
+        return "".join(piece for piece in self.pieces if isinstance(piece, str))
 
     @property
     def pasted(self) -> tuple[Expression, ...]:
@@ -65,7 +67,7 @@ class ShellCommand(Struct, frozen=True):
             if variable.whole and type(value) is not int:
                 shown = f"`{{{{ {variable.expression.source} }}}}`"
                 raise BindError(f"{shown} is not a whole number, and only a whole number is safe where it stands")
-            text = value if type(value) is str else text_of(value)
+            text = text_of(value)
             if len(text) * 4 > STRING_MAX or "\0" in text or not text.isascii():
                 carried(text, f"the value of `{{{{ {variable.expression.source} }}}}`", len(variable.name) + 1)
             bound[variable.name] = text
@@ -157,7 +159,7 @@ def _dangers(scanner: Scanner, shell: str) -> Iterator[Danger]:
 def _marked(part: str | Expression) -> str:
     if isinstance(part, str):
         return part
-    return DYNAMIC if part.mark == "raw" else HOLE
+    return {"raw": DYNAMIC}.get(part.mark, HOLE)
 
 
 def _refused_as_a_whole(template: Template, shell: str) -> Problem | None:
@@ -197,9 +199,11 @@ def _misplaced(template: Template, bound: Sequence[Expression], scanner: Scanner
 
 
 def _args_problem(template: Template, expression: Expression, where: Where) -> Iterator[Problem]:
-    if where is Where.BARE and _is_alone(template, expression):
-        return
-    stands = "inside a word" if where is Where.BARE else f"in {where}"
+    stands = f"in {where}"
+    if where is Where.BARE:
+        if _is_alone(template, expression):
+            return
+        stands = "inside a word"
     message = f"`| args` makes separate words, and cannot stand {stands}"
     yield Problem(expression.place, message, f"put spaces around it: command {{{{ {expression.source} }}}}")
 
@@ -269,8 +273,9 @@ def _prefix(template: Template) -> str:
 
 
 def _last_character(pieces: Sequence[str | Expression]) -> str:
-    last = pieces[-1] if pieces else ""
-    return last[-1:] if isinstance(last, str) else ""
+    if pieces and isinstance(last := pieces[-1], str):
+        return last[-1:]
+    return ""
 
 
 def _joined(pieces: Sequence[str | Expression]) -> Iterator[str | Expression]:

@@ -100,7 +100,7 @@ def _on_stdin(name: str, command: Command) -> Iterator[Danger]:
     hint = f'pass the value as an argument: {name} -s -- {{{{ item }}}}, and use "$1" in the code'
     for word in command.here_strings:
         yield from _each(word, _MESSAGE.format(f"{name} <<<"), hint)
-    before = command.upstream.words if command.upstream is not None else []
+    before = command.upstream and command.upstream.words
     if before and before[0].name in ("echo", "printf"):
         for word in before[1:]:
             yield from _each(word, _MESSAGE.format(f"{before[0].name} … | {name}"), hint)

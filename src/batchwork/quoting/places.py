@@ -49,9 +49,9 @@ def reference(variable: str, where: Where, before: str) -> str:
     match where:
         case Where.SINGLE:
             return f"'\"${{{variable}}}\"'"
-        case Where.DOUBLE:
+        case Where.ARITHMETIC | Where.SUBSCRIPT if before in ("+", "-"):
+            return f"(${{{variable}}})"  # 1 --5 is no subtraction
+        case Where.DOUBLE | Where.ARITHMETIC | Where.SUBSCRIPT:
             return f"${{{variable}}}"
-        case Where.ARITHMETIC | Where.SUBSCRIPT:
-            return f"(${{{variable}}})" if before in ("+", "-") else f"${{{variable}}}"  # 1 --5 is no subtraction
         case _:
             return f'"${{{variable}}}"'

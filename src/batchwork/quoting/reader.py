@@ -45,8 +45,9 @@ class WordReader(ABC):
 
     def _hole(self, at: int, where: Where) -> None:
         number = self._numbers[at]
-        self.places[number] = where if where is Where.COMMENT else self._forced or where
+        self.places[number] = where
         if where is not Where.COMMENT:
+            self.places[number] = self._forced or where
             self._order.append((number, self._depth))
 
     def _holes(self, start: int, end: int, where: Where) -> None:
@@ -104,7 +105,9 @@ class WordReader(ABC):
             self._hole(at + 1, Where.BACKSLASH)
             literal.append(HOLE)
         elif following != "\n":
-            literal.append(following if not only or following in only else "\\" + following)
+            if only and following not in only:
+                literal.append("\\")
+            literal.append(following)
         return at + 2
 
     def _single(self, at: int, literal: list[str]) -> int:
@@ -161,8 +164,9 @@ class WordReader(ABC):
             return self._braces(at + 2)
         if following == "[":
             return self._old_arithmetic(at + 2)
-        name = _name.match(self.text, at + 1)
-        return name.end() if name else at + 1
+        if name := _name.match(self.text, at + 1):
+            return name.end()
+        return at + 1
 
     def _ansi(self, at: int, literal: list[str]) -> int:
         start = at
@@ -173,7 +177,7 @@ class WordReader(ABC):
     def _until(self, closing: str, at: int, where: Where, what: str) -> int:
         start = at
         while at < len(self.text) and self.text[at] != closing:
-            at += 2 if self.text[at] == "\\" else 1
+            at += 1 + (self.text[at] == "\\")
         if at >= len(self.text):
             raise Unclosed(what)
         self._holes(start, at, where)
@@ -238,8 +242,10 @@ class WordReader(ABC):
                 depth += 1
             elif char == ")":
                 depth -= 1
+                if depth == 1 and text.startswith("))", at):
+                    return at + 2
                 if depth == 1:
-                    return at + 2 if text.startswith("))", at) else None
+                    return None
             at += 1
         return None
 

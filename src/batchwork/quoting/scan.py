@@ -62,9 +62,9 @@ class Scanner(WordReader):
             return command, self._comment(at)
         if char == "(":
             return self._parenthesis(command, at)
-        if _redirect.match(text, at) and not text.startswith(("<(", ">("), at):
+        if (sign := _redirect.match(text, at)) and not text.startswith(("<(", ">("), at):
             command = command or self._begin(None)
-            return command, self._redirection(command, at)
+            return command, self._redirection(command, sign[0], sign.end())
         if char in "\n;&|)":
             return self._separator(command, at)
         return self._next_word(command, at)
@@ -81,7 +81,7 @@ class Scanner(WordReader):
         if text.startswith(("&&", "||"), at):
             return None, at + 2
         if text[at] == "|":
-            return self._begin(command), at + (2 if text.startswith("|&", at) else 1)
+            return self._begin(command), at + 1 + text.startswith("|&", at)
         return None, at + 1
 
     def _next_word(self, command: Command | None, at: int) -> tuple[Command | None, int]:
@@ -97,7 +97,7 @@ class Scanner(WordReader):
 
     def _first_word(self, command: Command | None, word: Word, after: int) -> tuple[Command | None, int]:
         """A command's name, a keyword, or an assignment before the name."""
-        keyword = word.literal if not word.quoted else ""
+        keyword = not word.quoted and word.literal
         if keyword in _RESERVED:
             return command, after
         if keyword == "case":
@@ -145,7 +145,7 @@ class Scanner(WordReader):
 
     def _parenthesis(self, command: Command | None, at: int) -> tuple[Command | None, int]:
         text = self.text
-        words = command.words if command else []
+        words = command and command.words
         if text.startswith("((", at) and (not words or words[0].literal == "for"):
             end = self._arithmetic_end(at + 2)
             if end is None:
@@ -205,17 +205,20 @@ class Scanner(WordReader):
         return at
 
     def _comment(self, at: int) -> int:
-        end = self.text.find("\n", at)
-        end = len(self.text) if end < 0 else end
+        end = self._line_end(at)
         self._holes(at, end, Where.COMMENT)
+        return end
+
+    def _line_end(self, at: int) -> int:
+        end = self.text.find("\n", at)
+        if end < 0:
+            return len(self.text)
         return end
 
     # ------------------------------------------------------------ redirections
 
-    def _redirection(self, command: Command, at: int) -> int:
-        match = _redirect.match(self.text, at)
-        sign = match[0] if match else ""
-        at += len(sign)
+    def _redirection(self, command: Command, sign: str, at: int) -> int:
+        """What follows a sign such as `>` or `<<`; the position after it."""
         while self.text.startswith((" ", "\t"), at):
             at += 1
         if at >= len(self.text) or self._ends_word(at):
@@ -236,12 +239,13 @@ class Scanner(WordReader):
         """Here-documents begin after the line in which they are named."""
         for delimiter, tabs in self._heredocs:
             while at < len(self.text):
-                end = self.text.find("\n", at)
-                end = len(self.text) if end < 0 else end
+                end = self._line_end(at)
                 line = self.text[at:end]
+                if tabs:
+                    line = line.lstrip("\t")
                 self._holes(at, end, Where.HEREDOC)
                 at = min(end + 1, len(self.text))
-                if (line.lstrip("\t") if tabs else line) == delimiter:
+                if line == delimiter:
                     break
         self._heredocs.clear()
         return at
