@@ -9,13 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from msgspec import Struct
-
 from batchwork.errors import NOWHERE, Place, Problem, RenderError, WorkflowError
 from batchwork.ports import Scope
-from batchwork.template.expression import Expression, Uses
+from batchwork.template.expression import CompiledText, Expression, Uses
 from batchwork.template.forms import text_of
-from batchwork.template.lookup import Path, looking_up
+from batchwork.template.lookup import looking_up
 from batchwork.template.split import Raw, merged, split
 from batchwork.text.patterns import pattern
 
@@ -52,43 +50,21 @@ def is_template(text: str) -> bool:
     return "{{" in text or "{%" in text
 
 
-class Template(Struct, frozen=True, eq=False):
+class Template(CompiledText, frozen=True, eq=False):
     """One text with `{{ }}` or `{% %}` in it, compiled.
 
     `parts` are its pieces, texts and expressions; it is empty where there are statements, which Jinja2 renders as a
     whole. `lone`: it is exactly one expression.
     """
 
-    source: str
-    place: Place
     parts: tuple[str | Expression, ...]
     has_statements: bool
     lone: bool
-    uses: Uses
     _value: Callable[[Scope], object]
-
-    def __eq__(self, other: object) -> bool:
-        """Equal is what was written alike in the same place; what it was compiled to is made from that."""
-        return isinstance(other, Template) and (self.source, self.place) == (other.source, other.place)
-
-    def __hash__(self) -> int:
-        return hash((self.source, self.place))
 
     @property
     def expressions(self) -> tuple[Expression, ...]:
         return tuple(part for part in self.parts if isinstance(part, Expression))
-
-    @property
-    def roots(self) -> frozenset[str]:
-        return self.uses.roots
-
-    @property
-    def needs(self) -> frozenset[str]:
-        return self.uses.needs
-
-    @property
-    def paths(self) -> frozenset[Path]:
-        return self.uses.paths
 
     def render(self, scope: Scope) -> object:
         """The value: of a lone expression typed, else a text. Raises RenderError."""
@@ -96,8 +72,7 @@ class Template(Struct, frozen=True, eq=False):
 
     def text(self, scope: Scope) -> str:
         """The value as text. Raises RenderError."""
-        value = self._value(scope)
-        return value if type(value) is str else text_of(value)
+        return text_of(self._value(scope))
 
 
 def compile_template(text: str, place: Place = NOWHERE) -> Template:
@@ -115,7 +90,7 @@ def compile_template(text: str, place: Place = NOWHERE) -> Template:
         has_statements=False,
         lone=lone,
         uses=Uses.together(part.uses for part in expressions),
-        _value=_lone(expressions[0]) if lone else _joined(parts),
+        _value=_rendering(parts),
     )
 
 
@@ -142,15 +117,15 @@ def _compiled_expression(source: str, place: Place) -> Expression:
 
         return compile_general(source, place)
     root = match[1]
-    mark = match[3].strip(" \t\r\n|")
+    filters = tuple(match[3].replace("|", "").split())
     steps = tuple(_keys(match[2]))
     names = frozenset((root,))
     return Expression(
         source=source,
         place=place,
         core=root + match[2],
-        mark=mark,
-        filters=(mark,) if mark else (),
+        mark="".join(filters),
+        filters=filters,
         uses=Uses(names, names, frozenset(((root, *steps),))),
         evaluate=looking_up(root, steps),
     )
@@ -161,22 +136,17 @@ def _keys(text: str) -> Iterable[str | int]:
         yield int(number) if number else name or single or double
 
 
-def _lone(expression: Expression) -> Callable[[Scope], object]:
-    if expression.mark == "args":
-        return _joined([expression])
-    return expression.value
+def _rendering(parts: Sequence[str | Expression]) -> Callable[[Scope], object]:
+    if len(parts) == 1 and isinstance(parts[0], Expression) and parts[0].mark != "args":
+        return parts[0].value
+    return _joined(parts)
 
 
 def _joined(parts: Sequence[str | Expression]) -> Callable[[Scope], object]:
     getters = tuple(part if isinstance(part, str) else part.value for part in parts)
     for part in parts:
         if isinstance(part, Expression) and part.mark == "args":
-            raise_ = RenderError(misplaced_args(part).message, misplaced_args(part).hint)
-
-            def refuse(_scope: Scope, error: RenderError = raise_) -> object:
-                raise error
-
-            return refuse
+            return _refusing(misplaced_args(part))
 
     def joined(scope: Scope) -> str:
         pieces = []
@@ -186,6 +156,13 @@ def _joined(parts: Sequence[str | Expression]) -> Callable[[Scope], object]:
         return "".join(pieces)
 
     return joined
+
+
+def _refusing(problem: Problem) -> Callable[[Scope], object]:
+    def refuse(_scope: Scope) -> object:
+        raise RenderError(problem.message, problem.hint)
+
+    return refuse
 
 
 def misplaced_args(expression: Expression) -> Problem:
@@ -202,8 +179,5 @@ def _with_statements(text: str, place: Place) -> Template:
 
     plain = re.sub(r"(?<!\$)\{#.*?#\}", lambda match: "\n" * match[0].count("\n"), text, flags=re.DOTALL)
 
-    def place_of_line(line: int) -> Place:
-        return place.below(line - 1) if place.line else place
-
-    uses, render = compile_statements(plain, place, place_of_line)
-    return Template(text, place, (), has_statements=True, lone=False, uses=uses, _value=render)
+    uses, render = compile_statements(plain, place, lambda line: place.below(line - 1))
+    return Template(text, place, uses, (), has_statements=True, lone=False, _value=render)

@@ -35,23 +35,17 @@ class Uses(Struct, frozen=True):
         )
 
 
-class Expression(Struct, frozen=True, eq=False):
-    """The inside of one `{{ }}`. `core` is its text without a last `| args` or `| raw`, which is `mark`.
-
-    `filters` are those applied to the whole, outermost last.
-    """
+class CompiledText(Struct, frozen=True, eq=False):
+    """A text of the workflow, compiled. Equal is what was written alike in the same place: all else is made from that."""
 
     source: str
     place: Place
-    core: str
-    mark: str
-    filters: tuple[str, ...]
     uses: Uses
-    evaluate: Callable[[Scope], object]
 
     def __eq__(self, other: object) -> bool:
-        """Equal is what was written alike in the same place; what it was compiled to is made from that."""
-        return isinstance(other, Expression) and (self.source, self.place) == (other.source, other.place)
+        if not isinstance(other, CompiledText) or type(self) is not type(other):
+            return False
+        return (self.source, self.place) == (other.source, other.place)
 
     def __hash__(self) -> int:
         return hash((self.source, self.place))
@@ -67,6 +61,18 @@ class Expression(Struct, frozen=True, eq=False):
     @property
     def paths(self) -> frozenset[Path]:
         return self.uses.paths
+
+
+class Expression(CompiledText, frozen=True, eq=False):
+    """The inside of one `{{ }}`. `core` is its text without a last `| args` or `| raw`, which is `mark`.
+
+    `filters` are those applied to the whole, outermost last.
+    """
+
+    core: str
+    mark: str
+    filters: tuple[str, ...]
+    evaluate: Callable[[Scope], object]
 
     def value(self, scope: Scope) -> object:
         """The value, typed, before a last `| args` or `| raw`. Raises RenderError."""

@@ -31,7 +31,7 @@ def text_of(value: object) -> str:
     if value is None:
         return "null"
     if kind is bool:
-        return "true" if value else "false"
+        return str(value).lower()
     if isinstance(value, str):  # a subclass, such as Markup
         return str.__str__(value)
     if kind not in (dict, list, float) and kind.__str__ is not object.__str__:
@@ -58,7 +58,7 @@ def plain(value: object) -> Json:
 def settled(value: object) -> object:
     """The value of a lone expression, with what can be read only once (generators) and tuples and ranges made lists."""
     if isinstance(value, str):
-        return value if type(value) is str else str.__str__(value)
+        return str.__str__(value)
     if isinstance(value, float) and not isfinite(value):
         raise RenderError(f"the value is {value}, which JSON cannot express")
     if isinstance(value, Iterator):
@@ -130,7 +130,7 @@ def kind_in_words(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return str(value).lower()
     if isinstance(value, int | float):
         return "a number"
     if isinstance(value, str):

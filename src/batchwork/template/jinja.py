@@ -30,7 +30,6 @@ def compile_general(source: str, place: Place) -> Expression:
         node = _parsed(sandbox, source)
         core, mark = _unmarked(node, source, place)
         body = [nodes.Assign(nodes.Name("result", "store"), core, lineno=1)]
-        filters = _filters(core)
         names = {name.name for name in _all(core, nodes.Name) if name.ctx == "load"}
         template = sandbox.from_string(nodes.Template(body, lineno=1))
     except TemplateSyntaxError as error:
@@ -44,7 +43,7 @@ def compile_general(source: str, place: Place) -> Expression:
         place=place,
         core=_core_text(source, mark),
         mark=mark,
-        filters=(*filters, mark) if mark else filters,
+        filters=_filters(node),
         uses=uses,
         evaluate=_evaluating(template.root_render_func, template.new_context, tuple(names), uses.needs),
     )
@@ -74,7 +73,9 @@ def _unmarked(node: nodes.Expr, source: str, place: Place) -> tuple[nodes.Expr, 
 
 
 def _core_text(source: str, mark: str) -> str:
-    return source[: source.rindex("|")].strip() if mark else source
+    if not mark:
+        return source
+    return source.rpartition("|")[0].strip()
 
 
 def _filters(node: nodes.Node) -> tuple[str, ...]:
@@ -132,7 +133,9 @@ def _evaluating(
             for _ in render(context):
                 pass
             value = settled(context.vars["result"])
-            return _defined(value) if _insist(value) else value
+            if _insist(value):
+                return _defined(value)
+            return value
 
     return evaluate
 
@@ -155,7 +158,9 @@ def _defined(value: object) -> object:
         return str(value)
     if isinstance(value, list | tuple):
         return [*map(_defined, value)]
-    return {name: _defined(part) for name, part in value.items()} if type(value) is dict else value
+    if type(value) is dict:
+        return {name: _defined(part) for name, part in value.items()}
+    return value
 
 
 def _need(needs: frozenset[str], scope: Scope) -> None:
@@ -213,8 +218,9 @@ def compile_statements(
 
 def _wrong(error: TemplateSyntaxError, place: Place, source: str) -> WorkflowError:
     message = error.message or "unknown"
-    shown = source and "\n" not in source and len(source) < 200
-    hint = f"in `{source}`" if shown else ""
+    hint = ""
+    if source and "\n" not in source and len(source) < 200:
+        hint = f"in `{source}`"
     if isinstance(error, TemplateAssertionError) and message.startswith("No filter named "):
         name = message.split("'")[1]
         near = suggest(name, [*sandboxed().filters, *MARKS])

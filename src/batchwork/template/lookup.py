@@ -89,22 +89,23 @@ def nothing_there(value: object, key: object, path: Path = ()) -> str:
     names = names_in(value)
     if names:
         return f"{what} has no `{key}`; {_there(str(key), names)}"
-    kind = "an empty mapping" if isinstance(value, Mapping) else kind_in_words(value)
+    kind = kind_in_words(value)
+    if isinstance(value, Mapping):
+        kind = "an empty mapping"
     return f"{what} is {kind} and has no `{key}`"
 
 
 def _no_variable(environ: object, name: str) -> str:
     message = f"the environment variable `{name}` is not set"
-    names = [each for each in environ if isinstance(each, str)] if isinstance(environ, Mapping) else []
-    near = suggest(name, names)
-    return f"{message} ({near})" if near else message
+    if near := suggest(name, names_in(environ)):
+        return f"{message} ({near})"
+    return message
 
 
 def _there(name: str, names: Sequence[str]) -> str:
     """What there is instead, that which `name` may mean first."""
     near = suggest(name, names)
-    there = f"there is {listing(names, 12)}"
-    return f"{near} {there}" if near else there
+    return f"{near} there is {listing(names, 12)}".lstrip()
 
 
 def names_in(value: object) -> list[str]:
@@ -128,7 +129,7 @@ def spelled(path: Path) -> str:
     text = ""
     for part in path:
         if isinstance(part, str) and part.isidentifier():
-            text += f".{part}" if text else part
+            text += f".{part}"
         else:
             text += f"[{part!r}]"
-    return text
+    return text.removeprefix(".")

@@ -43,7 +43,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         if isinstance(obj, Mapping) and isinstance(argument, str) and not argument.startswith("_"):
-            return obj[argument] if argument in obj else self.undefined(hint=nothing_there(obj, argument))
+            if argument in obj:
+                return obj[argument]
+            return self.undefined(hint=nothing_there(obj, argument))
         return self._explained(obj, argument, super().getitem(obj, argument))
 
     def _explained(self, obj: object, key: object, found: Any) -> Any:
@@ -188,7 +190,9 @@ def _sized(name: str, filter_: Callable[..., Any], position: int) -> Callable[..
 def sandboxed() -> Sandbox:
     @pass_context  # also keeps Jinja2 from working constants out while it compiles
     def as_text(_context: Context, value: object) -> str:
-        return str(value) if isinstance(value, Undefined) else text_of(settled(value))
+        if isinstance(value, Undefined):
+            return str(value)
+        return text_of(settled(value))
 
     made = Sandbox(
         undefined=StrictUndefined,
@@ -225,5 +229,6 @@ def _format(value: Any, *args: Any, **kwargs: Any) -> str:
 
 
 def _batch(value: Any, linecount: int, fill_with: Any = None) -> Iterator[list[Any]]:
-    _limit(linecount if fill_with is not None else 0)
+    if fill_with is not None:
+        _limit(linecount)
     return do_batch(value, linecount, fill_with)

@@ -26,8 +26,6 @@ class Raw(Struct, frozen=True):
 
 def place_at(text: str, offset: int, place: Place) -> Place:
     """Where the character at `offset` stands, if the text begins at `place` and its lines all begin at its column."""
-    if not place.line:
-        return place
     line = text.count("\n", 0, offset)
     start = text.rfind("\n", 0, offset) + 1
     return place.below(line, offset - start)

@@ -65,7 +65,9 @@ class Value(Struct, frozen=True, eq=False):
     @property
     def template(self) -> Template | None:
         """The template, where the whole value is one text with a template in it."""
-        return self._templates[0] if isinstance(self.json, str) and self._templates else None
+        if isinstance(self.json, str) and self._templates:
+            return self._templates[0]
+        return None
 
     def templates(self) -> Iterator[Template]:
         """All templates in it, in the order of the file."""
@@ -73,7 +75,9 @@ class Value(Struct, frozen=True, eq=False):
 
     def render(self, scope: Scope) -> object:
         """The value in `scope`; what is not a template stands as written. Raises RenderError."""
-        return self.json if self._render is None else self._render(scope)
+        if self._render is None:
+            return self.json
+        return self._render(scope)
 
     def text(self, scope: Scope) -> str:
         """The value as text. Raises RenderError."""
@@ -122,7 +126,7 @@ def unknown_names(template: Template | Value, names: Iterable[str]) -> list[Prob
         for name in sorted(missing):
             place = next((part.place for part in each.expressions if name in part.needs), each.place)
             near = suggest(name, known)
-            hint = f"{near}{' ' if near else ''}The names here: {listing(known)}"
+            hint = f"{near} The names here: {listing(known)}".lstrip()
             problems.append(Problem(place, f"there is no `{name}`", hint))
     return problems
 

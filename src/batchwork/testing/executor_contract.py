@@ -76,7 +76,7 @@ class Drive:
     def collect(self, until: Callable[[], object] | None = None) -> Tally:
         """Poll until the fact holds (without one: until everything is reported)."""
         deadline = self._clock.now() + DEADLINE_S
-        fact = until if until is not None else lambda: len(self.tally.reported) >= self._out
+        fact = until or (lambda: len(self.tally.reported) >= self._out)
         while not fact():
             assert self._clock.now() < deadline, f"waited in vain; reported so far: {sorted(self.tally.reported)}"
             for report in self.executor.poll(0.05):

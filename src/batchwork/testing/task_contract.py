@@ -34,8 +34,7 @@ class TaskContract:
     def _written(self) -> Written:
         literal = self.task().literal
         fields = {
-            name: Value.constant(json, NOWHERE) if name in literal else Value.of(json, lambda _parts: NOWHERE)
-            for name, json in self.fields().items()
+            name: Value.constant(json) if name in literal else Value.of(json) for name, json in self.fields().items()
         }
         return Written(fields, frozenset(UNIT), NOWHERE)
 

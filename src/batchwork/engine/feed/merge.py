@@ -211,7 +211,7 @@ class Merge:
         page = mode.page
         assert page is not None
         self._total += len(units) + len(duplicates)
-        there = {*page.seqs} if duplicates else ()
+        there = duplicates and {*page.seqs}
         self._duplicates.fresh += [record for record in duplicates if record.seq not in there]
         self._fill(units)
         if mode.whole and page.all_final:
@@ -313,7 +313,9 @@ class Merge:
     def _fill(self, units: Units) -> None:
         """Give units the values that a process did not live to record."""
         lacking = self._opening.lacking
-        for offset in [offset for offset, seq in enumerate(units.seqs) if seq in lacking] if lacking else ():
+        if not lacking:
+            return
+        for offset in [offset for offset, seq in enumerate(units.seqs) if seq in lacking]:
             self._corrections.fill(units, offset)
 
     def _write(self) -> None:
