@@ -14,14 +14,15 @@ from batchwork.spec.yaml.nodes import describe, json_of, node_of
 from batchwork.text.jsontext import Json
 from batchwork.text.spelling import listing, suggest
 
-_ARTICLE: Final = {
-    "string": "text",
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "true or false",
-    "list": "a list",
-    "mapping": "a mapping",
+_TYPES: Final[Mapping[str, tuple[str, type | tuple[type, ...]]]] = {
+    "string": ("text", str),
+    "integer": ("an integer", int),
+    "number": ("a number", (int, float)),
+    "boolean": ("true or false", bool),
+    "list": ("a list", list),
+    "mapping": ("a mapping", dict),
 }
+"""What a parameter may be declared to be: in words, and as values."""
 
 
 def parameter_values(
@@ -137,7 +138,7 @@ def _of_wrong_type(spec: ParamSpec, kind: str, value: Json, at: Place) -> Proble
     if at.line and kind == "string":
         hint = "put the default into quotes"
     shown = describe(node_of(value, at))
-    return Problem(at, f"parameter `{spec.name}` must be {_ARTICLE[kind]}, but it is {shown}", hint)
+    return Problem(at, f"parameter `{spec.name}` must be {_TYPES[kind][0]}, but it is {shown}", hint)
 
 
 def _not_a_choice(spec: ParamSpec, choices: list[Json], value: Json, at: Place) -> Problem:
@@ -154,16 +155,4 @@ def _plain(value: Json) -> str:
 
 
 def _fits(value: Json, kind: str) -> bool:
-    match kind:
-        case "string":
-            return isinstance(value, str)
-        case "integer":
-            return type(value) is int
-        case "number":
-            return isinstance(value, int | float) and not isinstance(value, bool)
-        case "boolean":
-            return isinstance(value, bool)
-        case "list":
-            return isinstance(value, list)
-        case _:
-            return isinstance(value, dict)
+    return isinstance(value, _TYPES[kind][1]) and isinstance(value, bool) == (kind == "boolean")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from batchwork.errors import Place, Problem
+from batchwork.errors import Problem
 from batchwork.spec.fields.batch import BatchSettings, BatchSpec
 from batchwork.spec.fields.step import STEP_NAME, StepHead, StepSettings, StepSpec
 from batchwork.spec.fields.task import TaskSpec
@@ -47,7 +47,7 @@ def parse_step(key: ScalarNode | None, node: Node, problems: list[Problem], fina
         return None
     name = _name(key, node, problems)
     what = f"step `{name}`" if name else "a step"
-    written = name or _written_name(key, node)  # the rest of it is checked all the same
+    written = name or getattr(key or node.get("name"), "text", "")  # no name, but the rest is checked all the same
     hint = ""
     if _has_inputs(node):
         hint = "fields of a batch step and of other tasks stand under `inputs:`"
@@ -71,11 +71,6 @@ def _has_inputs(node: MapNode) -> bool:
     """Whether fields of a batch stand in the step itself."""
     known = proper_names([BatchSpec, BatchSettings])
     return not known.keys().isdisjoint(node.entries)
-
-
-def _written_name(key: ScalarNode | None, node: MapNode) -> str:
-    """What stands as the name, although it may not be one."""
-    return getattr(key or node.get("name"), "text", "")
 
 
 def _name(key: ScalarNode | None, node: MapNode, problems: list[Problem]) -> str | None:
@@ -103,7 +98,7 @@ def _task(block: Block, fields: Mapping[str, Any], problems: list[Problem]) -> t
         _refuse(block, _NOT_BESIDE_BATCH, "`{}` does not stand beside `task: batch`")
         batch = parse_batch(inputs, problems)
         return batch.task, batch
-    task = task_spec(kind, _task_place(kind, block), inputs.entries, problems)
+    task = task_spec(kind, kind.place if kind.place.line else block.place, inputs.entries, problems)
     for_each = block.entries.get("for_each")
     if for_each is not None:
         return task, parse_for_each(for_each, fields.get("parallel"), fields.get("max_parallel"))
@@ -117,7 +112,3 @@ def _refuse(block: Block, names: dict[str, str], message: str) -> None:
     for name, hint in names.items():
         if name in block.entries:
             block.problems.append(Problem(block.key_place(name), message.format(name), hint))
-
-
-def _task_place(kind: ScalarNode, block: Block) -> Place:
-    return kind.place if kind.place.line else block.place
