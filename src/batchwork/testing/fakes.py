@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Thread
 from typing import Any, ClassVar
 
 import msgspec
@@ -107,13 +107,11 @@ class CallableExecutor:
     def __init__(self, program: CallableProgram, staffing: Staffing) -> None:
         self._act, self._staffing = program.act, staffing
         self._reports: SimpleQueue[Report | None] = SimpleQueue()
-        self._lock = Lock()
         self._calls: list[SimpleQueue[Call | None]] = []
         self._load: list[int] = []
         self._recalls = 0
         self._threads: list[Thread] = []
         self.lanes = staffing.slots
-        self.level = 0
         for lane in range(self.lanes):
             self._calls.append(SimpleQueue())
             self._load.append(0)
@@ -153,13 +151,7 @@ class CallableExecutor:
     def recall(self) -> None:
         self._recalls += 1
 
-    def cancel(self) -> None:
-        self.level = 2
-        self._recalls += 1
-
-    def kill(self) -> None:
-        self.level = 3
-        self._recalls += 1
+    cancel = kill = recall
 
     def close(self) -> None:
         for calls in self._calls:

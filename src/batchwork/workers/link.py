@@ -332,7 +332,9 @@ class Links:
                 pass
 
     def close(self) -> None:
-        """Close what belongs to the waiting itself; the links are closed by whoever made them."""
+        """Close what belongs to the waiting itself; the links are closed by whoever made them. Again does nothing."""
+        if self._wake_in < 0:
+            return
         self._selector.close()
         with self._waking:
             read, write, self._wake_in, self._wake_out = self._wake_in, self._wake_out, -1, -1

@@ -31,6 +31,20 @@ class Pauses:
         return sum(length for noticed, length in self._seen if noticed > began)
 
 
+class Trouble:
+    """Why no worker can run any more, told once."""
+
+    def __init__(self) -> None:
+        self.why: WorkerError | None = None
+        self._told = False
+
+    def tell(self) -> None:
+        """Raises WorkerError the first time, where there is a trouble."""
+        if self.why is not None and not self._told:
+            self._told = True
+            raise self.why
+
+
 class PythonExecutor:
     """See ports.Executor. Workers are started as calls come."""
 
@@ -43,10 +57,8 @@ class PythonExecutor:
         self._lanes: list[Lane] = []
         self._reports: list[Report] = []
         self._woken = False
-        self._closed = False
         self._stopping = False
-        self._broken: WorkerError | None = None
-        self._told = False
+        self._trouble = Trouble()
         self._pauses = Pauses()
 
     @property
@@ -83,14 +95,8 @@ class PythonExecutor:
                 self._woken = False
                 reports, self._reports = self._reports, []
                 return reports
-            self._tell_trouble()
+            self._trouble.tell()  # only where there is no report, so that no outcome is lost
             now = self._wait(now, self._wait_s(now, until))
-
-    def _tell_trouble(self) -> None:
-        """Only where there is no report, so that no outcome is lost."""
-        if self._broken is not None and not self._told:
-            self._told = True
-            raise self._broken
 
     def _wait(self, now: float, wait_s: float | None) -> float:
         """Wait for workers; the time then."""
@@ -108,12 +114,12 @@ class PythonExecutor:
                 try:
                     self._reports += lane.hear(now)
                     lane.enforce(now, self._pauses.since)
-                    if lane.wants_start() and self._broken is None:
+                    if lane.wants_start() and self._trouble.why is None:
                         lane.start(now)
                 except WorkerError as error:
                     lane.trouble = error
-                if lane.trouble is not None and self._broken is None:
-                    self._broken = lane.trouble
+                if lane.trouble is not None and self._trouble.why is None:
+                    self._trouble.why = lane.trouble
                     self.recall()  # what runs in other lanes goes on, and all else comes back
                 self._woken = self._woken or lane.ready > was_ready
 
@@ -146,9 +152,6 @@ class PythonExecutor:
             self._reports += lane.cancel(now, grace_s)
 
     def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
         links = [link for lane in self._lanes if (link := lane.finish()) is not None]
         until = self._clock.now() + FINISH_S
         while any(not link.reap() for link in links) and self._clock.now() < until:

@@ -35,8 +35,6 @@ class Requests:
         self._loop = loop
         self._outbox = outbox
         self._manner = Manner(program, program.get("timeout_s") or runtime["timeout_s"])
-        expected = program.get("expect_status") or [[200, 299]]
-        self._expected = frozenset(status for low, high in expected for status in range(low, high + 1))
         self._running: dict[object, Transfer] = {}
         self._free: list[Transfer] = []
         self._timer: Timer | None = None
@@ -119,7 +117,7 @@ class Requests:
 
     def _answered(self, transfer: Transfer) -> None:
         response = transfer.response()
-        if response.status not in self._expected:
+        if response.status not in self._manner.expected:
             failure = responses.unexpected(response, transfer.masks, time.time())
             self._fail(transfer, transfer.guarded(failure, sent=True))
             return

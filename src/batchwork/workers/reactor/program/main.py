@@ -47,6 +47,38 @@ class UnitRunner(Protocol):
         ...
 
 
+class Waiting:
+    """Units that have not been started, in the order in which they came; how many were started stands in `counter`."""
+
+    def __init__(self, counter: int | None) -> None:
+        self.units: deque[Unit] = deque()
+        self._arrived = 0
+        self._counter = mmap.mmap(counter, 8) if counter is not None else bytearray(8)
+
+    def add(self, call: int, payloads: list[dict[str, object]]) -> None:
+        for offset, payload in enumerate(payloads):
+            self._arrived += 1
+            self.units.append(Unit(call, offset, self._arrived, payload))
+
+    def next(self) -> Unit:
+        """The next one to be started. It counts as begun."""
+        unit = self.units.popleft()
+        _COUNT.pack_into(self._counter, 0, unit.number)
+        return unit
+
+
+class Slots:
+    """How many units may run at once, and how many do."""
+
+    def __init__(self) -> None:
+        self.count = 1
+        self.taken = 0
+
+    @property
+    def full(self) -> bool:
+        return self.taken >= self.count
+
+
 class Reactor:
     """Takes calls from one pipe, keeps `slots` units running, reports to the other."""
 
@@ -54,11 +86,8 @@ class Reactor:
         self._loop = Loop()
         self._outbox = Outbox(self._loop, write, self._freed)
         self._reader = frames.FrameReader()
-        self._queue: deque[Unit] = deque()
-        self._arrived = 0
-        self._counter = mmap.mmap(counter, 8) if counter is not None else bytearray(8)
-        self._running = 0
-        self._slots = 1
+        self._waiting = Waiting(counter)
+        self._slots = Slots()
         self._strict = False
         self._over = False
         self._runner: UnitRunner | None = None
@@ -78,10 +107,7 @@ class Reactor:
         for tag, body in self._reader.feed(part):
             if tag == frames.CALL:
                 order = json.loads(body)
-                call, before = order["id"], self._arrived
-                for offset, payload in enumerate(order["units"]):
-                    self._queue.append(Unit(call, offset, before + offset + 1, payload))
-                self._arrived += len(order["units"])
+                self._waiting.add(order["id"], order["units"])
             elif tag == frames.RECALL:
                 self._give_back()
             elif tag == frames.CANCEL:
@@ -93,7 +119,7 @@ class Reactor:
 
     def _prepare(self, order: dict[str, Any]) -> None:
         program, runtime = order["program"], order["runtime"]
-        self._slots, self._strict = runtime["slots"], runtime["strict"]
+        self._slots.count, self._strict = runtime["slots"], runtime["strict"]
         try:
             self._runner = self._make_runner(program, runtime)
         except Exception as error:  # whatever it is, the owner must hear of it  # noqa: BLE001
@@ -110,12 +136,12 @@ class Reactor:
         if program["kind"] == "shell":
             from batchwork.workers.reactor.program.commands import Commands
 
-            make_room(2 * self._slots)
+            make_room(2 * self._slots.count)
             return Commands(self._loop, self._outbox, program, environ, runtime)
         if program["kind"] == "http":
             from batchwork.workers.reactor.program.http import Requests
 
-            make_room(2 * self._slots)
+            make_room(2 * self._slots.count)
             return Requests(self._loop, self._outbox, program, environ, runtime)
         raise ValueError(f"a reactor runs shell and http, not {program['kind']!r}")
 
@@ -123,28 +149,26 @@ class Reactor:
 
     def _freed(self, failed: bool) -> None:
         """A unit has been reported: its slot is free."""
-        self._running -= 1
+        self._slots.taken -= 1
         if failed and self._strict:
             self._give_back()
 
     def _give_back(self) -> None:
-        for unit in self._queue:
+        for unit in self._waiting.units:
             self._outbox.returned(unit)
-        self._queue.clear()
+        self._waiting.units.clear()
 
     def _refill(self) -> bool:
         """Start what there are slots for; whether there is more to start at once."""
-        runner, queue = self._runner, self._queue
+        runner, waiting, slots = self._runner, self._waiting, self._slots
         if runner is None or self._outbox.backlog >= _BACKLOG_MAX:
             return False
         for _ in range(_STARTS_MAX):
-            if not queue or self._running >= self._slots:
+            if not waiting.units or slots.full:
                 return False
-            unit = queue.popleft()
-            self._running += 1
-            _COUNT.pack_into(self._counter, 0, unit.number)
-            runner.start(unit)
-        return bool(queue) and self._running < self._slots
+            slots.taken += 1
+            runner.start(waiting.next())
+        return bool(waiting.units) and not slots.full
 
     def run(self) -> None:
         """Work until the owner closes its pipe."""
@@ -154,7 +178,7 @@ class Reactor:
             if outbox:
                 now = loop.now()
                 rest = outbox.flushed + _GROUP_S - now
-                if rest <= 0 or not self._queue:
+                if rest <= 0 or not self._waiting.units:
                     outbox.flush(now)
                 elif longest is None:
                     longest = rest

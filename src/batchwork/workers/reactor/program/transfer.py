@@ -6,6 +6,7 @@ import importlib
 import os
 import re
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pycurl
@@ -42,11 +43,13 @@ _CONNECT = frozenset({
 class Manner:
     """What is the same for all requests of a step. Proxies are taken from the environment, ~/.netrc is not read."""
 
-    def __init__(self, prepare: Mapping[str, object], timeout_s: float | None) -> None:
-        self.follow = int(str(prepare.get("follow_redirects", 5)))
+    def __init__(self, prepare: Mapping[str, Any], timeout_s: float | None) -> None:
+        self.follow = int(prepare.get("follow_redirects", 5))
         self.verify = bool(prepare.get("verify", True))
-        self.max_body = int(str(prepare.get("max_body", 10 << 20)))
+        self.max_body = int(prepare.get("max_body", 10 << 20))
         self.timeout_s = timeout_s
+        expected = prepare.get("expect_status") or [[200, 299]]
+        self.expected = frozenset(status for low, high in expected for status in range(low, high + 1))
         named = next((os.environ[name] for name in _CA_VARIABLES if os.environ.get(name)), None)
         self.authorities = named or next(filter(os.path.isfile, _CA_FILES), None) or _certifi()
 
@@ -67,6 +70,30 @@ class Manner:
         return kind, said or f"curl error {code}"
 
 
+class Arriving:
+    """What has come of an answer: its header lines, and its body, up to `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self.lines: list[bytes] = []
+        self.body = bytearray()
+        self.too_large = False
+        self._limit = limit
+
+    def clear(self) -> None:
+        """Another answer is to come; a body that was handed on is left alone."""
+        self.lines.clear()
+        self.body = bytearray()
+        self.too_large = False
+
+    def take(self, part: bytes) -> int | None:
+        """Keep a part of the body."""
+        if len(self.body) + len(part) > self._limit:
+            self.too_large = True
+            return 0  # fewer than there were: libcurl stops
+        self.body += part
+        return None
+
+
 class Transfer:
     """A request and its response. `begin` readies the handle, which may keep its connection from the last request."""
 
@@ -75,9 +102,7 @@ class Transfer:
         self.unit: Unit | None = None
         self.masks: tuple[str, ...] = ()
         self._manner = manner
-        self._lines: list[bytes] = []
-        self._body = bytearray()
-        self._too_large = False
+        self._answer = Arriving(manner.max_body)
         self._repeatable = True
         self._shape: tuple[object, ...] = ()
         self._headers: object = None
@@ -86,9 +111,7 @@ class Transfer:
         """Set up the handle for a unit. Raises NotStarted."""
         payload = unit.payload
         self.unit = unit
-        self._lines.clear()
-        self._body = bytearray()
-        self._too_large = False
+        self._answer.clear()
         self.masks = masks(payload)
         method, url = str(payload["method"]).upper(), _sendable(str(payload["url"]))
         if not _METHOD.fullmatch(method):
@@ -116,8 +139,8 @@ class Transfer:
         handle, manner = self.handle, self._manner
         handle.reset()
         handle.setopt(pycurl.NOSIGNAL, 1)
-        handle.setopt(pycurl.WRITEFUNCTION, self._take)
-        handle.setopt(pycurl.HEADERFUNCTION, self._lines.append)
+        handle.setopt(pycurl.WRITEFUNCTION, self._answer.take)
+        handle.setopt(pycurl.HEADERFUNCTION, self._answer.lines.append)
         handle.setopt(pycurl.ACCEPT_ENCODING, "")
         handle.setopt(pycurl.USERAGENT, "batchwork")
         handle.setopt(pycurl.PROTOCOLS, _ONLY_HTTP)
@@ -143,24 +166,17 @@ class Transfer:
         elif method != ("POST" if has_body else "GET"):
             handle.setopt(pycurl.CUSTOMREQUEST, method)
 
-    def _take(self, part: bytes) -> int | None:
-        if len(self._body) + len(part) > self._manner.max_body:
-            self._too_large = True
-            return 0  # fewer than there were: libcurl stops
-        self._body += part
-        return None
-
     # ------------------------------------------------------------ its end
 
     def response(self) -> Response:
-        handle = self.handle
-        body, self._body = self._body, bytearray()
-        return Response(handle.getinfo(pycurl.RESPONSE_CODE), self._lines, body, handle.getinfo(pycurl.TOTAL_TIME))
+        code, took_s = self.handle.getinfo(pycurl.RESPONSE_CODE), self.handle.getinfo(pycurl.TOTAL_TIME)
+        body, self._answer.body = self._answer.body, bytearray()  # it may be large, and this transfer waits long
+        return Response(code, self._answer.lines, body, took_s)
 
     def failure(self, code: int, said: str) -> Failed:
         """Why curl gave up: its error code and what it says to it."""
         said = _DURATION.sub("", without_credentials(said, self.masks))
-        if self._too_large:
+        if self._answer.too_large:
             code = pycurl.E_FILESIZE_EXCEEDED
         kind, message = self._manner.complaint(code, said)
         failed: Failed = {"type": kind, "message": message}
