@@ -20,7 +20,7 @@ from batchwork.censor import NoCensor
 from batchwork.clock import SystemClock
 from batchwork.engine.step.coordinator import Coordinator
 from batchwork.engine.stopping.stop_level import Control
-from batchwork.engine.unit.brief import Equipment, StepBrief
+from batchwork.engine.unit.brief import Equipment, Start, StepBrief
 from batchwork.model import Call, Report, RunRecord, RunStatus
 from batchwork.plan.model import ItemsPlan
 from batchwork.ports import Pager, Program, Setting, Staffing
@@ -103,7 +103,7 @@ def busy(lanes: int, unit_ms: float, latency_ms: float = 0.0) -> tuple[float, fl
     store.create_run(RunRecord("r1", "lanes", "", "", "{}", "{}", RunStatus.RUNNING, 0), [("wait", True)])
     setting = Setting("wait", {}, frozenset(), {}, "/", "/", None)
     number = store.steps("r1")[0].number
-    brief = StepBrief(plan, number, "r1", False, False, {}, setting, "cookie", NoCensor())
+    brief = StepBrief(plan, number, "r1", Start.FRESH, {}, setting, "cookie", NoCensor())
 
     def waiting(program: Program, staffing: Staffing, pages: Pager | None = None) -> WaitingLanes:
         return WaitingLanes(lanes, unit_ms / 1000, latency_ms / 1000)

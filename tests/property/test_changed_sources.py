@@ -17,7 +17,7 @@ from batchwork.clock import SystemClock
 from batchwork.engine.step.coordinator import Coordinator
 from batchwork.engine.step.fate import Fate, StepDone
 from batchwork.engine.stopping.stop_level import Control
-from batchwork.engine.unit.brief import Equipment, StepBrief
+from batchwork.engine.unit.brief import Equipment, Start, StepBrief
 from batchwork.model import RunRecord, RunStatus
 from batchwork.ports import Opening, Setting, Store
 from batchwork.spec.fields.retry import RetryPolicy
@@ -66,7 +66,7 @@ class History:
             retry=RetryPolicy(),
         )
         setting = Setting("s", {}, frozenset(), {}, "/", "/", None)
-        order = StepBrief(plan, self.number, "r1", resumed, False, {}, setting, "cookie", NoCensor())
+        order = StepBrief(plan, self.number, "r1", Start.of(not resumed, False), {}, setting, "cookie", NoCensor())
         end = Coordinator(order, Equipment(self.store, callable_executors, Collected(), SystemClock()), control).run()
         rows = self.store.count(self.number)
         if isinstance(end, StepDone):

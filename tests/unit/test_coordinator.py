@@ -20,7 +20,7 @@ from batchwork.engine.step.coordinator import Coordinator
 from batchwork.engine.step.fate import Fate, StepDone, StepFailed, StepStopped
 from batchwork.engine.step.on_item_error import _Handling
 from batchwork.engine.stopping.stop_level import Control
-from batchwork.engine.unit.brief import Equipment, StepBrief
+from batchwork.engine.unit.brief import Equipment, Start, StepBrief
 from batchwork.model import (
     Checkpoint,
     Claim,
@@ -69,7 +69,7 @@ class Bench:
         batch = batch_plan(Value.constant(items), **changes)
         plan = step_plan("s", task=task_plan(CallableTask(act)), batch=batch, retry=retry)
         setting = Setting("s", {}, frozenset(), {}, "/", "/", None)
-        return StepBrief(plan, self.number, "r1", resumed, reopened, {}, setting, "cookie", NoCensor())
+        return StepBrief(plan, self.number, "r1", Start.of(not resumed, reopened), {}, setting, "cookie", NoCensor())
 
     def run(self, act: Act, items: Json, **changes: Any) -> Fate:
         order = self.order(act, items, **changes)

@@ -70,8 +70,7 @@ class Setting(Struct, frozen=True):
 class Program(Protocol):
     """A task made ready for one step: a constant part for each worker and a binding for each unit.
 
-    `prepare` is JSON data, sent once to each worker, except that under `sequences` names may stand for lazy results
-    (see workers/frames.py). With `takes_item` the payload is the item itself and `bind` is not called.
+    `prepare` is JSON data, sent once to each worker, except that under `sequences` names may stand for lazy results. With `takes_item` the payload is the item itself and `bind` is not called.
     """
 
     worker: WorkerKind

@@ -94,10 +94,11 @@ def _settled(claim: Claim, order: StepBrief, store: Store, policy: str, handles:
     known = {seq: (base, doubts) for seq, base, doubts in zip(page.seqs, page.bases, page.doubts, strict=True)}
     for seq, key in zip(claim.seqs, claim.keys, strict=True):
         base, doubts = known.get(seq, (0, 0))
+        index = None if seq in known else seq
         failure = _failure(policy, doubts + 1)
         yield UnitRecord(
             seq=seq,
-            index=seq if seq not in known else None,
+            index=index,
             key=key,
             status=UnitStatus.PENDING if failure is None else UnitStatus.FAILED,
             attempts=claim.attempt - 1,

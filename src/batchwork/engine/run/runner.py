@@ -18,7 +18,7 @@ from batchwork.engine.run.step_run import StepOver, StepRun, record_end, step_fa
 from batchwork.engine.run.step_states import StepStates
 from batchwork.engine.stopping.signals import DRAIN_S, interrupted_code
 from batchwork.engine.stopping.stop_level import GO, KILL, TERMINATE, Control, Shield
-from batchwork.engine.unit.brief import Equipment, StepBrief
+from batchwork.engine.unit.brief import Equipment, Start, StepBrief
 from batchwork.errors import RenderError, StoreError
 from batchwork.events import Event, Progressed, RunFinished, RunStarted, StepFinished, Stopping
 from batchwork.faults import fault
@@ -148,8 +148,7 @@ class Runner:
             plan=lowered(step, execution.max_parallel),
             number=record.number,
             run=execution.record.id,
-            resumed=record.status is not StepStatus.PENDING,
-            reopened=isinstance(record.note, Reopened),
+            start=Start.of(record.status is StepStatus.PENDING, isinstance(record.note, Reopened)),
             scope=scope,
             setting=names.setting(step, scope),
             cookie=execution.cookie,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 
 from msgspec import Struct
 
@@ -12,22 +13,47 @@ from batchwork.plan.model import StepPlan
 from batchwork.ports import EventSink, ExecutorFactory, Setting, Staffing, Store
 
 
+class Start(Enum):
+    """How a step begins."""
+
+    FRESH = "fresh"
+    RESUMED = "resumed"
+    """There may be stored units and claims."""
+    REOPENED = "reopened"
+    """So there may, and pending units are read from them and not from the source (`batchwork retry` on a finished step)."""
+
+    @classmethod
+    def of(cls, fresh: bool, reopened: bool) -> Start:
+        """How a step begins that has not run before (`fresh`), or whose failed units a retry has reopened."""
+        if reopened:
+            return cls.REOPENED
+        return cls.FRESH if fresh else cls.RESUMED
+
+
 class StepBrief(Struct, frozen=True):
     """Everything that a coordinator needs for one step.
 
-    `scope` holds the names that are the same for every unit. `resumed`: there may be stored units and claims.
-    `reopened`: pending units are read from the store and not from the source (`batchwork retry` on a finished step).
+    `scope` holds the names that are the same for every unit.
     """
 
     plan: StepPlan
     number: int
     run: str
-    resumed: bool
-    reopened: bool
+    start: Start
     scope: Mapping[str, object]
     setting: Setting
     cookie: str
     censor: Censor
+
+    @property
+    def resumed(self) -> bool:
+        """Whether there may be stored units and claims."""
+        return self.start is not Start.FRESH
+
+    @property
+    def reopened(self) -> bool:
+        """Whether pending units are read from the store and not from the source."""
+        return self.start is Start.REOPENED
 
     @property
     def in_order(self) -> bool:

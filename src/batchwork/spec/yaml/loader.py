@@ -82,21 +82,38 @@ class _Anchored(Struct, frozen=True):
     height: int
 
 
+class _Anchors(Struct):
+    """What aliases may name: nodes by anchor; how many nodes are written, and how many aliases stand for."""
+
+    known: dict[str, _Anchored] = field(default_factory=dict)
+    written: int = 0
+    aliased: int = 0
+
+    def saw(self, anchor: str | None, node: _Anchored) -> None:
+        """A node that is complete."""
+        self.written += 1
+        if anchor is not None:
+            self.known[anchor] = node
+
+    def too_many(self, found: _Anchored) -> bool:
+        """Whether an alias more makes the file stand for too much."""
+        self.aliased += found.size
+        return self.aliased > max(MAX_ALIASED, 10 * self.written)
+
+
 class _Composer:
     """Puts the events of one document together."""
 
     def __init__(self, file: str, text: str, problems: list[Problem]) -> None:
         bare = find_bare(text)
-        self.file, self.text, self.problems = file, text, problems
+        self.file, self.problems = file, problems
         self.templates = bare.templates
         self.source = bare.text
         self.translated = any(char in text for char in _OTHER_BREAKS) and not any(char in text for char in _PRIVATE)
         if self.translated:
             self.source = self.source.translate(str.maketrans(_OTHER_BREAKS, _PRIVATE))
-        self.anchors: dict[str, _Anchored] = {}
+        self.anchors = _Anchors()
         self.open: list[_Open] = []
-        self.written = 0
-        self.aliased = 0
         self.wrong: set[Place] = set()
         for offset, message in bare.wrong.items():
             place = Place(file, text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
@@ -137,9 +154,7 @@ class _Composer:
         return None
 
     def _add(self, node: Node, size: int, height: int, anchor: str | None) -> Node | None:
-        if anchor is not None:
-            self.anchors[anchor] = _Anchored(node, size, height)
-        self.written += 1
+        self.anchors.saw(anchor, _Anchored(node, size, height))
         return self._place_in_parent(node, size, height)
 
     def _place_in_parent(self, node: Node, size: int, height: int) -> Node | None:
@@ -160,14 +175,13 @@ class _Composer:
 
     def _alias(self, event: yaml.AliasEvent) -> Node | None:
         name, place = event.anchor or "", self._place(event)
-        found = self.anchors.get(name)
+        found = self.anchors.known.get(name)
         if found is None:
             if any(part.anchor == name for part in self.open):
                 raise _Refused(Problem(place, f"alias `*{name}` stands inside what it names"))
-            hint = suggest(name, self.anchors) or "an anchor `&name` must stand before the alias `*name`"
+            hint = suggest(name, self.anchors.known) or "an anchor `&name` must stand before the alias `*name`"
             raise _Refused(Problem(place, f"alias `*{name}` is unknown: there is no anchor `&{name}`", hint))
-        self.aliased += found.size
-        if self.aliased > max(MAX_ALIASED, 10 * self.written):
+        if self.anchors.too_many(found):
             message = f"alias `*{name}` makes the file stand for more than {MAX_ALIASED:,} values; it is not expanded"
             raise _Refused(Problem(place, message, "write fewer aliases of aliases, or keep the items in a file"))
         if len(self.open) + found.height > MAX_DEPTH:

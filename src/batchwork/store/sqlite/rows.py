@@ -1,4 +1,4 @@
-"""Rows of the tables to and from the values of model.py: failures, claims, units, runs, steps. No statement is executed here."""
+"""Rows of the tables to and from the values of the model: failures, claims, units, runs, steps. No statement is executed here."""
 
 from __future__ import annotations
 

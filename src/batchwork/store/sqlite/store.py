@@ -1,6 +1,6 @@
 """The store in one SQLite file: what ports.Store promises, put together from the writer, the readers and the locks.
 
-Reads are statements of queries/; what is written goes through the writer's thread (writer.py, recording.py).
+Reads are statements of queries/; what is written goes through the writer's thread.
 """
 
 from __future__ import annotations
