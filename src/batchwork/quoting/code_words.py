@@ -82,7 +82,7 @@ def _shell_options(words: Sequence[Word]) -> tuple[list[Word], Word | None]:
 
 
 class _Option(Struct, frozen=True):
-    """What an option means to `first_operand`: `takes` further words; the operand is not the code but is `elsewhere`."""
+    """What an option means to `FirstOperand`: `takes` further words; the operand is not the code but is `elsewhere`."""
 
     takes: int = 0
     elsewhere: bool = False
@@ -90,8 +90,11 @@ class _Option(Struct, frozen=True):
     code_follows: bool = False
 
 
-class _FirstOperand(Struct, frozen=True):
-    """The letters of options that take an argument, code, or a file of code."""
+class FirstOperand(Struct, frozen=True):
+    """The first operand is code, unless code comes by an option or from a file.
+
+    Given are the letters of options that take an argument, code, or a file of code.
+    """
 
     with_argument: str
     code: str
@@ -138,11 +141,6 @@ def _long_option(literal: str) -> _Option:
 
 _JQ_TWO = names("arg argjson slurpfile rawfile argfile")
 _WITH_ARGUMENT = names("assign field-separator line-length indent file from-file expression source")
-
-
-def first_operand(with_argument: str, code_options: str, file_options: str) -> CodeIn:
-    """The first operand is code, unless code comes by an option or from a file. Options' letters are given."""
-    return _FirstOperand(with_argument, code_options, file_options)
 
 
 def every_word(words: Sequence[Word]) -> Iterator[Word]:

@@ -12,11 +12,11 @@ from msgspec import Struct
 
 from batchwork.quoting.code_words import (
     CodeIn,
+    FirstOperand,
     after_first,
     after_flag,
     before_lists,
     every_word,
-    first_operand,
     remote,
     shell_code,
     split_string,
@@ -161,17 +161,17 @@ _INTERPRETERS = (
     _Interpreter(
         pattern(r"[gmn]?awk|original-awk|busybox-awk"),
         "NAME",
-        first_operand("vFfiE", "e", "fE"),
+        FirstOperand("vFfiE", "e", "fE"),
         "pass it by the task's `env:`, and use ENVIRON[\"THE_VALUE\"] in the program (or NAME -v x={{ item }} 'program')",
         by_flag=False,
     ),
     _Interpreter(
-        pattern(r"g?sed"), "NAME", first_operand("l", "e", "f"), _ENV_HINT + " (awk has ENVIRON)", by_flag=False
+        pattern(r"g?sed"), "NAME", FirstOperand("l", "e", "f"), _ENV_HINT + " (awk has ENVIRON)", by_flag=False
     ),
     _Interpreter(
         pattern(r"[jy]q|gojq|jaq"),
         "NAME",
-        first_operand("L", "", "f"),
+        FirstOperand("L", "", "f"),
         "NAME --arg x {{ item }} '… $x …'",
         by_flag=False,
     ),

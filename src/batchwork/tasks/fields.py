@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias, TypeVar
 
+import msgspec
+
 from batchwork.errors import Problem, RenderError
 from batchwork.ports import FieldValue, Scope, Setting
 from batchwork.template import Value
@@ -21,6 +23,11 @@ _OF_UNITS = frozenset(("item", "key", "index", "attempt", "batch", "idempotency_
 _SIZE = pattern(r"\s*(\d+(?:\.\d+)?)\s*(B|bytes?|[kKMG]i?B?)?\s*\Z")
 _DURATION = pattern(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|sec|m|min|h)?\s*\Z")
 _SECONDS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, None: 1.0}
+
+
+def about(text: str) -> msgspec.Meta:
+    """What is said of a field to those who write it."""
+    return msgspec.Meta(description=text)
 
 
 def value_of(fields: Given, name: str) -> Value | None:

@@ -20,28 +20,7 @@ from batchwork.text.patterns import pattern
 _STEP = r"\.[^\W\d]\w*|\[\s*(?:-?\d{1,9}|'[^'\\]*'|\"[^\"\\]*\")\s*\]"
 _plain_path = pattern(rf"([^\W\d]\w*)((?:{_STEP})*)((?:\s*\|\s*(?:args|raw))?)\Z")
 _step = pattern(r"\.(\w+)|\[\s*(?:(-?\d+)|'([^']*)'|\"([^\"]*)\")\s*\]")
-_KEYWORDS = frozenset(
-    {
-        "true",
-        "True",
-        "false",
-        "False",
-        "none",
-        "None",
-        "not",
-        "and",
-        "or",
-        "in",
-        "is",
-        "if",
-        "else",
-        "self",
-        "loop",
-        "range",
-        "dict",
-        "namespace",
-    }
-)
+_keyword = pattern(r"(?:true|True|false|False|none|None|not|and|or|in|is|if|else|self|loop|range|dict|namespace)\Z")
 """Words that mean something to Jinja2 itself."""
 
 
@@ -112,7 +91,7 @@ def _compiled_expression(source: str, place: Place) -> Expression:
     """Compile the text between `{{` and `}}`. Raises WorkflowError."""
     source = source.strip()
     match = _plain_path.match(source)
-    if match is None or match[1] in _KEYWORDS:
+    if match is None or _keyword.match(match[1]):
         from batchwork.template.jinja import compile_general  # Jinja2 takes 80 ms to import, and most files do without
 
         return compile_general(source, place)

@@ -169,16 +169,11 @@ def _tojson(value: Any, indent: int | None = None) -> str:
     return json.dumps(plain(value), indent=min(indent, 16), ensure_ascii=False, allow_nan=False)
 
 
-def _sized(name: str, filter_: Callable[..., Any], position: int) -> Callable[..., Any]:
-    """A built-in filter whose numeric argument makes text: limited."""
+def _sized(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """A built-in filter whose first argument, a number, makes text: limited."""
 
     def limited(value: Any, *args: Any, **kwargs: Any) -> Any:
-        for number in (
-            *args[position : position + 1],
-            kwargs.get("width"),
-            kwargs.get("linecount"),
-            kwargs.get("slices"),
-        ):
+        for number in (*args[:1], *map(kwargs.get, ("width", "linecount", "slices"))):
             if isinstance(number, int):
                 _limit(number * (str(value).count("\n") + 1 if name == "indent" else 1))
         return filter_(value, *args, **kwargs)
@@ -208,10 +203,10 @@ def sandboxed() -> Sandbox:
         del made.globals[name]
     filters = made.filters
     filters.update(int=_int, float=_float, tojson=_tojson)
-    filters["center"] = _sized("center", filters["center"], 0)
-    filters["indent"] = _sized("indent", filters["indent"], 0)
+    filters["center"] = _sized("center", filters["center"])
+    filters["indent"] = _sized("indent", filters["indent"])
     filters["batch"] = _batch
-    filters["slice"] = _sized("slice", filters["slice"], 0)
+    filters["slice"] = _sized("slice", filters["slice"])
     filters["format"] = _format
     for name in ("pprint", "random", "urlize", "xmlattr"):  # depend on Python's own text, on chance, or on HTML
         del filters[name]

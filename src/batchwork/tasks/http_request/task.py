@@ -10,7 +10,17 @@ import msgspec
 
 from batchwork.errors import BindError, Problem, RenderError
 from batchwork.ports import Compiled, Setting, Written
-from batchwork.tasks.fields import Given, bytes_of, constant, constant_problems, flag, read_problems, seconds, value_of
+from batchwork.tasks.fields import (
+    Given,
+    about,
+    bytes_of,
+    constant,
+    constant_problems,
+    flag,
+    read_problems,
+    seconds,
+    value_of,
+)
 from batchwork.tasks.http_request.headers import checked_method, checked_name, each, header_pairs
 from batchwork.tasks.http_request.program import Body, HttpProgram
 from batchwork.tasks.http_request.urls import compile_url, url_problems, url_warnings
@@ -25,37 +35,33 @@ _STATUS_RANGE = pattern(r"([1-5])xx\Z|([1-5]\d\d)(?:\s*-\s*([1-5]\d\d))?\Z", re.
 _CONSTANT = ("expect_status", "timeout", "follow_redirects", "verify", "max_body", "idempotent")
 
 
-def _about(text: str) -> msgspec.Meta:
-    return msgspec.Meta(description=text)
-
-
 class HttpRequestFields(msgspec.Struct):
     """What may be written in an `http_request` task."""
 
-    url: Annotated[str, _about("Where to: http or https. Values in its path and query are percent-encoded.")]
-    method: Annotated[str, _about("GET, POST, PUT …")] = "GET"
-    headers: Annotated[
-        dict[str, Any] | None, _about("Headers; a list gives one several times, null leaves it out.")
-    ] = None
+    url: Annotated[str, about("Where to: http or https. Values in its path and query are percent-encoded.")]
+    method: Annotated[str, about("GET, POST, PUT …")] = "GET"
+    headers: Annotated[dict[str, Any] | None, about("Headers; a list gives one several times, null leaves it out.")] = (
+        None
+    )
     params: Annotated[
-        dict[str, Any] | None, _about("Query parameters, encoded; a list repeats one, null leaves it out.")
+        dict[str, Any] | None, about("Query parameters, encoded; a list repeats one, null leaves it out.")
     ] = None
-    json: Annotated[Any, _about("A body that is sent as JSON.")] = None
-    data: Annotated[str | dict[str, Any] | None, _about("A body: text as it is, a mapping as a form.")] = None
+    json: Annotated[Any, about("A body that is sent as JSON.")] = None
+    data: Annotated[str | dict[str, Any] | None, about("A body: text as it is, a mapping as a form.")] = None
     auth: Annotated[
-        dict[str, Any] | list[Any] | None, _about("{username, password}, [username, password] or {bearer: token}.")
+        dict[str, Any] | list[Any] | None, about("{username, password}, [username, password] or {bearer: token}.")
     ] = None
     expect_status: Annotated[
-        int | str | list[Any], _about("Statuses that count as success: 200, [200, 404], 2xx, 200-299.")
+        int | str | list[Any], about("Statuses that count as success: 200, [200, 404], 2xx, 200-299.")
     ] = "2xx"
-    timeout: Annotated[float | str, _about("Seconds for all of a request, redirects and body too; or 30s, 5m.")] = 60
+    timeout: Annotated[float | str, about("Seconds for all of a request, redirects and body too; or 30s, 5m.")] = 60
     follow_redirects: Annotated[
-        int | bool, _about("How many redirects are followed; credentials stay with their origin.")
+        int | bool, about("How many redirects are followed; credentials stay with their origin.")
     ] = 5
-    verify: Annotated[bool, _about("Whether the server's certificate is checked.")] = True
-    max_body: Annotated[int | str, _about("Largest body of a response.")] = "10 MiB"
+    verify: Annotated[bool, about("Whether the server's certificate is checked.")] = True
+    max_body: Annotated[int | str, about("Largest body of a response.")] = "10 MiB"
     idempotent: Annotated[
-        bool, _about("The server acts only once on the same Idempotency-Key, so POST and PATCH may be retried.")
+        bool, about("The server acts only once on the same Idempotency-Key, so POST and PATCH may be retried.")
     ] = False
 
 

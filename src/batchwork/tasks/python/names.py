@@ -133,7 +133,8 @@ class _Reader:
         names: set[str] = set()
         for target in targets:
             self._expressions([target], bound)
-            names |= {node.id for node in ast.walk(target) if isinstance(node, ast.Name) and _stores(node)}
+            inside = [node for node in ast.walk(target) if isinstance(node, ast.Name)]
+            names |= {node.id for node in inside if isinstance(node.ctx, ast.Store)}
         return bound | names
 
     def _expressions(self, nodes: Iterable[ast.AST], bound: frozenset[str]) -> None:
@@ -159,10 +160,6 @@ class _Reader:
             self._expressions(part.ifs, bound)
         made = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
         self._expressions(made, bound)
-
-
-def _stores(node: ast.Name) -> bool:
-    return isinstance(node.ctx, ast.Store)
 
 
 def _walrus(nodes: Iterable[ast.AST]) -> set[str]:

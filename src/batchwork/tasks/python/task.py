@@ -13,7 +13,7 @@ import msgspec
 
 from batchwork.errors import Place, Problem
 from batchwork.ports import Compiled, Program, Setting, Written
-from batchwork.tasks.fields import Given, constant_problems, rendered, value_of
+from batchwork.tasks.fields import Given, about, constant_problems, rendered, value_of
 from batchwork.tasks.python.names import names_bound
 from batchwork.tasks.python.program import make_program, told_constants
 from batchwork.tasks.python.source import FunctionSource, InlineCode, find_function, syntax_problems
@@ -41,27 +41,23 @@ WITHOUT_OPERAND = frozenset({"min", "max", "round", "sum", "negate", "abs"})
 _ALWAYS = frozenset({"result", "__name__", "__file__", "__builtins__"})
 
 
-def _about(text: str) -> msgspec.Meta:
-    return msgspec.Meta(description=text)
-
-
 class PythonFields(msgspec.Struct):
     """What may be written in a `python` task. Further fields are inputs: local names of the code, arguments of the function."""
 
     code: Annotated[
-        str | None, _about("Code, run as the body of a function. `return` gives the result, or `result = …`.")
+        str | None, about("Code, run as the body of a function. `return` gives the result, or `result = …`.")
     ] = None
-    function: Annotated[str | None, _about("Instead of `code`: a function, `package.module:name`.")] = None
+    function: Annotated[str | None, about("Instead of `code`: a function, `package.module:name`.")] = None
     operation: Annotated[
-        str | None, _about("Instead of `code`: add, subtract, multiply, divide, power … on `item` and an operand.")
+        str | None, about("Instead of `code`: add, subtract, multiply, divide, power … on `item` and an operand.")
     ] = None
     setup: Annotated[
         str | None,
-        _about("Code that is run once in each worker: imports, a model, a connection. Its names are in scope."),
+        about("Code that is run once in each worker: imports, a model, a connection. Its names are in scope."),
     ] = None
     interpreter: Annotated[
         str | None,
-        _about("The Python that runs it, 3.8 or newer; it needs no batchwork. An active environment's, if not given."),
+        about("The Python that runs it, 3.8 or newer; it needs no batchwork. An active environment's, if not given."),
     ] = None
 
 
@@ -84,7 +80,7 @@ class PythonTask:
         function = _text(fields, "function")
         source = None
         if function is not None:
-            source = _found(fields, function)
+            source = find_function(function, [os.path.dirname(fields["function"].place.file) or ".", "."])
             names |= _wanted_by(source)
         return Compiled(
             program=lambda setting: _program(fields, code, setup, setting),
@@ -97,7 +93,8 @@ class PythonTask:
 
 def _program(fields: Given, code: InlineCode, setup: InlineCode, setting: Setting) -> Program:
     inputs = {name: fields[name] for name in _inputs(fields)}
-    told: dict[str, Any] = {"interpreter": _interpreter(fields, setting), "file": fields_file(fields)}
+    file = next((value.place.file for value in fields.values() if value.place.file), "workflow")  # for tracebacks
+    told: dict[str, Any] = {"interpreter": _interpreter(fields, setting), "file": file}
     if setup.text:
         told.update(setup=setup.text, setup_line=max(1, fields["setup"].place.line))
         told["setup_fixed"] = told_constants(setup.taken, setting, setup.text)
@@ -115,11 +112,6 @@ def _program(fields: Given, code: InlineCode, setup: InlineCode, setting: Settin
     told.update(kind="function", function=path, inputs=list(inputs))
     wanted = {*_wanted_by(source), *inputs} & (setting.names | inputs.keys())
     return make_program(told, wanted, inputs, setting, "steps")
-
-
-def fields_file(fields: Given) -> str:
-    """The workflow's file, for tracebacks."""
-    return next((value.place.file for value in fields.values() if value.place.file), "") or "workflow"
 
 
 # ---------------------------------------------------------------- fields
@@ -156,11 +148,6 @@ def _interpreter(fields: Given, setting: Setting) -> str:
         if os.access(python, os.X_OK):
             return python
     return sys.executable
-
-
-def _found(fields: Given, function: str) -> FunctionSource | None:
-    folder = os.path.dirname(fields["function"].place.file) or "."
-    return find_function(function, [folder, "."])
 
 
 def _wanted_by(source: FunctionSource | None) -> frozenset[str]:

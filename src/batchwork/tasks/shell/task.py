@@ -13,7 +13,7 @@ from batchwork.errors import Problem, RenderError, WorkflowError
 from batchwork.ports import Compiled, Exposed, Scope, Setting, Written
 from batchwork.quoting import ShellCommand, compile_argv, compile_command
 from batchwork.secrets import unmistakable
-from batchwork.tasks.fields import Given, bytes_of, constant, constant_problems, read_problems, value_of
+from batchwork.tasks.fields import Given, about, bytes_of, constant, constant_problems, read_problems, value_of
 from batchwork.tasks.shell.program import SHELL, VARIABLE, CommandLine, ShellProgram, Words
 from batchwork.template import Expression, Template, Value, text_of
 
@@ -21,30 +21,26 @@ CAPTURE_LIMIT = 1 << 20
 _UNIT = ("item", "key", "index", "attempt", "idempotency_key")
 
 
-def _about(text: str) -> msgspec.Meta:
-    return msgspec.Meta(description=text)
-
-
 class ShellFields(msgspec.Struct):
     """What may be written in a `shell` task."""
 
     command: Annotated[
         str | None,
-        _about(
+        about(
             "The command, for the shell. Values are bound, not pasted; `| args` makes words of a list, `| raw` pastes."
         ),
     ] = None
     argv: Annotated[
-        list[Any] | None, _about("Instead of `command`: a program and its arguments, run without a shell.")
+        list[Any] | None, about("Instead of `command`: a program and its arguments, run without a shell.")
     ] = None
-    working_dir: Annotated[str | None, _about("The folder to run in, relative to where batchwork was started.")] = None
-    env: Annotated[dict[str, Any] | None, _about("Further environment variables.")] = None
-    shell: Annotated[str, _about("The shell that runs `command`: of the POSIX kind, for values to be bound.")] = SHELL
-    stdin: Annotated[
-        Any, _about("What the command reads on standard input; any size. Nothing, if it is not given.")
-    ] = None
+    working_dir: Annotated[str | None, about("The folder to run in, relative to where batchwork was started.")] = None
+    env: Annotated[dict[str, Any] | None, about("Further environment variables.")] = None
+    shell: Annotated[str, about("The shell that runs `command`: of the POSIX kind, for values to be bound.")] = SHELL
+    stdin: Annotated[Any, about("What the command reads on standard input; any size. Nothing, if it is not given.")] = (
+        None
+    )
     capture_limit: Annotated[
-        int | str, _about("How much of each of stdout and stderr is kept; of more, the head and the tail.")
+        int | str, about("How much of each of stdout and stderr is kept; of more, the head and the tail.")
     ] = "1 MiB"
 
 
