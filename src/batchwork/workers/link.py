@@ -21,7 +21,8 @@ from typing import Self, TypeAlias
 from batchwork import proctree
 from batchwork.faults import fault
 from batchwork.ports import Staffing
-from batchwork.workers.frames import FrameReader, frame
+from batchwork.workers.frames import frame
+from batchwork.workers.pipes import Inbound, Outbound
 
 Arguments: TypeAlias = Callable[[int, int], Sequence[str]]
 """The argument list, made from the worker's own numbers of the pipe that it reads and the pipe that it writes."""
@@ -30,7 +31,6 @@ WORKER_MARK = "BATCHWORK_WORKER"
 """The environment variable that tells the processes of one worker from those of another."""
 
 _numbers = itertools.count(1)
-_READ_SIZE = 1 << 16
 _PIPE_SIZE = 1 << 18
 _LOOK_S = 0.05
 """How soon it is looked whether a worker has ended where the system does not say so."""
@@ -55,8 +55,8 @@ class Link:
     ) -> None:
         fault("spawn")
         self._mark = f"{os.getpid()}-{next(_numbers)}"
-        theirs_in, self._out_fd = os.pipe()
-        self._in_fd, theirs_out = os.pipe()
+        theirs_in, out_fd = os.pipe()
+        in_fd, theirs_out = os.pipe()
         try:
             self._process = subprocess.Popen(
                 list(command(theirs_in, theirs_out)),
@@ -69,23 +69,19 @@ class Link:
                 start_new_session=True,
             )
         except BaseException:  # whatever it was, no descriptor may leak
-            os.close(self._out_fd)
-            os.close(self._in_fd)
+            os.close(out_fd)
+            os.close(in_fd)
             raise
         finally:
             os.close(theirs_in)
             os.close(theirs_out)
-        self.pid = self._process.pid
         self.status: int | None = None
         """How it ended: the exit code, or minus the number of the signal. None while it lives."""
         self.closed = False
-        self._finishing = False
-        self._reader = FrameReader()
-        self._frames: list[tuple[int, bytes]] = []
-        self._pending = bytearray()
+        self._in, self._out = Inbound(in_fd), Outbound(out_fd)
         self.watch_room: Callable[[Link, bool], None] | None = None
         """Set by `Links`: begins (True) or ends (False) watching for room in the pipe."""
-        for fd in (self._in_fd, self._out_fd):
+        for fd in (in_fd, out_fd):
             os.set_blocking(fd, False)
             with contextlib.suppress(OSError, AttributeError):  # larger pipes are only faster; users have a quota
                 fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
@@ -94,63 +90,47 @@ class Link:
         except (AttributeError, OSError):  # no pidfd on this system: `poll` looks every time
             self._pid_fd = -1
 
+    @property
+    def pid(self) -> int:
+        """The worker's process id."""
+        return self._process.pid
+
     # ------------------------------------------------------------ talking
 
     def send(self, tag: int, body: bytes) -> None:
         """Send a frame; what the pipe does not take now is sent later. Nothing happens if the worker is dead."""
-        if self.closed or self._finishing or self.status is not None:
+        if self.closed or self._out.finishing or self.status is not None:
             return
-        self._pending += frame(tag, body)
+        self._out.pending += frame(tag, body)
         self.flush()
 
     def finish(self) -> None:
         """Tell the worker that nothing more will come: it ends when it has done all that it was sent."""
-        self._finishing = True
+        self._out.finishing = True
         self.flush()
 
     def flush(self) -> None:
         """Write as much of what is waiting as the pipe takes."""
-        if self._out_fd < 0:
+        if self._out.fd < 0:
             return
-        pending = self._pending
-        try:
-            while pending:
-                with memoryview(pending) as view:
-                    written = os.write(self._out_fd, view[:_READ_SIZE])
-                del pending[:written]
-        except BlockingIOError:
-            pass
-        except OSError:  # it closed its end; that it is dead is learnt elsewhere
-            pending.clear()
+        self._out.write()
         if self.watch_room is not None:
-            self.watch_room(self, bool(pending))
-        if self._finishing and not pending:
-            os.close(self._out_fd)
-            self._out_fd = -1
+            self.watch_room(self, bool(self._out.pending))
+        self._out.close_if_done()
 
     @property
     def waiting(self) -> int:
         """Bytes that the pipe has not taken yet."""
-        return len(self._pending)
+        return len(self._out.pending)
 
     def take(self) -> list[tuple[int, bytes]]:
         """The frames (tag, body) that have come since the last call."""
-        frames, self._frames = self._frames, []
+        frames, self._in.frames = self._in.frames, []
         return frames
 
     def hear(self) -> bool:
         """Read what there is, at most 64 KiB. False when the worker has closed its end."""
-        try:
-            chunk = os.read(self._in_fd, _READ_SIZE)
-        except (BlockingIOError, InterruptedError):
-            return True
-        self._frames.extend(self._reader.feed(chunk))
-        return bool(chunk)
-
-    def _hear_all(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while chunk := os.read(self._in_fd, _READ_SIZE):
-                self._frames.extend(self._reader.feed(chunk))
+        return self._in.hear()
 
     # ------------------------------------------------------------ its end
 
@@ -163,7 +143,7 @@ class Link:
                 pid, status = self.pid, signal.SIGKILL
             if pid:
                 self.status = self._process.returncode = os.waitstatus_to_exitcode(status)
-                self._hear_all()
+                self._in.hear_all()
         return self.status is not None
 
     def wait(self, timeout_s: float) -> bool:
@@ -222,15 +202,15 @@ class Link:
                 os.waitpid(self.pid, 0)
             self.status = self._process.returncode = -signal.SIGKILL
         self.closed = True
-        for fd in (self._in_fd, self._out_fd, self._pid_fd):
+        for fd in self.descriptors:
             if fd >= 0:
                 os.close(fd)
-        self._in_fd = self._out_fd = self._pid_fd = -1
+        self._in.fd = self._out.fd = self._pid_fd = -1
 
     @property
     def descriptors(self) -> tuple[int, int, int]:
         """The numbers of: the pipe that is read, the pipe that is written, the pidfd (-1 where there is none)."""
-        return self._in_fd, self._out_fd, self._pid_fd
+        return self._in.fd, self._out.fd, self._pid_fd
 
 
 class Links:
@@ -303,7 +283,7 @@ class Links:
     def _has_news(self, link: Link) -> bool:
         """Whether it sent frames or has ended; then stop watching it (a closed pipe would be ready for ever)."""
         if link.status is None:
-            return bool(link._frames)
+            return bool(link._in.frames)
         for fd in (link.descriptors[0], link.descriptors[2], self._links[link]):
             with contextlib.suppress(KeyError, ValueError):
                 self._selector.unregister(fd)

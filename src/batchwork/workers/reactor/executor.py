@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import mmap
 import os
-import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
@@ -18,33 +16,26 @@ from batchwork.workers import frames
 from batchwork.workers.link import Link, Links
 from batchwork.workers.nameless_file import nameless_file
 from batchwork.workers.reactor.orders import RECALL_ORDER, call_order, end_order, program_order
-from batchwork.workers.reactor.reports import Ledger, count_of
+from batchwork.workers.reactor.reports import Ledger
 from batchwork.workers.reactor.starts import Starts
 
 _END_S = 3.0
-_COUNT = struct.Struct("=Q")
 
 
 class ReactorExecutor:
     """One reactor process, which gets ready while the first items are read. If it dies, what it may have begun is lost, the rest returned."""
 
-    lanes = 1
+    lanes = width = 1
     latency_s = 0.0002
 
     def __init__(self, clock: Clock) -> None:
-        self.width = 1
         self._clock = clock
         self._links = Links()
         self._link: Link | None = None
         self._ledger = Ledger()
         self._starts = Starts()
         self._ready = False
-        self._wanted = False  # whether there is to be a reactor
-        self._load = 0
-        self._counter: mmap.mmap | None = None
         self._kill_at: float | None = None  # set once all is to end: when the reactor has had its time for it
-        self._told = False
-        self._closed = False
         self._reports: list[Report] = []
 
     def start(self, program: Program, staffing: Staffing, pages: Pager | None = None) -> None:
@@ -54,20 +45,20 @@ class ReactorExecutor:
         self._prepare = program_order(program, staffing)
 
     def warm(self, lanes: int) -> None:
-        if lanes and not self._wanted and self._starts.broken is None:
-            self._wanted = True
+        if lanes and not self._starts.wanted and self._starts.broken is None:
+            self._starts.wanted = True
             self._launch_if_due()
 
     def ready(self) -> Sequence[bool]:
         return (self._ready,)
 
     def load(self) -> Sequence[int]:
-        return (self._load,)
+        return (self._ledger.load,)
 
     def submit(self, lane: int, call: Call) -> None:
         assert lane == 0
-        self._load += len(call.payloads)
-        self._wanted = True
+        self._ledger.arrived(call)
+        self._starts.wanted = True
         if self._link is None:
             self._ledger.waiting.append(call)
             self._launch_if_due()
@@ -82,19 +73,18 @@ class ReactorExecutor:
 
     def poll(self, timeout_s: float | None) -> list[Report]:
         if not self._reports:
-            if self._starts.broken is not None and self._link is None and not self._told:
-                self._told = True
-                raise self._starts.broken
+            if self._link is None:
+                self._starts.tell()
             self._listen(self._patience(timeout_s))
         reports, self._reports = self._reports, []
-        self._load -= sum(map(count_of, reports))
+        self._ledger.taken(reports)
         return reports
 
     def _patience(self, timeout_s: float | None) -> float | None:
         """Do what is due by the clock; how long may be waited for the rest."""
         self._launch_if_due()
         now = self._clock.now()
-        if self._link is not None and self._kill_at is not None and self._load and now >= self._kill_at:
+        if self._link is not None and self._kill_at is not None and self._ledger.load and now >= self._kill_at:
             self._link.kill_tree()
         due = list(self._due(now))
         if timeout_s is not None:
@@ -104,9 +94,9 @@ class ReactorExecutor:
     def _due(self, now: float) -> Iterator[float]:
         """Seconds until a reactor is to be started, or to be killed."""
         if self._link is None:
-            if self._wanted:
+            if self._starts.wanted:
                 yield self._starts.at - now
-        elif self._kill_at is not None and self._load and now < self._kill_at:
+        elif self._kill_at is not None and self._ledger.load and now < self._kill_at:
             yield self._kill_at - now
 
     def _listen(self, timeout_s: float | None) -> None:
@@ -135,7 +125,7 @@ class ReactorExecutor:
     def _launch_if_due(self) -> None:
         """Start a reactor if one is wanted, none is there, and the last trouble is long enough ago."""
         now, starts = self._clock.now(), self._starts
-        if self._link is not None or not self._wanted or starts.broken is not None or now < starts.at:
+        if self._link is not None or not starts.due(now):
             return
         try:
             self._link = link = self._make_link()
@@ -144,7 +134,6 @@ class ReactorExecutor:
                 self._return_unsent()
             return
         starts.succeeded()
-        self._ledger.new_reactor()
         self._links.add(link)
         link.send(frames.PREPARE, self._prepare)
         while self._ledger.waiting:
@@ -153,8 +142,7 @@ class ReactorExecutor:
     def _make_link(self) -> Link:
         counter = nameless_file("batchwork-counter")
         try:
-            os.ftruncate(counter, _COUNT.size)
-            self._counter = mmap.mmap(counter, _COUNT.size)
+            self._ledger.new_reactor(counter)
             return Link(_command(counter), self._staffing, os.environ, inherit=(counter,))
         finally:
             os.close(counter)
@@ -165,11 +153,8 @@ class ReactorExecutor:
         link.sweep()
         self._link = None
         self._ready = False
-        self._wanted = bool(self._ledger.waiting)
-        begun = None
-        if self._counter is not None:
-            begun = _COUNT.unpack_from(self._counter)[0]
-        self._reports += self._ledger.died(begun, wanted=self._kill_at is not None)
+        self._starts.wanted = bool(self._ledger.waiting)
+        self._reports += self._ledger.died(wanted=self._kill_at is not None)
         if self._starts.broken is None and self._kill_at is None:
             self._starts.died(status, self._clock.now())
         if self._starts.broken is not None:
@@ -198,13 +183,10 @@ class ReactorExecutor:
             self._link.send(frames.CANCEL, end_order(grace_s))
 
     def _return_unsent(self) -> None:
-        self._wanted = False
+        self._starts.wanted = False
         self._reports += self._ledger.unsent()
 
     def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
         link, self._link = self._link, None
         if link is not None:
             self._links.remove(link)
@@ -215,9 +197,7 @@ class ReactorExecutor:
             if link.status != 0:
                 link.sweep()
             link.close()
-        if self._counter is not None:
-            self._counter.close()
-            self._counter = None
+        self._ledger.close()
         self._links.close()
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import mmap
+import os
+import struct
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from batchwork.model import Call, Failure, Report
+
+_COUNT = struct.Struct("=Q")
 
 
 class _Open:
@@ -28,10 +33,22 @@ class Ledger:
         self.waiting: deque[Call] = deque()
         self._open: dict[int, _Open] = {}
         self._sent = 0
+        self._begun: mmap.mmap | None = None
+        self.load = 0
+        """Units of calls that came, and are in no report that was taken."""
 
-    def new_reactor(self) -> None:
-        """Units are counted anew."""
+    def arrived(self, call: Call) -> None:
+        self.load += len(call.payloads)
+
+    def taken(self, reports: Iterable[Report]) -> None:
+        self.load -= sum(map(count_of, reports))
+
+    def new_reactor(self, counter: int) -> None:
+        """Units are counted anew: those sent here, those begun by the reactor, in the file `counter`."""
+        self.close()
         self._sent = 0
+        os.ftruncate(counter, _COUNT.size)
+        self._begun = mmap.mmap(counter, _COUNT.size)
 
     def sent(self, call: Call) -> None:
         """A call is with the reactor now."""
@@ -57,19 +74,24 @@ class Ledger:
             header["id"], done, results, header.get("us", ()), failures, cancelled, returned, logs=logs, worker=worker
         )
 
-    def died(self, begun: int | None, *, wanted: bool) -> Iterator[Report]:
-        """The reactor is dead: units up to number `begun` are lost (cancelled, if it was killed on our word), the rest has not run."""
+    def died(self, *, wanted: bool) -> Iterator[Report]:
+        """The reactor is dead: units that had begun are lost (cancelled, if it was killed on our word), the rest has not run."""
+        assert self._begun is not None
+        begun = _COUNT.unpack_from(self._begun)[0]
         opened, self._open = self._open, {}
         for one in opened.values():
-            first = len(one.call.payloads)
-            if begun is not None:
-                first = begun - one.before
+            first = begun - one.before
             ran = [offset for offset in one.left if offset < first]
             rest = [offset for offset in one.left if offset >= first]
             if wanted:
                 yield Report(one.call.id, cancelled=ran, returned=rest)
             else:
                 yield Report(one.call.id, lost=ran, returned=rest)
+
+    def close(self) -> None:
+        if self._begun is not None:
+            self._begun.close()
+            self._begun = None
 
     def unsent(self) -> Iterator[Report]:
         """What waits for a reactor goes back."""

@@ -16,13 +16,25 @@ _DEATHS_MAX = 5
 
 
 class Starts:
-    """Counts what went wrong. `at` is when the next start may be tried, `broken` why there can be none."""
+    """Counts what went wrong. `wanted`: there is to be a reactor. `at` is when the next start may be tried, `broken` why there can be none."""
 
     def __init__(self) -> None:
+        self.wanted = False
         self.at = 0.0
         self.broken: WorkerError | None = None
+        self._told = False
         self._deaths = 0
         self._failing_since = 0.0  # when it could not be started for the first time, 0 if it could
+
+    def due(self, now: float) -> bool:
+        """Whether a reactor is to be started now, where there is none."""
+        return self.wanted and self.broken is None and now >= self.at
+
+    def tell(self) -> None:
+        """Raises WorkerError the first time, where there can be none any more."""
+        if self.broken is not None and not self._told:
+            self._told = True
+            raise self.broken
 
     def succeeded(self) -> None:
         self._failing_since = 0.0
