@@ -14,7 +14,7 @@ from batchwork.workers.reactor.program.captured import Captured
 from batchwork.workers.reactor.program.leftovers import Leftovers, tree
 from batchwork.workers.reactor.program.loop import IN, Loop
 from batchwork.workers.reactor.program.outbox import NotStarted, Outbox, Unit
-from batchwork.workers.reactor.program.spawn import Spawner
+from batchwork.workers.reactor.program.spawn import Spawned, Spawner
 from batchwork.workers.reactor.program.stdin import StdinText
 from batchwork.workers.reactor.program.timers import Timer
 
@@ -31,43 +31,58 @@ _SPAWN_PAUSE_MAX_S = 0.25
 _SPAWN_PATIENCE_S = 60.0
 
 
+class Streams:
+    """Both outputs of a command, the pipes to them that are still `open`, and its standard input."""
+
+    __slots__ = ("err", "open", "out", "stdin")
+
+    def __init__(self, spawned: Spawned, limit: int) -> None:
+        self.out, self.err = Captured(limit), Captured(limit)
+        self.open = {spawned.stdout: self.out, spawned.stderr: self.err}
+        self.stdin: StdinText | None = None
+
+    def texts(self) -> tuple[str, str]:
+        """What was kept of standard output and of standard error."""
+        return self.out.text(), self.err.text()
+
+
+class Ending:
+    """Why a command was ended before its time, if it was, and what had to be killed."""
+
+    __slots__ = ("grace_s", "killed", "left", "why")
+
+    def __init__(self) -> None:
+        self.why: verdict.Verdict = ""
+        self.grace_s = 0.0
+        self.killed = False  # SIGKILL was needed
+        self.left: set[int] = set()  # processes that outlived it; one that is slow to die is struck twice
+
+    def hastened_by(self, grace_s: float) -> bool:
+        """Whether an end with this grace would come before the one under way."""
+        return not self.why or grace_s < self.grace_s
+
+    def struck(self, pids: set[int]) -> None:
+        """These have been killed: of the command itself, or left by it."""
+        if self.why:
+            self.killed = self.killed or bool(pids)
+        else:
+            self.left |= pids
+
+
 class RunningCommand:
     """A command that is not reported yet."""
 
-    __slots__ = (
-        "ended",
-        "err",
-        "grace_s",
-        "killed",
-        "left",
-        "linger",
-        "mark",
-        "out",
-        "pid",
-        "pipes",
-        "status",
-        "stdin",
-        "timer",
-        "unit",
-        "verdict",
-    )
+    __slots__ = ("ended", "ending", "linger", "pid", "status", "streams", "timer", "unit")
 
-    def __init__(self, unit: Unit, pid: int, mark: str, limit: int) -> None:
+    def __init__(self, unit: Unit, spawned: Spawned, limit: int) -> None:
         self.unit = unit
-        self.pid = pid
-        self.mark = mark
-        self.out = Captured(limit)
-        self.err = Captured(limit)
-        self.pipes: dict[int, Captured] = {}
-        self.stdin: StdinText | None = None
+        self.pid = spawned.pid
+        self.streams = Streams(spawned, limit)
         self.status: int | None = None  # known once the process has ended
         self.ended = 0.0
         self.timer: Timer | None = None
         self.linger: Timer | None = None
-        self.verdict: verdict.Verdict = ""
-        self.grace_s = 0.0
-        self.killed = False  # SIGKILL was needed
-        self.left: set[int] = set()  # processes that outlived it; one that is slow to die is struck twice
+        self.ending = Ending()
 
 
 class Commands:
@@ -85,20 +100,18 @@ class Commands:
         runtime: Mapping[str, Any],
     ) -> None:
         self._loop = loop
-        self._timers = loop.timers
         self._outbox = outbox
         self._limit: int = program.get("capture_limit", 1 << 20)
         self._timeout_s: float | None = runtime["timeout_s"]
         self._spawner = Spawner(environ, runtime["cwd"])
         self._commands: dict[int, RunningCommand] = {}
-        self._marks: dict[str, int] = {}
         self._pipes: dict[int, RunningCommand] = {}
         self._fresh: deque[RunningCommand] = deque()
         self._sweeping = False
         self._delayed: dict[Unit, Timer] = {}
         self._started = 0
         proctree.become_subreaper()
-        self._leftovers = Leftovers(self._commands, self._marks)
+        self._leftovers = Leftovers(self._commands)
         self._listen_for_ends()
 
     def _listen_for_ends(self) -> None:
@@ -131,21 +144,20 @@ class Commands:
                 self._fail(unit, {"type": "spawn", "message": f"no process could be started: {error.strerror}"})
                 return
             again = min(pause_s * 2, _SPAWN_PAUSE_MAX_S)
-            self._delayed[unit] = self._timers.at(now + pause_s, lambda: self._spawn(unit, again))
+            self._delayed[unit] = self._loop.timers.at(now + pause_s, lambda: self._spawn(unit, again))
             return
-        command = RunningCommand(unit, spawned.pid, mark, self._limit)
+        command = RunningCommand(unit, spawned, self._limit)
         unit.started = now
         self._commands[spawned.pid] = command
-        self._marks[mark] = spawned.pid
-        command.pipes = {spawned.stdout: command.out, spawned.stderr: command.err}
+        self._leftovers.mark(mark, spawned.pid)
         if spawned.stdin >= 0:
-            command.stdin = StdinText(self._loop, spawned.stdin, str(unit.payload["stdin"]))
+            command.streams.stdin = StdinText(self._loop, spawned.stdin, str(unit.payload["stdin"]))
         if self._timeout_s is not None:
-            command.timer = self._timers.at(now + self._timeout_s, lambda: self._time_out(command))
+            command.timer = self._loop.timers.at(now + self._timeout_s, lambda: self._time_out(command))
         self._fresh.append(command)
         if not self._sweeping:
             self._sweeping = True
-            self._timers.at(now + _UNWATCHED_S, self._sweep)
+            self._loop.timers.at(now + _UNWATCHED_S, self._sweep)
 
     def _fail(self, unit: Unit, failure: dict[str, object]) -> None:
         self._outbox.failed(unit, failure, int((self._loop.now() - unit.started) * 1e6))
@@ -156,29 +168,29 @@ class Commands:
         while fresh and (fresh[0].unit.started <= old or fresh[0].status is not None):
             command = fresh.popleft()
             if command.status is None:
-                for fd in command.pipes:
+                for fd in command.streams.open:
                     self._pipes[fd] = command
                     self._loop.watch(fd, IN, self._hear)
         self._sweeping = bool(fresh)
         if fresh:
-            self._timers.at(fresh[0].unit.started + _UNWATCHED_S, self._sweep)
+            self._loop.timers.at(fresh[0].unit.started + _UNWATCHED_S, self._sweep)
 
     # ------------------------------------------------------------ listening
 
     def _hear(self, fd: int, _events: int) -> None:
         command = self._pipes[fd]
         try:
-            more = command.pipes[fd].read(fd)
+            more = command.streams.open[fd].read(fd)
         except BlockingIOError:
             return
         if not more:
             self._close_pipe(command, fd)
-            if command.status is not None and not command.pipes:
+            if command.status is not None and not command.streams.open:
                 self._settle(command)
 
     def _drain(self, command: RunningCommand) -> None:
         """Read what the pipes hold. No more than that: what a command left may write for ever."""
-        for fd, captured in list(command.pipes.items()):
+        for fd, captured in list(command.streams.open.items()):
             try:
                 for _ in range(2):  # the first takes all that the pipe holds
                     if not captured.read(fd):
@@ -188,7 +200,7 @@ class Commands:
                 continue
 
     def _close_pipe(self, command: RunningCommand, fd: int) -> None:
-        del command.pipes[fd]
+        del command.streams.open[fd]
         if self._pipes.pop(fd, None) is not None:
             self._loop.forget(fd)
         os.close(fd)
@@ -228,11 +240,11 @@ class Commands:
 
     def _settle(self, command: RunningCommand) -> None:
         """Report a command whose process has ended, unless something of it still lives: that is given a moment first."""
-        if not self._leftovers.of(command.pid) and (command.verdict or not command.pipes):
+        if not self._leftovers.of(command.pid) and (command.ending.why or not command.streams.open):
             self._report(command)
-        elif not command.verdict and command.linger is None:
-            command.linger = self._timers.at(command.ended + _LINGER_S, lambda: self._kill(command))
-            for fd in command.pipes:
+        elif not command.ending.why and command.linger is None:
+            command.linger = self._loop.timers.at(command.ended + _LINGER_S, lambda: self._kill(command))
+            for fd in command.streams.open:
                 self._pipes[fd] = command
                 self._loop.watch(fd, IN, self._hear)
 
@@ -240,39 +252,36 @@ class Commands:
         """Kill what there is of a command, until nothing is left; report it then if its process has ended."""
         if self._commands.get(command.pid) is not command:
             return
-        self._timers.cancel(command.timer)
-        self._timers.cancel(command.linger)
+        self._loop.timers.cancel(command.timer)
+        self._loop.timers.cancel(command.linger)
         struck = proctree.strike(self._everything(command))
-        if command.verdict:
-            command.killed = command.killed or bool(struck)
-        else:
-            command.left |= struck
+        command.ending.struck(struck)
         if struck:  # something may have slipped through, or is slow to die
-            command.linger = self._timers.at(self._loop.now() + _AGAIN_S, lambda: self._kill(command))
+            command.linger = self._loop.timers.at(self._loop.now() + _AGAIN_S, lambda: self._kill(command))
         elif command.status is not None:
             self._report(command)
 
     def _report(self, command: RunningCommand) -> None:
-        self._timers.cancel(command.timer)
-        self._timers.cancel(command.linger)
+        self._loop.timers.cancel(command.timer)
+        self._loop.timers.cancel(command.linger)
         self._drain(command)
-        for fd in list(command.pipes):
+        for fd in list(command.streams.open):
             self._close_pipe(command, fd)
-        if command.stdin is not None:
-            command.stdin.close()
-        del self._commands[command.pid], self._marks[command.mark]
+        if command.streams.stdin is not None:
+            command.streams.stdin.close()
+        del self._commands[command.pid]
         self._leftovers.disown(command.pid)
         unit, status = command.unit, command.status
         assert status is not None
-        ended = self._loop.now() if command.verdict else command.ended
+        ended = self._loop.now() if command.ending.why else command.ended
         us = int((ended - unit.started) * 1e6)
-        log = verdict.left_behind(len(command.left))
-        if command.verdict == "cancelled":
+        log = verdict.left_behind(len(command.ending.left))
+        if command.ending.why == "cancelled":
             self._outbox.cancelled(unit)
             return
-        out, err = command.out.text(), command.err.text()
-        if command.verdict:
-            grace = command.grace_s if command.killed else None
+        out, err = command.streams.texts()
+        if command.ending.why:
+            grace = command.ending.grace_s if command.ending.killed else None
             self._outbox.failed(unit, verdict.timed_out(out, err, self._timeout_s or 0, grace), us, log)
         elif status:
             self._outbox.failed(unit, verdict.exit_failure(out, err, status), us, log)
@@ -287,15 +296,15 @@ class Commands:
 
     def _end(self, command: RunningCommand, why: verdict.Verdict, grace_s: float) -> None:
         """SIGTERM to everything of a command, SIGKILL to what lives after the grace; without grace at once."""
-        command.verdict, command.grace_s = why, grace_s
-        self._timers.cancel(command.timer)
+        command.ending.why, command.ending.grace_s = why, grace_s
+        self._loop.timers.cancel(command.timer)
         if grace_s <= 0:
             self._kill(command)
             return
         everything = self._everything(command)()
         proctree.kill(everything, signal.SIGTERM)
         proctree.kill(everything, signal.SIGCONT)  # one that is stopped gets to act on it
-        command.timer = self._timers.at(self._loop.now() + grace_s, lambda: self._kill(command))
+        command.timer = self._loop.timers.at(self._loop.now() + grace_s, lambda: self._kill(command))
 
     def _everything(self, command: RunningCommand) -> Callable[[], list[int]]:
         def roots() -> list[int]:
@@ -308,15 +317,15 @@ class Commands:
     def cancel(self, grace_s: float) -> None:
         """End all that runs; asked again with less grace, it ends sooner."""
         for unit, timer in list(self._delayed.items()):
-            self._timers.cancel(timer)
+            self._loop.timers.cancel(timer)
             del self._delayed[unit]
             self._outbox.cancelled(unit)
         for command in list(self._commands.values()):
             if command.status is not None:
-                if not command.verdict or grace_s < command.grace_s:
+                if command.ending.hastened_by(grace_s):
                     self._kill(command)
-            elif not command.verdict or grace_s < command.grace_s:
-                self._end(command, command.verdict or "cancelled", grace_s)
+            elif command.ending.hastened_by(grace_s):
+                self._end(command, command.ending.why or "cancelled", grace_s)
 
     def destroy(self) -> None:
         """End everything at once, whatever it is, and report nothing."""

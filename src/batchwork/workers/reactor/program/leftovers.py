@@ -17,19 +17,22 @@ from batchwork.workers.reactor.program.spawn import COMMAND_MARK
 class Leftovers:
     """Children of the reactor that are no commands.
 
-    `commands` are those that have not been reported yet, by process id; `marks` the same by what stands in their
-    environment. Both belong to the caller.
+    `commands` are those that have not been reported yet, by process id; they belong to the caller.
     """
 
-    def __init__(self, commands: Mapping[int, object], marks: Mapping[str, int]) -> None:
+    def __init__(self, commands: Mapping[int, object]) -> None:
         self._commands = commands
-        self._marks = marks
+        self._marks: dict[int, str] = {}
         self._owners: dict[int, set[int]] = {}
         self._own = os.getpid()
         try:
             self._list = os.open(f"/proc/{self._own}/task/{self._own}/children", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:  # a kernel without that file, or no Linux
             self._list = -1
+
+    def mark(self, mark: str, command: int) -> None:
+        """What stands in the environment of a command that has been started."""
+        self._marks[command] = mark
 
     def look(self) -> None:
         """Notice what has become our child. Costs one read while there is nothing."""
@@ -51,6 +54,7 @@ class Leftovers:
 
     def disown(self, command: int) -> None:
         """The command is over: what it shared with others is theirs now."""
+        self._marks.pop(command, None)
         if self._owners:
             for owners in self._owners.values():
                 owners.discard(command)
@@ -65,8 +69,7 @@ class Leftovers:
         mark = proctree.environ_value(process.pid, COMMAND_MARK)
         if mark is None or not mark.startswith(f"{self._own}-"):  # of a batchwork inside a command, perhaps
             return set(self._commands)
-        owner = self._marks.get(mark)
-        return set() if owner is None else {owner}
+        return {command for command, known in self._marks.items() if known == mark}
 
     def _children(self) -> Iterable[int]:
         if self._list < 0:
