@@ -25,3 +25,36 @@ def test_a_file_over_the_budget_is_named(tmp_path: Path) -> None:
     file.write_text("x = 1\n" * 351)
     assert list(budget.over_budget(file)) == [f"{file}: 351 lines (budget 350)"]
     assert budget.main([str(tmp_path)]) == 1
+
+
+def test_what_is_dense_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.py"
+    (tmp_path / "b.py").write_text("")
+    file.write_text(
+        '"""Says what is in b.py."""\n'
+        "def many(a, b, c, d, e, f): pass\n"
+        "def dense(a):\n    return [x for x in a if x and x > 1 and x < 2] if a and 1 or 2 else 3 if not a or a > 2 and a else []\n"
+        "class Large:\n" + "".join(f"    field_{number}: int\n" for number in range(9))
+    )
+    assert sorted(line.removeprefix(str(file)) for line in budget.over_budget(file, tmp_path)) == [
+        ":1: the docstring names the file b.py; say what is here",
+        ":2 many: 6 parameters (budget 5)",
+        ":3 dense: complexity 13 (budget 10)",
+        ":4: 2 conditional expressions in a statement (budget 1)",
+        ":5 Large: 9 fields (budget 8)",
+    ]
+
+
+def test_a_folder_with_too_many_files_is_named_unless_it_is_a_list_of_kinds(tmp_path: Path) -> None:
+    for folder in ("rooms", "cli/commands"):
+        (tmp_path / folder).mkdir(parents=True)
+        for number in range(16):
+            (tmp_path / folder / f"file_{number}.py").write_text("")
+    assert list(budget.full_folders(tmp_path)) == [f"{tmp_path / 'rooms'}: 16 files (budget 15)"]
+
+
+def test_what_is_known_to_be_over_budget_may_move_but_not_multiply(tmp_path: Path) -> None:
+    known = {budget.place("a.py:7 f: 70 lines (budget 60)")}
+    assert budget.unknown(["a.py:9 f: 71 lines (budget 60)", "a.py:20 g: 61 lines (budget 60)"], known) == [
+        "a.py:20 g: 61 lines (budget 60)"
+    ]
