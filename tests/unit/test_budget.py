@@ -39,7 +39,7 @@ def test_what_is_dense_is_named(tmp_path: Path) -> None:
     assert sorted(line.removeprefix(str(file)) for line in budget.over_budget(file, tmp_path)) == [
         ":1: the docstring names the file b.py; say what is here",
         ":2 many: 6 parameters (budget 5)",
-        ":3 dense: complexity 13 (budget 10)",
+        ":3 dense: complexity 11 (budget 10)",
         ":4: 2 conditional expressions in a statement (budget 1)",
         ":5 Large: 9 fields (budget 8)",
     ]
