@@ -14,9 +14,8 @@ from typing import Any, Self
 from msgspec import Struct
 
 from batchwork.compose import Watch, backends, read_plan, stored_plan
-from batchwork.engine.run.execution import RunEnd
 from batchwork.engine.run.lifecycle import resume_run, retry_run, start_run
-from batchwork.engine.run.request import Backends, RetryRequest, RunRequest
+from batchwork.engine.run.request import Backends, RetryRequest, RunEnd, RunRequest
 from batchwork.engine.run.results import Results
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.errors import StoreError

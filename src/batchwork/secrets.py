@@ -40,13 +40,12 @@ _authorization = pattern(
 
 
 class Masker:
-    """Takes secrets out of texts. `too_short` are the names of those that cannot be masked."""
+    """Takes secrets out of texts. Those that are too short are left."""
 
-    __slots__ = ("_broken", "_coded", "_forms", "too_short")
+    __slots__ = ("_broken", "_coded", "_forms")
 
     def __init__(self, secrets: Mapping[str, str], further: Iterable[str] = ()) -> None:
         """`secrets` are values by name; `further` values have no name (passwords of URLs)."""
-        self.too_short = tuple(name for name, value in secrets.items() if len(value.strip()) < SHORTEST)
         values = [value for value in (*secrets.values(), *further) if len(value.strip()) >= SHORTEST]
         forms = {form for value in values for form in _forms_of(value)}
         self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
@@ -71,11 +70,7 @@ class Masker:
             text = self._without_broken(text)
         if self._forms and ("…" in text or "\\u2026" in text):
             text = _without_parts(text, self._forms, self._coded)
-        if "://" in text and "@" in text:
-            text = _url_password.sub(rf"\1:{MASK}@", text)
-        if "uthorization" in text or "UTHORIZATION" in text:
-            text = _authorization.sub(rf"\1{MASK}", text)
-        return text
+        return _without_credentials(text)
 
     def _without_broken(self, text: str) -> str:
         """The text without coded secrets that white space breaks up. Looking for them is quick, finding them is not."""
@@ -130,6 +125,15 @@ def url_passwords(texts: Iterable[str]) -> list[str]:
             for match in _url_password.finditer(text):
                 found += {match[2], unquote(match[2])}
     return found
+
+
+def _without_credentials(text: str) -> str:
+    """The text without passwords in URLs and in `Authorization` headers."""
+    if "://" in text and "@" in text:
+        text = _url_password.sub(rf"\1:{MASK}@", text)
+    if "uthorization" in text or "UTHORIZATION" in text:
+        text = _authorization.sub(rf"\1{MASK}", text)
+    return text
 
 
 # ---------------------------------------------------------------- texts that were cut

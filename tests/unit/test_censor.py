@@ -219,7 +219,7 @@ KNOW_SECRETS = {
     "censor.py": "the censor",
     "engine/run/censored.py": "store and sinks: what is kept, what is told",
     "engine/run/lifecycle.py": "makes the censor of a run",
-    "engine/run/execution.py": "hands it on",
+    "engine/run/request.py": "hands it on",
     "engine/run/resume_check.py": "compares what is kept",
     "engine/step/desk.py": "what comes from executors",
     "engine/unit/brief.py": "hands it on to steps, and for keys",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchwork.engine.run.changes import SHOWN, differences, listed
+from batchwork.engine.run.resume_check import SHOWN, differences, listed
 
 A: dict[str, Any] = {"fetch": {"task": "shell", "fields": {"command": "echo 1"}}, "sum": {"task": "python"}}
 

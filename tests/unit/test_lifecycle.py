@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from step_plans import batch_plan, step_plan, task_plan, workflow
 
 from batchwork.clock import SystemClock
-from batchwork.engine.run.execution import RunEnd
 from batchwork.engine.run.lifecycle import (
     Backends,
     RetryRequest,
@@ -28,6 +27,7 @@ from batchwork.engine.run.lifecycle import (
     start_run,
     window_text,
 )
+from batchwork.engine.run.request import RunEnd
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.errors import NOWHERE, Problem, RunLocked, RunRefused, UsageError, WorkflowError
 from batchwork.events import Warned

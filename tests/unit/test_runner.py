@@ -14,8 +14,7 @@ from step_plans import batch_plan, step_plan, task_plan, workflow
 
 from batchwork.censor import Censor
 from batchwork.clock import SystemClock
-from batchwork.engine.run.execution import Execution, RunEnd
-from batchwork.engine.run.request import Backends
+from batchwork.engine.run.request import Backends, Execution, RunEnd
 from batchwork.engine.run.results import Results
 from batchwork.engine.run.runner import Runner
 from batchwork.engine.stopping.stop_level import Control

@@ -8,9 +8,8 @@ from typing import Literal
 
 from batchwork.cli.look import looking
 from batchwork.compose import Watch, backends
-from batchwork.engine.run.execution import RunEnd
 from batchwork.engine.run.find_run import find_run
-from batchwork.engine.run.request import Backends
+from batchwork.engine.run.request import Backends, RunEnd
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.model import RunStatus
 from batchwork.ports import Durability, Store

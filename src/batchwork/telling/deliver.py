@@ -1,4 +1,4 @@
-"""How a notification gets out: to a command on its standard input, or to a URL by POST. Short timeouts. When is in notify.py."""
+"""How a notification gets out: to a command on its standard input, or to a URL by POST. Short timeouts."""
 
 from __future__ import annotations
 

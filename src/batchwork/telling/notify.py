@@ -1,7 +1,4 @@
-"""`notify:`: says to a command or a URL that something failed, stalls, or has finished. Each kind once; a warning if it fails.
-
-When to say what is decided here; how it is delivered is in delivering.py.
-"""
+"""`notify:`: says to a command or a URL that something failed, stalls, or has finished. Each kind once; a warning if it fails."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from batchwork.model import Call, Failure, Report
 from batchwork.ports import Compiled, Pager, Program, Scope, Setting, Staffing, WorkerKind, Written
 from batchwork.text.jsontext import Json, encode
 
-Act = Callable[[Json], object]
+Behaviour = Callable[[Json], object]
 """What a unit does: it gets the unit's payload. What it returns is the result; a Failure or an exception is a failure."""
 
 
@@ -56,7 +56,7 @@ class Collected(Struct):
 class CallableProgram(Struct):
     """A program whose payloads are the unit's rendered fields; `act` is what its executor calls for each."""
 
-    act: Act
+    act: Behaviour
     fields: Mapping[str, Any]
     constants: Scope
     worker: WorkerKind = "inline"
@@ -73,7 +73,7 @@ class CallableProgram(Struct):
 class CallableTask(Struct, frozen=True):
     """A task type that does what `act` does; by default it gives back what it was given."""
 
-    act: Act = lambda payload: payload
+    act: Behaviour = lambda payload: payload
     says: bool = False
     refuse: str = ""
     """With this message, no program can be made of it."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from batchwork.engine.run.results import failure_of
+from batchwork.engine.run.results import unit_failure
 from batchwork.engine.unit.error_view import ErrorView
 from batchwork.engine.unit.stored_value import can_run_again, item_of
 from batchwork.errors import RenderError, UsageError, WorkflowError
@@ -55,19 +55,19 @@ def choose(store: Store, records: Iterable[StepRecord], where: Template | None) 
     steps: dict[str, tuple[int, ...] | None] = {}
     unread, left = set(), {}
     for record in records:
-        found, bare, every = list[int](), 0, True
+        found, bare, left_out = list[int](), 0, False
         for view in _failed(store, record):
-            if where is not None and not _holds(where, view):
-                every = False
+            if not _holds(where, view):
+                left_out = True
             elif not record.batch or can_run_again(view.record):
                 found.append(view.record.seq)
             elif record.status is StepStatus.SUCCEEDED:
-                bare, every = bare + 1, False
+                bare, left_out = bare + 1, True
             else:
                 unread.add(record.name)
                 found.append(view.record.seq)
         if found:
-            steps[record.name] = None if every else tuple(found)
+            steps[record.name] = tuple(found) if left_out else None
         if bare:
             left[record.name] = bare
     return Chosen(steps, frozenset(unread), left)
@@ -80,14 +80,16 @@ def _failed(store: Store, record: StepRecord) -> Iterator[UnitView]:
         start += len(page)
 
 
-def _holds(where: Template, view: UnitView) -> bool:
+def _holds(where: Template | None, view: UnitView) -> bool:
+    if where is None:
+        return True
     record = view.record
     scope = {
         "item": item_of(record),
         "key": record.key,
         "index": record.index,
         "attempts": record.attempts,
-        "error": ErrorView.of(failure_of(record), record.attempts),
+        "error": ErrorView.of(unit_failure(record), record.attempts),
     }
     try:
         value = where.render(scope)

@@ -39,9 +39,13 @@ def kept_from(record: RunRecord) -> Kept:
     if not isinstance(found, dict):
         return Kept()
     cookie, most = found.get("cookie"), found.get("max_parallel")
+    if not isinstance(cookie, str):
+        cookie = ""
+    if not isinstance(most, int):
+        most = None
     return Kept(
-        cookie if isinstance(cookie, str) else "",
-        most if isinstance(most, int) else None,
+        cookie,
+        most,
         _texts(found.get("secrets")),
         found.get("lost_text") is True,
         _texts(found.get("lost_params")),

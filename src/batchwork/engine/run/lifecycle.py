@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
 from batchwork.censor import Censor, censor_of
 from batchwork.engine.run.censored import censored, censored_sink
-from batchwork.engine.run.execution import Execution, RunEnd
 from batchwork.engine.run.find_run import find_run
 from batchwork.engine.run.kept_options import Kept, kept_from
-from batchwork.engine.run.request import Backends, RetryRequest, RunRequest
+from batchwork.engine.run.request import Backends, Execution, RetryRequest, RunEnd, RunRequest
 from batchwork.engine.run.resume_check import LOST, Loader, current_plan
 from batchwork.engine.run.runner import Runner
 from batchwork.engine.run.scope import Names, RunView, run_environ, run_folder
@@ -30,6 +29,9 @@ from batchwork.report import exit_code
 from batchwork.telling.structured_log import StructuredLog
 from batchwork.text.jsontext import encode
 from batchwork.text.wording import plural
+
+if TYPE_CHECKING:
+    from batchwork.engine.run.choose_failed import Chosen
 
 __all__ = [
     "Backends",
@@ -81,12 +83,8 @@ def resume_run(run: str | None, load: Loader, backends: Backends, request: RunRe
 
 def retry_run(run: str | None, load: Loader, backends: Backends, request: RetryRequest, control: Control) -> RunEnd:
     """Give failed units fresh attempts. A run that has not finished goes on afterwards. Raises as `resume_run`."""
-    from batchwork.engine.run.choose_failed import Chosen, choose, compile_where
+    from batchwork.engine.run.choose_failed import choose, compile_where
     from batchwork.engine.run.resume_plan import carry_out, retrying
-
-    def in_vain(chosen: Chosen) -> str:
-        what = "no failed item that can be run again" if chosen.left else "no failed item"
-        return what if request.where is None else f"{what} fits `{request.where}`"
 
     expression = compile_where(request.where)
     record = find_run(backends.store, run)
@@ -100,7 +98,7 @@ def retry_run(run: str | None, load: Loader, backends: Backends, request: RetryR
         stale = request.downstream and any(step.stale for step in records.values())
         goes_on = request.where is None and record.status not in FINISHED
         if not (chosen.steps or stale or goes_on):
-            return _nothing_to_do(record, request, in_vain(chosen))
+            return _nothing_to_do(record, request, _in_vain(chosen, request.where))
         _begin_again(execution, backends)
         records = _records(backends.store, record.id)
         carry_out(retrying(plan, records, chosen, request.where is None, request.downstream), backends.store)
@@ -220,6 +218,11 @@ def _begin_again(execution: Execution, backends: Backends) -> None:
 def _nothing_to_do(record: RunRecord, request: RunRequest, why: str) -> RunEnd:
     code = exit_code(record.status, allow_failures=request.allow_failures)
     return RunEnd(record.id, record.status, code, f"nothing to do for run {record.id}: {why}")
+
+
+def _in_vain(chosen: Chosen, where: str | None) -> str:
+    what = "no failed item that can be run again" if chosen.left else "no failed item"
+    return what if where is None else f"{what} fits `{where}`"
 
 
 def _stay(count: int) -> str:

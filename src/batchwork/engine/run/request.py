@@ -1,4 +1,4 @@
-"""What a run is asked to do, and the concrete parts it does it with, as values: both chosen by whoever calls the engine."""
+"""What a run is asked to do, the concrete parts it does it with, one execution of it, and how that ended, as values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
+from batchwork.censor import Censor, NoCensor
 from batchwork.clock import Clock
+from batchwork.model import RunRecord, RunStatus
+from batchwork.plan.model import Plan
 from batchwork.ports import EventSink, ExecutorFactory, Store
 
 
@@ -42,3 +45,27 @@ class RetryRequest(RunRequest, frozen=True):
 
     where: str | None = None
     downstream: bool = False
+
+
+class Execution(Struct, frozen=True):
+    """A run in the hands of this process. `max_parallel` lowers that of every step.
+
+    `cookie` marks all of its processes, those of earlier executions too. `censor` takes out its secrets.
+    """
+
+    plan: Plan
+    record: RunRecord
+    cookie: str
+    censor: Censor = NoCensor()
+    max_parallel: int | None = None
+    allow_failures: bool = False
+    resumed: bool = False
+
+
+class RunEnd(Struct, frozen=True):
+    """How a run ended. `message` says in words what a person may do next; it may be empty."""
+
+    run: str
+    status: RunStatus
+    exit_code: int
+    message: str = ""

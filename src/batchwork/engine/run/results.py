@@ -23,11 +23,11 @@ PAGE_MOST: Final = 1000
 PAGE_CHARS: Final = 4_000_000
 """Pages grow as long as their texts stay below this, so that large results do not fill the memory."""
 
-Row = TypeVar("Row")
+_Row = TypeVar("_Row")
 
 
 class Reference(TypedDict):
-    """What stands for a sequence in a program, under `sequences` (see workers/frames.py)."""
+    """What stands for a sequence in a program, under `sequences`."""
 
     step: str
     counts: CountsJson
@@ -35,14 +35,14 @@ class Reference(TypedDict):
     length: int
 
 
-class Lazy(Sequence[Row], Generic[Row]):
+class Lazy(Sequence[_Row], Generic[_Row]):
     """A sequence that is read in pages; it remembers the last one. `read(start, limit)` gives rows and their size in characters."""
 
-    def __init__(self, length: Callable[[], int], read: Callable[[int, int], tuple[list[Row], int]]) -> None:
+    def __init__(self, length: Callable[[], int], read: Callable[[int, int], tuple[list[_Row], int]]) -> None:
         self._length_of = length
         self._read = read
         self._length: int | None = None
-        self._page: tuple[int, list[Row]] = (0, [])
+        self._page: tuple[int, list[_Row]] = (0, [])
         self._size = PAGE_FIRST
 
     def __len__(self) -> int:
@@ -51,10 +51,10 @@ class Lazy(Sequence[Row], Generic[Row]):
         return self._length
 
     @overload
-    def __getitem__(self, index: int) -> Row: ...
+    def __getitem__(self, index: int) -> _Row: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Row]: ...
-    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+    def __getitem__(self, index: slice) -> list[_Row]: ...
+    def __getitem__(self, index: int | slice) -> _Row | list[_Row]:
         if isinstance(index, slice):
             start, stop, step = index.indices(len(self))
             if step == 1:
@@ -65,7 +65,7 @@ class Lazy(Sequence[Row], Generic[Row]):
             raise IndexError(f"there is no element {index}: the length is {len(self)}")
         return next(self._rows(at, at + 1))
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[_Row]:
         return self._rows(0, len(self))
 
     def __eq__(self, other: object) -> bool:
@@ -75,7 +75,7 @@ class Lazy(Sequence[Row], Generic[Row]):
 
     __hash__ = None  # type: ignore[assignment]  # like a list: equal ones may be read from different places
 
-    def _rows(self, start: int, stop: int) -> Iterator[Row]:
+    def _rows(self, start: int, stop: int) -> Iterator[_Row]:
         while start < stop:
             first, rows = self._page
             if not first <= start < first + len(rows):
@@ -181,7 +181,7 @@ class Results(Lazy[Json]):
                 "index": view.record.index,
                 "key": view.record.key,
                 "item": item_of(view.record),
-                "error": ErrorView.of(failure_of(view.record), view.record.attempts),
+                "error": ErrorView.of(unit_failure(view.record), view.record.attempts),
                 "attempts": view.record.attempts,
             }
             for view in views
@@ -214,13 +214,13 @@ class Pages(Struct, frozen=True):
         return results.page(query.what, query.start, max(1, min(query.count, PAGE_MOST)))
 
 
-def failure_of(record: UnitRecord) -> Failure:
+def unit_failure(record: UnitRecord) -> Failure:
     """Why a failed unit failed."""
     return record.failure if record.failure is not None else Failure("unknown", "no reason is recorded")
 
 
 def _failed_json(view: UnitView) -> str:
-    record, failure = view.record, failure_of(view.record)
+    record, failure = view.record, unit_failure(view.record)
     return encode(
         {
             "index": record.index,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
 
 from msgspec.structs import replace
 
 from batchwork.censor import Censor, put_back
-from batchwork.engine.run.changes import differences, listed
 from batchwork.engine.run.kept_options import Kept, kept_from
 from batchwork.engine.run.request import Backends, RunRequest
 from batchwork.errors import RunRefused, WorkflowError
@@ -18,8 +17,11 @@ from batchwork.model import RunRecord
 from batchwork.plan.model import Plan
 from batchwork.ports import RunChange
 from batchwork.text.jsontext import Json, decode, encode
+from batchwork.text.wording import short, visible
 
 LOST: Final = "the parameter `{}` holds a password, which is not stored"
+SHOWN: Final = 20
+_WIDTH: Final = 160
 
 
 class Loader(Protocol):
@@ -100,3 +102,60 @@ def _read(path: str) -> str | None:
             return file.read()
     except (OSError, UnicodeDecodeError):
         return None
+
+
+# ---------------------------------------------------------------- what differs between two fingerprints
+
+
+def differences(old: Mapping[str, Json], new: Mapping[str, Json]) -> list[str]:
+    """One line for each difference in what is done: steps that came, went, moved, or do something else now."""
+    lines = [f"step `{name}` is gone" for name in _only(old, new)]
+    lines += [f"step `{name}` is new" for name in _only(new, old)]
+    both = _common(old, new)
+    if both != _common(new, old):
+        lines.append(f"the order of the steps was {_named(old)} and is {_named(new)}")
+    for name in both:
+        lines += [f"step `{name}`: {line}" for line in _inside(old[name], new[name], "")]
+    return lines
+
+
+def listed(lines: list[str]) -> str:
+    """The lines as the end of a message: one under the other, not too many."""
+    more = [f"… and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    return "".join(f"\n  {line}" for line in lines[:SHOWN] + more)
+
+
+def _inside(old: Json, new: Json, path: str) -> Iterator[str]:
+    if old == new and type(old) is type(new):
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        yield from _in_mapping(old, new, path)
+    else:
+        yield f"`{path or 'it'}` was {_value(old)} and is {_value(new)}"
+
+
+def _in_mapping(old: Mapping[str, Json], new: Mapping[str, Json], path: str) -> Iterator[str]:
+    for key in [*old, *_only(new, old)]:
+        below = f"{path}.{key}" if path else key
+        if key not in new:
+            yield f"`{below}` is gone, it was {_value(old[key])}"
+        elif key not in old:
+            yield f"`{below}` is new: {_value(new[key])}"
+        else:
+            yield from _inside(old[key], new[key], below)
+
+
+def _only(names: Mapping[str, Json], others: Mapping[str, Json]) -> list[str]:
+    return [name for name in names if name not in others]
+
+
+def _common(names: Mapping[str, Json], others: Mapping[str, Json]) -> list[str]:
+    return [name for name in names if name in others]
+
+
+def _value(value: Json) -> str:
+    return short(visible(encode(value)), _WIDTH)
+
+
+def _named(names: Mapping[str, Json]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

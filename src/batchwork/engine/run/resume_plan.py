@@ -1,12 +1,10 @@
-"""What a resume or a retry does with each step of a run that has been, and why: pure decisions, and their execution on a store.
-
-The steps themselves are run afterwards by runner.py, which reads from the store what is decided here.
-"""
+"""What a resume or a retry does with each step of a run that has been, and why: pure decisions, and their execution on a store."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from typing import assert_never
 
 from msgspec import Struct
 
@@ -59,30 +57,37 @@ def retrying(
     A run that has not ended goes on afterwards, as with a resume; but failed units that were not chosen stay failed.
     """
     retried = [step.name for step in plan.steps if step.name in chosen.steps]
-    later = set(downstream(plan.steps, retried))
-    main = []
-    for step in plan.steps:
-        if step.finalizer:
-            continue
-        record = records[step.name]
-        if step.name in chosen.steps:
-            main.append(_retried(step, record, chosen.steps[step.name], step.name in chosen.unread))
-        elif again and record.stale:
-            main.append(Revival(step, record, Act.ANEW, "a step before it was retried"))
-        elif step.name in later and record.status in ENDED and again:
-            main.append(Revival(step, record, Act.ANEW, "a step before it is retried"))
-        elif step.name in later and met(step, record.status):
-            main.append(Revival(step, record, Act.STALE, "a step before it is retried; `--downstream` runs it again"))
-        elif record.status is StepStatus.FAILED and not everything:
-            main.append(Revival(step, record, Act.KEEP, "failed, and nothing of it is chosen"))
-        else:
-            main.append(_resumed(step, record))
+    retry = _Retry(chosen, frozenset(downstream(plan.steps, retried)), everything, again)
+    main = [retry.revival(step, records[step.name]) for step in plan.steps if not step.finalizer]
     busy = any(revival.act not in (Act.KEEP, Act.STALE) for revival in main)
     return main + _finalizers(plan, records, busy)
 
 
+class _Retry(Struct, frozen=True):
+    """What was chosen for a retry, and which steps come `later` than the retried ones."""
+
+    chosen: Chosen
+    later: frozenset[str]
+    everything: bool
+    again: bool
+
+    def revival(self, step: StepPlan, record: StepRecord) -> Revival:
+        """What is done with a step that is not a finalizer."""
+        if step.name in self.chosen.steps:
+            return _retried(step, record, self.chosen.steps[step.name], step.name in self.chosen.unread)
+        if self.again and record.stale:
+            return Revival(step, record, Act.ANEW, "a step before it was retried")
+        if step.name in self.later:
+            if self.again and record.status in ENDED:
+                return Revival(step, record, Act.ANEW, "a step before it is retried")
+            if met(step, record.status):
+                return Revival(step, record, Act.STALE, "a step before it is retried; `--downstream` runs it again")
+        if record.status is StepStatus.FAILED and not self.everything:
+            return Revival(step, record, Act.KEEP, "failed, and nothing of it is chosen")
+        return _resumed(step, record)
+
+
 def _resumed(step: StepPlan, record: StepRecord) -> Revival:
-    counts = record.counts
     match record.status:
         case StepStatus.PENDING:
             return Revival(step, record, Act.START, "it has not run")
@@ -93,14 +98,26 @@ def _resumed(step: StepPlan, record: StepRecord) -> Revival:
         case StepStatus.FAILED if record.started_ms is None:
             return Revival(step, record, Act.ANEW, "it failed before it began")
         case StepStatus.FAILED:
-            again = f"{_fresh(counts.failed)}; " if record.batch and counts.failed else ""
-            return Revival(step, record, Act.REVIVE, f"it failed: {again}{_continued(record)}")
+            return Revival(step, record, Act.REVIVE, f"it failed: {_tried_again(record)}{_continued(record)}")
         case StepStatus.SKIPPED:
             return Revival(step, record, Act.KEEP, why_skipped(record.note) or "skipped")
         case StepStatus.SUCCEEDED:
-            failed = f", {number(counts.failed)} failed (`batchwork retry` runs them again)" if counts.failed else ""
-            done = f": {number(counts.succeeded)} succeeded{failed}" if record.batch else ""
-            return Revival(step, record, Act.KEEP, f"succeeded{done}")
+            return Revival(step, record, Act.KEEP, f"succeeded{_succeeded(record)}")
+        case _:
+            assert_never(record.status)
+
+
+def _tried_again(record: StepRecord) -> str:
+    failed = record.counts.failed
+    return f"{_fresh(failed)}; " if record.batch and failed else ""
+
+
+def _succeeded(record: StepRecord) -> str:
+    if not record.batch:
+        return ""
+    counts = record.counts
+    failed = f", {number(counts.failed)} failed (`batchwork retry` runs them again)" if counts.failed else ""
+    return f": {number(counts.succeeded)} succeeded{failed}"
 
 
 def _retried(step: StepPlan, record: StepRecord, chosen: tuple[int, ...] | None, unread: bool) -> Revival:
@@ -176,3 +193,5 @@ def carry_out(revivals: Sequence[Revival], store: Store) -> None:
                 # The status first: a succeeded step with open units would not be looked at again.
                 store.update_step(number_, StepChange(status=StepStatus.RUNNING, note=Reopened(), failure=None))
                 store.reopen(number_, chosen)
+            case _:
+                assert_never(revival.act)

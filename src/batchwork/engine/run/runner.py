@@ -9,8 +9,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from batchwork.engine.run.execution import Execution, RunEnd
-from batchwork.engine.run.request import Backends
+from batchwork.engine.run.request import Backends, Execution, RunEnd
 from batchwork.engine.run.results import Pages
 from batchwork.engine.run.scheduling import Moves
 from batchwork.engine.run.scope import Names, RunView, lowered, run_environ, run_folder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -46,31 +46,29 @@ def next_moves(
     this execution, and that it leaves as they are, hold up only what depends on them.
     """
     main = {step.name: step for step in steps if not step.finalizer}
-    busy = set(underway)
-    skip = tuple(
-        (step, skipped)
-        for step in main.values()
-        if states[step.name] is StepStatus.PENDING
-        and step.name not in busy
-        and (skipped := _skipped_reference(step, states)) is not None
-    )
-    failed = any(
-        states[name] is StepStatus.FAILED and not tolerated(step, states[name])
-        for name, step in main.items()
-        if name not in before
-    )
-    if stopping or failed:
+    waiting = _waiting(main, states, underway)
+    skip = tuple(_skips(waiting, states))
+    if stopping or _any_fatal(main.values(), states, before):
         return Moves((), skip)
     passed_over = {step.name for step, _ in skip}
-    start = tuple(
-        step
-        for step in main.values()
-        if states[step.name] not in ENDED
-        and step.name not in busy
-        and step.name not in passed_over
-        and all(met(main[name], states[name]) for name in _before(step, main))
+    return Moves(
+        tuple(step for step in waiting if step.name not in passed_over and _may_start(step, main, states)), skip
     )
-    return Moves(start, skip)
+
+
+def _may_start(step: StepPlan, main: Mapping[str, StepPlan], states: States) -> bool:
+    return all(met(main[name], states[name]) for name in _before(step, main))
+
+
+def _waiting(steps: Mapping[str, StepPlan], states: States, underway: Iterable[str]) -> list[StepPlan]:
+    busy = set(underway)
+    return [step for name, step in steps.items() if states[name] not in ENDED and name not in busy]
+
+
+def _any_fatal(steps: Iterable[StepPlan], states: States, before: frozenset[str] = frozenset()) -> bool:
+    """Whether a step failed in this execution, not `before` it, and the workflow does not go on."""
+    failed = (step for step in steps if states[step.name] is StepStatus.FAILED and step.name not in before)
+    return any(not tolerated(step, StepStatus.FAILED) for step in failed)
 
 
 def _before(step: StepPlan, main: Mapping[str, StepPlan]) -> set[str]:
@@ -85,20 +83,21 @@ def _before(step: StepPlan, main: Mapping[str, StepPlan]) -> set[str]:
     return found
 
 
-def _skipped_reference(step: StepPlan, states: States) -> str | None:
-    return next((name for name in sorted(step.references) if states.get(name) is StepStatus.SKIPPED), None)
+def _skips(waiting: Iterable[StepPlan], states: States) -> Iterator[tuple[StepPlan, str]]:
+    """The steps that refer to a skipped one, with the first of these."""
+    for step in waiting:
+        skipped = [name for name in step.references if states.get(name) is StepStatus.SKIPPED]
+        if skipped and states[step.name] is StepStatus.PENDING:
+            yield step, min(skipped)
 
 
 def next_finalizers(steps: Sequence[StepPlan], states: States, underway: Iterable[str]) -> tuple[StepPlan, ...]:
     """Finalizers that may start: those whose finalizers before them have ended, however. Other steps hold up none."""
     finalizers = {step.name: step for step in steps if step.finalizer}
-    busy = set(underway)
     return tuple(
         step
-        for step in finalizers.values()
-        if states[step.name] not in ENDED
-        and step.name not in busy
-        and all(states[name] in ENDED for name in step.depends_on if name in finalizers)
+        for step in _waiting(finalizers, states, underway)
+        if all(states[name] in ENDED for name in step.depends_on if name in finalizers)
     )
 
 
@@ -107,14 +106,18 @@ def run_status(steps: Sequence[StepPlan], states: States, failed_units: bool, st
 
     A run that was stopped is interrupted if there is anything left that the stop kept from running.
     """
-    if any(states[step.name] is StepStatus.RUNNING for step in steps):
+    found = {states[step.name] for step in steps}
+    if StepStatus.RUNNING in found or (stopped and _anything_left(steps, states)):
         return RunStatus.INTERRUPTED
-    if stopped and (next_moves(steps, states, (), stopping=False).start or next_finalizers(steps, states, ())):
-        return RunStatus.INTERRUPTED
-    failed = [step for step in steps if states[step.name] is StepStatus.FAILED]
-    if any(not tolerated(step, StepStatus.FAILED) for step in failed):
+    if _any_fatal(steps, states):
         return RunStatus.FAILED
-    return RunStatus.PARTIAL if failed or failed_units else RunStatus.SUCCEEDED
+    if failed_units or StepStatus.FAILED in found:
+        return RunStatus.PARTIAL
+    return RunStatus.SUCCEEDED
+
+
+def _anything_left(steps: Sequence[StepPlan], states: States) -> bool:
+    return bool(next_moves(steps, states, (), stopping=False).start or next_finalizers(steps, states, ()))
 
 
 def downstream(steps: Sequence[StepPlan], names: Iterable[str]) -> list[str]:
