@@ -85,6 +85,68 @@ class RunningCommand:
         self.ending = Ending()
 
 
+class Listening:
+    """Hears what commands write. `over` is called when one that has ended has closed the last of its pipes."""
+
+    def __init__(self, loop: Loop, over: Callable[[RunningCommand], None]) -> None:
+        self._loop = loop
+        self._over = over
+        self._pipes: dict[int, RunningCommand] = {}
+        self._fresh: deque[RunningCommand] = deque()
+        self._sweeping = False
+
+    def soon(self, command: RunningCommand) -> None:
+        """Watch a command that has just been started, if it runs for a while."""
+        self._fresh.append(command)
+        if not self._sweeping:
+            self._sweeping = True
+            self._loop.timers.at(command.unit.started + _UNWATCHED_S, self._sweep)
+
+    def _sweep(self) -> None:
+        """Watch the pipes of what has been running for a while."""
+        fresh, old = self._fresh, self._loop.now() - _UNWATCHED_S
+        while fresh and (fresh[0].unit.started <= old or fresh[0].status is not None):
+            command = fresh.popleft()
+            if command.status is None:
+                self.watch(command)
+        self._sweeping = bool(fresh)
+        if fresh:
+            self._loop.timers.at(fresh[0].unit.started + _UNWATCHED_S, self._sweep)
+
+    def watch(self, command: RunningCommand) -> None:
+        for fd in command.streams.open:
+            self._pipes[fd] = command
+            self._loop.watch(fd, IN, self._hear)
+
+    def _hear(self, fd: int, _events: int) -> None:
+        command = self._pipes[fd]
+        try:
+            more = command.streams.open[fd].read(fd)
+        except BlockingIOError:
+            return
+        if not more:
+            self.close(command, fd)
+            if command.status is not None and not command.streams.open:
+                self._over(command)
+
+    def drain(self, command: RunningCommand) -> None:
+        """Read what the pipes hold. No more than that: what a command left may write for ever."""
+        for fd, captured in list(command.streams.open.items()):
+            try:
+                for _ in range(2):  # the first takes all that the pipe holds
+                    if not captured.read(fd):
+                        self.close(command, fd)
+                        break
+            except BlockingIOError:
+                continue
+
+    def close(self, command: RunningCommand, fd: int) -> None:
+        del command.streams.open[fd]
+        if self._pipes.pop(fd, None) is not None:
+            self._loop.forget(fd)
+        os.close(fd)
+
+
 class Commands:
     """Runs commands on a loop and reports each to `outbox`.
 
@@ -105,11 +167,8 @@ class Commands:
         self._timeout_s: float | None = runtime["timeout_s"]
         self._spawner = Spawner(environ, runtime["cwd"])
         self._commands: dict[int, RunningCommand] = {}
-        self._pipes: dict[int, RunningCommand] = {}
-        self._fresh: deque[RunningCommand] = deque()
-        self._sweeping = False
+        self._listening = Listening(loop, self._settle)
         self._delayed: dict[Unit, Timer] = {}
-        self._started = 0
         proctree.become_subreaper()
         self._leftovers = Leftovers(self._commands)
         self._listen_for_ends()
@@ -131,8 +190,7 @@ class Commands:
     def _spawn(self, unit: Unit, pause_s: float) -> None:
         """Start the process; while the system has no room, the start is tried again, and no attempt is used up."""
         self._delayed.pop(unit, None)
-        self._started += 1
-        mark = f"{os.getpid()}-{self._started}"
+        mark = self._spawner.new_mark()
         now = self._loop.now()
         try:
             spawned = self._spawner.spawn(unit.payload, mark)
@@ -154,56 +212,12 @@ class Commands:
             command.streams.stdin = StdinText(self._loop, spawned.stdin, str(unit.payload["stdin"]))
         if self._timeout_s is not None:
             command.timer = self._loop.timers.at(now + self._timeout_s, lambda: self._time_out(command))
-        self._fresh.append(command)
-        if not self._sweeping:
-            self._sweeping = True
-            self._loop.timers.at(now + _UNWATCHED_S, self._sweep)
+        self._listening.soon(command)
 
     def _fail(self, unit: Unit, failure: dict[str, object]) -> None:
         self._outbox.failed(unit, failure, int((self._loop.now() - unit.started) * 1e6))
 
-    def _sweep(self) -> None:
-        """Watch the pipes of what has been running for a while."""
-        fresh, old = self._fresh, self._loop.now() - _UNWATCHED_S
-        while fresh and (fresh[0].unit.started <= old or fresh[0].status is not None):
-            command = fresh.popleft()
-            if command.status is None:
-                for fd in command.streams.open:
-                    self._pipes[fd] = command
-                    self._loop.watch(fd, IN, self._hear)
-        self._sweeping = bool(fresh)
-        if fresh:
-            self._loop.timers.at(fresh[0].unit.started + _UNWATCHED_S, self._sweep)
-
-    # ------------------------------------------------------------ listening
-
-    def _hear(self, fd: int, _events: int) -> None:
-        command = self._pipes[fd]
-        try:
-            more = command.streams.open[fd].read(fd)
-        except BlockingIOError:
-            return
-        if not more:
-            self._close_pipe(command, fd)
-            if command.status is not None and not command.streams.open:
-                self._settle(command)
-
-    def _drain(self, command: RunningCommand) -> None:
-        """Read what the pipes hold. No more than that: what a command left may write for ever."""
-        for fd, captured in list(command.streams.open.items()):
-            try:
-                for _ in range(2):  # the first takes all that the pipe holds
-                    if not captured.read(fd):
-                        self._close_pipe(command, fd)
-                        break
-            except BlockingIOError:
-                continue
-
-    def _close_pipe(self, command: RunningCommand, fd: int) -> None:
-        del command.streams.open[fd]
-        if self._pipes.pop(fd, None) is not None:
-            self._loop.forget(fd)
-        os.close(fd)
+    # ------------------------------------------------------------ ends that are heard of
 
     def _child_ended(self, fd: int, _events: int) -> None:
         """Some child has ended: a command, or an orphan that came to us."""
@@ -227,7 +241,7 @@ class Commands:
         now = self._loop.now()
         for command in over:
             command.ended = now
-            self._drain(command)
+            self._listening.drain(command)
             self._settle(command)
         for owner in orphaned:  # what it left has ended by itself
             waiting = self._commands.get(owner)
@@ -244,9 +258,7 @@ class Commands:
             self._report(command)
         elif not command.ending.why and command.linger is None:
             command.linger = self._loop.timers.at(command.ended + _LINGER_S, lambda: self._kill(command))
-            for fd in command.streams.open:
-                self._pipes[fd] = command
-                self._loop.watch(fd, IN, self._hear)
+            self._listening.watch(command)
 
     def _kill(self, command: RunningCommand) -> None:
         """Kill what there is of a command, until nothing is left; report it then if its process has ended."""
@@ -264,9 +276,9 @@ class Commands:
     def _report(self, command: RunningCommand) -> None:
         self._loop.timers.cancel(command.timer)
         self._loop.timers.cancel(command.linger)
-        self._drain(command)
+        self._listening.drain(command)
         for fd in list(command.streams.open):
-            self._close_pipe(command, fd)
+            self._listening.close(command, fd)
         if command.streams.stdin is not None:
             command.streams.stdin.close()
         del self._commands[command.pid]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import signal
 from collections.abc import Mapping
@@ -44,9 +45,14 @@ class Spawner:
     def __init__(self, environ: Mapping[str, str], cwd: str) -> None:
         self._environ = {os.fsencode(name): os.fsencode(value) for name, value in environ.items()}
         os.environ["PATH"] = environ.get("PATH", os.defpath)  # where posix_spawnp looks
+        self._numbers = itertools.count(1)
         self._cwd = cwd
         os.chdir(cwd)
         self._home = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def new_mark(self) -> str:
+        """A mark that no other command has."""
+        return f"{os.getpid()}-{next(self._numbers)}"
 
     def spawn(self, payload: Mapping[str, object], mark: str) -> Spawned:
         """Start a command. Raises NotStarted, or OSError with one of FOR_A_WHILE."""
