@@ -74,10 +74,10 @@ class RunningCommand:
 
     __slots__ = ("ended", "ending", "linger", "pid", "status", "streams", "timer", "unit")
 
-    def __init__(self, unit: Unit, spawned: Spawned, limit: int) -> None:
+    def __init__(self, unit: Unit, pid: int, streams: Streams) -> None:
         self.unit = unit
-        self.pid = spawned.pid
-        self.streams = Streams(spawned, limit)
+        self.pid = pid
+        self.streams = streams
         self.status: int | None = None  # known once the process has ended
         self.ended = 0.0
         self.timer: Timer | None = None
@@ -86,14 +86,18 @@ class RunningCommand:
 
 
 class Listening:
-    """Hears what commands write. `over` is called when one that has ended has closed the last of its pipes."""
+    """Hears what commands write, and keeps `limit` bytes of each output. `over` is called when one that has ended has closed the last of its pipes."""
 
-    def __init__(self, loop: Loop, over: Callable[[RunningCommand], None]) -> None:
+    def __init__(self, loop: Loop, limit: int, over: Callable[[RunningCommand], None]) -> None:
         self._loop = loop
+        self._limit = limit
         self._over = over
         self._pipes: dict[int, RunningCommand] = {}
         self._fresh: deque[RunningCommand] = deque()
         self._sweeping = False
+
+    def streams(self, spawned: Spawned) -> Streams:
+        return Streams(spawned, self._limit)
 
     def soon(self, command: RunningCommand) -> None:
         """Watch a command that has just been started, if it runs for a while."""
@@ -163,11 +167,10 @@ class Commands:
     ) -> None:
         self._loop = loop
         self._outbox = outbox
-        self._limit: int = program.get("capture_limit", 1 << 20)
         self._timeout_s: float | None = runtime["timeout_s"]
         self._spawner = Spawner(environ, runtime["cwd"])
         self._commands: dict[int, RunningCommand] = {}
-        self._listening = Listening(loop, self._settle)
+        self._listening = Listening(loop, program.get("capture_limit", 1 << 20), self._settle)
         self._delayed: dict[Unit, Timer] = {}
         proctree.become_subreaper()
         self._leftovers = Leftovers(self._commands)
@@ -204,7 +207,7 @@ class Commands:
             again = min(pause_s * 2, _SPAWN_PAUSE_MAX_S)
             self._delayed[unit] = self._loop.timers.at(now + pause_s, lambda: self._spawn(unit, again))
             return
-        command = RunningCommand(unit, spawned, self._limit)
+        command = RunningCommand(unit, spawned.pid, self._listening.streams(spawned))
         unit.started = now
         self._commands[spawned.pid] = command
         self._leftovers.mark(mark, spawned.pid)
