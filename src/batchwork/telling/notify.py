@@ -29,6 +29,40 @@ class _Watch(Struct):
     plan: NotifyPlan
     deliver: Delivery
     said: set[NotifyOn] = field(default_factory=set)
+    lock: Lock = field(default_factory=Lock)
+
+    def may_say(self, kind: NotifyOn, holds: Callable[[NotifyPlan], bool]) -> bool:
+        """Whether the entry is to say this now; it says it once."""
+        with self.lock:
+            if kind not in self.plan.on or kind in self.said or not holds(self.plan):
+                return False
+            self.said.add(kind)
+            return True
+
+
+class _Motion:
+    """Which steps run, and since when nothing of them has finished."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._since = clock, clock.now()
+        self.running: set[str] = set()
+        self._finished: dict[str, int] = {}
+
+    def started(self, step: str) -> None:
+        self.running.add(step)
+        self._since = self._clock.now()
+
+    def ended(self, step: str) -> None:
+        self.running.discard(step)
+        self._since = self._clock.now()
+
+    def went_on(self, step: str, finished: int) -> None:
+        if self._finished.get(step) != finished:
+            self._finished[step] = finished
+            self._since = self._clock.now()
+
+    def still_s(self) -> float:
+        return self._clock.now() - self._since
 
 
 class Notifier:
@@ -43,11 +77,8 @@ class Notifier:
     ) -> None:
         self._watches = [_Watch(plan, delivery) for plan, delivery in plans]
         self._summary, self._warn, self._clock = summary, warn, clock
-        self._lock = Lock()
         self._deliveries: list[Thread] = []
-        self._running: set[str] = set()
-        self._finished: dict[str, int] = {}
-        self._moved_at = clock.now()
+        self._motion = _Motion(clock)
         self._closed = Flag()
         self._watcher: Thread | None = None
         spans = [watch.plan.stalled_s for watch in self._watches if "stalled" in watch.plan.on]
@@ -58,14 +89,12 @@ class Notifier:
     def emit(self, event: Event) -> None:
         match event:
             case StepStarted():
-                self._running.add(event.step)
-                self._moved_at = self._clock.now()
+                self._motion.started(event.step)
             case Progressed():
-                self._moved(event.step, event.counts)
+                self._motion.went_on(event.step, event.counts.finished)
                 self._rate(event.step, event.counts, SHARE_FROM)
             case StepFinished():
-                self._running.discard(event.step)
-                self._moved_at = self._clock.now()
+                self._motion.ended(event.step)
                 if event.batch:
                     self._rate(event.step, event.counts, 1)
                 if event.status is StepStatus.FAILED:
@@ -84,11 +113,6 @@ class Notifier:
         for thread in self._deliveries:
             thread.join(max(0.0, until - self._clock.now()))
 
-    def _moved(self, step: str, counts: Counts) -> None:
-        if self._finished.get(step) != counts.finished:
-            self._finished[step] = counts.finished
-            self._moved_at = self._clock.now()
-
     def _rate(self, step: str, counts: Counts, least: int) -> None:
         done = counts.succeeded + counts.failed
         if not counts.failed or done < least:
@@ -104,9 +128,9 @@ class Notifier:
 
     def _watch(self, wait_s: float) -> None:
         while not self._closed.wait(max(0.05, min(wait_s / 4, 10.0))):
-            still = self._clock.now() - self._moved_at
-            if self._running:
-                steps = ", ".join(sorted(self._running))
+            still = self._motion.still_s()
+            if self._motion.running:
+                steps = ", ".join(sorted(self._motion.running))
                 text = f"step {steps}: nothing has finished for {duration(still)}"
                 self._say("stalled", steps, text, lambda plan, still=still: still >= plan.stalled_s)  # type: ignore[misc]
 
@@ -114,10 +138,8 @@ class Notifier:
         self, kind: NotifyOn, step: str, text: str, holds: Callable[[NotifyPlan], bool] = lambda _plan: True
     ) -> None:
         for watch in self._watches:
-            with self._lock:
-                if kind not in watch.plan.on or kind in watch.said or not holds(watch.plan):
-                    continue
-                watch.said.add(kind)
+            if not watch.may_say(kind, holds):
+                continue
             thread = Thread(target=self._deliver, args=(watch, kind, step, text), name=f"notify: {kind}", daemon=True)
             self._deliveries.append(thread)
             thread.start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -30,12 +31,11 @@ class Sampler:
     """Adds a sample to the store every second from `start` to `stop`, and one at the end of a run that was shorter."""
 
     def __init__(self, run: str, store: Store, clock: Clock, speeds: Speeds, every_s: float = EVERY_S) -> None:
-        self._run, self._store, self._clock, self._speeds = run, store, clock, speeds
-        self._every_s = every_s
+        self._keep = partial(store.add_sample, run)
+        self._clock, self._speeds, self._every_s = clock, speeds, every_s
         self._stopped = Event()
         self._thread: Thread | None = None
-        self._looked = clock.now()
-        self._cpu_s = _cpu_s()
+        self._load = _Load(clock.now(), _cpu_s())
         self._taken = 0
 
     def start(self) -> None:
@@ -62,7 +62,7 @@ class Sampler:
 
     def _add(self, sample: Sample) -> bool:
         try:
-            self._store.add_sample(self._run, sample)
+            self._keep(sample)
         except StoreError:
             return False
         self._taken += 1
@@ -84,14 +84,11 @@ class Sampler:
                     descriptors += process.num_fds()
             except (psutil.Error, OSError):
                 continue  # it has ended, or is not ours to look at
-        took, used = max(now - self._looked, 0.001), max(0.0, cpu_s - self._cpu_s)
-        self._looked, self._cpu_s = now, cpu_s
-        return self._sample(100 * used / took, rss, descriptors, len(family))
+        return self._sample(self._load.percent(now, cpu_s), rss, descriptors, len(family))
 
     def _short(self) -> Sample:
         """A run of less than a second, from what the system says of this process without further modules."""
-        took = max(self._clock.now() - self._looked, 0.001)
-        return self._sample(100 * (_cpu_s() - self._cpu_s) / took, _rss(), _descriptors(), 1)
+        return self._sample(self._load.percent(self._clock.now(), _cpu_s()), _rss(), _descriptors(), 1)
 
     def _sample(self, cpu: float, rss: int, descriptors: int, processes: int) -> Sample:
         speeds = self._speeds()
@@ -106,6 +103,18 @@ class Sampler:
             max((speed[2] for speed in speeds), default=0),
             max((speed[3] for speed in speeds), default=0),
         )
+
+
+class _Load:
+    """How busy the processors were from one look to the next, in percent of one of them."""
+
+    def __init__(self, now: float, cpu_s: float) -> None:
+        self._looked, self._cpu_s = now, cpu_s
+
+    def percent(self, now: float, cpu_s: float) -> float:
+        took, used = max(now - self._looked, 0.001), max(0.0, cpu_s - self._cpu_s)
+        self._looked, self._cpu_s = now, cpu_s
+        return 100 * used / took
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:
