@@ -17,7 +17,6 @@ COOKIE = "BATCHWORK_COOKIE"
 """The environment variable that marks every process that a run started."""
 
 LINUX = sys.platform.startswith("linux")
-_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _ROUNDS = 100
 _PAUSE_S = 0.002
@@ -195,11 +194,6 @@ def reap(pids: Iterable[int]) -> None:
 def become_subreaper() -> bool:
     """Have orphans among our descendants become our children, instead of init's. False where the system cannot."""
     return _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def set_parent_death_signal(number: int = signal.SIGKILL) -> bool:
-    """Have this process get a signal when its parent (the thread that started it) ends. False where the system cannot."""
-    return _prctl(_PR_SET_PDEATHSIG, int(number))
 
 
 def _prctl(option: int, value: int) -> bool:

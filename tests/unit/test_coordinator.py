@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from itertools import pairwise
 from queue import SimpleQueue
 from typing import Any
 
@@ -370,8 +369,9 @@ def test_what_the_disk_held_up_does_not_start_faster_than_the_rate(bench: Bench)
     bench.use(SlowStore(5, 0.3))
     starts: list[float] = []
     bench.run(lambda _: starts.append(time.monotonic()), list(range(30)), slots=8, rate_limit=Rate(50, 1.0))
-    assert min(later - earlier for earlier, later in pairwise(starts[1:])) > 0.015
     assert len(starts) == 30
+    # Five spans of the rate take 0.1 s; a thread that is kept waiting may shorten what is measured, but not by half.
+    assert min(later - earlier for earlier, later in zip(starts[1:], starts[6:], strict=False)) > 0.05
 
 
 def test_waiting_for_a_slow_unit_under_a_rate_takes_no_processor(bench: Bench):
