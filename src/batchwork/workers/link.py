@@ -16,9 +16,10 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 from batchwork import proctree
+from batchwork.clock import Clock
 from batchwork.faults import fault
 from batchwork.ports import Staffing
 from batchwork.workers.frames import frame
@@ -118,11 +119,6 @@ class Link:
             self.watch_room(self, bool(self._out.pending))
         self._out.close_if_done()
 
-    @property
-    def waiting(self) -> int:
-        """Bytes that the pipe has not taken yet."""
-        return len(self._out.pending)
-
     def take(self) -> list[tuple[int, bytes]]:
         """The frames (tag, body) that have come since the last call."""
         frames, self._in.frames = self._in.frames, []
@@ -144,19 +140,6 @@ class Link:
             if pid:
                 self.status = self._process.returncode = os.waitstatus_to_exitcode(status)
                 self._in.hear_all()
-        return self.status is not None
-
-    def wait(self, timeout_s: float) -> bool:
-        """Wait for the worker's end, reading what it writes. Whether it has ended."""
-        with Links() as links:
-            before, self.watch_room = self.watch_room, None
-            links.add(self)
-            left = timeout_s
-            while not self.reap() and left > 0:
-                links.poll(min(left, _LOOK_S))
-                left -= _LOOK_S
-            links.remove(self)
-            self.watch_room = before
         return self.status is not None
 
     def signal(self, number: int) -> None:
@@ -186,11 +169,10 @@ class Link:
 
         return proctree.kill_all(left)
 
-    def descendants(self) -> list[int]:
-        """All living processes below the worker."""
-        if self.status is not None or self.closed:
-            return []
-        return proctree.descendants([self.pid])
+    def terminate(self) -> None:
+        """SIGTERM to the worker and all below it."""
+        if self.status is None and not self.closed:
+            proctree.kill((*proctree.descendants([self.pid]), self.pid), signal.SIGTERM)
 
     def close(self) -> None:
         """Close the pipes. A worker that still lives is killed with all below it and reaped."""
@@ -225,12 +207,6 @@ class Links:
         self._selector.register(self._wake_in, selectors.EVENT_READ)
         self._links: dict[Link, int] = {}  # and the descriptor that is watched for room in the pipe, or -1
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def add(self, link: Link) -> None:
         read, _, pid = link.descriptors
         self._links[link] = -1
@@ -238,7 +214,7 @@ class Links:
         if pid >= 0:
             self._selector.register(pid, selectors.EVENT_READ, link)
         link.watch_room = self._watch_room
-        self._watch_room(link, bool(link.waiting))
+        self._watch_room(link, bool(link._out.pending))
 
     def remove(self, link: Link) -> None:
         """Stop watching a link; to be called before it is closed."""
@@ -250,9 +226,6 @@ class Links:
             with contextlib.suppress(KeyError, ValueError):
                 self._selector.unregister(fd)
         link.watch_room = None
-
-    def __len__(self) -> int:
-        return len(self._links)
 
     def poll(self, timeout_s: float | None) -> list[Link]:
         """Links that have sent frames or have ended, waiting up to `timeout_s` (None: without limit) or for `wake`.
@@ -270,6 +243,17 @@ class Links:
         for link in heard:
             link.reap()
         return list(filter(self._has_news, heard))
+
+    def wait(self, links: Sequence[Link], clock: Clock, timeout_s: float) -> bool:
+        """Wait for the ends of some of the links, dropping what they still say. Whether all have ended."""
+        until = clock.now() + timeout_s
+        while any(not link.reap() for link in links):
+            if clock.now() >= until:
+                return False
+            self.poll(_LOOK_S)
+            for link in links:
+                link.take()
+        return True
 
     def _served(self, link: Link, fd: int) -> bool:
         """Do what a descriptor of a link is ready for; whether it may have sent something or ended."""

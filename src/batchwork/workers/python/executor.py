@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from batchwork.clock import Clock, SystemClock
-from batchwork.errors import WorkerError
 from batchwork.model import Call, Report
 from batchwork.ports import Pager, Program, Staffing
 from batchwork.workers.link import Links
 from batchwork.workers.python.lane import Lane
+from batchwork.workers.starts import Trouble
 
 _PAUSE_S = 0.5
 """Waking so much later than asked for means that this process was stopped (Ctrl-Z), or starved."""
@@ -29,20 +29,6 @@ class Pauses:
     def since(self, began: float) -> float:
         """Seconds lost by what runs since `began`."""
         return sum(length for noticed, length in self._seen if noticed > began)
-
-
-class Trouble:
-    """Why no worker can run any more, told once."""
-
-    def __init__(self) -> None:
-        self.why: WorkerError | None = None
-        self._told = False
-
-    def tell(self) -> None:
-        """Raises WorkerError the first time, where there is a trouble."""
-        if self.why is not None and not self._told:
-            self._told = True
-            raise self.why
 
 
 class PythonExecutor:
@@ -67,13 +53,14 @@ class PythonExecutor:
 
     def start(self, program: Program, staffing: Staffing, pages: Pager | None = None) -> None:
         self._staffing = staffing
-        self._lanes = [Lane(program.prepare, staffing, self._links, pages) for _ in range(staffing.slots)]
+        self._lanes = [
+            Lane(program.prepare, staffing, self._links, pages, self._trouble) for _ in range(staffing.slots)
+        ]
 
     def warm(self, lanes: int) -> None:
-        if self._stopping:
-            return
-        for lane in self._lanes[:lanes]:
-            lane.warm = lane.warm or not lane.started
+        if not self._stopping:
+            for lane in self._lanes[:lanes]:
+                lane.warm()
 
     def ready(self) -> Sequence[bool]:
         return [lane.ready for lane in self._lanes]
@@ -108,20 +95,13 @@ class PythonExecutor:
 
     def _look(self, now: float) -> None:
         """What has come, what is over its time, what is to be started."""
+        trouble, lost_since = self._trouble.why, self._pauses.since
         for lane in self._lanes:
-            if lane.active:
-                was_ready = lane.ready
-                try:
-                    self._reports += lane.hear(now)
-                    lane.enforce(now, self._pauses.since)
-                    if lane.wants_start() and self._trouble.why is None:
-                        lane.start(now)
-                except WorkerError as error:
-                    lane.trouble = error
-                if lane.trouble is not None and self._trouble.why is None:
-                    self._trouble.why = lane.trouble
-                    self.recall()  # what runs in other lanes goes on, and all else comes back
-                self._woken = self._woken or lane.ready > was_ready
+            was_ready = lane.ready
+            self._reports += lane.look(now, lost_since)
+            self._woken = self._woken or lane.ready > was_ready
+        if self._trouble.why is not trouble:
+            self.recall()  # what runs in other lanes goes on, and all else comes back
 
     def _wait_s(self, now: float, until: float | None) -> float | None:
         looks = [look for lane in self._lanes if (look := lane.next_look(now, self._pauses.since)) is not None]
@@ -153,11 +133,7 @@ class PythonExecutor:
 
     def close(self) -> None:
         links = [link for lane in self._lanes if (link := lane.finish()) is not None]
-        until = self._clock.now() + FINISH_S
-        while any(not link.reap() for link in links) and self._clock.now() < until:
-            self._links.poll(0.05)
-            for link in links:
-                link.take()
+        self._links.wait(links, self._clock, FINISH_S)
         for lane in self._lanes:
             lane.close()
         self._links.close()

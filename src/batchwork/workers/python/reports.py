@@ -106,16 +106,7 @@ def report_of_death(sent: Sent, death: Death, logs: dict[int, str], worker: str)
             failures.append((running, death.blame, death.us))
         if death.log:
             logs = {**logs, running: death.log}
-    return Report(
-        sent.call.id,
-        *_columns(done),
-        failures,
-        cancelled,
-        sent.returned().returned,
-        (),
-        logs,
-        worker,
-    )
+    return Report(sent.call.id, *_columns(done), failures, cancelled, sent.returned().returned, (), logs, worker)
 
 
 def _fresh(sent: Sent, records: Sequence[Record]) -> dict[str, list[Record]]:

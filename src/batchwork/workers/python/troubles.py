@@ -1,25 +1,50 @@
-"""What is said when Python workers cannot be started or prepared, and how one ended."""
+"""What follows from troubles with Python workers: when one may be started again, and what is said where none can be."""
 
 from __future__ import annotations
 
 import errno
-import signal
 from typing import Any
 
 from batchwork.errors import WorkerError
+from batchwork.workers.starts import Starts, Trouble, how_it_ended
+
+_IDLE_DEATHS = 5
+"""Deaths in a row that no unit is to blame for, after which the step fails."""
 
 
-def how_it_ended(status: int) -> str:
-    """An exit code, or minus a signal's number, in words."""
-    if status >= 0:
-        return f"ended with exit code {status}"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = f"signal {-status}"
-    if -status == signal.SIGKILL:
-        return f"killed by {name} (out of memory?)"
-    return f"killed by {name}"
+class LaneStarts(Starts):
+    """Starts of the workers of a lane. `was_ready`: one of them could be prepared."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble)
+        self.was_ready = False
+        self._idle_deaths = 0
+
+    def worked(self) -> None:
+        self._deaths = self._idle_deaths = 0
+
+    def never_ready(self, why: WorkerError) -> None:
+        """A worker that ends before it is ready will do so again, unless others of its kind were ready before."""
+        self._idle_deaths += 1
+        if not self.was_ready or self._idle_deaths >= _IDLE_DEATHS:
+            self.trouble.because(why)
+
+    def ended(self) -> None:
+        """A worker was ended on purpose: the next one need not wait."""
+        self._deaths += 1
+        self._idle_deaths = 0
+
+    def died(self, status: int, now: float, *, idle: bool) -> None:
+        """After some deaths the next start waits longer and longer; with no unit to blame for them there is none."""
+        self._deaths += 1
+        self._idle_deaths += 1
+        if not idle:
+            self._idle_deaths = 0
+        if self._deaths > 3:
+            self.at = now + min(1.0, 0.05 * 2.0 ** (self._deaths - 4))
+        if self._idle_deaths >= _IDLE_DEATHS:
+            why = f"a Python worker ended {_IDLE_DEATHS} times with no item running: {how_it_ended(status)}"
+            self.trouble.because(WorkerError(why))
 
 
 def cannot_start(interpreter: str, error: OSError) -> WorkerError:
@@ -33,8 +58,13 @@ def cannot_start(interpreter: str, error: OSError) -> WorkerError:
 
 def cannot_prepare(told: dict[str, Any], interpreter: str) -> WorkerError:
     why = ": ".join(filter(None, (told["type"], told["message"])))
-    text = f"the Python worker cannot be prepared: {why}"
     hint = ""
     if told["type"] == "ModuleNotFoundError":
         hint = f"its interpreter is `{interpreter}`"
-    return WorkerError(text, hint)
+    return WorkerError(f"the Python worker cannot be prepared: {why}", hint)
+
+
+def not_ready(interpreter: str, status: int, log: str) -> WorkerError:
+    """It ended before it could be prepared; the last lines of its `log` may say why."""
+    text = f"the Python worker `{interpreter}` ended before it was ready: {how_it_ended(status)}"
+    return WorkerError(text, "\n".join(log.strip().splitlines()[-8:]))

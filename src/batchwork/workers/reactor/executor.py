@@ -17,7 +17,8 @@ from batchwork.workers.link import Link, Links
 from batchwork.workers.nameless_file import nameless_file
 from batchwork.workers.reactor.orders import RECALL_ORDER, call_order, end_order, program_order
 from batchwork.workers.reactor.reports import Ledger
-from batchwork.workers.reactor.starts import Starts
+from batchwork.workers.reactor.starts import ReactorStarts, cannot_run
+from batchwork.workers.starts import Trouble
 
 _END_S = 3.0
 
@@ -33,7 +34,7 @@ class ReactorExecutor:
         self._links = Links()
         self._link: Link | None = None
         self._ledger = Ledger()
-        self._starts = Starts()
+        self._starts = ReactorStarts(Trouble())
         self._ready = False
         self._kill_at: float | None = None  # set once all is to end: when the reactor has had its time for it
         self._reports: list[Report] = []
@@ -45,7 +46,7 @@ class ReactorExecutor:
         self._prepare = program_order(program, staffing)
 
     def warm(self, lanes: int) -> None:
-        if lanes and not self._starts.wanted and self._starts.broken is None:
+        if lanes and not self._starts.wanted and self._starts.trouble.why is None:
             self._starts.wanted = True
             self._launch_if_due()
 
@@ -74,7 +75,7 @@ class ReactorExecutor:
     def poll(self, timeout_s: float | None) -> list[Report]:
         if not self._reports:
             if self._link is None:
-                self._starts.tell()
+                self._starts.trouble.tell()
             self._listen(self._patience(timeout_s))
         reports, self._reports = self._reports, []
         self._ledger.taken(reports)
@@ -118,7 +119,8 @@ class ReactorExecutor:
             self._ready = True
         elif tag == frames.BROKEN:
             told = json.loads(body)
-            self._starts.broken = WorkerError(f"the reactor cannot be prepared: {told['type']}: {told['message']}")
+            why = WorkerError(f"the reactor cannot be prepared: {told['type']}: {told['message']}")
+            self._starts.trouble.because(why)
 
     # ------------------------------------------------------------ life and death
 
@@ -130,7 +132,8 @@ class ReactorExecutor:
         try:
             self._link = link = self._make_link()
         except OSError as error:
-            if not starts.failed(error, now):
+            starts.failed(error, now, cannot_run(f"cannot be started: {error.strerror or error}"))
+            if starts.trouble.why is not None:
                 self._return_unsent()
             return
         starts.succeeded()
@@ -155,9 +158,9 @@ class ReactorExecutor:
         self._ready = False
         self._starts.wanted = bool(self._ledger.waiting)
         self._reports += self._ledger.died(wanted=self._kill_at is not None)
-        if self._starts.broken is None and self._kill_at is None:
+        if self._starts.trouble.why is None and self._kill_at is None:
             self._starts.died(status, self._clock.now())
-        if self._starts.broken is not None:
+        if self._starts.trouble.why is not None:
             self._return_unsent()
 
     # ------------------------------------------------------------ stopping
@@ -189,11 +192,11 @@ class ReactorExecutor:
     def close(self) -> None:
         link, self._link = self._link, None
         if link is not None:
-            self._links.remove(link)
             link.finish()
-            if not link.wait(_END_S):
+            if not self._links.wait([link], self._clock, _END_S):
                 link.kill_tree()
-                link.wait(_END_S)
+                self._links.wait([link], self._clock, _END_S)
+            self._links.remove(link)
             if link.status != 0:
                 link.sweep()
             link.close()

@@ -1,0 +1,147 @@
+"""One Python worker: a process with the memory and the log that are shared with it, ended early where it must be."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, closing
+from typing import NamedTuple, TypeAlias
+
+from batchwork.model import Failure, Report
+from batchwork.ports import Staffing
+from batchwork.workers import frames
+from batchwork.workers.link import Arguments, Link
+from batchwork.workers.python.log import WorkerLog
+from batchwork.workers.python.memory import Record, WorkerMemory
+from batchwork.workers.python.orders import call_body
+from batchwork.workers.python.reports import Death, Sent, report_of_death
+from batchwork.workers.starts import how_it_ended
+
+_PROGRAM_FOLDER = os.path.join(os.path.dirname(os.path.realpath(__file__)), "program")
+# The program is a package of a name that nobody else has, so that no module of a task is taken for a part of it.
+_START = """import sys
+if sys.version_info < (3, 8):
+    sys.exit("this is Python %d.%d, and a worker needs 3.8 or newer" % sys.version_info[:2])
+del sys.path[0]
+package = sys.modules["batchwork_worker"] = type(sys)("batchwork_worker")
+package.__path__ = [sys.argv[1]]
+from batchwork_worker.main import run_worker
+run_worker(sys.argv[2:])
+"""
+_LOOK_S = 1.0
+"""Where there is a time limit, workers are looked at so often, and so is the clock: a gap in it was a pause."""
+
+LostSince: TypeAlias = Callable[[float], float]
+"""Seconds that this process stood still since a time, which count for no one."""
+
+
+class Cause(NamedTuple):
+    """Why a worker ended: what the unit gets that it ran (None: it was cancelled), and after how many microseconds (0: at its end)."""
+
+    blame: Failure | None
+    us: int = 0
+
+
+class Worker:
+    """A worker process from its start to its end. Raises OSError where it cannot be started.
+
+    `name` is how reports call it, `seen` counts the failures that came from it, and `cause` is why it is being ended.
+    """
+
+    def __init__(self, interpreter: str, staffing: Staffing) -> None:
+        with ExitStack() as undo:
+            self.memory = undo.enter_context(closing(WorkerMemory()))
+            self.log = undo.enter_context(closing(WorkerLog()))
+            shared = (self.memory.descriptor, self.log.descriptor)
+            command = _command(interpreter, shared)
+            self.link = Link(command, staffing, staffing.environ, inherit=shared, output=self.log.descriptor)
+            undo.pop_all()
+        self.name = f"python/{self.link.pid}"
+        self.ready = False
+        self.seen = 0
+        self.cause: Cause | None = None
+        self._kill_at: float | None = None
+
+    def send(self, sent: Sent, batch_slot: int | None) -> None:
+        sent.sent = True
+        self.link.send(frames.CALL, call_body(sent, self.seen, batch_slot))
+
+    def next_look(self, now: float, timeout_s: float | None, lost_since: LostSince) -> float | None:
+        """Seconds until it has to be looked at, whatever comes."""
+        if self._kill_at is not None:
+            return max(0.0, self._kill_at - now)
+        if timeout_s is None or not self.ready:
+            return None
+        return max(0.0, min(self._left(now, timeout_s, lost_since), _LOOK_S))
+
+    def enforce(self, now: float, timeout_s: float | None, lost_since: LostSince) -> None:
+        """Kill it where its grace is over, or what it runs has taken too long."""
+        if self._kill_at is not None and now >= self._kill_at:
+            self._kill_at = None
+            self.link.kill_tree()
+        if timeout_s is None or self.cause or not self.ready or self._left(now, timeout_s, lost_since) > 0:
+            return
+        self.link.signal(signal.SIGSTOP)
+        running = self.memory.running()  # it holds still now: is it the same unit?
+        if running is None or self._left(now, timeout_s, lost_since) > 0:
+            self.link.signal(signal.SIGCONT)
+            return
+        blame = Failure("timeout", f"took longer than {timeout_s:g} s; it was killed")
+        self.cause = Cause(blame, int((now - running.began) * 1e6))
+        self.link.kill_tree()
+
+    def _left(self, now: float, timeout_s: float, lost_since: LostSince) -> float:
+        """Seconds that the unit has which it runs, or would begin now."""
+        running = self.memory.running()
+        if running is None:
+            return timeout_s
+        return running.began + timeout_s + lost_since(running.began) - now
+
+    def distrust(self) -> None:
+        """A task wrote into our pipe, so nothing from it is trusted: it is killed."""
+        self.cause = Cause(Failure("worker died", "it wrote into batchwork's own pipe and was killed"))
+        self.link.kill_tree()
+
+    def cancel(self, now: float, grace_s: float) -> None:
+        """SIGTERM to all of it, SIGKILL after the grace (0, or not ready yet: at once)."""
+        self.cause = self.cause or Cause(None)
+        if grace_s <= 0 or not self.ready:
+            self._kill_at = None
+            self.link.kill_tree()
+            return
+        self._kill_at = now + grace_s
+        self.link.terminate()
+
+    def post_mortem(self, calls: Iterable[Sent], now: float) -> list[Report]:
+        """What becomes of the calls of a dead worker: what it noted is recovered, who ran is to blame, all else goes back."""
+        number, records = self.memory.records()
+        reports = []
+        for sent in calls:
+            if sent.number == number and sent.sent:
+                logs = {each.offset: self.log.text(*each.log) for each in records if each.log}
+                reports.append(report_of_death(sent, self._death(sent, records, now), logs, self.name))
+            else:
+                reports.append(sent.returned(self.name))
+        return reports
+
+    def _death(self, sent: Sent, records: Sequence[Record], now: float) -> Death:
+        running = self.memory.running()
+        if running is None or running.call != sent.number:
+            return Death(records, None, None, 0, "")
+        status = self.link.status or 0
+        died = Failure("worker died", how_it_ended(status), exit_code=status if status >= 0 else None)
+        cause = self.cause or Cause(died)
+        us = cause.us or max(0, int((now - running.began) * 1e6))
+        return Death(records, running.offset, cause.blame, us, self.log.text(running.output))
+
+    def close(self) -> None:
+        """Close what is shared with it. If it still lives, it is killed with all below it."""
+        self.link.close()
+        self.memory.close()
+        self.log.close()
+
+
+def _command(interpreter: str, shared: tuple[int, int]) -> Arguments:
+    program = (interpreter, "-u", "-c", _START, _PROGRAM_FOLDER)
+    return lambda read, write: [*program, *map(str, (read, write, *shared))]
