@@ -120,6 +120,23 @@ def test_a_call_is_over_with_its_last_unit():
     assert desk.calls == 1
 
 
+def test_workers_are_asked_for_until_they_are_ready():
+    """One that dies before it is ready changes nothing of what is ready, and is to be started anew all the same."""
+    executor = Scripted(2)
+    executor.is_ready = [False, False]
+    desk = Desk(executor, NoCensor())
+    desk.warm(1)
+    desk.hear(0.0)
+    desk.warm(1)
+    assert executor.said == ["warm 1", "warm 1"]
+    executor.is_ready = [True, False]
+    desk.hear(0.0)
+    desk.warm(1)
+    desk.hear(0.0)
+    desk.warm(1)
+    assert executor.said == ["warm 1", "warm 1"]
+
+
 def test_lanes_that_are_not_ready_get_nothing_unless_none_is():
     executor = Scripted(2)
     executor.is_ready = [False, True]

@@ -99,8 +99,9 @@ class Desk:
         self._executor.close()
 
     def _look(self) -> None:
-        if self._lanes.see(self._executor.ready()):
-            self._warmed = None  # a worker that has died is started anew
+        self._lanes.see(self._executor.ready())
+        if self._warmed is not None and self._lanes.count_ready < self._warmed:
+            self._warmed = None  # one that has died, perhaps before it was ready, is started anew
 
     def _note(self, report: Report) -> None:
         out = self._out.get(report.call)
