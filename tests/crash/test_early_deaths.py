@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-
-from conftest import BIN
 
 FLOW = """
 steps:
@@ -35,7 +34,11 @@ def test_a_reactor_that_is_killed_before_it_is_ready_is_started_anew(
 ) -> None:
     (tmp_path / "w.yaml").write_text(FLOW)
     run = subprocess.Popen(
-        [BIN / "batchwork", "run", "w.yaml"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [Path(sys.executable).parent / "batchwork", "run", "w.yaml"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     killed = set[int]()
 

@@ -9,7 +9,7 @@ from batchwork.text.jsontext import Json, decode, encode
 
 
 class Kept(Struct, frozen=True):
-    """`cookie` marks the processes of all executions; `secrets` are the names of those that may have been taken out.
+    """`cookie` marks the processes of the latest execution; `secrets` are the names of those that may have been taken out.
 
     `lost_text`: the stored workflow lacks something that has no name. `lost_params`: so do these parameters.
     """

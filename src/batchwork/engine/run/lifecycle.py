@@ -76,7 +76,7 @@ def resume_run(run: str | None, load: Loader, backends: Backends, request: RunRe
         if record.status in FINISHED:  # another process has finished it meanwhile
             return _nothing_to_do(record, request, "it has finished")
         execution, backends = _taken_up(record, load, backends, request)
-        _begin_again(execution, backends)
+        execution = _begin_again(execution, backends)
         carry_out(resuming(execution.plan, _records(backends.store, record.id)), backends.store)
         return _execute(execution, backends, control)
 
@@ -99,7 +99,7 @@ def retry_run(run: str | None, load: Loader, backends: Backends, request: RetryR
         goes_on = request.where is None and record.status not in FINISHED
         if not (chosen.steps or stale or goes_on):
             return _nothing_to_do(record, request, _in_vain(chosen, request.where))
-        _begin_again(execution, backends)
+        execution = _begin_again(execution, backends)
         records = _records(backends.store, record.id)
         carry_out(retrying(plan, records, chosen, request.where is None, request.downstream), backends.store)
         return _execute(execution, backends, control)
@@ -200,8 +200,11 @@ def _check_before(plan: Plan, backends: Backends) -> None:
         raise WorkflowError([Problem(place, f"`env`: {error.message}", error.hint)]) from None
 
 
-def _begin_again(execution: Execution, backends: Backends) -> None:
-    """End what an earlier execution left running, and record that the run goes on."""
+def _begin_again(execution: Execution, backends: Backends) -> Execution:
+    """End what an earlier execution left running, and record that the run goes on. The execution has a cookie of its own.
+
+    Whoever still cleans up after the earlier one, its guardian for example, knows only the earlier cookie.
+    """
     cookie, run, plan, store = execution.cookie, execution.record.id, execution.plan, backends.store
     # First of all, so that nothing ever runs twice at the same time.
     if cookie and (count := kill_all(lambda: with_cookie(cookie))):
@@ -212,7 +215,9 @@ def _begin_again(execution: Execution, backends: Backends) -> None:
     if known != _outline(plan):
         store.add_steps(run, _outline(plan))
     window = window_text(plan, execution.max_parallel)
-    store.update_run(run, RunChange(status=RunStatus.RUNNING, ended_ms=None, window=window))
+    kept = replace(kept_from(execution.record), cookie=backends.clock.run_id())
+    store.update_run(run, RunChange(status=RunStatus.RUNNING, ended_ms=None, window=window, options=kept.text()))
+    return replace(execution, cookie=kept.cookie)
 
 
 def _nothing_to_do(record: RunRecord, request: RunRequest, why: str) -> RunEnd:

@@ -50,7 +50,7 @@ class RetryRequest(RunRequest, frozen=True):
 class Execution(Struct, frozen=True):
     """A run in the hands of this process. `max_parallel` lowers that of every step.
 
-    `cookie` marks all of its processes, those of earlier executions too. `censor` takes out its secrets.
+    `cookie` marks all of its processes, and those of no other execution. `censor` takes out its secrets.
     """
 
     plan: Plan
