@@ -52,7 +52,7 @@ def test_cpu_is_that_of_the_time_between(wait_for: Callable[..., None]) -> None:
     store = a_store()
     sampler = Sampler("r1", store, SystemClock(), list, every_s=0.05)
     sampler.start()
-    wait_for(lambda: sum(range(20_000)) and len(store.samples("r1")) >= 3, "samples of a busy process")
+    wait_for(lambda: sum(range(400_000)) and len(store.samples("r1")) >= 3, "samples of a busy process")
     sampler.stop()
     assert any(sample.cpu_percent > 5 for sample in store.samples("r1"))
     assert all(sample.cpu_percent < 400 for sample in store.samples("r1"))
