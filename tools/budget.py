@@ -18,8 +18,6 @@ FUNCTION_LINES = 60
 FOLDER_FILES = 15
 COMPLEXITY = 10
 PARAMETERS = 5
-KNOWN = Path(__file__).with_name("over_budget.txt")
-"""What was over budget when the budget was made, one place a line: mended when its room is next worked in."""
 FIELDS = 8
 LISTS_OF_KINDS = ("cli/commands", "batchwork/tasks", "batchwork/items")
 """Folders that may hold any number of files: one for each kind."""
@@ -95,18 +93,6 @@ def is_excepted(path: Path, function: Function) -> bool:
     """Whether its parameters are options that a person gives: a command of the command line, or named as such."""
     command = any("command" in ast.unparse(decorator) for decorator in function.decorator_list)
     return command or f"{path.name} {function.name}" in MANY_PARAMETERS
-
-
-def unknown(found: list[str], known: set[str]) -> list[str]:
-    """What of `found` is not known; lines of the file do not count, since they move."""
-    return [line for line in found if place(line) not in known]
-
-
-def place(line: str) -> str:
-    """What identifies something that is over budget: its file, its function, its kind."""
-    return re.sub(
-        r":\d+", "", re.sub(r"\b\d+ (?=lines|parameters|conditional|files|fields)|(?<=complexity )\d+", "", line)
-    )
 
 
 # ---------------------------------------------------------------- figures
@@ -208,13 +194,8 @@ def main(arguments: list[str]) -> int:
         return 0
     found = [line for root in roots for path in sorted(root.rglob("*.py")) for line in over_budget(path, root)]
     found += [line for root in roots for line in full_folders(root)]
-    if "--ratchet" in arguments:
-        KNOWN.write_text("".join(f"{text}\n" for text in sorted({place(line) for line in found})))
-        return 0
-    known = set(KNOWN.read_text(encoding="utf-8").splitlines()) if KNOWN.exists() else set()
-    new = unknown(found, known)
-    print("\n".join(new) if new else "the budgets are kept")
-    return bool(new)
+    print("\n".join(found) if found else "the budgets are kept")
+    return bool(found)
 
 
 if __name__ == "__main__":

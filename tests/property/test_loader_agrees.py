@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from batchwork.errors import Problem
 from batchwork.spec.yaml.bare import find_bare
-from batchwork.spec.yaml.loader import load
+from batchwork.spec.yaml.loader import read_yaml
 from batchwork.spec.yaml.nodes import json_of
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
@@ -52,7 +52,7 @@ PIECES = st.sampled_from(
 @given(JSON)
 def test_json_is_read_as_it_was_written(value: object) -> None:
     problems: list[Problem] = []
-    node = load("w.yaml", json.dumps(value, ensure_ascii=False), problems)
+    node = read_yaml("w.yaml", json.dumps(value, ensure_ascii=False), problems)
     assert problems == []
     assert node is not None
     assert json_of(node) == value
@@ -62,7 +62,7 @@ def test_json_is_read_as_it_was_written(value: object) -> None:
 def test_quoted_yaml_is_read_as_it_was_written(value: object) -> None:
     text = yaml.safe_dump(value, default_style='"', allow_unicode=True)
     problems: list[Problem] = []
-    node = load("w.yaml", text.replace('!!int "', '"').replace('!!float "', '"'), problems)
+    node = read_yaml("w.yaml", text.replace('!!int "', '"').replace('!!float "', '"'), problems)
     refused = all("tag" in problem.message for problem in problems)
     assert refused  # numbers, true, false and null carry tags in this style; texts do not
     assert node is not None
@@ -71,7 +71,7 @@ def test_quoted_yaml_is_read_as_it_was_written(value: object) -> None:
 @given(st.lists(PIECES, max_size=30).map("".join))
 def test_any_text_is_read_or_explained(text: str) -> None:
     problems: list[Problem] = []
-    node = load("w.yaml", text, problems)
+    node = read_yaml("w.yaml", text, problems)
     assert node is None or json.dumps(json_of(node)) is not None
     assert all(problem.message and problem.place.file == "w.yaml" for problem in problems)
 

@@ -51,10 +51,3 @@ def test_a_folder_with_too_many_files_is_named_unless_it_is_a_list_of_kinds(tmp_
         for number in range(16):
             (tmp_path / folder / f"file_{number}.py").write_text("")
     assert list(budget.full_folders(tmp_path)) == [f"{tmp_path / 'rooms'}: 16 files (budget 15)"]
-
-
-def test_what_is_known_to_be_over_budget_may_move_but_not_multiply(tmp_path: Path) -> None:
-    known = {budget.place("a.py:7 f: 70 lines (budget 60)")}
-    assert budget.unknown(["a.py:9 f: 71 lines (budget 60)", "a.py:20 g: 61 lines (budget 60)"], known) == [
-        "a.py:20 g: 61 lines (budget 60)"
-    ]

@@ -8,13 +8,13 @@ import sys
 import pytest
 
 from batchwork.errors import Problem
-from batchwork.spec.yaml.loader import MAX_SIZE, load
+from batchwork.spec.yaml.loader import MAX_SIZE, read_yaml
 from batchwork.spec.yaml.nodes import ListNode, MapNode, Node, ScalarNode, json_of, place_in, text_place
 
 
 def good(text: str) -> Node:
     problems: list[Problem] = []
-    node = load("w.yaml", text, problems)
+    node = read_yaml("w.yaml", text, problems)
     assert problems == []
     assert node is not None
     return node
@@ -22,7 +22,7 @@ def good(text: str) -> Node:
 
 def bad(text: str) -> list[str]:
     problems: list[Problem] = []
-    load("w.yaml", text, problems)
+    read_yaml("w.yaml", text, problems)
     return [f"{problem.place.line}:{problem.place.column} {problem.message}" for problem in problems]
 
 
@@ -117,7 +117,7 @@ def test_a_second_document_is_refused() -> None:
 
 def test_an_empty_text_has_no_node() -> None:
     problems: list[Problem] = []
-    assert load("w.yaml", "# nothing\n", problems) is None
+    assert read_yaml("w.yaml", "# nothing\n", problems) is None
     assert problems == []
 
 
@@ -164,7 +164,7 @@ def test_no_text_costs_more_than_its_length(piece: str) -> None:
 def test_long_runs_of_one_character_are_no_danger() -> None:
     for char in "&!#-|>'\"`%@*:,":
         problems: list[Problem] = []
-        root = load("w.yaml", f"a: {{ b }}\n{char * 300_000}", problems)
+        root = read_yaml("w.yaml", f"a: {{ b }}\n{char * 300_000}", problems)
         assert (root is None) == bool(problems), char
 
 

@@ -11,7 +11,7 @@ from batchwork.spec.fields.workflow import Spec
 from batchwork.spec.parse import parse
 from batchwork.spec.readers import Reader
 from batchwork.spec.written import Deferred, Rate, Threshold
-from batchwork.spec.yaml.loader import load
+from batchwork.spec.yaml.loader import read_yaml
 from batchwork.spec.yaml.nodes import ScalarNode, node_of
 
 HERE = Place("w.yaml", 1, 1)
@@ -19,7 +19,7 @@ HERE = Place("w.yaml", 1, 1)
 
 def spec(text: str) -> Spec:
     problems: list[Problem] = []
-    found = parse(load("w.yaml", text, problems), "w.yaml", problems)
+    found = parse(read_yaml("w.yaml", text, problems), "w.yaml", problems)
     assert problems == []
     return found
 

@@ -14,7 +14,7 @@ from batchwork.plugins import find_source, find_task, source_names, task_names
 from batchwork.ports import SourceType
 from batchwork.spec.field import declared
 from batchwork.spec.json_schema import MAPPINGS, workflow_schema
-from batchwork.spec.yaml.loader import load
+from batchwork.spec.yaml.loader import read_yaml
 from batchwork.spec.yaml.nodes import json_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ CHECK = jsonschema.Draft202012Validator(SCHEMA)
 
 def read(text: str) -> Any:
     problems: list[Any] = []
-    node = load("w.yaml", text, problems)
+    node = read_yaml("w.yaml", text, problems)
     assert problems == []
     assert node is not None
     return json_of(node)

@@ -9,7 +9,7 @@ from typing import Final
 from batchwork.errors import NOWHERE, Place, Problem
 from batchwork.spec.fields.workflow import ParamSpec
 from batchwork.spec.readers import has_template, identifier
-from batchwork.spec.yaml.loader import load
+from batchwork.spec.yaml.loader import read_yaml
 from batchwork.spec.yaml.nodes import describe, json_of, node_of
 from batchwork.text.jsontext import Json
 from batchwork.text.spelling import listing, suggest
@@ -70,7 +70,7 @@ def read_value(text: str, spec: ParamSpec | None) -> Json:
         else:
             return value
     problems: list[Problem] = []
-    node = load("", text, problems)
+    node = read_yaml("", text, problems)
     if problems or (node is None and text.strip()):
         return text
     if node is None:

@@ -20,7 +20,7 @@ from batchwork.secrets import SHORTEST, too_short
 from batchwork.spec.fields.notify import NOTIFY_ON, NotifySpec
 from batchwork.spec.fields.workflow import Spec
 from batchwork.spec.parse import parse
-from batchwork.spec.yaml.loader import load
+from batchwork.spec.yaml.loader import read_yaml
 from batchwork.spec.yaml.nodes import MapNode, ScalarNode, excerpted, json_of
 from batchwork.text.jsontext import Json
 
@@ -32,7 +32,7 @@ def load_plan(file: str, text: str, given: Circumstances) -> Plan:
     """
     problems: list[Problem] = []
     lines = text.split("\n")
-    root = load(file, text, problems)
+    root = read_yaml(file, text, problems)
     if root is None and problems:
         raise _error(problems, file, lines)
     spec = parse(root, file, problems)
@@ -92,7 +92,7 @@ def read_params(path: str) -> Mapping[str, Json]:
     if text.lstrip().startswith("{") and isinstance(values := read_value(text, None), dict):
         return values
     problems: list[Problem] = []
-    node = load(path, text, problems)
+    node = read_yaml(path, text, problems)
     if not problems and not isinstance(node, MapNode):
         problems.append(Problem(Place(path, 1, 1), "a parameters file must be a mapping from names to values"))
     if problems or not isinstance(node, MapNode):

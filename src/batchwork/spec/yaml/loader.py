@@ -40,7 +40,7 @@ class _Refused(Exception):
         self.problem = problem
 
 
-def load(file: str, text: str, problems: list[Problem]) -> Node | None:
+def read_yaml(file: str, text: str, problems: list[Problem]) -> Node | None:
     """The document in `text`, or None where there is none; what is wrong is added to `problems`."""
     text = text.removeprefix("\ufeff")
     if len(text) > MAX_SIZE:
