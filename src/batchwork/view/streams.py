@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from batchwork.errors import OutputError
-from batchwork.text.wording import columns, ljust, rjust, short, visible, visible_block, visible_json
+from batchwork.text.wording import visible_block, visible_json
+from batchwork.view.table import Column, table_lines
 
 
 class ReaderGone(Exception):
@@ -99,30 +100,13 @@ class Stdout:
         self._write(text + "\n")
         self.flush()
 
-    def table(self, head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
-        """A small table: columns as wide as they need, the last one cut to the terminal. `right` are numbers' columns."""
-        lines = [list(head), *([visible(cell) for cell in row] for row in rows)]
-        widths = [max(columns(line[column]) for line in lines) for column in range(len(head))]
-        self._rows(lines, widths, right)
-
-    def stream_table(
-        self, head: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]], right: Sequence[int] = ()
-    ) -> None:
-        """A table of any length: columns of given widths, cells cut to them; the last one gets the rest of the line."""
-        self._rows([head], widths, right)
-        self._rows(([visible(cell) for cell in row] for row in rows), widths, right)
-
-    def _rows(self, rows: Iterable[Sequence[str]], widths: Sequence[int], right: Sequence[int]) -> None:
-        room = width()
-        for row in rows:
-            cells = []
-            for column, cell in enumerate(row[:-1]):
-                text = short(cell, widths[column])
-                justify = rjust if column in right else ljust
-                cells.append(justify(text, widths[column]))
-            head = "  ".join(cells)
-            last = short(row[-1], max(room - columns(head) - 2, 12))
-            self._write(f"{head}  {last}".rstrip() + "\n")
+    def table(self, head: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+        """A table of any length: it fits a terminal, and is whole in a pipe."""
+        room = None
+        if self.terminal:
+            room = width()
+        for line in table_lines(head, rows, room):
+            self._write(line + "\n")
 
     def flush(self) -> None:
         try:

@@ -13,8 +13,19 @@ from batchwork.ports.store import UnitView
 from batchwork.text.jsontext import encode
 from batchwork.text.wording import duration, only_if
 from batchwork.view.streams import Stdout
+from batchwork.view.table import Column
 
 LISTED_STATUSES = ("pending", "succeeded", "failed", "skipped", "in_doubt", "interrupted")
+
+COLUMNS = (
+    Column("step", least=6),
+    Column("index", right=True, spare=True),
+    Column("key", least=16),
+    Column("status"),
+    Column("tries", right=True, spare=True),
+    Column("time", right=True, width=8, spare=True),
+    Column("error or result", least=12),
+)
 
 
 @click.command("items", cls=HelpfulCommand)
@@ -37,9 +48,7 @@ def items_command(run: str | None, status: str | None, step: str | None, as_json
             for unit in found:
                 out.json(_json_line(unit))
         else:
-            name_width = max((min(len(record.name), 20) for record in steps), default=4)
-            head = ("step", "index", "key", "status", "tries", "time", "error or result")
-            out.stream_table(head, (max(name_width, 4), 7, 16, 11, 5, 8), map(_row, found), (1, 4, 5))
+            out.table(COLUMNS, map(_row, found))
     out.flush()
 
 

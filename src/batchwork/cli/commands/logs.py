@@ -112,7 +112,8 @@ def _result_lines(text: str) -> Iterator[str]:
     """A result: a command's output as it was printed, anything else as JSON."""
     value = decode(text)
     if isinstance(value, dict) and value.keys() == {"stdout", "stderr", "exit_code"}:
-        yield f"    exit code {value['exit_code']}"
+        if value["exit_code"] is not None:  # it had none where it was ended before its time
+            yield f"    exit code {value['exit_code']}"
         for name in ("stdout", "stderr"):
             if value[name]:
                 yield f"    {name}:"

@@ -17,6 +17,9 @@ from batchwork.model import RunRecord, StepRecord
 from batchwork.ports.store import Store, UnitView
 from batchwork.text.jsontext import encode
 from batchwork.view.streams import Stdout, note
+from batchwork.view.table import Column
+
+COLUMNS = (Column("index", right=True), Column("key", least=16), Column("status"), Column("result", least=12))
 
 
 @click.command("results", cls=HelpfulCommand)
@@ -45,7 +48,7 @@ def results_command(run: str | None, step: str | None, shape: str | None, path: 
             for unit in found:
                 out.json(_jsonl(unit))
         else:
-            out.stream_table(("index", "key", "status", "result"), (7, 24, 11), map(_row, found), (0,))
+            out.table(COLUMNS, map(_row, found))
         out.flush()
 
 

@@ -11,6 +11,16 @@ from batchwork.report import Summary, counts_json, summarize
 from batchwork.text.jsontext import encode
 from batchwork.text.wording import duration, number, only_if, when
 from batchwork.view.streams import Stdout, note
+from batchwork.view.table import Column
+
+COLUMNS = (
+    Column("run"),
+    Column("workflow", least=8),
+    Column("status"),
+    Column("started", spare=True),
+    Column("took", right=True, spare=True),
+    Column("items done"),
+)
 
 
 @click.command("runs", cls=HelpfulCommand)
@@ -44,7 +54,7 @@ def runs_command(limit: int | None, as_json: bool, store: str | None) -> None:
             )
             for record, summary in zip(records, summaries, strict=True)
         ]
-        out.table(("run", "workflow", "status", "started", "took", "items done"), rows, right=(4,))
+        out.table(COLUMNS, rows)
     out.flush()
 
 

@@ -168,10 +168,10 @@ class Commands:
         ended = self._loop.now() if command.ending.why else command.ended
         us = int((ended - unit.started) * 1e6)
         log = verdict.left_behind(len(command.ending.left))
-        if command.ending.why == "cancelled":
-            self._outbox.cancelled(unit)
-            return
         out, err = command.streams.texts()
+        if command.ending.why == "cancelled":
+            self._outbox.cancelled(unit, verdict.printed(out, err))
+            return
         if command.ending.why:
             grace = command.ending.grace_s if command.ending.killed else None
             self._outbox.failed(unit, verdict.timed_out(out, err, self._timeout_s or 0, grace), us, log)

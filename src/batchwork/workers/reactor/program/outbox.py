@@ -113,8 +113,11 @@ class Outbox:
             tally.logs[unit.offset] = log
         self._freed(True)
 
-    def cancelled(self, unit: Unit) -> None:
-        self._tally(unit.call).cancelled.append(unit.offset)
+    def cancelled(self, unit: Unit, log: str = "") -> None:
+        tally = self._tally(unit.call)
+        tally.cancelled.append(unit.offset)
+        if log:
+            tally.logs[unit.offset] = log
         self._freed(False)
 
     def returned(self, unit: Unit) -> None:

@@ -54,6 +54,14 @@ def timed_out(stdout: str, stderr: str, after_s: float, killed_after_s: float | 
     return {"type": "timeout", "message": message, "result": command_result(stdout, stderr, None)}
 
 
+def printed(stdout: str, stderr: str) -> str:
+    """What a command without an outcome has printed, for its log: it can be stored as UTF-8, whatever bytes those were."""
+    text = stdout
+    if stdout and stderr and not stdout.endswith("\n"):
+        text += "\n"
+    return (text + stderr).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def left_behind(count: int) -> str:
     """The note on processes that outlived their command."""
     if not count:
