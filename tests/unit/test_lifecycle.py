@@ -25,13 +25,13 @@ from batchwork.engine.run.lifecycle import (
     resume_run,
     retry_run,
     start_run,
-    window_text,
 )
 from batchwork.engine.run.request import RunEnd
+from batchwork.engine.run.resume_plan import explained, resuming
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.errors import NOWHERE, Problem, RunLocked, RunRefused, UsageError, WorkflowError
 from batchwork.events import Warned
-from batchwork.model import Failure, RunRecord, RunStatus, StepRecord
+from batchwork.model import Counts, Failure, RunRecord, RunStatus, StepRecord, StepStatus
 from batchwork.plan.model import NotifyPlan, Plan, StepPlan
 from batchwork.proctree import COOKIE
 from batchwork.quoting import compile_command
@@ -145,10 +145,20 @@ def test_a_run_is_recorded(office: Office) -> None:
     assert (kinds[0], kinds[-1]) == ("RunStarted", "RunFinished")
 
 
-def test_the_window() -> None:
-    plan = workflow(step_plan("a", batch=batch_plan([1], slots=16)), step_plan("b"))
-    assert window_text(plan).startswith("a kill -9 makes at most 16 items run twice")
-    assert window_text(plan, 4).startswith("a kill -9 makes at most 4 items run twice")
+def test_a_plan_says_that_a_step_stops_for_what_is_in_doubt() -> None:
+    """In all ways that a step may be in, and with each policy: what `resume --plan` says is what `resume` does."""
+    for status, policy, said in (
+        (StepStatus.RUNNING, "stop", "a: stops"),
+        (StepStatus.FAILED, "stop", "a: stops"),
+        (StepStatus.RUNNING, "retry", "a: goes on"),
+        (StepStatus.RUNNING, "fail", "a: goes on"),
+        (StepStatus.FAILED, "retry", "a: goes on"),
+    ):
+        step = step_plan("a", batch=batch_plan([1], on_in_doubt=policy))
+        for doubts in (0, 2):
+            record = StepRecord(1, "r1", "a", 0, status, Counts(3, in_doubt=doubts), True, started_ms=1)
+            (line,) = explained(resuming(workflow(step), {"a": record}))
+            assert line.startswith(said if doubts else "a: goes on"), (status, policy, doubts, line)
 
 
 def test_a_secret_must_be_set(office: Office) -> None:

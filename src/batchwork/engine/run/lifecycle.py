@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from batchwork.censor import Censor, censor_of
 from batchwork.engine.run.censored import censored, censored_sink
+from batchwork.engine.run.crash.redo_window import window_text
 from batchwork.engine.run.find_run import find_run
 from batchwork.engine.run.kept_options import Kept, kept_from
 from batchwork.engine.run.request import Backends, Execution, RetryRequest, RunEnd, RunRequest
@@ -43,7 +44,6 @@ __all__ = [
     "resume_run",
     "retry_run",
     "start_run",
-    "window_text",
 ]
 
 FINISHED: Final = frozenset({RunStatus.SUCCEEDED, RunStatus.PARTIAL})
@@ -121,18 +121,6 @@ def explain_resume(run: str | None, load: Loader, backends: Backends, request: R
     known = replace(plan, steps=tuple(step for step in plan.steps if step.name in records))
     new = [f"{step.name}: starts (it is new)" for step in plan.steps if step.name not in records]
     return [head, *explained(resuming(known, records)), *new]
-
-
-def window_text(plan: Plan, max_parallel: int | None = None) -> str:
-    """How much a `kill -9` can make run twice, as `status` prints it."""
-    slots = max([step.batch.slots for step in plan.steps if step.batch is not None], default=1)
-    if max_parallel is not None:
-        slots = min(slots, max_parallel)
-    items, workers = ("item", "its worker") if slots == 1 else ("items", "each worker")
-    return (
-        f"a kill -9 makes at most {slots:,} {items} run twice "
-        f"(of items shorter than 50 ms: about 100 ms of work for {workers})"
-    )
 
 
 # ---------------------------------------------------------------- before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import assert_never
+from typing import Final, assert_never
 
 from msgspec import Struct
 
@@ -15,6 +15,8 @@ from batchwork.plan.model import Plan, StepPlan
 from batchwork.ports import StepChange, Store
 from batchwork.report import why_skipped
 from batchwork.text.wording import number, plural
+
+IN_DOUBT_STOPS: Final = "with `on_in_doubt: stop` nothing runs until it says `retry` or `fail`"
 
 
 class Act(StrEnum):
@@ -37,6 +39,17 @@ class Revival(Struct, frozen=True):
     act: Act
     why: str
     chosen: tuple[int, ...] | None = None
+
+    @property
+    def stops(self) -> bool:
+        """Whether it fails at once, because what is in doubt is not to be run again unseen."""
+        batch = self.step.batch
+        return (
+            self.act in (Act.CONTINUE, Act.REVIVE)
+            and self.record.counts.in_doubt > 0
+            and batch is not None
+            and batch.on_in_doubt == "stop"
+        )
 
 
 def resuming(plan: Plan, records: Mapping[str, StepRecord]) -> list[Revival]:
@@ -168,7 +181,10 @@ def explained(revivals: Iterable[Revival]) -> Iterator[str]:
         Act.STALE: "is kept, and marked stale",
     }
     for revival in revivals:
-        yield f"{revival.step.name}: {verbs[revival.act]} ({revival.why})"
+        verb, why = verbs[revival.act], revival.why
+        if revival.stops:
+            verb, why = "stops", f"{why}; {IN_DOUBT_STOPS}"
+        yield f"{revival.step.name}: {verb} ({why})"
 
 
 def carry_out(revivals: Sequence[Revival], store: Store) -> None:
