@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import sys
@@ -198,3 +199,15 @@ def test_logs_show_what_became_of_on_item_error(batchwork: Command, work: Path) 
     )
     batchwork("run", "flow.yaml", expect=3)
     assert "  on_item_error failed: exit 9" in batchwork("logs", "1", expect=0).stdout
+
+
+def test_what_a_killed_export_left_is_taken_away(batchwork: Command, ran: Path, work: Path) -> None:
+    left, other = work / ".out.jsonl.ab12_x.part", work / ".out.jsonl.gz.ab12_x.part"
+    held = work / ".out.jsonl.held.part"
+    for file in (left, other, held):
+        file.write_text("half")
+    with held.open() as writing:
+        fcntl.flock(writing, fcntl.LOCK_EX)
+        batchwork("results", "--step", "words", "-o", str(work / "out.jsonl"), cwd=ran)
+    assert sorted(path.name for path in work.iterdir() if path.name.endswith(".part")) == [other.name, held.name]
+    assert (work / "out.jsonl").read_text().count("\n") == 6

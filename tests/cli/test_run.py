@@ -140,9 +140,9 @@ def test_validate(batchwork: Command, flow: Path, work: Path) -> None:
     assert not (work / ".batchwork").exists()
 
 
-@pytest.mark.parametrize("name", ["../x", "a b", ".hidden", "", "x" * 65])
+@pytest.mark.parametrize("name", ["../x", "a b", ".hidden", "", "x" * 65, "-x", "--", "r\n"])
 def test_a_bad_run_id_is_refused(batchwork: Command, flow: Path, name: str) -> None:
-    assert "cannot be the name of a run" in batchwork("run", "flow.yaml", "--run-id", name, expect=2).stderr
+    assert "cannot be the name of a run" in batchwork("run", "flow.yaml", f"--run-id={name}", expect=2).stderr
 
 
 def test_the_same_run_id_twice_is_exit_4(batchwork: Command, flow: Path) -> None:
@@ -166,11 +166,37 @@ def test_resume_option_continues_or_starts(batchwork: Command, flow: Path) -> No
         return [json.loads(line)["run"] for line in batchwork("runs", "--json").stdout.splitlines()]
 
     batchwork("run", "flow.yaml", "bad=0", "tolerant=false", "--resume", expect=1)
-    batchwork("run", "flow.yaml", "--resume", expect=1)
+    batchwork("run", "flow.yaml", "bad=0", "tolerant=false", "--resume", expect=1)
     assert len(runs()) == 1
-    batchwork("run", "flow.yaml", "--run-id", "fine")
+    batchwork("run", "flow.yaml", "--resume")
     batchwork("run", "flow.yaml", "--resume")
     assert len(runs()) == 3
+    batchwork("run", "flow.yaml", "tolerant=false", "bad=0", "--resume", expect=1)
+    assert len(runs()) == 3
+
+
+@pytest.mark.parametrize("more", [(), ("--resume",)])
+def test_a_run_id_of_other_parameters_or_another_workflow_is_refused(
+    batchwork: Command, flow: Path, work: Path, more: tuple[str, ...]
+) -> None:
+    batchwork("run", "flow.yaml", "bad=0", "tolerant=false", "--run-id", "nightly", expect=1)
+    done = batchwork("run", "flow.yaml", "bad=2", "tolerant=false", "--run-id", "nightly", *more, expect=4)
+    assert "parameter `bad` was 0 and is 2" in done.stderr
+    assert "batchwork resume nightly" in done.stderr
+    (work / "other.yaml").write_text(
+        "params: {bad: 0, tolerant: false}\nsteps: {s: {task: echo, inputs: {message: '{{ bad }}'}}}\n"
+    )
+    done = batchwork("run", "other.yaml", "--run-id", "nightly", *more, expect=4)
+    assert "nightly" in done.stderr
+
+
+def test_accepting_changes_is_for_a_run_that_goes_on(batchwork: Command, flow: Path) -> None:
+    words = ("run", "flow.yaml", "bad=0", "tolerant=false")
+    batchwork(*words, expect=1)
+    flow.write_text(flow.read_text().replace("test {{", "true {{"))
+    assert "--accept-changes" in batchwork(*words, "--resume", expect=4).stderr
+    assert "--resume" in batchwork(*words, "--accept-changes", expect=2).stderr
+    batchwork(*words, "--resume", "--accept-changes")
 
 
 def test_a_full_or_closed_standard_output_harms_nothing(

@@ -1,5 +1,6 @@
 """The gates of a step: rates, and failures that end it."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from step_plans import batch_plan
@@ -53,10 +54,31 @@ def test_a_count_is_passed_by_one_more():
     assert exceeded(Threshold(count=0), Counts(failed=1))
 
 
-def test_a_share_means_nothing_before_twenty_are_finished():
-    assert not exceeded(Threshold(share=0.05), Counts(succeeded=9, failed=10))
-    assert exceeded(Threshold(share=0.05), Counts(succeeded=10, failed=10))
-    assert not exceeded(Threshold(share=0.05), Counts(succeeded=95, failed=5))
+@pytest.mark.parametrize(
+    ("succeeded", "failed", "meanwhile", "at_end"),
+    [
+        (0, 0, False, False),
+        (0, 1, False, True),
+        (9, 10, False, True),
+        (18, 1, False, True),
+        (10, 10, True, True),
+        (19, 1, False, False),
+        (94, 5, True, True),
+        (95, 5, False, False),
+    ],
+)
+def test_a_share_means_nothing_before_twenty_are_finished_but_at_the_end(
+    succeeded: int, failed: int, meanwhile: bool, at_end: bool
+):
+    gate, counts = TooManyFailures(Threshold(share=0.05), failing=True), Counts(succeeded=succeeded, failed=failed)
+    assert (gate.saw(Settled(counts)) is not None) is meanwhile
+    assert (gate.at_end(counts) is not None) is at_end
+
+
+def test_what_failed_before_counts_at_the_end():
+    gate, counts = TooManyFailures(Threshold(count=1)), Counts(succeeded=5, failed=2)
+    assert gate.saw(Settled(counts)) is None
+    assert gate.at_end(counts) == Failure("threshold", "2 of 7 failed, more than max_failures: 1")
 
 
 def test_attempts_that_start_a_little_late_keep_to_the_rate_all_the_same():

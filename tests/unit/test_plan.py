@@ -91,6 +91,57 @@ def test_a_parameter_of_type_string_takes_the_text() -> None:
     assert [plan(text, f"p={word}").params["p"] for word in ("007", "", "x # y")] == ["007", "", "x # y"]
 
 
+@pytest.mark.parametrize(
+    ("declared", "word", "value"),
+    [
+        ('"01234"', "08540", "08540"),
+        ("latest", "1.10", "1.10"),
+        ("latest", "", ""),
+        ("x", "[1, 2]", "[1, 2]"),
+        ("x", "null", "null"),
+        ("no", "true", "true"),
+        ("2026-01-01", "2026-01-02", "2026-01-02"),
+        ("{{ x }}", "5", "5"),
+        ('{default: "00000"}', "08540", "08540"),
+        ('{choices: ["01", "02"]}', "01", "01"),
+        ("50", "60", 60),
+        ("50", "2.5", 2.5),
+        ("0.5", "1", 1),
+        ("true", "false", False),
+        ("[a]", "[b, 1]", ["b", 1]),
+        ("{a: 1}", "{b: 2}", {"b": 2}),
+        ("null", "08540", 8540),
+        ("{default: null}", "", None),
+        ("{choices: [1, b]}", "1", 1),
+        ("{default: 5}", "[1]", [1]),
+    ],
+)
+def test_a_default_gives_the_type(declared: str, word: str, value: Json) -> None:
+    found = plan(f"params: {{p: {declared}}}\n" + ONE, f"p={word}").params["p"]
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("declared", "word", "message"),
+    [
+        ("50", "many", "parameter `p` must be a number, but it is the text 'many'"),
+        ("50", "", "parameter `p` must be a number, but it is null"),
+        ("50", "true", "parameter `p` must be a number, but it is true"),
+        ("true", "yes", "parameter `p` must be true or false, but it is the text 'yes'"),
+        ("[a]", "b", "parameter `p` must be a list, but it is the text 'b'"),
+        ("{a: 1}", "[b]", "parameter `p` must be a mapping, but it is a list"),
+    ],
+)
+def test_what_does_not_fit_the_default_is_refused(declared: str, word: str, message: str) -> None:
+    assert wrong(f"params: {{p: {declared}}}\n" + ONE, f"p={word}") == [message]
+
+
+def test_a_number_in_a_parameters_file_is_no_text() -> None:
+    with pytest.raises(WorkflowError, match=r"must be text, but it is 1234\n.*into quotes"):
+        plan("params: {p: x}\n" + ONE, file={"p": 1234})
+
+
 def test_undeclared_parameters_are_errors_where_there_is_a_block() -> None:
     assert wrong("params: {limit: 5}\n" + ONE, "limt=3") == ["parameter `limt` is not declared under `params:`"]
     assert plan(ONE, "limt=3").params == {"limt": 3}

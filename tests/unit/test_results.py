@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from batchwork.model import Checkpoint, Counts, Failure, RunRecord, RunStatus, S
 from batchwork.ports import PageQuery
 from batchwork.store.memory import MemoryStore
 from batchwork.template import compile_template
+from batchwork.testing.store_case import commit, run_record, successes
 from batchwork.text.jsontext import encode
 
 
@@ -122,6 +124,19 @@ def test_what_is_gone_has_no_place() -> None:
     results, _ = stored(["a", "b", None, None])
     assert len(results) == 2
     assert list(results) == ["a", "b"]
+
+
+@given(places=st.sets(st.integers(0, 60)), skipped=st.integers(0, 3))
+def test_each_stands_at_its_place_where_the_end_is_not_known_and_there_are_holes(
+    places: set[int], skipped: int
+) -> None:
+    found = sorted(places)
+    with closing(MemoryStore(SystemClock())) as store:
+        store.create_run(run_record(), [("fetch", True)])
+        counts = Counts(None, len(found), 0, skipped)
+        commit(store, Checkpoint(1, successes=[successes(found)], counts=counts))
+        results = Results(store, 1, "fetch", counts, 0)
+        assert list(results) == [at if at in places else None for at in range(max(found, default=-1) + 1)]
 
 
 def test_in_templates() -> None:

@@ -10,7 +10,7 @@ from batchwork.errors import NOWHERE, Place, Problem
 from batchwork.spec.fields.workflow import ParamSpec
 from batchwork.spec.readers import has_template, identifier
 from batchwork.spec.yaml.loader import read_yaml
-from batchwork.spec.yaml.nodes import describe, json_of, node_of
+from batchwork.spec.yaml.nodes import ScalarNode, describe, json_of, node_of
 from batchwork.text.jsontext import Json
 from batchwork.text.spelling import listing, suggest
 
@@ -60,7 +60,7 @@ def _default(spec: ParamSpec, problems: list[Problem]) -> Json:
 
 def read_value(text: str, spec: ParamSpec | None) -> Json:
     """VALUE of NAME=VALUE: YAML; text where the parameter is one, or where it is no YAML."""
-    if spec is not None and spec.type == "string":
+    if spec is not None and _takes_text(spec):
         return text
     if text.lstrip()[:1] in ("[", "{"):
         try:  # the same meaning, and much faster for long lists
@@ -76,6 +76,14 @@ def read_value(text: str, spec: ParamSpec | None) -> Json:
     if node is None:
         return None
     return json_of(node)
+
+
+def _takes_text(spec: ParamSpec) -> bool:
+    """Whether what the command line says is text as it stands: 01234 is no number then, and nothing is the empty text."""
+    if spec.type is not None:
+        return spec.type == "string"
+    told = spec.choices or (spec.default,)
+    return all(isinstance(node, ScalarNode) and isinstance(node.value, str) for node in told)
 
 
 def unusual_defaults(declared: Mapping[str, ParamSpec] | None) -> list[Problem]:
@@ -125,7 +133,7 @@ def _accepted(name: str, declared: Mapping[str, ParamSpec] | None, problems: lis
 def _check(spec: ParamSpec, value: Json, at: Place, problems: list[Problem]) -> None:
     """Add a problem where a value is of another type or not one of the choices. Where it was given has no place; its default has."""
     if spec.type is not None and not _fits(value, spec.type):
-        if value is not None or spec.required:
+        if value is not None or not _may_be_null(spec):
             problems.append(_of_wrong_type(spec, spec.type, value, at))
     elif spec.choices is not None:
         choices = [json_of(choice) for choice in spec.choices]
@@ -133,10 +141,14 @@ def _check(spec: ParamSpec, value: Json, at: Place, problems: list[Problem]) -> 
             problems.append(_not_a_choice(spec, choices, value, at))
 
 
+def _may_be_null(spec: ParamSpec) -> bool:
+    return not spec.required and (spec.default is None or json_of(spec.default) is None)
+
+
 def _of_wrong_type(spec: ParamSpec, kind: str, value: Json, at: Place) -> Problem:
     hint = ""
-    if at.line and kind == "string":
-        hint = "put the default into quotes"
+    if kind == "string":
+        hint = "put the default into quotes" if at.line else "put the value into quotes"
     shown = describe(node_of(value, at))
     return Problem(at, f"parameter `{spec.name}` must be {_TYPES[kind][0]}, but it is {shown}", hint)
 

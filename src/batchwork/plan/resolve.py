@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec.structs import asdict, replace
 
 from batchwork.censor import Censor, NoCensor
-from batchwork.errors import NOWHERE, Place, Problem, UsageError, WorkflowError
+from batchwork.errors import NOWHERE, Place, Problem, WorkflowError
 from batchwork.plan.commands import notify_command
 from batchwork.plan.fingerprint import fingerprint
 from batchwork.plan.knowns import CONSTANT_NAMES, RESERVED, Circumstances, Knowns
@@ -20,6 +20,7 @@ from batchwork.secrets import SHORTEST, too_short
 from batchwork.spec.fields.notify import NOTIFY_ON, NotifySpec
 from batchwork.spec.fields.workflow import Spec
 from batchwork.spec.parse import parse
+from batchwork.spec.workflow_file import file_text
 from batchwork.spec.yaml.loader import read_yaml
 from batchwork.spec.yaml.nodes import MapNode, ScalarNode, excerpted, json_of
 from batchwork.text.jsontext import Json
@@ -82,13 +83,7 @@ def _steps(knowns: Knowns) -> tuple[StepPlan, ...]:
 
 def read_params(path: str) -> Mapping[str, Json]:
     """What a parameters file (YAML or JSON) holds. Raises UsageError, WorkflowError."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", "--params-file needs a YAML or JSON file") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not UTF-8: {error.reason}", "--params-file needs a YAML or JSON file") from error
+    text = file_text(path, "--params-file needs a YAML or JSON file")
     if text.lstrip().startswith("{") and isinstance(values := read_value(text, None), dict):
         return values
     problems: list[Problem] = []

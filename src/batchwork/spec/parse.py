@@ -10,7 +10,7 @@ from batchwork.errors import Place, Problem
 from batchwork.spec.field import declared
 from batchwork.spec.fields.notify import NOTIFY_ON, NotifySettings, NotifySpec
 from batchwork.spec.fields.step import StepSpec
-from batchwork.spec.fields.workflow import DefaultsSpec, ParamSpec, Spec, WorkflowParts, WorkflowSettings
+from batchwork.spec.fields.workflow import DefaultsSpec, ParamSpec, ParamType, Spec, WorkflowParts, WorkflowSettings
 from batchwork.spec.mapping import Block
 from batchwork.spec.parse_step import parse_steps
 from batchwork.spec.readers import identifier, is_null, wrong
@@ -111,10 +111,27 @@ def _params(node: MapNode, problems: list[Problem]) -> Mapping[str, ParamSpec]:
 def _param(name: str, entry: Entry, problems: list[Problem]) -> ParamSpec:
     node = entry.node
     if not isinstance(node, MapNode) or not _is_long_form(node, tuple(declared(ParamSpec))):
-        return ParamSpec(name=name, place=entry.place, default=node)
+        return ParamSpec(name=name, place=entry.place, type=_type_of(node), default=node)
     hint = "a default that is a mapping: {default: {…}}"
     values = Block(node, f"parameter `{name}`", [ParamSpec], problems, hint).read(ParamSpec)
     return ParamSpec(name=name, place=entry.place, **{"required": "default" not in values, **values})
+
+
+def _type_of(default: Node) -> ParamType | None:
+    """The type that a default gives its parameter; none where it is null."""
+    match default:
+        case ScalarNode(value=bool()):
+            return "boolean"
+        case ScalarNode(value=int() | float()):
+            return "number"
+        case ScalarNode(value=str()):
+            return "string"
+        case ListNode():
+            return "list"
+        case MapNode():
+            return "mapping"
+        case _:
+            return None
 
 
 def _is_long_form(node: MapNode, known: tuple[str, ...]) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 
 import click
@@ -11,8 +9,9 @@ import click
 from batchwork.cli.failures import error_line
 from batchwork.cli.look import looking, readable, the_steps, units
 from batchwork.cli.options import HelpfulCommand, run_argument, step_option, store_option
+from batchwork.cli.part_file import write_whole
 from batchwork.engine.run.find_run import find_run
-from batchwork.errors import OutputError, RunRefused
+from batchwork.errors import RunRefused
 from batchwork.model import RunRecord, StepRecord
 from batchwork.ports.store import Store, UnitView
 from batchwork.text.jsontext import encode
@@ -41,7 +40,7 @@ def results_command(run: str | None, step: str | None, shape: str | None, path: 
         chosen = _chosen(opened, record, step)
         found = (unit for unit in _exported(opened, chosen))
         if path is not None:
-            _to_file(path, _lines(found, shape))
+            write_whole(path, _lines(found, shape))
             return
         out = Stdout()
         if shape == "jsonl":
@@ -82,28 +81,3 @@ def _lines(found: Iterator[UnitView], shape: str) -> Iterator[str]:
 def _row(unit: UnitView) -> tuple[str, str, str, str]:
     record = unit.record
     return str(record.index), record.key, unit.status, error_line(record.failure) or readable(record.result)
-
-
-def _to_file(path: str, lines: Iterator[str]) -> None:
-    """Write beside `path`, then take its place, so that nobody ever sees half of it."""
-    folder = os.path.dirname(os.path.abspath(path))
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise OutputError(f"{path} is not a file", "without -o the results go to standard output")
-    try:
-        descriptor, draft = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", suffix=".part", dir=folder)
-    except OSError as error:
-        raise OutputError(f"cannot write in {folder}: {error.strerror}") from error
-    try:
-        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(line + "\n" for line in lines)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(draft, 0o666 & ~mask)
-        os.replace(draft, path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        if os.path.exists(draft):
-            os.unlink(draft)

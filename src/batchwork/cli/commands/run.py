@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import Literal, NoReturn
+from typing import Literal
 
 import click
 
-from batchwork.cli.options import F, HelpfulCommand, parallel_option, store_option, watching_options
+from batchwork.cli.options import F, HelpfulCommand, accept_option, parallel_option, store_option, watching_options
 from batchwork.cli.workflow import remarks, workflow_arguments
 from batchwork.errors import UsageError
 from batchwork.plan.model import Plan
@@ -42,8 +41,9 @@ def _later_options(command: F) -> F:
     "--resume",
     "go_on",
     is_flag=True,
-    help="Continue the latest run of this workflow if it is unfinished; else start one.",
+    help="Continue the latest unfinished run of this workflow with the same parameters; start one if there is none.",
 )
+@accept_option
 @watching_options
 @_later_options
 def run_command(
@@ -56,6 +56,7 @@ def run_command(
     durability: Literal["full", "fast"],
     dry_run: bool,
     go_on: bool,
+    accept_changes: bool,
     progress: str,
     quiet: bool,
     as_json: bool,
@@ -65,10 +66,13 @@ def run_command(
 
     Results and the summary go to standard output, everything else to standard error.
     """
-    if run_id is not None and not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", run_id):
-        _refuse_id(run_id)
     from batchwork.compose import Watch, read_plan, stored_plan
+    from batchwork.engine.run.request import check_run_id
 
+    if run_id is not None:
+        check_run_id(run_id)
+    if accept_changes and not go_on:
+        raise UsageError("`--accept-changes` is for a run that goes on", "add `--resume`")
     plan = read_plan(workflow, given, params_file)
     if dry_run:
         from batchwork.cli.commands.plan import show_plan
@@ -81,9 +85,9 @@ def run_command(
     watch = Watch(progress, quiet, as_json)
     if not quiet:
         remarks(plan, decisions=False)
-    unfinished = _unfinished(plan, store, run_id) if go_on else None
-    if unfinished is not None:
-        request = RunRequest(max_parallel=max_parallel, allow_failures=allow_failures)
+    unfinished = _unfinished(plan, store, run_id) if go_on or run_id is not None else None
+    if go_on and unfinished is not None:
+        request = RunRequest(max_parallel=max_parallel, allow_failures=allow_failures, accept_changes=accept_changes)
         kept = stored_durability(unfinished, store)
         return execute(
             store,
@@ -97,24 +101,16 @@ def run_command(
 
 
 def _unfinished(plan: Plan, store: str | None, run_id: str | None) -> str | None:
-    """The run of that id if there is one, or the latest of this workflow if it is unfinished."""
+    """The run to go on with, if there is one. Raises RunRefused."""
+    import os
+
     from batchwork.cli.look import looking
     from batchwork.compose import is_store
-    from batchwork.model import RunStatus
+    from batchwork.engine.run.find_run import named_run, unfinished_run
 
     if not is_store(store):
         return None
     with looking(store) as opened:
         if run_id is not None:
-            return run_id if opened.run(run_id) is not None else None
-        latest = next((record for record in opened.runs() if record.name == plan.name), None)
-    if latest is None or latest.status in (RunStatus.SUCCEEDED, RunStatus.PARTIAL):
-        return None
-    return latest.id
-
-
-def _refuse_id(run_id: str) -> NoReturn:
-    raise UsageError(
-        f"`{run_id}` cannot be the name of a run",
-        "use 1 to 64 letters, digits, `.`, `_`, `-`, not beginning with a dot",
-    )
+            return named_run(opened.run(run_id), plan, os.environ)
+        return unfinished_run(opened.runs(), plan, os.environ)

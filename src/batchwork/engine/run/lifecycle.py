@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from batchwork.censor import Censor, censor_of
 from batchwork.engine.run.censored import censored, censored_sink
 from batchwork.engine.run.crash.redo_window import window_text
-from batchwork.engine.run.find_run import find_run
+from batchwork.engine.run.find_run import FINISHED, find_run
 from batchwork.engine.run.kept_options import Kept, kept_from
 from batchwork.engine.run.request import Backends, Execution, RetryRequest, RunEnd, RunRequest
 from batchwork.engine.run.resume_check import LOST, Loader, current_plan
@@ -46,7 +46,6 @@ __all__ = [
     "start_run",
 ]
 
-FINISHED: Final = frozenset({RunStatus.SUCCEEDED, RunStatus.PARTIAL})
 LEFT: Final = (
     "{} {} as before: the stored item is not complete (secrets and what was in doubt are never stored), "
     "and a step that succeeded does not read its items again; start a new run for them"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from msgspec import Struct
 
 from batchwork.censor import Censor, NoCensor
 from batchwork.clock import Clock
+from batchwork.errors import UsageError
 from batchwork.model import RunRecord, RunStatus
 from batchwork.plan.model import Plan
 from batchwork.ports import EventSink, ExecutorFactory, Store
+from batchwork.text.patterns import pattern
+
+_RUN_ID: Final = pattern(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}\Z")
 
 
 class Backends(Struct, frozen=True):
@@ -35,6 +40,15 @@ class RunRequest(Struct, frozen=True):
     durability: str = "full"
     allow_failures: bool = False
     accept_changes: bool = False
+
+
+def check_run_id(run_id: str) -> None:
+    """Raises UsageError where a new run may not have that name: commands would take it for an option, or a path for hidden."""
+    if not _RUN_ID.match(run_id):
+        raise UsageError(
+            f"`{run_id}` cannot be the name of a run",
+            "use 1 to 64 letters, digits, `.`, `_`, `-`, not beginning with a dot or a `-`",
+        )
 
 
 class RetryRequest(RunRequest, frozen=True):

@@ -163,12 +163,17 @@ class Results(Lazy[Json]):
 
     def _count(self) -> int:
         """One for each unit that has a position: all, but those that are gone from the source."""
-        counts = self._counts
-        known = counts.finished + counts.in_doubt
-        length = known if counts.total is None else counts.total
-        if not counts.skipped and counts.total is not None and known == length:
+        counts, length = self._counts, self._counts.total
+        if not counts.skipped and counts.finished + counts.in_doubt == length:
             return length
-        return _first(lambda position: not self._store.results(self._number, position, 1), length)
+        if length is None:  # there may be holes, so that more positions are taken than units are known
+            length = 1 + counts.finished + counts.in_doubt
+            while not self._is_beyond(length):
+                length *= 2
+        return _first(self._is_beyond, length)
+
+    def _is_beyond(self, position: int) -> bool:
+        return not self._store.results(self._number, position, 1)
 
     def _results(self, start: int, limit: int) -> tuple[list[Json], int]:
         texts = self._store.results(self._number, start, limit)

@@ -97,11 +97,20 @@ def _params(record: RunRecord, kept: Kept, backends: Backends) -> Mapping[str, J
 
 
 def _read(path: str) -> str | None:
+    if not os.path.isfile(path):  # a pipe, such as <(generate), has had its say
+        return None
     try:
         with open(path, encoding="utf-8", newline="") as file:
             return file.read()
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def other_params(record: RunRecord, plan: Plan, environ: Mapping[str, str]) -> list[str]:
+    """One line for each parameter of the run that is another in the plan; both as they are stored, without secrets."""
+    censor, was = Censor(plan.secrets, environ), decode(record.params)
+    assert isinstance(was, dict)
+    return [f"parameter {line}" for line in inside(censor.params(was)[0], censor.params(plan.params)[0])]
 
 
 # ---------------------------------------------------------------- what differs between two fingerprints
@@ -115,7 +124,7 @@ def differences(old: Mapping[str, Json], new: Mapping[str, Json]) -> list[str]:
     if both != _common(new, old):
         lines.append(f"the order of the steps was {_named(old)} and is {_named(new)}")
     for name in both:
-        lines += [f"step `{name}`: {line}" for line in _inside(old[name], new[name], "")]
+        lines += [f"step `{name}`: {line}" for line in inside(old[name], new[name])]
     return lines
 
 
@@ -125,7 +134,8 @@ def listed(lines: list[str]) -> str:
     return "".join(f"\n  {line}" for line in lines[:SHOWN] + more)
 
 
-def _inside(old: Json, new: Json, path: str) -> Iterator[str]:
+def inside(old: Json, new: Json, path: str = "") -> Iterator[str]:
+    """One line for each part that differs."""
     if old == new and type(old) is type(new):
         return
     if isinstance(old, dict) and isinstance(new, dict):
@@ -142,7 +152,7 @@ def _in_mapping(old: Mapping[str, Json], new: Mapping[str, Json], path: str) -> 
         elif key not in old:
             yield f"`{below}` is new: {_value(new[key])}"
         else:
-            yield from _inside(old[key], new[key], below)
+            yield from inside(old[key], new[key], below)
 
 
 def _only(names: Mapping[str, Json], others: Mapping[str, Json]) -> list[str]:

@@ -111,7 +111,8 @@ class Coordinator:
         if self._window.stopped:
             return StepStopped(counts)
         if self._brief.plan.batch is not None:
-            return StepDone(counts)
+            too_many = self._entrance.at_end(counts)
+            return StepDone(counts) if too_many is None else StepFailed(counts, too_many)
         return StepDone(counts, self._settler.last_result)
 
     # ------------------------------------------------------------ stopping

@@ -39,7 +39,8 @@ class WorkflowParts(Struct, frozen=True, kw_only=True):
         MapNode | None,
         Field(
             MAPPING,
-            "parameters: a default, or `{type, default, …}`; with this block an undeclared `NAME=VALUE` is an error",
+            "parameters: a default, which gives the type too, or `{type, default, …}`; with this block an undeclared "
+            "`NAME=VALUE` is an error",
             default="any name is accepted",
             null=True,
             template=False,
@@ -89,7 +90,7 @@ def _some(node: Node) -> tuple[Node, ...] | None:
 
 
 class ParamSpec(Struct, frozen=True, kw_only=True):
-    """One parameter; the short form is just its default."""
+    """One parameter; the short form is just its default, which gives the type too (null gives none)."""
 
     name: str
     place: Place
@@ -97,7 +98,8 @@ class ParamSpec(Struct, frozen=True, kw_only=True):
         ParamType | None,
         Field(
             word(PARAM_TYPES),
-            "what a value must be; with `string` the text of NAME=VALUE is taken as it is",
+            "what a value must be; with `string`, or without a type where the default or all choices are texts, the text of "
+            "NAME=VALUE is taken as it is",
             template=False,
         ),
     ] = None

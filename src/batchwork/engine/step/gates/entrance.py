@@ -8,7 +8,7 @@ from typing import Final
 from batchwork.engine.step.gates.failures import FirstFailure, TooManyFailures
 from batchwork.engine.step.gates.gate import Gate, Settled
 from batchwork.engine.step.gates.rate import Throttle
-from batchwork.model import Failure
+from batchwork.model import Counts, Failure
 from batchwork.plan.model import BatchPlan
 
 GATES: Final[tuple[Callable[[BatchPlan | None], Gate | None], ...]] = (Throttle.of, FirstFailure.of, TooManyFailures.of)
@@ -67,4 +67,9 @@ class Entrance:
     def saw(self, settled: Settled) -> Failure | None:
         """Show the gates what has been settled; the step's failure, where one of them ends it."""
         verdicts = [gate.saw(settled) for gate in (*self._claims, *self._starts)]
+        return next((failure for failure in verdicts if failure is not None), None)
+
+    def at_end(self, counts: Counts) -> Failure | None:
+        """The step's failure, where a gate finds it once every unit is settled."""
+        verdicts = [gate.at_end(counts) for gate in self._starts]
         return next((failure for failure in verdicts if failure is not None), None)

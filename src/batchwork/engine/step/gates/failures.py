@@ -31,7 +31,10 @@ class FirstFailure(Gate):
 
 
 class TooManyFailures(Gate):
-    """`max_failures`: more of them end the step. What failed in an earlier process counts once a further unit has failed."""
+    """`max_failures`: more of them end the step. What failed in an earlier process counts once a further unit has failed.
+
+    At the end all of them count, and a share whatever the number of units.
+    """
 
     limit: Threshold
     failing: bool = False
@@ -44,20 +47,29 @@ class TooManyFailures(Gate):
 
     def saw(self, settled: Settled) -> Failure | None:
         self.failing = self.failing or bool(settled.failed)
-        if not self.failing or not exceeded(self.limit, settled.counts):
-            return None
         counts = settled.counts
+        if counts.succeeded + counts.failed < self._means_from():
+            return None
+        return self._failure(counts) if self.failing and exceeded(self.limit, counts) else None
+
+    def at_end(self, counts: Counts) -> Failure | None:
+        return self._failure(counts) if exceeded(self.limit, counts) else None
+
+    def _means_from(self) -> int:
+        """How many must be finished for it to mean something: a share of few says nothing yet."""
+        return SHARE_MEANS_FROM if self.limit.count is None else 0
+
+    def _failure(self, counts: Counts) -> Failure:
         finished = counts.succeeded + counts.failed
         message = f"{counts.failed} of {finished} failed, more than max_failures: {_in_words(self.limit)}"
         return Failure("threshold", message)
 
 
 def exceeded(threshold: Threshold, counts: Counts) -> bool:
-    """Whether more units have failed than `max_failures` allows."""
+    """Whether more units have failed than `max_failures` allows, of those that are finished."""
     if threshold.count is not None:
         return counts.failed > threshold.count
-    finished = counts.succeeded + counts.failed
-    return threshold.share is not None and finished >= SHARE_MEANS_FROM and counts.failed > threshold.share * finished
+    return threshold.share is not None and counts.failed > threshold.share * (counts.succeeded + counts.failed)
 
 
 def failure_with(record: UnitRecord, each: str) -> Failure:

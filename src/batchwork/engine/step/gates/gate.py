@@ -41,3 +41,7 @@ class Gate(Struct):
     def saw(self, settled: Settled) -> Failure | None:
         """Learn what has been settled; the step's failure, where that ends it."""
         return None
+
+    def at_end(self, counts: Counts) -> Failure | None:
+        """Every unit is settled; the step's failure, where that is what it comes to."""
+        return None
