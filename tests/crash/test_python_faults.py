@@ -129,13 +129,74 @@ def test_an_item_that_does_not_end_is_killed_when_its_time_is_up(evil: Make, kin
     assert time.monotonic() - began < 30
 
 
-def test_a_daemon_is_reported_and_killed(evil: Make) -> None:
+def test_a_daemon_lives_on_until_its_worker_ends(evil: Make) -> None:
     workers = evil()
     ends = workers.run(among("daemon"))
     assert json.loads(ends.results[3]) == "left a daemon"
-    assert "leaked 1 process, killed: python" in ends.logs[3]
+    assert len(ends.results) == 7
     children = {process.pid for process in psutil.Process().children(recursive=True)}
-    assert len(children & set(proctree.with_cookie(workers.cookie))) == 1
+    assert len(children & set(proctree.with_cookie(workers.cookie))) == 2
+    workers.executor.close()
+    assert proctree.with_cookie(workers.cookie) == []
+
+
+STARTS = """
+import os, subprocess
+child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+open(item["pid"], "w").write(str(child.pid))
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "lives"),
+    [
+        ("", True),
+        ("raise ValueError", False),
+        ("return {1, 2}", False),
+        ("import sys; sys.exit(1)", False),
+        ("os._exit(1)", False),
+        ("os.kill(os.getpid(), 15)", False),
+        ("import time; time.sleep(60)", False),
+    ],
+    ids=["succeeds", "raises", "gives no JSON", "exits", "dies", "is killed", "takes too long"],
+)
+def test_what_an_item_started_ends_when_it_fails(make: Make, tmp_path: Path, end: str, lives: bool) -> None:
+    pid = tmp_path / "pid"
+    workers = make(f"if item:{STARTS.replace(chr(10), chr(10) + ' ')}{end}\nreturn 1", timeout_s=2.0)
+    ends = workers.run([None, {"pid": str(pid)}, None])
+    assert (set(ends.failures) == set()) == lives
+    assert (proctree.look(int(pid.read_text())) is not None) == lives
+    if end.startswith(("raise", "return")):
+        assert "1 process that it had started ended with it: sleep" in ends.logs[1]
+
+
+def test_a_failure_ends_nothing_that_others_started(make: Make, tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    code = f"if item:{STARTS.replace(chr(10), chr(10) + ' ')}return 1\nraise ValueError"
+    ends = make(code).run([{"pid": str(first)}, None, None])
+    assert set(ends.failures) == {1, 2}
+    assert proctree.look(int(first.read_text())) is not None
+
+
+POOL = """
+from concurrent.futures import ProcessPoolExecutor
+pool = ProcessPoolExecutor(2)
+"""
+
+
+def test_processes_of_setup_serve_all_items(make: Make) -> None:
+    told = {"setup": POOL, "setup_line": 3}
+    code = """
+import subprocess
+found = list(pool.map(abs, [-item, -10 * item]))
+if item == 2:
+    child = pool.submit(subprocess.Popen, ["sleep", "600"])
+    raise ValueError
+return found
+"""
+    ends = make(code, told=told).run([1, 2, 3, 4])
+    assert set(ends.failures) == {1}
+    assert ends.results == {number: f"[{number + 1},{10 * (number + 1)}]" for number in (0, 2, 3)}
 
 
 def test_a_gibibyte_of_output_costs_little_memory(evil: Make) -> None:
@@ -228,6 +289,37 @@ def test_a_worker_killed_from_outside_costs_only_what_it_ran(make: Make) -> None
 def test_a_forked_child_that_comes_back_does_not_run_on(make: Make, tmp_path: Path) -> None:
     ends = make("import os\nif item == 1: os.fork()\nreturn [item, item]").run([0, 1, 2, 3])
     assert ends.results == {number: f"[{number},{number}]" for number in range(4)}
+
+
+@pytest.mark.parametrize(
+    "name", ["TERM", "HUP", "KILL", "ALRM", "USR1", "USR2", "QUIT", "VTALRM", "PROF", "XCPU", "IO", "BUS", "FPE", "SYS"]
+)
+def test_any_signal_that_ends_a_worker_fails_what_it_ran(make: Make, name: str) -> None:
+    code = f"import os, signal, time\nif item == 2: os.kill(os.getpid(), signal.SIG{name}); time.sleep(60)\nreturn item"
+    ends = make(code).run([0, 1, 2, 3])
+    assert {number: failure.type for number, failure in ends.failures.items()} == {2: "worker died"}
+    assert ends.failures[2].message.startswith(f"killed by SIG{name}")
+    assert ends.failures[2].exit_code is None
+    assert (ends.cancelled, set(ends.results)) == ([], {0, 1, 3})
+
+
+@pytest.mark.parametrize("name", ["INT", "PIPE", "CHLD", "WINCH", "CONT", "URG"])
+def test_other_signals_cost_nothing(make: Make, name: str) -> None:
+    code = f"import os, signal\nif item == 2: os.kill(os.getpid(), signal.SIG{name})\nreturn item"
+    ends = make(code).run([0, 1, 2, 3])
+    assert (ends.failures, set(ends.results)) == ({}, {0, 1, 2, 3})
+
+
+def test_a_signal_from_outside_between_two_items_costs_nothing(make: Make) -> None:
+    workers = make()
+    workers.submit([1])
+    workers.wait(workers.idle)
+    (victim,) = proctree.with_cookie(workers.cookie)
+    os.kill(victim, signal.SIGTERM)
+    workers.wait(lambda: not any(workers.executor.ready()), "the end of the worker")
+    workers.submit([2], [1])
+    workers.wait(workers.idle)
+    assert workers.ends.results == {0: "1", 1: "2"}
 
 
 # ---------------------------------------------------------------- stopping
@@ -417,10 +509,34 @@ return {"hush": ["hush", 1, {"a": "x hush y"}]}
     assert json.loads(ends.results[0]) == {"***": ["***", 1, {"a": "x *** y"}]}
 
 
-def test_every_item_finds_the_working_directory_as_it_was(make: Make, tmp_path: Path) -> None:
-    code = "import os\nif item == 1: os.chdir('/'); import time; time.sleep(0.001)\nreturn os.getcwd()"
-    ends = make(code, cwd=str(tmp_path)).run([0, 1, 2])
-    assert json.loads(ends.results[2]) == str(tmp_path)
+CHANGES = {
+    "cwd": ("os.chdir('/')", "os.getcwd()"),
+    "cwd by descriptor": ("os.fchdir(os.open('/', 0))", "os.getcwd()"),
+    "umask": ("os.umask(0o007)", "look()"),
+    "a new variable": ("os.environ['NEW'] = '1'", "[os.environ.get('NEW'), os.getenv('NEW')]"),
+    "another value": ("os.environ['OLD'] = 'changed'", "[os.environ['OLD'], os.popen('echo $OLD').read()]"),
+    "a variable less": ("del os.environ['OLD']", "os.environ.get('OLD')"),
+    "by putenv": ("os.putenv('OLD', 'changed')", "os.popen('echo $OLD').read()"),
+    "no variables": ("os.environ.clear()", "sorted(os.environ)"),
+}
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["succeeds", "fails"])
+@pytest.mark.parametrize("what", CHANGES)
+def test_an_item_finds_things_as_they_were_before_another_changed_them(make: Make, what: str, fails: bool) -> None:
+    change, look = CHANGES[what]
+    then = "raise ValueError" if fails else "return None"
+    code = f"import os\nif item:\n {change}\n {then}\nreturn {look}"
+    told = {"setup": "def look():\n import os\n mask = os.umask(0); os.umask(mask)\n return mask\n", "setup_line": 1}
+    ends = make(code, told=told, environ={**os.environ, "OLD": "as it was"}).run([0, 1, 0, 1, 1, 0])
+    assert {1, 3, 4} == set(ends.failures if fails else ends.results) - {0, 2, 5}
+    assert ends.results[0] == ends.results[2] == ends.results[5]
+
+
+def test_what_setup_changed_stays(make: Make) -> None:
+    told = {"setup": "import os\nos.chdir('/')\nos.umask(0o007)\nos.environ['SET'] = 'up'\n", "setup_line": 1}
+    code = "import os\nmask = os.umask(0); os.umask(mask)\nreturn [os.getcwd(), mask, os.environ['SET']]"
+    assert set(make(code, told=told).run([1, 2, 3]).results.values()) == {'["/",7,"up"]'}
 
 
 def test_pages_of_earlier_results_are_asked_for_while_calls_wait(make: Make) -> None:

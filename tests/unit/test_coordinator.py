@@ -34,7 +34,7 @@ from batchwork.spec.fields.retry import RetryPolicy
 from batchwork.spec.written import Rate, Threshold
 from batchwork.store.memory import MemoryStore
 from batchwork.template import Value
-from batchwork.testing.fakes import CallableTask, Collected, StillClock, callable_executors
+from batchwork.testing.fakes import CallableTask, Cancelled, Collected, StillClock, callable_executors
 from batchwork.text.jsontext import Json, decode, encode
 
 Act = Callable[[Any], object]
@@ -110,6 +110,23 @@ def test_every_unit_is_run_and_recorded_in_input_order(bench: Bench, count: int,
     assert end.counts == Counts(total=count, succeeded=count)
     assert bench.results() == [2 * item for item in range(count)]
     assert bench.store.claims(bench.number) == []
+
+
+def test_what_a_worker_ended_unasked_is_run_again_until_it_seems_to_be_the_cause(bench: Bench):
+    tries: list[int] = []
+
+    def act(payload: dict[str, Any]) -> object:
+        tries.append(payload["item"])
+        if payload["item"] == 1 or (payload["item"] == 2 and tries.count(2) == 1):
+            raise Cancelled
+        return payload["item"]
+
+    end = bench.run(act, [0, 1, 2], continue_on_error=True)
+    assert end.counts == Counts(total=3, succeeded=2, failed=1)
+    assert (tries.count(1), tries.count(2)) == (3, 2)
+    (failed,) = (view.record for view in bench.store.units(bench.number, limit=10) if view.status == "failed")
+    assert failed.failure is not None
+    assert failed.failure.type == "poison"
 
 
 def test_in_order_units_run_one_after_another(bench: Bench):

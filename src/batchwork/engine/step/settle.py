@@ -74,7 +74,7 @@ class Settler(Struct):
         for offset, failure, duration_us in report.failures:
             given_up += self._failed(draft, out.attempt(offset, report, failure, duration_us))
         for offset in report.cancelled:
-            draft.rows.records.append(self._record(out.attempt(offset, report).unused(), UnitStatus.INTERRUPTED))
+            given_up += self._cancelled(draft, out.attempt(offset, report))
         if report.returned:
             self.window.give_back(Piece(out.call.attempt, out.base, out.call.units.pick(report.returned)))
         for offset in report.lost:
@@ -128,8 +128,15 @@ class Settler(Struct):
             case _:
                 assert_never(decided)
 
+    def _cancelled(self, draft: Draft, attempt: Attempt) -> list[UnitRecord]:
+        """It was ended because the step stops. Where nobody asked for that, it is a unit that may have run or not."""
+        if not self.window.stopped:
+            return self._lost(draft, attempt)
+        draft.rows.records.append(self._record(attempt.unused(), UnitStatus.INTERRUPTED))
+        return []
+
     def _lost(self, draft: Draft, attempt: Attempt) -> list[UnitRecord]:
-        """The reactor died under it: it may have run or not, and that is not its fault until it happens too often."""
+        """Its worker is gone, or ended it unasked: it may have run or not, and that is not its fault until it happens too often."""
         attempt = attempt.unused()
         self.doubts[attempt.seq] = doubts = self.doubts.get(attempt.seq, 0) + 1
         if doubts >= DOUBTS_MOST:

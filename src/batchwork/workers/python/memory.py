@@ -11,7 +11,9 @@ from batchwork.workers.nameless_file import nameless_file
 from batchwork.workers.python.program.memory import (
     CALL_AT,
     CALL_NUMBER,
+    ENDING,
     RECALL_AT,
+    RECALLED,
     RECORDS_AT,
     RUNNING_UNIT,
     UNIT_AT,
@@ -51,7 +53,11 @@ class WorkerMemory:
     def recall(self, upto: int) -> None:
         """Calls up to this number are to be handed back."""
         CALL_NUMBER.pack_into(self._map, RECALL_AT, upto)
-        self._map[0] = 1
+        self._map[0] |= RECALLED
+
+    def end(self) -> None:
+        """The worker is being ended: SIGTERM comes from here."""
+        self._map[0] |= ENDING
 
     def running(self) -> Running | None:
         """What runs now, None if nothing does."""

@@ -111,6 +111,7 @@ class Worker:
             self.link.kill_tree()
             return
         self._kill_at = now + grace_s
+        self.memory.end()
         self.link.terminate()
 
     def post_mortem(self, calls: Iterable[Sent], now: float) -> list[Report]:

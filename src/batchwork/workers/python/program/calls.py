@@ -14,16 +14,15 @@ from time import perf_counter
 from .encoding import encode_result
 from .failures import failure_fields
 from .memory import RECORDS_AT, RUNNING_UNIT, UNIT_AT, Memory
+from .traces.aftermath import LOOK_FROM_US
 from .wire import OUTCOMES, Wire
 
 _TYPING = False  # importing typing costs more than all else here
 if _TYPING:
     from typing import Any, Callable, Mapping, Sequence
 
-    from .aftermath import Aftermath
+    from .traces.aftermath import Aftermath
 
-LOOK_FROM_US = 100
-"""From here on a unit may have started processes (a fork takes longer), and looking costs little beside it."""
 HAND_BACK_S = 0.05
 """After so long a call ends, and what it has not started is handed back."""
 LOGS_MAX = 1 << 20
@@ -97,9 +96,12 @@ class Caller:
         signal.signal(signal.SIGTERM, self._on_term)
 
     def _on_term(self, _number: int, frame: Any) -> None:
-        """The first SIGTERM ends the unit by an exception if it is in the author's code, else the worker at the next unit."""
+        """The coordinator's first SIGTERM ends the unit by an exception if it is in the author's code, else the worker at the next unit."""
         if self._ending:
             return
+        if not self._memory.ending():  # not from the coordinator: it ends this worker as it ends any process
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
         self._ending, self._deadline = True, 0.0
         if not self._memory.running():
             os._exit(128 + signal.SIGTERM)
@@ -120,18 +122,17 @@ class Caller:
                 spread_items(units, call["slot"], call["shared"])
             self._memory.begin(call["number"])
             self._aftermath.output.connect()
-            stop = self._loop(call["number"], units, outcomes)
-            log = self._aftermath.of_call()
-            if log and stop:
-                outcomes.add_log(stop - 1, log)
+            stop = self._loop(units, outcomes)
+            self._aftermath.of_call()
         self._wire.send(OUTCOMES, outcomes.body(stop, range(stop, len(units))))
         self._memory.begin(0)
         if self._ending:
             os._exit(128 + signal.SIGTERM)
 
-    def _loop(self, number: int, units: list[Any], outcomes: Outcomes) -> int:
+    def _loop(self, units: list[Any], outcomes: Outcomes) -> int:
         """Run units; how many were started."""
         memory, function, output = self._memory, self._function, self._aftermath.output
+        changes = self._aftermath.changes
         shared, log, pack, seek, clock = memory.map, output.descriptor, RUNNING_UNIT.pack_into, os.lseek, perf_counter
         results, durations = outcomes.results, outcomes.durations
         mark = output.trim()
@@ -140,10 +141,9 @@ class Caller:
         self._deadline = began + HAND_BACK_S
         offset = -1
         for offset, unit in enumerate(units):
-            if shared[0] and memory.recalled(number):
-                memory.rest(end)
-                return offset
             pack(shared, UNIT_AT, offset, began, mark, end)
+            if shared[0] or began > self._deadline:  # after it was noted as begun, see `Memory`
+                break
             failure: dict[str, Any] | None = None
             text = note = ""
             try:
@@ -153,8 +153,8 @@ class Caller:
             ended = clock()
             us = int((ended - began) * 1e6)
             written = seek(log, 0, 2)
-            if us > LOOK_FROM_US or written != mark:
-                mark, note = self._look(offset, mark, us, outcomes)
+            if us > LOOK_FROM_US or written != mark or changes:
+                mark, note = self._look(offset, mark, (us, failure is not None), outcomes)
             if failure is None:
                 record = f"{note}D{offset} {us} {text}\n".encode("ascii")
                 results.append(text)
@@ -170,10 +170,10 @@ class Caller:
                 shared[end : end + len(record)] = record
                 end += len(record)
             began = ended
-            if ended > self._deadline:
-                break
+        else:
+            offset += 1
         memory.rest(end)
-        return offset + 1
+        return offset
 
     # ------------------------------------------------------------ less often
 
@@ -187,9 +187,12 @@ class Caller:
             self._deadline = 0.0
         return f"F{offset} {us} {json.dumps(failure)}\n"
 
-    def _look(self, offset: int, mark: int, us: int, outcomes: Outcomes) -> tuple[int, str]:
-        """After a unit that took long or printed: where the next one's output begins, and a record of this one's."""
-        end, log = self._aftermath.of_unit(mark, us > LOOK_FROM_US)
+    def _look(self, offset: int, mark: int, seen: tuple[int, bool], outcomes: Outcomes) -> tuple[int, str]:
+        """After a unit that took long, printed or changed something: where the next one's output begins, and a record of this one's.
+
+        `seen`: how many microseconds it took, and whether it failed.
+        """
+        end, log = self._aftermath.of_unit(mark, *seen)
         if end == mark:
             return mark, ""
         outcomes.add_log(offset, log)

@@ -9,13 +9,15 @@ import os
 import signal
 import sys
 
-from .aftermath import Aftermath
 from .calls import Caller
 from .failures import Unprepared, failure_fields, place_of
 from .memory import Memory
 from .output import Output, speak_utf8
 from .prepare import prepare_program
-from .processes import Stragglers, become_worker, end_everything, watch
+from .processes import become_worker, end_everything, watch
+from .traces.aftermath import Aftermath
+from .traces.stragglers import Stragglers
+from .traces.surroundings import Surroundings
 from .wire import BROKEN, CALL, PREPARE, READY, Wire, out_of_reach
 
 _TYPING = False  # importing typing costs more than all else here
@@ -60,6 +62,7 @@ def _prepared(wire: Wire, memory: Memory, output: Output) -> Caller | None:
     if frame is None or frame[0] != PREPARE:
         return None
     told = json.loads(frame[1])
+    surroundings = Surroundings()
     program: Mapping[str, Any] = told["program"]
     for folder in reversed(program.get("path", ())):
         if folder not in sys.path[:1]:
@@ -70,10 +73,11 @@ def _prepared(wire: Wire, memory: Memory, output: Output) -> Caller | None:
         wire.send_json(BROKEN, _broken(error))
         return None
     stragglers = Stragglers()
-    stragglers.spare()
+    stragglers.keep()
+    surroundings.remember()
     gc.collect()
     gc.freeze()
-    caller = Caller(function, wire, memory, Aftermath(output, stragglers), told["runtime"]["strict"])
+    caller = Caller(function, wire, memory, Aftermath(output, stragglers, surroundings), told["runtime"]["strict"])
     wire.send_json(READY, {})
     return caller
 

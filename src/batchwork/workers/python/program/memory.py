@@ -1,7 +1,7 @@
 """The memory that a worker shares with the coordinator: which unit runs since when, and outcomes not yet sent. No pipe here.
 
 Layout, in the machine's own byte order:
-     0  one byte, not 0: look at `recall`            written by the coordinator
+     0  one byte, of flags: 1 look at `recall`, 2 this worker is being ended            written by the coordinator
      8  recall: calls up to this number are to be handed back what has not started
     16  number of the call that runs
     24  offset of the unit that runs, -1: none · began (monotonic seconds) · where its output begins · end of the records
@@ -15,6 +15,7 @@ import struct
 
 CALL_NUMBER = struct.Struct("@Q")
 RUNNING_UNIT = struct.Struct("@qdQQ")
+RECALLED, ENDING = 1, 2
 RECALL_AT, CALL_AT, UNIT_AT, RECORDS_AT = 8, 16, 24, 64
 
 
@@ -37,6 +38,10 @@ class Memory:
     def recalled(self, call: int) -> bool:
         """Whether this call is to be handed back."""
         return bool(self.map[0]) and bool(CALL_NUMBER.unpack_from(self.map, RECALL_AT)[0] >= call)
+
+    def ending(self) -> bool:
+        """Whether the coordinator is ending this worker."""
+        return bool(self.map[0] & ENDING)
 
     def running(self) -> bool:
         return bool(RUNNING_UNIT.unpack_from(self.map, UNIT_AT)[0] >= 0)

@@ -45,7 +45,7 @@ def any_children() -> bool:
     return True
 
 
-def _children(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
     """Direct children of a process, dead ones included."""
     found: list[int] = []
     try:
@@ -58,28 +58,39 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def _below(pid: int, spared: set[int]) -> list[int]:
-    """All descendants, without those in `spared` and what is below them."""
+def below(pid: int) -> list[int]:
+    """All descendants, dead ones included."""
     found: list[int] = []
     waiting = [pid]
     while waiting:
-        for child in _children(waiting.pop()):
-            if child not in spared:
-                found.append(child)
-                waiting.append(child)
+        children = children_of(waiting.pop())
+        found += children
+        waiting += children
     return found
 
 
-def _living(pid: int) -> bool:
+def _stat(pid: int) -> list[bytes]:
+    """Its state, parent and so on, as /proc/PID/stat has them from the third field on; empty where there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             stat = file.read()
     except OSError:
-        return False
-    return stat[stat.rfind(b")") + 2 : stat.rfind(b")") + 3] not in (b"Z", b"X", b"x")
+        return []
+    return stat[stat.rfind(b")") + 2 :].split()
 
 
-def _name(pid: int) -> str:
+def living(pid: int) -> bool:
+    stat = _stat(pid)
+    return bool(stat) and stat[0] not in (b"Z", b"X", b"x")
+
+
+def started(pid: int) -> float:
+    """When it started, in seconds since the machine did, to a hundredth; 0 where there is no such process."""
+    stat = _stat(pid)
+    return int(stat[19]) / os.sysconf("SC_CLK_TCK") if stat else 0.0
+
+
+def name_of(pid: int) -> str:
     try:
         with open(f"/proc/{pid}/comm", "rb") as file:
             return file.read().decode("utf-8", "replace").strip()
@@ -87,59 +98,12 @@ def _name(pid: int) -> str:
         return "?"
 
 
-class Stragglers:
-    """What tasks leave running. What there was when the worker was ready (a server that setup started) is spared."""
-
-    def __init__(self) -> None:
-        self._spared: set[int] = set()
-
-    def spare(self) -> None:
-        self._spared = set(_below(os.getpid(), set())) if any_children() else set()
-
-    def end(self) -> list[str]:
-        """End and reap all of them; the names of those that were alive."""
-        if not any_children():
-            return []
-        spared = self._spared | _trackers()
-        ended: dict[int, str] = {}
-        limit = time.monotonic() + _PATIENCE_S
-        while any_children():
-            found = _below(os.getpid(), spared)
-            alive = [pid for pid in found if _living(pid)]
-            for pid in alive:
-                ended.setdefault(pid, _name(pid))
-                with contextlib.suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
-            for pid in found:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, os.WNOHANG)
-            if not found or time.monotonic() > limit:
-                break
-            if alive:
-                time.sleep(_ROUND_S)
-        return list(ended.values())
-
-
-def _trackers() -> set[int]:
-    """The companions of multiprocessing, which live as long as their process."""
-    found = set()
-    for module, attribute, field in (
-        ("multiprocessing.resource_tracker", "_resource_tracker", "_pid"),
-        ("multiprocessing.forkserver", "_forkserver", "_forkserver_pid"),
-    ):
-        companion = getattr(sys.modules.get(module), attribute, None)
-        pid = getattr(companion, field, None)
-        if pid:
-            found.add(pid)
-    return found
-
-
 def end_everything() -> None:
     """SIGKILL to all that is below this process, until nothing is."""
     own = os.getpid()
     limit = time.monotonic() + _PATIENCE_S
     while time.monotonic() < limit:
-        found = [pid for pid in _below(own, set()) if _living(pid)]
+        found = [pid for pid in below(own) if living(pid)]
         if not found:
             return
         for pid in found:

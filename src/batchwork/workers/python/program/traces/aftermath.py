@@ -1,0 +1,58 @@
+"""What units leave behind: output, processes that still run, changes of what all units share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+_TYPING = False  # importing typing costs more than all else here
+if _TYPING:
+    from ..output import Output
+    from .stragglers import Stragglers
+    from .surroundings import Surroundings
+
+LOOK_FROM_US = 100
+"""From here on a unit may have started processes (a fork takes longer), and looking costs little beside it."""
+
+
+class Aftermath:
+    """Sees to it that each unit finds things as the one before did, and that what it printed is known."""
+
+    def __init__(self, output: Output, stragglers: Stragglers, surroundings: Surroundings) -> None:
+        self.output = output
+        self.changes = surroundings.changes
+        """Not empty where a unit has changed what all share."""
+        self._stragglers, self._surroundings = stragglers, surroundings
+        self._pid = os.getpid()
+
+    def of_unit(self, start: int, us: int, failed: bool) -> tuple[int, str]:
+        """After a unit that took long, printed, or changed something: where the output ends that began at `start`, and its text."""
+        if os.getpid() != self._pid:
+            os._exit(0)  # the task forked, and its child came back here
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        slow = us > LOOK_FROM_US
+        if slow:
+            self._look_for_processes(us, failed)
+        if slow or self.changes:
+            self._surroundings.restore()
+        end = self.output.end()
+        if end <= start:
+            return start, ""
+        return end, self.output.cut(start, end)
+
+    def of_call(self) -> None:
+        """At the end of a call: what its short units may have left behind."""
+        self._surroundings.restore()
+
+    def _look_for_processes(self, us: int, failed: bool) -> None:
+        if not failed:
+            self._stragglers.keep()
+            return
+        ended = self._stragglers.end(us)
+        if ended:
+            shown = ", ".join(sorted(set(ended))[:5])
+            count = "1 process" if len(ended) == 1 else f"{len(ended)} processes"
+            self.output.write(f"batchwork: the item failed, and {count} that it had started ended with it: {shown}\n")
