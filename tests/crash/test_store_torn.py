@@ -16,6 +16,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from batchwork.errors import StoreError
 from batchwork.model import AttemptRecord, Checkpoint, Claim, Counts, UnitStatus
 from batchwork.ports import Opening
 from batchwork.store import open_store
@@ -177,16 +178,27 @@ def test_a_log_that_was_removed_is_noticed(tmp_path: Path) -> None:
         )
     lease.release()
     store.close()
-    store = open_store(str(tmp_path / "y.db"), Opening(warn=texts.append))
+    for purpose in ("run", "resume"):
+        with pytest.raises(StoreError, match="has lost its last 3 transactions") as caught:
+            open_store(str(tmp_path / "y.db"), Opening(purpose, warn=texts.append))
+    assert "-wal" in caught.value.message
+    note = tmp_path / "y.db.locks" / "head"
+    assert str(note) in caught.value.hint
+    assert texts == []
+    open_store(str(tmp_path / "y.db"), Opening("look", warn=texts.append)).close()
     assert len(texts) == 1
     assert "has lost its last 3 transactions" in texts[0]
-    assert "-wal" in texts[0]
+    note.unlink()
+    store = open_store(str(tmp_path / "y.db"), Opening(warn=texts.append))
     for number in range(4):
         commit(store, group(number))
     store.close()
     open_store(str(tmp_path / "y.db"), Opening(warn=texts.append)).close()
     assert len(texts) == 1
     (tmp_path / "y.db").unlink()
+    with pytest.raises(StoreError, match="is gone"):
+        open_store(str(tmp_path / "y.db"), Opening(warn=texts.append))
+    note.unlink()
     open_store(str(tmp_path / "y.db"), Opening(warn=texts.append)).close()
     assert len(texts) == 1, "another store in the same place is not the same store"
 

@@ -15,13 +15,13 @@ import pytest
 
 from batchwork.clock import SystemClock
 from batchwork.errors import RunLocked, RunRefused, StoreError
-from batchwork.store.sqlite.lock import Locks
+from batchwork.store.sqlite.beside.lock import Locks
 
 OWNER = """
     import os, subprocess, sys, time
     from batchwork.clock import SystemClock
     from batchwork.errors import RunLocked
-    from batchwork.store.sqlite.lock import Locks
+    from batchwork.store.sqlite.beside.lock import Locks
     try:
         lease = Locks(sys.argv[1], SystemClock()).lease("r1")
     except RunLocked as error:

@@ -49,7 +49,7 @@ def test_folder_and_files_are_private_whatever_the_umask(tmp_path: Path, mask: i
         folder = tmp_path / "a" / ".batchwork"
         assert mode(folder) == 0o700
         found = {path.name: mode(path) for path in folder.rglob("*") if path.is_file()}
-        assert found == dict.fromkeys(["state.db", "state.db-wal", "state.db-shm", "r1.lock"], 0o600)
+        assert found == dict.fromkeys(["state.db", "state.db-wal", "state.db-shm", "r1.lock", "head"], 0o600)
         assert mode(folder / "state.db.locks") == 0o700
         store.close()
     finally:
@@ -94,7 +94,7 @@ def test_a_newer_store_is_refused_and_left_untouched(tmp_path: Path) -> None:
     assert caught.value.hint
     assert caught.value.exit_code == 4
     assert path.read_bytes() == before
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["x.db"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["x.db", "x.db.locks"]
 
 
 def test_a_newer_store_is_not_even_checkpointed(tmp_path: Path) -> None:
@@ -259,12 +259,12 @@ def test_a_kill_during_the_first_opening_does_no_harm(tmp_path: Path) -> None:
 
 def test_the_file_of_the_database_is_never_opened() -> None:
     opens = set()
-    for file in SOURCE.glob("*.py"):
+    for file in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in {"open", "os.open", "io.open", "Path.open"}:
                 opens.add((file.name, ast.unparse(node.args[0])))
     assert opens == {
-        ("log.py", "self._path"),  # a file of its own
+        ("head.py", "self._note"),  # a file of its own
         ("schema.py", "os.path.join(_FOLDER, name)"),  # SQL
         ("statements.py", "os.path.join(_FOLDER, f'{name}.sql')"),  # SQL
         ("lock.py", "path"),  # the lock's file

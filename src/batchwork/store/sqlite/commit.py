@@ -15,7 +15,8 @@ from batchwork.errors import StoreError
 from batchwork.faults import fails_after, fault
 from batchwork.model import Checkpoint
 from batchwork.ports import Committed, Opening
-from batchwork.store.sqlite.log import Head, Log
+from batchwork.store.sqlite.beside.head import Head, Mark
+from batchwork.store.sqlite.log import Log
 from batchwork.store.sqlite.recording import record_checkpoint
 from batchwork.store.sqlite.schema import open_to_write
 from batchwork.store.sqlite.statements import statement
@@ -115,7 +116,8 @@ class Transactions:
 
     def keep_log_short(self) -> None:
         try:
-            self._log.keep_short(self._connection)
+            if self._log.keep_short(self._connection):
+                self._head.all_synced()
         except apsw.Error:
             self._suspect = True  # nothing is lost, but the next transaction begins on a fresh connection
 
@@ -127,7 +129,8 @@ class Transactions:
         if self._token:
             self._connection.set_busy_timeout(CLOSE_WAIT_MS)
             with suppress(apsw.Error):
-                self._log.move(self._connection, apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                if self._log.move(self._connection, apsw.SQLITE_CHECKPOINT_TRUNCATE):
+                    self._head.all_synced()
         self._connection.close()
         self._head.close()
 
@@ -147,14 +150,14 @@ class Transactions:
         for order in orders:
             fault("state.write")
             order.execute(connection)
-        commits, store = connection.execute(statement("mark_set"), (token,)).get
+        mark = connection.execute(statement("mark_set"), (token,)).get
         _strike(claims, "claim.before_commit")
         _strike(outcomes, "flush.before_commit", "flush.commit")
         fault("state.commit")
         _strike(self._opening.durability == "full", "fsync")
         self._token = token
         connection.execute("commit")
-        self._head.write(store, commits)
+        self._head.write(Mark(*mark), synced=self._opening.durability == "full")
         _strike(claims, "claim.after_commit")
         _strike(outcomes, "flush.after_commit")
         if fails_after("state.commit"):
@@ -200,7 +203,7 @@ class Transactions:
         self._suspect = False
 
     def _opened(self) -> apsw.Connection:
-        return self._log.watch(open_to_write(self._path, self._opening))
+        return self._log.watch(open_to_write(self._path, self._opening, self._head))
 
     def _roll_back(self) -> None:
         try:

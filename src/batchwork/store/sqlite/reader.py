@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import apsw
 
 from batchwork.errors import StoreError
+from batchwork.store.sqlite.beside.head import Head
 from batchwork.store.sqlite.rows import Row
-from batchwork.store.sqlite.schema import open_to_read
+from batchwork.store.sqlite.schema import open_to_look, open_to_read
 from batchwork.store.sqlite.trouble import explain
 
 
@@ -36,10 +37,14 @@ class Readers:
         self._guard = threading.Lock()
         self._closed = False
 
+    def begin(self, head: Head, warn: Callable[[str], None]) -> None:
+        """Open this thread's connection, and warn of what the store has lost since `head` was noted. Raises StoreError."""
+        self._session(lambda: open_to_look(self._path, head, warn))
+
     @contextmanager
     def snapshot(self) -> Iterator[apsw.Connection]:
         """A connection that sees one state of the store, for a moment. Raises StoreError for whatever goes wrong."""
-        session = self._session()
+        session = self._session(lambda: open_to_read(self._path))
         with session.lock:
             if self._closed:
                 raise StoreError(f"the store {self._path} is closed")
@@ -70,11 +75,11 @@ class Readers:
             with session.lock:
                 session.connection.close()
 
-    def _session(self) -> _Session:
+    def _session(self, connect: Callable[[], apsw.Connection]) -> _Session:
         session: _Session | None = getattr(self._own, "session", None)
         if session is None:
             try:
-                session = _Session(open_to_read(self._path))
+                session = _Session(connect())
             except apsw.Error as error:
                 raise explain(error, self._path) from error
             with self._guard:

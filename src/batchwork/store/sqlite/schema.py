@@ -16,7 +16,9 @@ from batchwork.clock import Clock
 from batchwork.errors import StoreError, StoreVersionError
 from batchwork.faults import fault
 from batchwork.ports import Durability, Opening
+from batchwork.store.sqlite.beside.head import Head, Mark
 from batchwork.store.sqlite.place import make_private_file
+from batchwork.store.sqlite.statements import statement
 
 APPLICATION_ID = 0x62746368  # "btch"
 BUSY_WARN_S, BUSY_LIMIT_S = 5.0, 60.0
@@ -47,7 +49,7 @@ def _text(name: str) -> str:
         return file.read()
 
 
-def open_to_write(path: str, opening: Opening) -> apsw.Connection:
+def open_to_write(path: str, opening: Opening, head: Head) -> apsw.Connection:
     """A connection for writing to a store of the newest version, which the file is made unless it is only looked at.
 
     Raises apsw.Error, StoreError, StoreVersionError.
@@ -57,7 +59,10 @@ def open_to_write(path: str, opening: Opening) -> apsw.Connection:
         if opening.purpose == "look":
             _refuse_older(connection, path)
         elif os.path.getsize(path):
+            _warn_of_loss(connection, path, head, opening)
             migrate(connection, path, migrations())
+        elif opening.purpose == "resume":
+            raise _nothing(path)
         else:
             _lay_out(connection, path, opening.durability)
         _settle_in(connection)
@@ -80,12 +85,32 @@ def open_to_read(path: str) -> apsw.Connection:
 
     Raises apsw.Error, StoreError, StoreVersionError.
     """
-    connection = _connect(path)
+    return _opened_to_read(path, lambda connection: None)
+
+
+def open_to_look(path: str, head: Head, warn: Warn) -> apsw.Connection:
+    """The first such connection of those who only look. They are warned of what the store has lost. Raises the same."""
+    opening = Opening("look", warn=warn)
+    return _opened_to_read(path, lambda connection: _warn_of_loss(connection, path, head, opening))
+
+
+def _opened_to_read(path: str, check: Callable[[apsw.Connection], None]) -> apsw.Connection:
+    try:
+        return _to_read(_connect(path), path, check)
+    except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.IOError, apsw.FullError) as error:
+        try:
+            return _to_read(_connect_still(path), path, check)
+        except apsw.Error:
+            raise error from None
+
+
+def _to_read(connection: apsw.Connection, path: str, check: Callable[[apsw.Connection], None]) -> apsw.Connection:
     connection.set_busy_timeout(BUSY_MS)
     try:
+        check(connection)
         version = _known_version(connection, path)
         if version == 0:
-            raise StoreError(f"nothing has been stored in {path} yet", "run a workflow first")
+            raise _nothing(path)
         if version < newest():
             connection.execute(_text(f"seen_{version}.sql"))
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
@@ -96,6 +121,18 @@ def open_to_read(path: str) -> apsw.Connection:
     return connection
 
 
+def _nothing(path: str) -> StoreError:
+    return StoreError(f"nothing has been stored in {path} yet", "run a workflow first")
+
+
+def _warn_of_loss(connection: apsw.Connection, path: str, head: Head, opening: Opening) -> None:
+    """Warn of what the store has lost since that was noted. Raises StoreError where it cannot be gone on with so."""
+    noted = head.read()  # before the database, whose number only grows
+    mark = Mark(*connection.execute(statement("mark")).get) if _known_version(connection, path) else None
+    if loss := head.lost(noted, mark, to_write=opening.purpose != "look"):
+        opening.warn(loss)
+
+
 def _connect(path: str) -> apsw.Connection:
     # Not opened read-only: a read-only connection cannot recover a log, nor clean up as the last one that is closed.
     logged = os.path.exists(f"{path}-wal")
@@ -103,6 +140,24 @@ def _connect(path: str) -> apsw.Connection:
     if logged:  # nothing is moved from it into the database of a store that turns out not to be ours
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     return connection
+
+
+def _connect_still(path: str) -> apsw.Connection:
+    """A connection to a store that nothing can be written to: on a read-only file system, in another's folder, on a full disk.
+
+    SQLite reads a log with the help of a file that everybody shares. Where that is there, the log can be read as usual,
+    though others write. Where it is not, nobody has the store open: so no lock is needed, and what the file would hold is
+    kept in memory. Without a log, the database is all that there is.
+    """
+    if os.path.exists(f"{path}-shm"):
+        return apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+    if os.path.exists(f"{path}-wal"):
+        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs="unix-none")
+        connection.pragma("locking_mode", "exclusive")
+        return connection
+    quoted = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    name = f"file:{quoted}?immutable=1"
+    return apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
 
 
 def _synchronous(connection: apsw.Connection, durability: Durability) -> None:

@@ -28,8 +28,8 @@ from batchwork.model import (
 )
 from batchwork.ports import Committed, Opening, RunChange, StepChange, UnitPage, UnitView
 from batchwork.store.sqlite import indexes, listing, matching, recording
-from batchwork.store.sqlite.lock import Locks, RunLease
-from batchwork.store.sqlite.log import Head, warn_of_loss
+from batchwork.store.sqlite.beside.head import Head
+from batchwork.store.sqlite.beside.lock import Locks, RunLease
 from batchwork.store.sqlite.place import check_place, make_private_file, making
 from batchwork.store.sqlite.reader import Readers
 from batchwork.store.sqlite.rows import (
@@ -62,15 +62,17 @@ class SqliteStore:
         self._path = os.path.realpath(path)
         self._opening = opening
         self._locks = Locks(f"{self._path}.locks", opening.clock)
-        self._head = Head(f"{self._locks.folder}/head")
+        self._head = Head(self._path, f"{self._locks.folder}/head")
         self._readers = Readers(self._path)
         self._writer: Writer | None = None
         self._bookmarks = listing.Bookmarks()
         self._members: dict[int, matching.Members] = {}
+        self._head.expect_file()
         check_place(self._path, opening.purpose == "run", opening.warn)
-        if opening.purpose != "look":
+        if opening.purpose == "look":
+            self._readers.begin(self._head, opening.warn)
+        else:
             self._writer = self._open_to_write()
-        warn_of_loss(self._head, self._readers, self._path, opening.warn)
 
     def _open_to_write(self) -> Writer:
         try:

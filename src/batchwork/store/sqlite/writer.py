@@ -17,8 +17,8 @@ from msgspec import Struct
 from batchwork.errors import StoreError
 from batchwork.model import Checkpoint
 from batchwork.ports import Committed, Opening
+from batchwork.store.sqlite.beside.head import Head
 from batchwork.store.sqlite.commit import ChangeOrder, CheckpointOrder, Order, Transactions
-from batchwork.store.sqlite.log import Head
 
 QUEUE_MAX = 64
 

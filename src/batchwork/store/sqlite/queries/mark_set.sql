@@ -1,1 +1,1 @@
-update mark set commits = commits + 1, token = ? returning commits, store
+update mark set commits = commits + 1, token = ? returning store, commits

@@ -18,6 +18,7 @@ from batchwork.clock import Clock, iso
 from batchwork.errors import RunLocked, StoreError
 from batchwork.store.sqlite.place import make_folder
 from batchwork.store.sqlite.rows import checked_run_id
+from batchwork.store.sqlite.trouble import explain, kind_of
 
 TRIES = 100
 PAUSE_S = 0.003
@@ -63,10 +64,11 @@ os.register_at_fork(after_in_child=_drop_all)
 
 
 class Locks:
-    """The locks of a store's runs, in `folder`."""
+    """The locks of a store's runs, in `folder`: the path of the store and `.locks`."""
 
     def __init__(self, folder: str, clock: Clock) -> None:
         self.folder = folder
+        self._store = folder.removesuffix(".locks")
         self._clock = clock
         self._leases: set[RunLease] = set()
 
@@ -77,6 +79,8 @@ class Locks:
         try:
             descriptor = self._acquire(path)
         except OSError as error:
+            if kind_of(error, self._store) == "full":
+                raise explain(error, self._store) from error
             raise StoreError(
                 f"the run {run} cannot be locked: {path}: {error.strerror}",
                 "its folder must belong to you and be writable, on a file system with locks",
@@ -86,12 +90,20 @@ class Locks:
                 f"run {run} is being worked on by {self._owner(path)}",
                 f"wait for it, or look at it with `batchwork status {run}`; Ctrl-C or SIGTERM ends it in good order",
             )
+        lease = RunLease(path, descriptor, self._leases.discard)
+        self._leases.add(lease)
+        try:
+            self._sign(descriptor)
+        except OSError as error:
+            lease.release()
+            raise explain(error, self._store) from error
+        return lease
+
+    def _sign(self, descriptor: int) -> None:
+        """Write down who the owner is. Raises OSError."""
         content = {"pid": os.getpid(), "host": os.uname().nodename, "since": iso(self._clock.wall_ms())}
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(content).encode(), 0)
-        lease = RunLease(path, descriptor, self._leases.discard)
-        self._leases.add(lease)
-        return lease
 
     def living(self, run: str) -> bool:
         """Whether some process owns `run` now."""

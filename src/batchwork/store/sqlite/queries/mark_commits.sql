@@ -1,1 +1,0 @@
-select commits from mark

@@ -1,1 +1,0 @@
-select store from mark
