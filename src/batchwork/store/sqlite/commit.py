@@ -16,6 +16,7 @@ from batchwork.faults import fails_after, fault
 from batchwork.model import Checkpoint
 from batchwork.ports import Committed, Opening
 from batchwork.store.sqlite.beside.head import Head, Mark
+from batchwork.store.sqlite.beside.standing import Standing
 from batchwork.store.sqlite.log import Log
 from batchwork.store.sqlite.recording import record_checkpoint
 from batchwork.store.sqlite.schema import open_to_write
@@ -85,6 +86,7 @@ class Transactions:
     def __init__(self, path: str, opening: Opening, head: Head) -> None:
         self._path, self._opening, self._head = path, opening, head
         self._log = Log(path, opening)
+        self._standing = Standing(path)
         self._connection = self._opened()
         self._token = 0
         self._suspect = False
@@ -124,9 +126,16 @@ class Transactions:
     def log_due_in(self) -> float | None:
         return self._log.due_in()
 
+    @property
+    def harmed(self) -> bool:
+        """Whether somebody has emptied the database meanwhile: what is in the log must stay there."""
+        return self._standing.emptied
+
     def close(self) -> None:
         """Close the file. What has been written is moved from the log into the database, unless a reader is in the way."""
-        if self._token:
+        if self.harmed:
+            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        elif self._token:
             self._connection.set_busy_timeout(CLOSE_WAIT_MS)
             with suppress(apsw.Error):
                 if self._log.move(self._connection, apsw.SQLITE_CHECKPOINT_TRUNCATE):
@@ -147,6 +156,7 @@ class Transactions:
         outcomes = any(order.outcomes for order in orders)
         connection = self._connection
         connection.execute("begin immediate")
+        self._standing.check()
         for order in orders:
             fault("state.write")
             order.execute(connection)
@@ -199,6 +209,7 @@ class Transactions:
     def _begin_anew(self) -> None:
         self._connection.close()
         self._connection = self._opened()
+        self._standing.opened_anew()
         self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self._suspect = False
 

@@ -38,11 +38,6 @@ class Log:
             return None
         return SYNC_S
 
-    @property
-    def pages(self) -> int:
-        """Pages that stand in the log, and were not all moved yet."""
-        return self._pages
-
     def keep_short(self, connection: apsw.Connection) -> bool:
         """Move the log where it is due; whether all of it has been moved, and so synced. Raises apsw.Error."""
         moved = False

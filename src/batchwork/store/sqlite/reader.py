@@ -66,13 +66,15 @@ class Readers:
         with self.snapshot() as connection:
             return connection.execute(statement, cells).fetchall()
 
-    def close(self) -> None:
-        """Close all connections, each when its thread is not reading."""
+    def close(self, *, leave_log: bool = False) -> None:
+        """Close all connections, each when its thread is not reading. The last one moves the log, unless it is to be left."""
         with self._guard:
             self._closed = True
             sessions = list(self._all)
         for session in sessions:
             with session.lock:
+                if leave_log:
+                    session.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
                 session.connection.close()
 
     def _session(self, connect: Callable[[], apsw.Connection]) -> _Session:

@@ -24,6 +24,8 @@ APPLICATION_ID = 0x62746368  # "btch"
 BUSY_WARN_S, BUSY_LIMIT_S = 5.0, 60.0
 BUSY_MS = 20_000  # for those who read
 WAL_KEPT_BYTES = 64 << 20
+SHARED_LEAST_BYTES = 32768
+"""Of the file that all who have a log open share. A smaller one was begun where there was no room for it."""
 
 Migration: TypeAlias = tuple[int, str]
 Warn: TypeAlias = Callable[[str], None]
@@ -149,15 +151,23 @@ def _connect_still(path: str) -> apsw.Connection:
     though others write. Where it is not, nobody has the store open: so no lock is needed, and what the file would hold is
     kept in memory. Without a log, the database is all that there is.
     """
-    if os.path.exists(f"{path}-shm"):
+    if _size(f"{path}-shm") >= SHARED_LEAST_BYTES:
         return apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
-    if os.path.exists(f"{path}-wal"):
+    if _size(f"{path}-wal"):
         connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs="unix-none")
         connection.pragma("locking_mode", "exclusive")
         return connection
     quoted = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     name = f"file:{quoted}?immutable=1"
     return apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+
+
+def _size(path: str) -> int:
+    """Bytes in a file; none where there is no file."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def _synchronous(connection: apsw.Connection, durability: Durability) -> None:

@@ -95,7 +95,7 @@ class SqliteStore:
             self._writer.close()
         for members in list(self._members.values()):
             members.close()
-        self._readers.close()
+        self._readers.close(leave_log=self._writer is not None and self._writer.harmed)
         self._locks.release_all()
 
     def describe(self) -> str:

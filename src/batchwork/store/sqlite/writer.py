@@ -62,6 +62,11 @@ class Writer:
         self._life: Life = Working()
         self._thread: threading.Thread | None = None
 
+    @property
+    def harmed(self) -> bool:
+        """Whether somebody has emptied the database meanwhile: what is in the log must stay there."""
+        return self._transactions.harmed
+
     # ------------------------------------------------------------ from any thread
 
     def submit(self, checkpoint: Checkpoint, committed: Committed) -> None:
