@@ -9,14 +9,16 @@ from batchwork.spec.fields.retry import RetryPolicy
 
 NEVER_AGAIN_EXITS = frozenset({126, 127})
 AGAIN_STATUSES = frozenset({408, 425, 429})
+ASKED_MAX_S = 3600.0
+"""The longest wait that a server may ask for."""
 
 
 def next_delay(policy: RetryPolicy, attempt: int, failure: Failure, random: Callable[[], float]) -> float | None:
     """Seconds to wait before attempt `attempt + 1`, or None when the unit is given up.
 
     Exponential, `min(max_delay, delay * backoff ** (attempt - 1))`; with jitter uniform between 0 and that (M. Brooker,
-    "Exponential Backoff and Jitter", 2015). A server's `Retry-After` is a lower bound, capped by `max_delay`. Attempts
-    count from 1; `random` gives a number in [0, 1).
+    "Exponential Backoff and Jitter", 2015). A server's `Retry-After` is a lower bound whatever `max_delay` says, for it
+    refuses what comes before; at most an hour. Attempts count from 1; `random` gives a number in [0, 1).
     """
     if attempt >= policy.max_attempts or not may_retry(policy, failure):
         return None
@@ -27,7 +29,7 @@ def next_delay(policy: RetryPolicy, attempt: int, failure: Failure, random: Call
     if policy.jitter:
         delay *= random()
     if failure.retry_after_s is not None:
-        delay = max(delay, min(failure.retry_after_s, policy.max_delay_s))
+        delay = max(delay, min(failure.retry_after_s, ASKED_MAX_S))
     return delay
 
 

@@ -33,10 +33,12 @@ def test_jitter_is_full():
     assert next_delay(policy, 1, Failure("ValueError", "x"), half) == 2.0
 
 
-def test_retry_after_is_a_lower_bound_that_is_capped():
+def test_retry_after_is_a_lower_bound_over_the_longest_delay_up_to_an_hour():
     asked = Failure("http", "busy", status_code=429, retry_after_s=5.0)
     assert next_delay(THREE, 1, asked, half) == 5.0
-    assert next_delay(THREE, 1, Failure("http", "busy", status_code=503, retry_after_s=99.0), half) == 10.0
+    assert next_delay(THREE, 1, Failure("http", "busy", status_code=503, retry_after_s=99.0), half) == 99.0
+    assert next_delay(THREE, 1, Failure("http", "busy", status_code=503, retry_after_s=1e6), half) == 3600.0
+    assert next_delay(THREE, 1, Failure("http", "busy", status_code=429, retry_after_s=0.5), half) == 1.0
 
 
 @pytest.mark.parametrize(
