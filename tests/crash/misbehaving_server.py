@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -149,10 +150,28 @@ def _bomb(_server: MisbehavingServer, connection: socket.socket, _request: Reque
     return respond(connection, 200, gzip.compress(bytes(64 << 20), 9), "Content-Encoding: gzip")
 
 
+def _cut(_server: MisbehavingServer, connection: socket.socket, _request: Request, rest: str) -> bool:
+    """A compressed body whose end is that of the connection, and which is not all there."""
+    coding, _, share = rest.partition("/")
+    body = COMPRESSED[coding]
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nConnection: close\r\n\r\n"
+    connection.sendall(head.encode() + body[: len(body) * int(share) // 100])
+    return False
+
+
+def _redirect(server: MisbehavingServer, connection: socket.socket, _request: Request, rest: str) -> bool:
+    """To `/echo` of the other server, or of this one, with a status and a body that is compressed badly."""
+    status, _, where = rest.partition("/")
+    target = f"{server.elsewhere if where == 'other' else ''}/echo"
+    return respond(connection, int(status), b"moved", f"Location: {target}", "Content-Encoding: gzip")
+
+
 def _many(_server: MisbehavingServer, connection: socket.socket, _request: Request, _rest: str) -> bool:
     return respond(connection, 200, b"", *(f"X-{number}: 1" for number in range(200_000)))
 
 
+TEXT = b"".join(b"%d\n" % (number * 7919 % 9973) for number in range(2000))
+COMPRESSED = {"gzip": gzip.compress(TEXT), "deflate": zlib.compress(TEXT), "br": b"\x0b\x01\x80hello\x03"}
 Answer = Callable[[MisbehavingServer, socket.socket, Request, str], bool]
 
 ANSWERS: dict[str, Answer] = {
@@ -166,6 +185,8 @@ ANSWERS: dict[str, Answer] = {
     "reset": _reset,
     "once": _once,
     "bomb": _bomb,
+    "cut": _cut,
+    "redirect": _redirect,
     "many-headers": _many,
 }
 RAW = {

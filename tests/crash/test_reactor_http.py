@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from misbehaving_server import MisbehavingServer
+from misbehaving_server import TEXT, MisbehavingServer
 from reactors import Reactor, get
 
 from batchwork import proctree
@@ -107,6 +107,27 @@ def test_a_broken_answer_is_a_failure_that_may_be_retried(
     assert message in failure.message
 
 
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_a_compressed_body_is_whole_or_a_failure(reactor: Reactor, server: MisbehavingServer, coding: str) -> None:
+    shares = [0, 1, 50, 99, 100]
+    ends = reactor.run([get(f"{server.url}/cut/{coding}/{share}") for share in shares])
+    assert ends.results[4]["text"].encode() == TEXT
+    for offset in range(4):
+        failure = ends.failures[offset]
+        assert failure.retryable and "ended before it was whole" in failure.message, f"{shares[offset]} %"
+
+
+def test_only_what_can_be_read_is_asked_for(reactor: Reactor, server: MisbehavingServer) -> None:
+    ends = reactor.run([
+        get(f"{server.url}/echo"),
+        get(f"{server.url}/echo", headers=[["accept-encoding", "br, gzip, zstd"]]),
+        get(f"{server.url}/cut/br/100"),
+    ])  # fmt: skip
+    asked = [ends.results[offset]["json"]["headers"]["accept-encoding"] for offset in (0, 1)]
+    assert asked == ["gzip, deflate", "gzip"]
+    assert "`br`" in ends.failures[2].message
+
+
 @pytest.mark.parametrize("path", ["big", "claims-big", "bomb", "big-header", "many-headers"])
 def test_what_is_too_large_is_not_read_to_its_end(reactor: Reactor, server: MisbehavingServer, path: str) -> None:
     failure = reactor.run([get(f"{server.url}/{path}")]).failures[0]
@@ -183,6 +204,36 @@ def test_credentials_stay_with_their_origin(reactor: Reactor, server: Misbehavin
     for request in other.requests:
         assert "authorization" not in request.headers and "cookie" not in request.headers
     assert all("authorization" in request.headers for request in server.requests)
+
+
+SENT = [
+    ["Authorization", "Bearer sesame-open-42"], ["Cookie", "sid=sesame-open-42"], ["X-API-Key", "sesame-open-42"],
+    ["Idempotency-Key", "sesame-open-42"], ["Accept", "text/x"], ["Content-Type", "text/y"], ["User-Agent", "me"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_headers_stay_with_their_origin_whatever_the_redirect(
+    reactor: Reactor, server: MisbehavingServer, status: int
+) -> None:
+    other = MisbehavingServer("127.0.0.2")
+    server.elsewhere = other.url
+    urls = [f"{server.url}/redirect/{status}/{where}" for where in ("other", "here")]
+    ends = reactor.run([get(url, "PUT", headers=SENT, body="b", idempotent=True) for url in urls])
+    other.close()
+    assert len(ends.results) == 2
+    (there,) = other.requests
+    assert "sesame" not in str(there)
+    assert (there.headers["accept"], there.headers["user-agent"]) == ("text/x", "me")
+    assert there.method == ("GET" if status == 303 else "PUT") and there.body == (b"" if status == 303 else b"b")
+    here = next(request for request in server.requests if request.path == "/echo")
+    assert str(here).count("sesame") == 4
+
+
+def test_the_deadline_holds_over_redirects(made: list[Reactor], server: MisbehavingServer) -> None:
+    made.append(Reactor({**HTTP, "timeout_s": 0.5}))
+    failure = made[0].run([get(f"{server.url}/to//hang")]).failures[0]
+    assert (failure.type, failure.message) == ("timeout", "timed out after 0.5 s")
 
 
 def test_the_same_host_on_another_port_is_another_origin(reactor: Reactor, server: MisbehavingServer) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from batchwork.workers.reactor.program import responses
-from batchwork.workers.reactor.program.responses import Response
+from batchwork.workers.reactor.program.http import credentials, responses
+from batchwork.workers.reactor.program.http.responses import Response
 
 JSON = [b"HTTP/1.1 200 OK\r\n", b"Content-Type: application/json\r\n", b"\r\n"]
 
@@ -75,7 +75,6 @@ def test_json_is_there_where_the_body_is_json(body: bytes, kind: bytes, value: o
         ("é".encode("latin-1"), b"iso-8859-1", "é"),
         ("é".encode(), b"UTF-8", "é"),
         ("é".encode(), b'"utf-8"', "é"),
-        (b"\xff\xfe\x00bin\x80", b"utf-8", "\ufffd\ufffd\x00bin\ufffd"),
         (b"hi", b"rot13-nope", "hi"),
         (b"hi", b"rot13", "hi"),
         (b"\\ud800", b"unicode_escape", "\ud800"),
@@ -83,6 +82,45 @@ def test_json_is_there_where_the_body_is_json(body: bytes, kind: bytes, value: o
 )
 def test_text_is_decoded_by_the_charset_or_as_utf8(body: bytes, charset: bytes, text: str) -> None:
     assert of(body, b"Content-Type: text/plain; charset=" + charset + b"\r\n")["text"] == text
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (bytes(range(256)), b"image/gif"),
+        (b"\xff\xfe\x00bin\x80", b"text/plain; charset=utf-8"),
+        ("é".encode("latin-1"), b"text/html"),
+        (b"all below\x00 128", b"application/octet-stream"),
+        (b"\xff", b"text/plain; charset=no-such-one"),
+        (b"\x80", b"application/json"),
+    ],
+)
+def test_a_body_that_is_no_text_stands_in_base64_and_loses_nothing(body: bytes, kind: bytes) -> None:
+    found = of(body, b"Content-Type: " + kind + b"\r\n")
+    assert base64.b64decode(found["body_base64"]) == body
+    assert "text" not in found and found["json"] is None
+
+
+def test_a_credential_in_a_body_that_is_no_text_is_masked_too() -> None:
+    assert base64.b64decode(of(b"\xff sesame-1 \xfe", masks=("sesame-1",))["body_base64"]) == b"\xff *** \xfe"
+
+
+def test_of_a_saved_body_there_are_place_and_size() -> None:
+    text = responses.response_result(Response(200, [b"HTTP/1.1 200 OK\r\n"], b"", 0.5, ("got/a.png", 7)), ())
+    assert json.loads(text) == {"status_code": 200, "headers": {}, "saved_to": "got/a.png", "size": 7, "elapsed": 0.5}
+
+
+@pytest.mark.parametrize("status", [400, 404, 422, 500, 503])
+def test_json_is_read_whatever_the_status(status: int) -> None:
+    body = b'{"error": {"code": 7, "long": "' + b"x" * 5000 + b'"}}'
+    lines = [b"HTTP/1.1 %d No\r\n" % status, b"Content-Type: application/problem+json\r\n"]
+    kept = json.loads(str(responses.unexpected(Response(status, lines, body, 0.1), (), 0.0)["result"]))
+    assert kept["json"]["error"]["code"] == 7 and len(kept["text"]) < 2100
+
+
+def test_an_unexpected_body_that_is_no_text_is_left_out() -> None:
+    failed = responses.unexpected(Response(500, [b"HTTP/1.1 500 No\r\n"], b"\xff\x00", 0.1), (), 0.0)
+    assert failed["message"] == "HTTP 500 No: … 2 bytes that are no text left out …"
 
 
 def test_an_unexpected_status_is_a_failure_with_an_excerpt() -> None:
@@ -114,30 +152,30 @@ def payload(
 
 def test_what_was_sent_as_credentials_is_masked_in_its_usual_forms() -> None:
     token = 'tok/en"42'
-    found = responses.masks(payload(headers=[["Authorization", f"Bearer {token}"], ["X", "seen"]]))
+    found = credentials.masks(payload(headers=[["Authorization", f"Bearer {token}"], ["X", "seen"]]))
     for form in (token, f"Bearer {token}", "tok%2Fen%2242", base64.b64encode(token.encode()).decode(), 'tok/en\\"42'):
-        assert token not in responses.without_credentials(f"<{form}>", found)
-        assert responses.without_credentials(f"<{form}>", found) == "<***>"
-    assert responses.without_credentials("seen", found) == "seen"
+        assert token not in credentials.without_credentials(f"<{form}>", found)
+        assert credentials.without_credentials(f"<{form}>", found) == "<***>"
+    assert credentials.without_credentials("seen", found) == "seen"
 
 
 def test_passwords_are_masked_wherever_they_came_from() -> None:
-    by_auth = responses.masks(payload(auth=["user", "pass word"]))
-    assert responses.without_credentials(
+    by_auth = credentials.masks(payload(auth=["user", "pass word"]))
+    assert credentials.without_credentials(
         f"Basic {base64.b64encode(b'user:pass word').decode()} pass word pass%20word", by_auth
     ) == ("Basic *** *** ***")
-    by_url = responses.masks(payload("http://user:s%65cret@h/"))
-    assert responses.without_credentials("secret http://user:s%65cret@h/", by_url) == "*** http://user:***@h/"
-    assert responses.masks(payload(auth=["user", "abc"])) != ()
+    by_url = credentials.masks(payload("http://user:s%65cret@h/"))
+    assert credentials.without_credentials("secret http://user:s%65cret@h/", by_url) == "*** http://user:***@h/"
+    assert credentials.masks(payload(auth=["user", "abc"])) != ()
     assert (
-        responses.without_credentials("abc", responses.masks(payload(auth=["user", "abc"]))) == "abc"
+        credentials.without_credentials("abc", credentials.masks(payload(auth=["user", "abc"]))) == "abc"
     )  # too short: it is everywhere
-    assert responses.masks(payload("http://h/@")) == ()
-    assert responses.masks(payload("http://[::1/@")) == ()
+    assert credentials.masks(payload("http://h/@")) == ()
+    assert credentials.masks(payload("http://[::1/@")) == ()
 
 
 def test_masks_reach_text_headers_json_and_messages() -> None:
-    masks = responses.masks(payload(headers=[["authorization", "Bearer sesame-1"]]))
+    masks = credentials.masks(payload(headers=[["authorization", "Bearer sesame-1"]]))
     found = of(
         b'{"you": "sesame-1"}', b"X-Echo: Bearer sesame-1\r\n", b"Content-Type: application/json\r\n", masks=masks
     )

@@ -139,7 +139,7 @@ class Reactor:
             make_room(2 * self._slots.count)
             return Commands(self._loop, self._outbox, program, environ, runtime)
         if program["kind"] == "http":
-            from batchwork.workers.reactor.program.http import Requests
+            from batchwork.workers.reactor.program.http.requests import Requests
 
             make_room(2 * self._slots.count)
             return Requests(self._loop, self._outbox, program, environ, runtime)

@@ -10,11 +10,13 @@ from typing import Any
 import pycurl
 
 from batchwork.faults import fault
-from batchwork.workers.reactor.program import responses
+from batchwork.workers.reactor.program.http.credentials import without_credentials
+from batchwork.workers.reactor.program.http.manner import Manner
+from batchwork.workers.reactor.program.http.responses import Response, response_result, unexpected
+from batchwork.workers.reactor.program.http.transfer import Transfer
 from batchwork.workers.reactor.program.loop import ERR, HUP, IN, OUT, Loop
 from batchwork.workers.reactor.program.outbox import Failed, NotStarted, Outbox, Unit
 from batchwork.workers.reactor.program.timers import Timer
-from batchwork.workers.reactor.program.transfer import Manner, Transfer
 
 _WATCHED = {pycurl.POLL_IN: IN, pycurl.POLL_OUT: OUT, pycurl.POLL_INOUT: IN | OUT}
 
@@ -32,6 +34,7 @@ class Requests:
     ) -> None:
         os.environ.clear()  # proxies are those of the workflow's environment, and libcurl reads them from ours
         os.environ.update(environ)
+        os.chdir(runtime["cwd"])  # files that are sent or saved are named from there
         self._loop = loop
         self._outbox = outbox
         self._manner = Manner(program, program.get("timeout_s") or runtime["timeout_s"])
@@ -53,14 +56,20 @@ class Requests:
             transfer.begin(unit)
             fault("http.send")
         except NotStarted as error:
-            message = responses.without_credentials(str(error), transfer.masks)
-            self._fail(transfer, {"type": "refused", "message": message, "retryable": False})
+            self._refuse(transfer, error)
             return
         except OSError as error:
             self._fail(transfer, {"type": "connect", "message": str(error)})
             return
+        self._send(transfer)
+
+    def _send(self, transfer: Transfer) -> None:
         self._running[transfer.handle] = transfer
         self._multi.add_handle(transfer.handle)
+
+    def _refuse(self, transfer: Transfer, error: NotStarted) -> None:
+        message = without_credentials(str(error), transfer.masks)
+        self._fail(transfer, {"type": "refused", "message": message, "retryable": False})
 
     # ------------------------------------------------------------ curl's side
 
@@ -116,16 +125,25 @@ class Requests:
         return self._running.pop(handle)
 
     def _answered(self, transfer: Transfer) -> None:
-        response = transfer.response()
-        if response.status not in self._manner.expected:
-            failure = responses.unexpected(response, transfer.masks, time.time())
-            self._fail(transfer, transfer.guarded(failure, sent=True))
-            return
         unit = transfer.unit
         assert unit is not None
-        us = int((self._loop.now() - unit.started) * 1e6)
-        self._outbox.done(unit, responses.response_result(response, transfer.masks), us)
-        self._end(transfer)
+        elapsed_s = self._loop.now() - unit.started
+        try:
+            if transfer.led_on(elapsed_s):
+                self._send(transfer)
+                return
+        except NotStarted as error:
+            self._refuse(transfer, error)
+            return
+        response = transfer.response(elapsed_s)
+        if not isinstance(response, Response):
+            self._fail(transfer, transfer.guarded(response, sent=True))
+        elif response.status not in self._manner.expected:
+            failure = unexpected(response, transfer.masks, time.time())
+            self._fail(transfer, transfer.guarded(failure, sent=True))
+        else:
+            self._outbox.done(unit, response_result(response, transfer.masks), int(elapsed_s * 1e6))
+            self._end(transfer)
 
     def _fail(self, transfer: Transfer, failure: Failed) -> None:
         unit = transfer.unit
@@ -142,6 +160,7 @@ class Requests:
         del grace_s
         for handle, transfer in list(self._running.items()):
             self._take(handle)
+            transfer.drop()
             if transfer.unit is not None:
                 self._outbox.cancelled(transfer.unit)
             transfer.handle.close()

@@ -6,20 +6,17 @@ import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
-from urllib.parse import quote, unquote, urlsplit
 
 from batchwork.text.jsontext import encode
+from batchwork.workers.reactor.program.http.credentials import without_credentials
 from batchwork.workers.reactor.program.outbox import Failed
 
 _EXCERPT_MAX = 200
 _KEPT_MAX = 2000
 _DEPTH_MAX = 400
 """Deepest JSON that is decoded; readers further on have less room on their stacks."""
-_MASK_MIN = 4
-"""Shorter credentials are not masked: they would be found everywhere."""
 
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_BRACKETS = re.compile(r"[^\[\]{}]+")
@@ -27,62 +24,77 @@ _STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 class Response(NamedTuple):
-    """A response that has come in full. `lines` are the raw header lines of it and of those that redirected to it."""
+    """A response that has come in full. `lines` are its raw header lines, `saved` the file with its body, and its size."""
 
     status: int
     lines: Sequence[bytes]
     body: bytes | bytearray
     elapsed_s: float
+    saved: tuple[str, int] | None = None
 
 
 def response_result(response: Response, masks: Sequence[str]) -> str:
-    """The JSON text of `{status_code, headers, text, json, elapsed}`; header names are in lower case."""
+    """The JSON text of `{status_code, headers, text, json, elapsed}`; header names are in lower case.
+
+    A body that is no text stands as `body_base64` instead of `text`; of one that was saved there is `saved_to` and `size`.
+    """
     headers = _headers(response.lines, masks)
-    text = without_credentials(_text(response.body, headers.get("content-type", "")), masks)
-    found: dict[str, object] = {
+    found: dict[str, object] = {"status_code": response.status, "headers": headers}
+    if response.saved is not None:
+        found["saved_to"], found["size"] = response.saved
+    else:
+        text = _masked_text(response, headers, masks)
+        if text is None:
+            found["body_base64"] = base64.b64encode(_masked_bytes(response.body, masks)).decode()
+        else:
+            found["text"] = text
+        found["json"] = _json(text or "", headers.get("content-type", ""))
+    found["elapsed"] = round(response.elapsed_s, 6)
+    return _encoded(found)
+
+
+def unexpected(response: Response, masks: Sequence[str], wall_s: float) -> Failed:
+    """The failure of a response whose status was not asked for. `wall_s` is the time, for dates in `Retry-After`."""
+    headers = _headers(response.lines, masks)
+    text = _masked_text(response, headers, masks)
+    if text is None:
+        text = f"… {len(response.body)} bytes that are no text left out …"
+    found = {
         "status_code": response.status,
         "headers": headers,
         "text": text,
         "json": _json(text, headers.get("content-type", "")),
         "elapsed": round(response.elapsed_s, 6),
     }
-    try:
-        return encode(found)
-    except (ValueError, RecursionError):  # a number beyond what floats hold is infinite
-        found["json"] = None
-        return encode(found)
-
-
-def unexpected(response: Response, masks: Sequence[str], wall_s: float) -> Failed:
-    """The failure of a response whose status was not asked for. `wall_s` is the time, for dates in `Retry-After`."""
-    headers = _headers(response.lines, masks)
-    text = without_credentials(_text(response.body, headers.get("content-type", "")), masks)
-    reason = _reason(response.lines)
-    excerpt = " ".join(text[: 2 * _EXCERPT_MAX].split())
-    if len(excerpt) > _EXCERPT_MAX:
-        excerpt = excerpt[: _EXCERPT_MAX - 1] + "…"
-    message = " ".join(filter(None, (f"HTTP {response.status}", reason)))
-    if excerpt:
-        message = f"{message}: {excerpt}"
     if len(text) > _KEPT_MAX:
-        text = f"{text[:_KEPT_MAX]}\n… {len(text) - _KEPT_MAX} characters left out …"
-    kept = {
-        "status_code": response.status,
-        "headers": headers,
-        "text": text,
-        "json": None,
-        "elapsed": round(response.elapsed_s, 6),
-    }
+        found["text"] = f"{text[:_KEPT_MAX]}\n… {len(text) - _KEPT_MAX} characters left out …"
     failed: Failed = {
         "type": "http",
-        "message": without_credentials(message, masks),
+        "message": without_credentials(_message(response, text), masks),
         "status_code": response.status,
-        "result": encode(kept),
+        "result": _encoded(found),
     }
     wait_s = retry_after(headers.get("retry-after", ""), wall_s)
     if wait_s is not None:
         failed["retry_after_s"] = wait_s
     return failed
+
+
+def _message(response: Response, text: str) -> str:
+    """The status with its name, and how the body begins."""
+    excerpt = " ".join(text[: 2 * _EXCERPT_MAX].split())
+    if len(excerpt) > _EXCERPT_MAX:
+        excerpt = excerpt[: _EXCERPT_MAX - 1] + "…"
+    message = " ".join(filter(None, (f"HTTP {response.status}", _reason(response.lines))))
+    return f"{message}: {excerpt}" if excerpt else message
+
+
+def _encoded(found: dict[str, object]) -> str:
+    try:
+        return encode(found)
+    except (ValueError, RecursionError):  # a number beyond what floats hold is infinite
+        found["json"] = None
+        return encode(found)
 
 
 def retry_after(value: str, wall_s: float) -> float | None:
@@ -98,58 +110,6 @@ def retry_after(value: str, wall_s: float) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - wall_s)
     except (ValueError, OverflowError):
         return None
-
-
-# ---------------------------------------------------------------- credentials
-
-
-def masks(payload: Mapping[str, object]) -> tuple[str, ...]:
-    """What must not be seen of what was sent: passwords and the values of Authorization headers, in their usual forms."""
-    url, auth, headers = payload["url"], payload.get("auth"), payload.get("headers") or []
-    found = []
-    if isinstance(headers, list):
-        found = [str(value) for name, value in headers if str(name).lower() in _SECRET_HEADERS]
-    user = password = inside_user = inside = written = ""
-    if isinstance(auth, list):
-        user, password = map(str, auth)
-    if "@" in str(url):
-        inside_user, inside, written = _of_url(str(url))
-    if not (found or password or inside):
-        return ()
-    return _forms((*found, written), ((user, password), (inside_user, inside)))
-
-
-def _of_url(url: str) -> tuple[str, str, str]:
-    """User and password that stand in a URL, and the password as it is written there."""
-    try:
-        parts = urlsplit(url)
-        user, password = parts.username or "", parts.password or ""
-    except ValueError:  # what is no URL is not sent either; what looks like a password is masked all the same
-        user, _, password = url.rpartition("@")[0].rpartition("/")[2].partition(":")
-    return unquote(user), unquote(password), password
-
-
-_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization"})
-
-
-@lru_cache(maxsize=64)
-def _forms(values: tuple[str, ...], logins: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    plain = {part for value in values for part in (value, value.partition(" ")[2].strip())}
-    for user, password in logins:
-        if password:
-            plain |= {password, base64.b64encode(f"{user}:{password}".encode()).decode()}
-    forms = set()
-    for value in plain:
-        if len(value) >= _MASK_MIN:
-            raw = value.encode("utf-8", "surrogatepass")
-            forms |= {value, quote(raw, safe=""), base64.b64encode(raw).decode(), json.dumps(value)[1:-1]}
-    return tuple(sorted(forms, key=len, reverse=True))  # longest first, or a part would spoil the whole
-
-
-def without_credentials(text: str, masks: Sequence[str]) -> str:
-    for mask in masks:
-        text = text.replace(mask, "***")
-    return text
 
 
 # ---------------------------------------------------------------- reading
@@ -179,16 +139,28 @@ def _reason(lines: Sequence[bytes]) -> str:
     return ""
 
 
-def _text(body: bytes | bytearray, content_type: str) -> str:
-    """The body by the charset that the server names, else as UTF-8; what does not fit is replaced."""
+def _masked_text(response: Response, headers: Mapping[str, str], masks: Sequence[str]) -> str | None:
+    text = _text(response.body, headers.get("content-type", ""))
+    return None if text is None else without_credentials(text, masks)
+
+
+def _masked_bytes(body: bytes | bytearray, masks: Sequence[str]) -> bytes | bytearray:
+    for mask in masks:
+        body = body.replace(mask.encode("utf-8", "surrogatepass"), b"***")
+    return body
+
+
+def _text(body: bytes | bytearray, content_type: str) -> str | None:
+    """The body by the charset that the server names, else as UTF-8; None where it is no text, of which bytes would be lost."""
     at = content_type.lower().find("charset=")
-    if at >= 0:
-        charset = content_type[at + 8 :].partition(";")[0].strip().strip("\"'")
+    charset = content_type[at + 8 :].partition(";")[0].strip().strip("\"'") if at >= 0 else "utf-8"
+    for encoding in (charset, "utf-8"):
         try:
-            return body.decode(charset, "replace")
-        except (LookupError, ValueError):  # no such charset, or none for text
-            pass
-    return body.decode("utf-8", "replace")
+            text = body.decode(encoding)
+        except (LookupError, ValueError):  # no such charset, none for text, or it is not what it says
+            continue
+        return None if "\0" in text else text
+    return None
 
 
 def _json(text: str, content_type: str) -> object:
