@@ -29,7 +29,7 @@ LARGE_CLASSES = {
     "Coordinator",  # the step as a whole: 15 at most
 }
 """Classes that may have more than 8 fields, by name."""
-MANY_PARAMETERS = {"api.py run", "api.py retry_failed"}
+MANY_PARAMETERS = {"calls.py run", "calls.py retry_failed"}
 """Functions that may have more than 5 parameters, by name: those of the Python interface, which are options."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

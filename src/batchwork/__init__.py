@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from batchwork.model import Failure
     from batchwork.tasks.base import MethodTask as Task
 
+    __version__: str
+
 __all__ = [
     "BatchworkError",
     "Failure",
@@ -34,6 +36,7 @@ __all__ = [
     "Task",
     "UsageError",
     "WorkflowError",
+    "__version__",
     "load",
     "resume",
     "retry_failed",
@@ -56,6 +59,10 @@ _PLACES = {
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used (PEP 562)."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("batchwork")
     if name not in _PLACES:
         raise AttributeError(f"module 'batchwork' has no attribute {name!r}")
     from importlib import import_module

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import subprocess
 import sys
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,6 +120,61 @@ def test_load_checks_and_runs_nothing(flow: Path) -> None:
     with pytest.raises(batchwork.WorkflowError):
         batchwork.run(flow)
     assert not (flow.parent / ".batchwork").exists()
+
+
+ITSELF: list[Any] = []
+ITSELF.append(ITSELF)
+NO_PARAMS: list[Any] = [[], "a=1", 5, {1: 2}, {"bad": {1, 2}}, {"bad": [1, b"x"]}, {"bad": {"x": {2: 3}}}]
+NO_PARAMS += [{"bad": float("nan")}, {"bad": Path("x")}, {"bad": ITSELF}]
+NO_TEXT, NO_FLAG, NO_PATH = [5, b"r1", ["r1"]], [None, 0, "no"], [5, b"x", "", "a\0b", ["x"]]
+WRONG: dict[str, list[Any]] = {
+    "file": [None, *NO_PATH],
+    "params": NO_PARAMS,
+    "store": NO_PATH,
+    "run_id": [5, "", "-x", "../x", "a b", "x" * 65, "r\n"],
+    "max_parallel": [0, -1, 2.0, "2", True],
+    "durability": [None, "nonsense", "Full", ["full"], 1],
+    "progress": [None, "nonsense", "lines ", ["off"], False],
+    "run": NO_TEXT,
+    "where": [*NO_TEXT, True],
+    "accept_changes": NO_FLAG,
+    "downstream": NO_FLAG,
+    "reread": NO_FLAG,
+}
+CALLS: dict[str, Callable[..., object]] = {
+    "load": batchwork.load,
+    "run": batchwork.run,
+    "resume": batchwork.resume,
+    "retry_failed": batchwork.retry_failed,
+}
+EACH = [
+    (call, name, value)
+    for call, function in CALLS.items()
+    for name in inspect.signature(function).parameters
+    for value in WRONG[name]
+]
+
+
+@pytest.mark.parametrize(("call", "name", "value"), EACH)
+def test_every_argument_is_checked_before_anything_runs(flow: Path, call: str, name: str, value: Any) -> None:
+    given = {"file": flow, name: value} if call in ("load", "run") else {name: value}
+    with pytest.raises(batchwork.UsageError) as caught:
+        CALLS[call](**given)
+    named = {"params": "bad|params", "run_id": "run_id|name of a run"}.get(name, name)
+    assert re.search(named, str(caught.value))
+    assert not (flow.parent / ".batchwork").exists()
+
+
+def test_parameters_are_data_of_their_own(flow: Path) -> None:
+    class Shade(StrEnum):
+        RED = "red"
+
+    flow.write_text("steps: {a: {task: echo, inputs: {message: x}}}", encoding="utf-8")
+    mine = {"a": (1, [True, None]), "b": {"c": 1.5}, "d": Shade.RED}
+    plan = batchwork.load(flow, mine)
+    assert plan.params == {"a": [1, [True, None]], "b": {"c": 1.5}, "d": "red"}
+    mine["b"]["c"] = 2  # type: ignore[index]
+    assert plan.params["b"] == {"c": 1.5}
 
 
 def test_names_are_imported_when_used() -> None:
