@@ -22,15 +22,22 @@ from batchwork.censor import Censor
 from batchwork.tasks.python.task import OPERANDS, WITHOUT_OPERAND
 from batchwork.workers.python import memory as python_memory
 from batchwork.workers.python.log import WorkerLog
-from batchwork.workers.python.program import memory, operations, output
+from batchwork.workers.python.program import coroutines, memory, operations, output
 from batchwork.workers.python.program.compiling import Code, compile_body, run_setup
-from batchwork.workers.python.program.encoding import DEPTH, ResultError, encode_result
 from batchwork.workers.python.program.failures import Refused, Unprepared, failure_fields, place_of
 from batchwork.workers.python.program.functions import make_function
-from batchwork.workers.python.program.names import ErrorText, MissingName, Namespace
 from batchwork.workers.python.program.operations import operation
 from batchwork.workers.python.program.prepare import prepare_program
-from batchwork.workers.python.program.sequences import StepResults
+from batchwork.workers.python.program.values.encoding import DEPTH, ResultError, encode_result
+from batchwork.workers.python.program.values.names import (
+    ErrorText,
+    MissingName,
+    Namespace,
+    StepView,
+    UnitBatch,
+    namespace,
+)
+from batchwork.workers.python.program.values.sequences import StepResults
 
 # ---------------------------------------------------------------- encoding
 
@@ -356,6 +363,56 @@ def test_functions_that_do_not_fit_are_refused_clearly(functions: Any) -> None:
         make_function({"function": "no_such_module:f"}, ["item"], {})
 
 
+@pytest.fixture
+def own_loop() -> Any:
+    """The event loop of this process's coroutines, closed afterwards."""
+    yield
+    for loop in coroutines._loops:
+        loop.close()
+    coroutines._loops.clear()
+
+
+@pytest.mark.usefixtures("own_loop")
+def test_what_is_to_be_awaited_is_awaited_in_one_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever gives it: an `async def`, a plain function around one, an object, a part of a function."""
+    (tmp_path / "clients.py").write_text(
+        "import asyncio, functools\n"
+        "loops, left = set(), []\n"
+        "async def fetch(item, factor=2):\n"
+        "    loops.add(id(asyncio.get_running_loop()))\n"
+        "    return sum(await asyncio.gather(*(once(item + n) for n in range(3)))) * factor\n"
+        "async def once(n):\n"
+        "    await asyncio.sleep(0)\n"
+        "    return n\n"
+        "def around(item): return fetch(item)\n"
+        "class Client:\n"
+        "    async def __call__(self, item): return await fetch(item)\n"
+        "client, part = Client(), functools.partial(fetch, factor=10)\n"
+        "async def leaves(item):\n"
+        "    async def runs_on():\n"
+        "        try: await asyncio.sleep(3600)\n"
+        "        finally: left.append(item)\n"
+        "    asyncio.ensure_future(runs_on())\n"
+        "    await asyncio.sleep(0)\n"
+        "    return item\n"
+        "async def breaks(item): raise ValueError(item)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def made(name: str, names: list[str], **fixed: Any) -> Any:
+        return make_function({"function": f"clients:{name}", "inputs": [*fixed]}, names, fixed)
+
+    assert [made(name, ["item"])(1) for name in ("fetch", "around", "client", "part")] == [12, 12, 12, 60]
+    assert made("fetch", ["item"], factor=1)(5) == 18
+    import clients  # type: ignore[import-not-found]
+
+    assert len(clients.loops) == 1
+    assert made("leaves", ["item"])(7) == 7 and clients.left == [7]
+    with pytest.raises(ValueError, match="x") as caught:
+        made("breaks", ["item"])("x")
+    assert "asyncio" not in failure_fields(caught.value)["traceback"]
+
+
 def test_functions_written_in_c_get_the_item() -> None:
     assert make_function({"function": "math:factorial", "inputs": []}, ["item"], {})(5) == 120
 
@@ -374,6 +431,46 @@ def test_names_are_attributes_and_keys_and_missing_ones_list_near_ones() -> None
             miss()
     assert failure_fields(MissingName("env has no x"))["message"] == "env has no x"
     assert encode_result(env) == '{"API_TOKEN":"x","a":{"b":1}}'
+
+
+FORMS = {
+    "batch": UnitBatch(1, [7, 8], 9, 8),
+    "step": StepView({"a": 1}, "succeeded", ErrorText({"message": "no"})),
+    "error": ErrorText({"type": "ValueError", "message": "no", "attempts": 2, "exit_code": 3}),
+    "params": namespace("params", {"n": 1, "deep": {"er": {"m": 2}}}),
+    "methods": namespace("params", {"items": [1], "values": {"keys": 3}, "get": 4, "copy": 5}),
+    "sequence": StepResults(lambda _query: [], {"step": "a", "length": 0, "counts": {"failed": 0}, "duration": 1.5}),
+}
+PARTS = {
+    "batch": ["index", "items", "total", "size", "item"],
+    "step": ["result", "status", "error"],
+    "error": ["type", "message", "attempts", "exit_code", "status_code"],
+    "params": ["n", "deep", "deep.er", "deep.er.m"],
+    "methods": ["items", "values", "values.keys", "get", "copy"],
+    "sequence": ["results", "failed", "succeeded", "counts", "counts.failed", "duration"],
+}
+
+
+@pytest.mark.parametrize(("view", "path"), [(view, path) for view, paths in PARTS.items() for path in paths])
+def test_dots_and_brackets_mean_the_same(view: str, path: str) -> None:
+    dotted = eval(f"view.{path}", {"view": FORMS[view]})
+    brackets = "".join(f"[{part!r}]" for part in path.split("."))
+    assert eval(f"view{brackets}", {"view": FORMS[view]}) == dotted
+
+
+@pytest.mark.parametrize("view", FORMS)
+def test_a_missing_part_is_an_error_in_both_forms(view: str) -> None:
+    for form in ("view.nothing", "view['nothing']"):
+        with pytest.raises((MissingName, AttributeError), match="nothing"):
+            eval(form, {"view": FORMS[view]})
+
+
+def test_what_is_done_to_a_part_of_params_stays() -> None:
+    params = namespace("params", {"base": {"tags": []}})
+    params.base.tags.append(1)
+    params["base"]["kind"] = 2
+    assert params == {"base": {"tags": [1], "kind": 2}}
+    assert encode_result(params) == '{"base":{"tags":[1],"kind":2}}'
 
 
 def test_an_error_is_its_message_with_parts() -> None:

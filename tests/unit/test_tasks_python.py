@@ -14,6 +14,8 @@ import pytest
 
 from batchwork.errors import Place, Problem
 from batchwork.model import BatchView
+from batchwork.plan.code import steps_used
+from batchwork.plan.each import takes_batch
 from batchwork.ports import Compiled, Setting, Written
 from batchwork.tasks.base import MethodTask
 from batchwork.tasks.python.names import names_taken
@@ -124,6 +126,73 @@ def test_misspelt_names_in_code_are_warned_of_with_their_line() -> None:
     (warning,) = compiled(written).warnings
     assert shown(warning) == "flow.yaml:10:11: `code` uses `itme`, which is not defined there\n    did you mean `item`?"
     assert not compiled(fields(code="from math import *\nreturn sin(item)")).warnings
+
+
+def warned(names: frozenset[str] = NAMES, **written: Json) -> list[str]:
+    return [shown(problem) for problem in compiled(fields(**written), names).warnings]
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "hint"),
+    [
+        ("len(item)", 9, "did you mean `return len(item)`?"),
+        ("x = 1\nitem['a'] + x", 10, "did you mean `return item['a'] + x`?"),
+        ("print(item)\nif item:\n    return", 10, "`return …` gives one; `return None` says that there is none"),
+        ("def f():\n    return item", 9, "`return …` gives one"),
+        ("f = lambda: item", 9, "`return …` gives one"),
+        ("class A:\n    result = 1", 9, "`return …` gives one"),
+        ("def f():\n    result = item\nf()", 11, "did you mean `return f()`?"),
+    ],
+)
+def test_code_that_gives_no_result_is_warned_of(code: str, line: int, hint: str) -> None:
+    (found,) = warned(code=code)
+    assert found.startswith(f"flow.yaml:{line}:") and "`code` gives no result, so it will be null" in found
+    assert hint in found
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "return len(item)",
+        "return None",
+        "result = len(item)",
+        "if item:\n  return 1",
+        "for result in item: pass",
+        "if (result := item): pass",
+        "import json as result",
+        "with open(item) as result: pass",
+        "def result(): pass",
+        "try:\n    return 1\nfinally:\n    print(item)",
+        "raise ValueError(item)",
+    ],
+)
+def test_code_that_gives_one_anywhere_is_not(code: str) -> None:
+    assert warned(code=code) == []
+
+
+def test_handlers_need_no_result() -> None:
+    assert warned(NAMES | {"error"}, code="print(error)") == []
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ({"code": "x = 3\nreturn x is 3"}, 'flow.yaml:10:11: strange in `code`: "is" with a literal'),
+        (
+            {"code": "return item", "setup": "y = 1\nassert (y, 'no')"},
+            "flow.yaml:10:11: strange in `setup`: assertion is al",
+        ),
+        ({"code": "import re\n\nreturn re.sub('\\d', '', item)"}, "flow.yaml:11:11: strange in `code`: invalid escape"),
+        ({"code": "return [1] (item)"}, "flow.yaml:9:11: strange in `code`: 'list' object is not callable"),
+    ],
+)
+def test_what_python_finds_strange_is_told_with_the_authors_lines(
+    written: dict[str, Json], expected: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (found,) = warned(**written)
+    assert found.startswith(expected)
+    assert steps_used(f"{written['code']}\nsteps") and takes_batch(f"{written['code']}\nlen(item)", ["item"])
+    assert capfd.readouterr() == ("", "")
 
 
 # ---------------------------------------------------------------- names

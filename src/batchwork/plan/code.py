@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from batchwork.text.python import CANNOT_PARSE, parsed
+
 if TYPE_CHECKING:
     import ast
 
@@ -16,8 +18,8 @@ def steps_used(code: str) -> tuple[dict[str, int], bool]:
     import ast
 
     try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = parsed(code)
+    except CANNOT_PARSE:
         return {}, False
     uses = sum(isinstance(node, ast.Name) and node.id == "steps" for node in ast.walk(tree))
     named = [*_steps_named(tree)]

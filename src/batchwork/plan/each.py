@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 
 from batchwork.errors import Place
 from batchwork.text.jsontext import Json
+from batchwork.text.python import CANNOT_PARSE, parsed
 
 _PASS_ON = frozenset({"enumerate", "zip", "reversed", "sorted", "iter", "list", "tuple", "map", "filter", "tqdm"})
 """Calls that iterate over their arguments, when they themselves are iterated over."""
@@ -20,8 +21,8 @@ def takes_batch(code: str, names: Collection[str]) -> int | None:
     if not any(name in code for name in names):
         return None
     try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = parsed(code)
+    except CANNOT_PARSE:
         return None
     meant = frozenset(names) - set(_bound(tree))
     lines = [line for node in ast.walk(tree) if (line := _line(node, meant)) is not None]

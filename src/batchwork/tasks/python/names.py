@@ -21,7 +21,13 @@ def names_taken(body: Sequence[ast.stmt]) -> set[str]:
 def names_bound(body: Iterable[ast.AST]) -> set[str]:
     """Names that the statements bind anywhere, in whatever scope."""
     nodes = (node for statement in body for node in ast.walk(statement))
-    return {name for node in nodes if (binder := _BINDERS.get(type(node))) and (name := binder(node))}
+    return {name for node in nodes if (name := name_bound(node))}
+
+
+def name_bound(node: ast.AST) -> str | None:
+    """The name that a node binds, if it does."""
+    binder = _BINDERS.get(type(node))
+    return binder and binder(node)
 
 
 _named = attrgetter("name")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ast
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from batchwork.errors import Place, Problem
-from batchwork.tasks.python.names import names_taken
+from batchwork.tasks.python.names import name_bound, names_taken
 from batchwork.text.jsontext import Json
+from batchwork.text.python import CANNOT_PARSE, parsed
 from batchwork.text.wording import visible
-
-_TOO_MUCH = (ValueError, RecursionError, MemoryError)
 
 
 class InlineCode(Struct, frozen=True):
@@ -26,8 +26,8 @@ class InlineCode(Struct, frozen=True):
     @classmethod
     def read(cls, text: str) -> InlineCode:
         try:
-            body = ast.parse(text).body
-        except (SyntaxError, *_TOO_MUCH):
+            body = parsed(text).body
+        except CANNOT_PARSE:
             return cls(text)
         return cls(text, body, frozenset(names_taken(body)))
 
@@ -38,14 +38,57 @@ def syntax_problems(code: str, place: Place, what: str, body: bool) -> Iterator[
         yield Problem(place, f"`{what}` is empty")
         return
     try:
-        tree = ast.parse(code)
+        _compiled(code, body)
+    except SyntaxError as error:
+        yield Problem(_place(place, error), f"syntax error in `{what}`: {error.msg}", _shown(code, error.lineno))
+    except CANNOT_PARSE as error:
+        yield Problem(place, f"`{what}` cannot be compiled: {error}")
+
+
+def syntax_warnings(code: str, place: Place, what: str, body: bool) -> list[Problem]:
+    """What Python finds strange in code, with the author's own lines."""
+    try:
+        found = dict.fromkeys((each.lineno, str(each.message)) for each in _compiled(code, body) if _tells(each))
+    except CANNOT_PARSE:
+        return []
+    return [
+        Problem(place.below(max(0, line - 1)), f"strange in `{what}`: {message}", _shown(code, line))
+        for line, message in found
+    ]
+
+
+def _compiled(code: str, body: bool) -> list[warnings.WarningMessage]:
+    """Compile code; what Python warns of. Raises what `CANNOT_PARSE` lists."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        tree = ast.parse(code, "code")
         if body:
             tree = _as_function(tree, code)
         compile(tree, "code", "exec", dont_inherit=True)
-    except SyntaxError as error:
-        yield Problem(_place(place, error), f"syntax error in `{what}`: {error.msg}", _shown(code, error.lineno))
-    except _TOO_MUCH as error:
-        yield Problem(place, f"`{what}` cannot be compiled: {error}")
+    return found
+
+
+def _tells(warning: warnings.WarningMessage) -> bool:
+    """Whether a warning is of the code; a wrong escape has been one of the other kind before Python 3.12."""
+    return issubclass(warning.category, SyntaxWarning) or "escape sequence" in str(warning.message)
+
+
+def without_result(body: Sequence[ast.stmt]) -> bool:
+    """Whether code gives no result at all: it returns nothing, assigns nothing to `result`, and does not end in an error."""
+    if not body or isinstance(body[-1], ast.Raise):
+        return False
+    own = [node for statement in body for node in _own_scope(statement)]
+    if any(isinstance(node, ast.Return) and node.value is not None for node in own):
+        return False
+    return all(name_bound(node) != "result" for node in own)
+
+
+def _own_scope(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and what is below it in the same scope."""
+    yield node
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        for child in ast.iter_child_nodes(node):
+            yield from _own_scope(child)
 
 
 def _as_function(tree: ast.Module, code: str) -> ast.Module:
@@ -107,8 +150,8 @@ def find_function(path: str, folders: Sequence[str]) -> FunctionSource | None:
 
 def _arguments(text: bytes, name: str) -> frozenset[str] | None:
     try:
-        tree = ast.parse(text)
-    except (SyntaxError, *_TOO_MUCH):
+        tree = parsed(text)
+    except CANNOT_PARSE:
         return None
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import keyword
 import os
@@ -16,7 +17,14 @@ from batchwork.ports import Compiled, Program, Setting, Written
 from batchwork.tasks.fields import Given, about, constant_problems, rendered, value_of
 from batchwork.tasks.python.names import names_bound
 from batchwork.tasks.python.program import make_program, told_constants
-from batchwork.tasks.python.source import FunctionSource, InlineCode, find_function, syntax_problems
+from batchwork.tasks.python.source import (
+    FunctionSource,
+    InlineCode,
+    find_function,
+    syntax_problems,
+    syntax_warnings,
+    without_result,
+)
 from batchwork.template import text_of
 from batchwork.text.spelling import listing, suggest
 
@@ -85,7 +93,7 @@ class PythonTask:
         return Compiled(
             program=lambda setting: _program(fields, code, setup, setting),
             problems=[*_problems(task)],
-            warnings=[*_warnings(task, code, setup)],
+            warnings=[*_unknown_names(task, code, setup), *_strange(task, code)],
             names=names,
             identity=source.identity if source is not None else None,
         )
@@ -178,7 +186,20 @@ def _problems(task: Written) -> Iterator[Problem]:
             yield Problem(fields[name].place, message, f"for example `{_identifier(name)}`")
 
 
-def _warnings(task: Written, code: InlineCode, setup: InlineCode) -> Iterator[Problem]:
+def _strange(task: Written, code: InlineCode) -> Iterator[Problem]:
+    """What Python itself warns of in code, and code that gives no result where one may be wanted (not in a handler)."""
+    for name, text in _checked_here(task.fields):
+        yield from syntax_warnings(text, task.fields[name].place, name, body=name == "code")
+    if "error" not in task.names and without_result(code.body):
+        last = code.body[-1]
+        hint = "`return …` gives one; `return None` says that there is none"
+        if isinstance(last, ast.Expr) and last.lineno == last.end_lineno:
+            hint = f"did you mean `return {ast.unparse(last)}`? `return None` says that there is none"
+        place = task.fields["code"].place
+        yield Problem(place.below(last.lineno - 1), "`code` gives no result, so it will be null", hint)
+
+
+def _unknown_names(task: Written, code: InlineCode, setup: InlineCode) -> Iterator[Problem]:
     """Names in code that nothing gives: a misspelling is found before the first item fails."""
     if not code.text or "import *" in code.text or "import *" in setup.text or "globals()" in setup.text:
         return
@@ -191,13 +212,19 @@ def _warnings(task: Written, code: InlineCode, setup: InlineCode) -> Iterator[Pr
 
 
 def _code_problems(fields: Given) -> Iterator[Problem]:
+    for name, text in _checked_here(fields):
+        yield from syntax_problems(text, fields[name].place, name, body=name == "code")
+
+
+def _checked_here(fields: Given) -> Iterator[tuple[str, str]]:
+    """The fields with code, by name; none where another Python runs it, which has another grammar: its worker says what is wrong."""
     interpreter = value_of(fields, "interpreter")
     if interpreter is not None and interpreter.json is not None:
-        return  # another Python has another grammar; its worker says what is wrong
+        return
     for name in ("code", "setup"):
         text = _text(fields, name)
         if text is not None:
-            yield from syntax_problems(text, fields[name].place, name, body=name == "code")
+            yield name, text
 
 
 def _function_problems(fields: Given) -> Iterator[Problem]:

@@ -11,10 +11,10 @@ import os
 import signal
 from time import perf_counter
 
-from .encoding import encode_result
 from .failures import failure_fields
 from .memory import RECORDS_AT, RUNNING_UNIT, UNIT_AT, Memory
 from .traces.aftermath import LOOK_FROM_US
+from .values.encoding import encode_result
 from .wire import OUTCOMES, Wire
 
 _TYPING = False  # importing typing costs more than all else here

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .encoding import ResultError
+from .values.encoding import ResultError
 
 _TYPING = False  # importing typing costs more than all else here
 if _TYPING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 
+from .coroutines import awaited
 from .failures import Unprepared
 
 _TYPING = False  # importing typing costs more than all else here
@@ -19,9 +20,13 @@ _SINGLE = (*_LEADING, inspect.Parameter.KEYWORD_ONLY)
 def make_function(program: Mapping[str, Any], names: list[str], fixed: dict[str, Any]) -> Any:
     """The function of a program as a function of the values of `names`. Raises Unprepared, or what its module raises."""
     path = program["function"]
-    function = look_up(path)
-    if not callable(function):
-        raise Unprepared(f"`{path}` is not a function but {type(function).__name__}")
+    found = look_up(path)
+    if not callable(found):
+        raise Unprepared(f"`{path}` is not a function but {type(found).__name__}")
+    return awaited(_fitted(path, found, program, names, fixed))
+
+
+def _fitted(path: str, function: Any, program: Mapping[str, Any], names: list[str], fixed: dict[str, Any]) -> Any:
     inputs = program.get("inputs", [])
     try:
         parameters = list(inspect.signature(function).parameters.values())

@@ -6,13 +6,13 @@ import sys
 import types
 
 from .failures import Refused
-from .names import ErrorText, Namespace, StepView, UnitBatch, worker_environment
+from .values.names import ErrorText, StepView, UnitBatch, namespace, worker_environment
 
 _TYPING = False  # importing typing costs more than all else here
 if _TYPING:
     from typing import Any, Callable, Mapping
 
-    from .sequences import Ask
+    from .values.sequences import Ask
 
     Function = Callable[[Any], Any]
 
@@ -49,11 +49,11 @@ def _fixed(name: str, value: Mapping[str, Any], ask: Ask) -> Any:
     """A value that is the same for all units. Its tag says what it is made into."""
     (tag, told), *_ = value.items()
     if tag == "names":
-        return Namespace(name, told)
+        return namespace(name, told)
     if tag == "env":
         return worker_environment()
     if tag == "steps":
-        return Namespace("steps", {step: _step(view, ask) for step, view in told.items()})
+        return namespace("steps", {step: _step(view, ask) for step, view in told.items()})
     if tag == "sequence":
         return _results(ask, told)
     if tag == "error":
@@ -62,7 +62,7 @@ def _fixed(name: str, value: Mapping[str, Any], ask: Ask) -> Any:
 
 
 def _results(ask: Ask, told: Mapping[str, Any]) -> Any:
-    from .sequences import StepResults
+    from .values.sequences import StepResults
 
     return StepResults(ask, told)
 
@@ -132,7 +132,7 @@ def _task(program: Mapping[str, Any], _names: list[str], _fixed: dict[str, Any],
             fields = msgspec.convert({**constant, **payload["fields"]}, shape)
         except msgspec.ValidationError as error:
             raise Refused(str(error)) from None
-        return task.run(fields, Namespace("unit", payload["unit"]))
+        return task.run(fields, namespace("unit", payload["unit"]))
 
     return run
 

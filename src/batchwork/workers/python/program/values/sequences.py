@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from .names import ErrorText, Namespace
+from .names import ErrorText, missing, namespace
 
 _TYPING = False  # importing typing costs more than all else here
 if _TYPING:
@@ -21,6 +21,7 @@ class Rows(Sequence):  # type: ignore[type-arg]
     """A lazy sequence of `length` rows. Counting costs nothing, a slice is a list."""
 
     batchwork_sequence = True
+    parts: tuple[str, ...] = ()
 
     def __init__(self, ask: Ask, step: str, what: str, length: int) -> None:
         self._ask, self._step, self._what, self._length = ask, step, what, length
@@ -29,7 +30,10 @@ class Rows(Sequence):  # type: ignore[type-arg]
     def __len__(self) -> int:
         return self._length
 
-    def __getitem__(self, position: int | slice) -> Any:
+    def __getitem__(self, position: Any) -> Any:
+        """A row by its position, rows by a slice, or what the sequence has beside its rows by a name."""
+        if isinstance(position, str):
+            return self._part(position)
         if isinstance(position, slice):
             return [self._row(number) for number in range(*position.indices(self._length))]
         number = position.__index__()
@@ -57,6 +61,11 @@ class Rows(Sequence):  # type: ignore[type-arg]
 
     def __repr__(self) -> str:
         return f"<{self._what} of step {self._step}: {self._length}>"
+
+    def _part(self, name: str) -> Any:
+        if name in self.parts:
+            return getattr(self, name)
+        raise missing(f"{self!r}", name, self.parts)
 
     def _row(self, number: int) -> Any:
         first = number - number % PAGE_ROWS
@@ -86,15 +95,17 @@ def _row(what: str, row: Any) -> Any:
         return row
     if isinstance(row.get("error"), dict):
         row = {**row, "error": ErrorText(row["error"])}
-    return Namespace(f"each of .{what}", row)
+    return namespace(f"each of .{what}", row)
 
 
 class StepResults(Rows):
     """What `outputs:` and `steps.NAME.result` are for a batch step: one result for each unit, None where there is none."""
 
+    parts = ("results", "failed", "succeeded", "counts", "duration")
+
     def __init__(self, ask: Ask, told: Mapping[str, Any]) -> None:
         super().__init__(ask, told["step"], "results", told["length"])
-        self.counts = Namespace("counts", told.get("counts") or {})
+        self.counts = namespace("counts", told.get("counts") or {})
         self.duration = told.get("duration")
         self.failed = Rows(ask, self._step, "failed", self.counts.get("failed") or 0)
         self.succeeded = Rows(ask, self._step, "succeeded", self.counts.get("succeeded") or 0)

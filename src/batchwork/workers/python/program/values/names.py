@@ -31,7 +31,7 @@ def missing(what: str, name: object, known: Iterable[str]) -> MissingName:
 
 
 class Namespace(dict):  # type: ignore[type-arg]
-    """A dict whose values may also be written as attributes (a dict's own methods come first)."""
+    """A dict whose values may also be written as attributes; `namespace` makes one whatever its keys are called."""
 
     __slots__ = ("_what",)
 
@@ -42,8 +42,14 @@ class Namespace(dict):  # type: ignore[type-arg]
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        value = self[name]
-        return Namespace(f"{self._what}.{name}", value) if type(value) is dict else value
+        return self[name]
+
+    def __getitem__(self, name: Any) -> Any:
+        value = super().__getitem__(name)
+        if type(value) is dict:  # it takes the place of what was there, so that what is done to it stays
+            value = namespace(f"{self._what}.{name}", value)
+            super().__setitem__(name, value)
+        return value
 
     def __missing__(self, name: str) -> Any:
         raise missing(self._what, name, self)
@@ -57,18 +63,51 @@ class Namespace(dict):  # type: ignore[type-arg]
         return copy.deepcopy(dict(self), memo)
 
 
+class _KeysFirst(Namespace):
+    """One with keys that are called like methods of a dict: the keys come first, as they do in templates."""
+
+    __slots__ = ()
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _METHODS and dict.__contains__(self, name):
+            return self[name]
+        return super().__getattribute__(name)
+
+
+_METHODS = frozenset(name for name in dir(dict) if not name.startswith("_"))
+
+
+def namespace(what: str, values: Mapping[str, Any]) -> Namespace:
+    """A namespace called `what`."""
+    if _METHODS.isdisjoint(values):
+        return Namespace(what, values)
+    return _KeysFirst(what, values)
+
+
+class Parts:
+    """Parts that may be written `view.part` or `view["part"]`; the class says which there are."""
+
+    __slots__ = ()
+    parts: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self.parts:
+            return getattr(self, name)
+        raise missing(f"{self!r}", name, self.parts)
+
+
 HIDDEN = ("BATCHWORK_COOKIE", "BATCHWORK_WORKER")
 
 
 def worker_environment() -> Namespace:
     """`env`: the environment that the worker was started with."""
-    return Namespace("env", {name: value for name, value in os.environ.items() if name not in HIDDEN})
+    return namespace("env", {name: value for name, value in os.environ.items() if name not in HIDDEN})
 
 
-class UnitBatch:
+class UnitBatch(Parts):
     """`batch`: the author's group of items that the unit belongs to."""
 
-    __slots__ = ("index", "item", "items", "size", "total")
+    __slots__ = parts = ("index", "item", "items", "size", "total")
 
     def __init__(self, index: int, items: list[Any], total: int | None, item: Any) -> None:
         self.index = index
@@ -81,10 +120,10 @@ class UnitBatch:
         return f"<batch {self.index} of {self.size} items>"
 
 
-class StepView:
+class StepView(Parts):
     """`steps.NAME`."""
 
-    __slots__ = ("error", "result", "status")
+    __slots__ = parts = ("error", "result", "status")
 
     def __init__(self, result: Any, status: Any, error: Any) -> None:
         self.result = result
@@ -93,6 +132,9 @@ class StepView:
 
     def __repr__(self) -> str:
         return f"<step, {self.status}>"
+
+
+ERROR_PARTS = ("type", "message", "attempts", "exit_code", "status_code")
 
 
 class ErrorText(str):  # noqa: SLOT000  it has attributes
@@ -112,3 +154,10 @@ class ErrorText(str):  # noqa: SLOT000  it has attributes
         text.exit_code = fields.get("exit_code")
         text.status_code = fields.get("status_code")
         return text
+
+    def __getitem__(self, place: Any) -> Any:
+        if not isinstance(place, str):
+            return super().__getitem__(place)
+        if place in ERROR_PARTS:
+            return getattr(self, place)
+        raise missing("error", place, ERROR_PARTS)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import json.encoder
-import os
-import sys
+from enum import Enum
+
+from .scalars import UNKNOWN, Missing, advice, stand_in
 
 _TYPING = False  # importing typing costs more than all else here
 if _TYPING:
@@ -20,13 +21,6 @@ DIGITS = 4300
 _BITS = 14_280
 
 _PLAIN: frozenset[type] = frozenset({str, int, float, bool, type(None)})
-_AS_TEXT: tuple[tuple[str, tuple[str, ...], Callable[[Any], str]], ...] = (
-    ("datetime", ("datetime", "date", "time"), lambda value: str(value.isoformat())),
-    ("decimal", ("Decimal",), str),
-    ("uuid", ("UUID",), str),
-    ("pathlib", ("PurePath",), os.fspath),
-)
-"""Types that become texts, by their modules: a value can be of such a type only if its module is imported."""
 
 _WORDS = {None: "null", True: "true", False: "false"}
 _quoted: Callable[[str], str] = json.encoder.encode_basestring_ascii
@@ -102,17 +96,19 @@ def _converted(value: Any, path: str, depth: int, above: set[int]) -> Any:
     """The same as JSON data. Raises ResultError with the path of the part that cannot be."""
     if depth > DEPTH:
         raise ResultError(f"result too deep: more than {DEPTH} levels at {_short(path)}")
+    if isinstance(value, Enum):
+        return _converted(value.value, path, depth + 1, above)
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return _whole(int(value), path)
+        return _whole(int.__int__(value), path)
     if isinstance(value, float):
-        return _finite(float(value), path)
+        return _finite(float.__float__(value), path)
     if isinstance(value, (dict, list, tuple)) or getattr(value, "batchwork_sequence", False):
         return _container(value, path, depth, above)
-    return _text_or_scalar(value, path, depth, above)
+    return _converted(_stand_in(value, path), path, depth + 1, above)
 
 
 def _container(value: Any, path: str, depth: int, above: set[int]) -> Any:
@@ -145,7 +141,7 @@ def _list(value: Any, path: str, depth: int, above: set[int]) -> list[Any]:
 
 def _mapping(value: dict[Any, Any], path: str, depth: int, above: set[int]) -> dict[str, Any]:
     parts: dict[str, Any] = {}
-    for key, part in value.items():
+    for key, part in dict.items(value):
         name = _key(key, path)
         if name in parts:
             raise ResultError(f"result is not JSON: two keys at {_short(path)} are both {json.dumps(name)} as text")
@@ -154,17 +150,15 @@ def _mapping(value: dict[Any, Any], path: str, depth: int, above: set[int]) -> d
 
 
 def _key(key: Any, path: str) -> str:
+    if isinstance(key, Enum):
+        return _key(key.value, path)
     if isinstance(key, str):
-        return str(key)
+        return str.__str__(key)
     if key is None or isinstance(key, (bool, int, float)):
-        return json.dumps(_converted(key, path, 0, set()))
-    text = _as_text(key)
-    if text is None:
-        scalar = _scalar(key)
-        if scalar is None:
-            raise ResultError(f"result is not JSON: a key at {_short(path)} is of type {type(key).__name__}, not text")
-        return _key(scalar, path)
-    return text
+        return json.dumps(_converted(key, f"{path} (a key)", 0, set()))
+    if isinstance(key, (tuple, frozenset, bytes)):
+        raise ResultError(f"result is not JSON: a key at {_short(path)} is of type {type(key).__name__}, not text")
+    return _key(_stand_in(key, f"{path} (a key)"), path)
 
 
 def _under(path: str, name: str) -> str:
@@ -173,52 +167,21 @@ def _under(path: str, name: str) -> str:
     return f"{path}[{json.dumps(name[:60])}]"
 
 
-def _text_or_scalar(value: Any, path: str, depth: int, above: set[int]) -> Any:
-    text = _as_text(value)
-    if text is not None:
-        return text
-    scalar = _scalar(value)
-    if scalar is not None:
-        return _converted(scalar, path, depth + 1, above)
+def _stand_in(value: Any, path: str) -> Any:
+    """What stands for a value that is not JSON data itself. Raises ResultError where nothing does."""
+    try:
+        found = stand_in(value)
+    except Missing as missing:
+        raise ResultError(
+            f"result is not JSON: {missing} at {_short(path)} (JSON has no such value; use None)"
+        ) from None
+    if found is not UNKNOWN:
+        return found
     kind = type(value)
     name = kind.__name__
     if kind.__module__ not in {"builtins", "__main__"}:
         name = f"{kind.__module__}.{name}"
-    raise ResultError(f"result is not JSON: {name} at {_short(path)}{_advice(value)}")
-
-
-def _as_text(value: Any) -> str | None:
-    for module, kinds, text in _AS_TEXT:
-        found = sys.modules.get(module)
-        if found is not None and isinstance(value, tuple(getattr(found, kind) for kind in kinds)):
-            return text(value)
-    return None
-
-
-def _scalar(value: Any) -> Any:
-    """The Python value of a NumPy scalar (an array of no dimensions), None for anything else."""
-    kind = type(value)
-    if kind.__module__.partition(".")[0] == "numpy" and getattr(value, "shape", None) == () and hasattr(value, "item"):
-        scalar = value.item()
-        if type(scalar) is not kind:
-            return scalar
-    return None
-
-
-def _advice(value: Any) -> str:
-    if isinstance(value, (set, frozenset)):
-        return "; use sorted(…) or list(…)"
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return "; decode it, or write it to a file"
-    if hasattr(value, "__next__"):
-        return "; use list(…)"
-    if hasattr(value, "to_dict"):
-        return "; use .to_dict(…)"
-    if hasattr(value, "tolist"):
-        return "; use .tolist()"
-    if hasattr(value, "__dataclass_fields__"):
-        return "; use dataclasses.asdict(…)"
-    return ""
+    raise ResultError(f"result is not JSON: {name} at {_short(path)}{advice(value)}")
 
 
 def _short(path: str) -> str:
