@@ -13,6 +13,7 @@
     ├── WorkerError               exit 1  workers of a step cannot be started or prepared (the step fails)
     └── RenderError               a template failed on the values of one unit (that unit fails)
         └── BindError             a value cannot be carried by the channel (NUL in a command, lone surrogate in HTTP)
+            └── OptionLikeValue   a value would be taken for an option of a command
 
 Anything else that escapes is a bug and shows its traceback.
 """
@@ -130,8 +131,18 @@ class WorkerError(BatchworkError):
 
 
 class RenderError(BatchworkError):
-    """A template failed on the values of one unit."""
+    """A template failed on the values of one unit. `failure_type` is what that unit's failure is called."""
+
+    failure_type = "template"
 
 
 class BindError(RenderError):
     """A value cannot be carried to where it is needed."""
+
+    failure_type = "refused"
+
+
+class OptionLikeValue(BindError):
+    """A value would be taken for an option of the command that it is an argument of."""
+
+    failure_type = "option-like value"

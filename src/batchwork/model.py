@@ -126,7 +126,7 @@ class Call(Struct, frozen=True):
 class Failure(Struct, frozen=True):
     """Why an attempt failed. `type` is an exception's name, or one of the words below.
 
-    exit · signal · timeout · worker died · poison · in doubt · template · refused · result · http · connect · spawn · source
+    exit · signal · timeout · worker died · poison · in doubt · template · refused · option-like value · result · http · connect · spawn · source
     """
 
     type: str

@@ -88,11 +88,6 @@ def test_what_is_right_has_no_problems(written: dict[str, Json]) -> None:
     assert list(compiled(fields(**written)).warnings) == []
 
 
-def test_unguarded_operands_are_warned_of() -> None:
-    assert "--" in next(iter(compiled(fields(command="rm {{ item }}")).warnings)).hint
-    assert len(list(compiled(fields(argv=["rm", "{{ item }}"])).warnings)) == 1
-
-
 def test_pasted_items_are_warned_of() -> None:
     assert "is pasted" in next(iter(compiled(fields(command="x {{ item | raw }}")).warnings)).message
     assert list(compiled(fields(command="x {{ params.flags | raw }}")).warnings) == []

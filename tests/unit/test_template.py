@@ -376,3 +376,27 @@ def test_values_as_data() -> None:
 def test_templates_compare_by_what_was_written() -> None:
     assert compile_template("a {{ b }}") == compile_template("a {{ b }}")
     assert isinstance(compile_template("{{ b }}"), Template)
+
+
+@pytest.mark.parametrize(
+    "path", ["in/x y/a.tar.gz", "b", "", ".", "/", "a/", "a//b/./c.txt", ".hidden", "x/.hidden.gz", "a.", "..", "é.ü"]
+)
+def test_path_filters_cut_as_pathlib_does(path: str) -> None:
+    from pathlib import PurePosixPath
+
+    whole = PurePosixPath(path)
+    expected = {
+        "basename": whole.name,
+        "dirname": str(whole.parent),
+        "stem": whole.stem,
+        "suffix": whole.suffix,
+        "without_suffix": str(whole.with_suffix("")) if whole.suffix else str(whole),
+    }
+    for name, cut in expected.items():
+        assert compile_template(f"{{{{ item | {name} }}}}").render({"item": path}) == cut
+
+
+@pytest.mark.parametrize("value", [5, None, ["a"], {"a": 1}])
+def test_path_filters_need_a_text(value: object) -> None:
+    with pytest.raises(RenderError, match="`stem` needs a path"):
+        compile_template("{{ item | stem }}").render({"item": value})

@@ -145,8 +145,8 @@ class _Form(Struct, frozen=True):
         if name in self.task.literal:
             value: Value | None = Value.constant(json_of(node), node.place)
         else:
-            # only in a shell's command do `| args` and `| raw` mean something, and the shell task checks it
-            check_marks = (self.task.name, name) != ("shell", "command")
+            # only in commands do `| args` and its like mean something, and the shell task checks it
+            check_marks = (self.task.name, name) not in (("shell", "command"), ("shell", "argv"))
             value = self.knowns.value(node, self.names, check_marks)
         if value is not None and value.is_constant:
             problem = _mistyped(name, node, self.declared[name].type)

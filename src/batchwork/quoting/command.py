@@ -1,141 +1,50 @@
-"""ShellCommand: a command whose templates are bound, not pasted; and how one is compiled."""
+"""Compiles a command: each template is read at its place, refused or bound. What a bound command is, is no part of it."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 
-from msgspec import Struct
-
-from batchwork.errors import BindError, Problem, RenderError, WorkflowError
-from batchwork.ports import Scope
+from batchwork.errors import Problem, WorkflowError
+from batchwork.quoting.arguments import arguments, spread
 from batchwork.quoting.builtins import builtin_dangers
 from batchwork.quoting.interpreters import Danger, dangers
-from batchwork.quoting.operands import formats, unguarded
+from batchwork.quoting.operands import formats
 from batchwork.quoting.places import REFUSED, WHOLE_NUMBERS, reference
 from batchwork.quoting.reader import Unclosed
 from batchwork.quoting.scan import Scanner
+from batchwork.quoting.shell_command import Pasted, ShellCommand, Variable
 from batchwork.quoting.words import DYNAMIC, HOLE, Where, names
-from batchwork.template import Expression, Template, text_of
-
-STRING_MAX = 131_071
-"""Longest argument or environment string (`NAME=value`) in bytes: Linux's MAX_ARG_STRLEN without the closing NUL."""
+from batchwork.template import MANY_WORDS, Expression, Template
 
 _POSIX = names("sh bash dash zsh ksh ksh93 mksh pdksh ash yash posh rbash busybox")
-
-
-class Variable(Struct, frozen=True):
-    """An environment variable that carries the value of an expression. `whole`: it must be a whole number."""
-
-    name: str
-    expression: Expression
-    whole: bool
-
-
-class ShellCommand(Struct, frozen=True):
-    """A command, compiled. `pieces` are texts and what is pasted; `warnings` are what is legal but risky."""
-
-    pieces: tuple[str | Expression, ...]
-    variables: tuple[Variable, ...]
-    warnings: tuple[Problem, ...]
-
-    @property
-    def constant(self) -> str | None:
-        """The command's text, if it is the same for all units."""
-        if self.pasted:
-            return None
-        return "".join(piece for piece in self.pieces if isinstance(piece, str))
-
-    @property
-    def pasted(self) -> tuple[Expression, ...]:
-        """The templates with `| raw` or `| args`, whose values stand in the text."""
-        return tuple(piece for piece in self.pieces if isinstance(piece, Expression))
-
-    def text(self, scope: Scope) -> str:
-        """The command's text. Raises RenderError, BindError."""
-        text = "".join(piece if isinstance(piece, str) else _pasted(piece, scope) for piece in self.pieces)
-        if len(text) * 4 > STRING_MAX and len(_bytes(text, "the command")) > STRING_MAX:
-            raise _too_long("the command", len(_bytes(text, "the command")))
-        return text
-
-    def bind(self, scope: Scope) -> dict[str, str]:
-        """The environment variables that the command refers to. Raises RenderError, BindError."""
-        bound = {}
-        for variable in self.variables:
-            value = variable.expression.value(scope)
-            if variable.whole and type(value) is not int:
-                shown = f"`{{{{ {variable.expression.source} }}}}`"
-                raise BindError(f"{shown} is not a whole number, and only a whole number is safe where it stands")
-            text = text_of(value)
-            if len(text) * 4 > STRING_MAX or "\0" in text or not text.isascii():
-                carried(text, f"the value of `{{{{ {variable.expression.source} }}}}`", len(variable.name) + 1)
-            bound[variable.name] = text
-        return bound
-
-
-def carried(text: str, what: str, extra: int = 0) -> None:
-    """Insist that `text` can be an argument or, with `extra` bytes before it, an environment string. Raises BindError."""
-    if "\0" in text:
-        raise BindError(f"{what} contains a NUL, which cannot be passed to a command, but `stdin:` carries it")
-    size = len(_bytes(text, what)) + extra
-    if size > STRING_MAX:
-        raise _too_long(what, size)
-
-
-def _too_long(what: str, size: int) -> BindError:
-    return BindError(
-        f"{what} takes {size:,} bytes, and a command's argument or environment string holds at most {STRING_MAX:,}; "
-        'use `stdin: "{{ item }}"` and read it from there'
-    )
-
-
-def _bytes(text: str, what: str) -> bytes:
-    try:
-        return text.encode("utf-8", "surrogateescape")  # "\udcff" came from the byte 0xff, and is it again
-    except UnicodeEncodeError as error:
-        char = ascii(text[error.start])
-        raise BindError(f"{what} contains {char}, half of a character, which cannot be written as bytes") from None
-
-
-def _pasted(expression: Expression, scope: Scope) -> str:
-    value = expression.value(scope)
-    what = f"the value of `{{{{ {expression.source} }}}}`"
-    if expression.mark == "raw":
-        text = text_of(value)
-        carried(text, what)
-        return text
-    if isinstance(value, Mapping):
-        raise RenderError(f"{what} is a mapping; `| args` needs a list")
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        value = [value]
-    parts = [text_of(part) for part in value]
-    for part in parts:
-        carried(part, f"an element of {what}")
-    return " ".join(map(shlex.quote, parts))
-
-
-# ---------------------------------------------------------------- compiling
 
 
 def compile_command(template: Template | str, shell: str = "/bin/sh") -> ShellCommand:
     """Compile a command for `shell`. Raises WorkflowError with a problem for each template that cannot be bound."""
     if isinstance(template, str):
-        return ShellCommand((template,), (), ())
+        return ShellCommand((template,))
     problem = _refused_as_a_whole(template, shell)
     if problem:
         raise WorkflowError([problem])
     bound = tuple(expression for expression in template.expressions if expression.mark != "raw")
     if not bound:
-        return ShellCommand(template.parts, (), ())
+        return ShellCommand(tuple(map(_as_it_is, template.parts)))
     scanner = _scanned(template)
     found = [*_dangers(scanner, shell.rpartition("/")[2])]
     problems = [*_misplaced(template, bound, scanner), *_dangerous(bound, found)]
     if problems:
         raise WorkflowError(list(dict.fromkeys(problems)))
-    whole = {bound[danger.number].core for danger in found}
-    whole |= {bound[number].core for number, where in scanner.places.items() if where in WHOLE_NUMBERS}
-    return _assembled(template, scanner, whole, _warnings(bound, scanner))
+    whole = {bound[danger.number].core for danger in found} | _in_arithmetic(bound, scanner)
+    return _assembled(template, scanner, whole, bound)
+
+
+def _in_arithmetic(bound: Sequence[Expression], scanner: Scanner) -> set[str]:
+    return {bound[number].core for number, where in scanner.places.items() if where in WHOLE_NUMBERS}
+
+
+def _as_it_is(part: str | Expression) -> str | Pasted:
+    return Pasted(part) if isinstance(part, Expression) else part
 
 
 def _scanned(template: Template) -> Scanner:
@@ -194,17 +103,17 @@ def _misplaced(template: Template, bound: Sequence[Expression], scanner: Scanner
         if where in REFUSED:
             message, hint = REFUSED[where]
             yield Problem(expression.place, message, hint.replace("{{ item", "{{ " + expression.core))
-        elif expression.mark == "args" and where is not Where.COMMENT:
-            yield from _args_problem(template, expression, where)
+        elif expression.mark in MANY_WORDS and where is not Where.COMMENT:
+            yield from _many_words_problem(template, expression, where)
 
 
-def _args_problem(template: Template, expression: Expression, where: Where) -> Iterator[Problem]:
+def _many_words_problem(template: Template, expression: Expression, where: Where) -> Iterator[Problem]:
     stands = f"in {where}"
     if where is Where.BARE:
         if _is_alone(template, expression):
             return
         stands = "inside a word"
-    message = f"`| args` makes separate words, and cannot stand {stands}"
+    message = f"`| {expression.mark}` makes separate words, and cannot stand {stands}"
     yield Problem(expression.place, message, f"put spaces around it: command {{{{ {expression.source} }}}}")
 
 
@@ -227,41 +136,40 @@ def _dangerous(bound: Sequence[Expression], found: Sequence[Danger]) -> Iterator
 
 
 def _warnings(bound: Sequence[Expression], scanner: Scanner) -> tuple[Problem, ...]:
-    warnings = []
-    for command in scanner.commands:
-        for number, name in unguarded(command):
-            message = f"`{name}` takes a value that begins with `-` for an option"
-            hint = f"write `--` before it: {name} -- {{{{ {bound[number].source} }}}}"
-            warnings.append((number, message, hint))
-        for number in formats(command):
-            message = "`printf` reads `%` and `\\` in its first word as directives"
-            warnings.append((number, message, f"write: printf '%s' {{{{ {bound[number].source} }}}}"))
+    numbers = (number for command in scanner.commands for number in formats(command))
+    message = "`printf` reads `%` and `\\` in its first word as directives"
     return tuple(
-        Problem(bound[number].place, message, hint)
-        for number, message, hint in warnings
+        Problem(bound[number].place, message, f"write: printf '%s' {{{{ {bound[number].source} }}}}")
+        for number in numbers
         if not is_whole_number(bound[number])
     )
 
 
-def _assembled(template: Template, scanner: Scanner, whole: set[str], warnings: tuple[Problem, ...]) -> ShellCommand:
+def _assembled(template: Template, scanner: Scanner, whole: set[str], bound: Sequence[Expression]) -> ShellCommand:
     prefix = _prefix(template)
     variables: dict[str, Variable] = {}
-    pieces: list[str | Expression] = []
+    pieces: list[str | Pasted] = []
+    of_command = {number: name for command in scanner.commands for number, name in spread(command, bound)}
     numbers = count()
     for part in template.parts:
-        if isinstance(part, str) or part.mark == "raw":
+        if isinstance(part, str):
             pieces.append(part)
             continue
-        where = scanner.places.get(next(numbers), Where.BARE)
+        if part.mark == "raw":
+            pieces.append(Pasted(part))
+            continue
+        number = next(numbers)
+        where = scanner.places.get(number, Where.BARE)
         if where is Where.COMMENT:
             pieces.append(" ".join(part.core.split()))
-        elif part.mark == "args":
-            pieces.append(part)
+        elif part.mark in MANY_WORDS:
+            pieces.append(Pasted(part, of_command.get(number, "")))
         else:
             fresh = Variable(f"{prefix}{len(variables) + 1}", part, part.core in whole)
             variable = variables.setdefault(part.core, fresh)
             pieces.append(reference(variable.name, where, _last_character(pieces)))
-    return ShellCommand(tuple(_joined(pieces)), tuple(variables.values()), warnings)
+    checked = (argument for command in scanner.commands for argument in arguments(command, bound))
+    return ShellCommand(tuple(_joined(pieces)), tuple(variables.values()), tuple(checked), _warnings(bound, scanner))
 
 
 def _prefix(template: Template) -> str:
@@ -272,13 +180,13 @@ def _prefix(template: Template) -> str:
     return prefix
 
 
-def _last_character(pieces: Sequence[str | Expression]) -> str:
+def _last_character(pieces: Sequence[str | Pasted]) -> str:
     if pieces and isinstance(last := pieces[-1], str):
         return last[-1:]
     return ""
 
 
-def _joined(pieces: Sequence[str | Expression]) -> Iterator[str | Expression]:
+def _joined(pieces: Sequence[str | Pasted]) -> Iterator[str | Pasted]:
     text = ""
     for piece in pieces:
         if isinstance(piece, str):

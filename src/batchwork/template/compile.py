@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from batchwork.errors import NOWHERE, Place, Problem, RenderError, WorkflowError
 from batchwork.ports import Scope
-from batchwork.template.expression import CompiledText, Expression, Uses
+from batchwork.template.expression import MANY_WORDS, CompiledText, Expression, Uses
 from batchwork.template.forms import text_of
 from batchwork.template.lookup import looking_up
 from batchwork.template.split import Raw, merged, split
 from batchwork.text.patterns import pattern
 
 _STEP = r"\.[^\W\d]\w*|\[\s*(?:-?\d{1,9}|'[^'\\]*'|\"[^\"\\]*\")\s*\]"
-_plain_path = pattern(rf"([^\W\d]\w*)((?:{_STEP})*)((?:\s*\|\s*(?:args|raw))?)\Z")
+_plain_path = pattern(rf"([^\W\d]\w*)((?:{_STEP})*)((?:\s*\|\s*(?:args|words|option|raw))?)\Z")
 _step = pattern(r"\.(\w+)|\[\s*(?:(-?\d+)|'([^']*)'|\"([^\"]*)\")\s*\]")
 _keyword = pattern(r"(?:true|True|false|False|none|None|not|and|or|in|is|if|else|self|loop|range|dict|namespace)\Z")
 """Words that mean something to Jinja2 itself."""
@@ -33,13 +33,14 @@ class Template(CompiledText, frozen=True, eq=False):
     """One text with `{{ }}` or `{% %}` in it, compiled.
 
     `parts` are its pieces, texts and expressions; it is empty where there are statements, which Jinja2 renders as a
-    whole. `lone`: it is exactly one expression.
+    whole. `lone`: it is exactly one expression. `marked`, where there are statements: as of an expression.
     """
 
     parts: tuple[str | Expression, ...]
     has_statements: bool
     lone: bool
     _value: Callable[[Scope], object]
+    marked: Callable[[Scope], object] | None = None
 
     @property
     def expressions(self) -> tuple[Expression, ...]:
@@ -116,7 +117,7 @@ def _keys(text: str) -> Iterable[str | int]:
 
 
 def _rendering(parts: Sequence[str | Expression]) -> Callable[[Scope], object]:
-    if len(parts) == 1 and isinstance(parts[0], Expression) and parts[0].mark != "args":
+    if len(parts) == 1 and isinstance(parts[0], Expression) and parts[0].mark not in MANY_WORDS:
         return parts[0].value
     return _joined(parts)
 
@@ -124,8 +125,8 @@ def _rendering(parts: Sequence[str | Expression]) -> Callable[[Scope], object]:
 def _joined(parts: Sequence[str | Expression]) -> Callable[[Scope], object]:
     getters = tuple(part if isinstance(part, str) else part.value for part in parts)
     for part in parts:
-        if isinstance(part, Expression) and part.mark == "args":
-            return _refusing(misplaced_args(part))
+        if isinstance(part, Expression) and part.mark in MANY_WORDS:
+            return _refusing(misplaced_mark(part))
 
     def joined(scope: Scope) -> str:
         pieces = []
@@ -144,12 +145,15 @@ def _refusing(problem: Problem) -> Callable[[Scope], object]:
     return refuse
 
 
-def misplaced_args(expression: Expression) -> Problem:
-    """`| args` outside a shell command."""
+def misplaced_mark(expression: Expression) -> Problem:
+    """`| args`, `| words` or `| option` where there is no command."""
+    what = "makes words of a shell command"
+    if expression.mark == "option":
+        what = "allows a value to be an option of a command"
     return Problem(
         expression.place,
-        "`| args` makes words of a shell command, and means nothing elsewhere",
-        f"in `{{{{ {expression.source} }}}}`; leave out `| args`",
+        f"`| {expression.mark}` {what}, and means nothing elsewhere",
+        f"in `{{{{ {expression.source} }}}}`; leave out `| {expression.mark}`",
     )
 
 
@@ -158,5 +162,5 @@ def _with_statements(text: str, place: Place) -> Template:
 
     plain = re.sub(r"(?<!\$)\{#.*?#\}", lambda match: "\n" * match[0].count("\n"), text, flags=re.DOTALL)
 
-    uses, render = compile_statements(plain, place, lambda line: place.below(line - 1))
-    return Template(text, place, uses, (), has_statements=True, lone=False, _value=render)
+    made = compile_statements(plain, place, lambda line: place.below(line - 1))
+    return Template(text, place, made.uses, (), has_statements=True, lone=False, _value=made.render, marked=made.marked)

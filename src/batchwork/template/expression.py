@@ -10,8 +10,14 @@ from batchwork.errors import Place, RenderError
 from batchwork.ports import Scope
 from batchwork.template.lookup import Path
 
-MARKS = ("args", "raw")
-"""Filters that mean something only to shell commands; they must stand last."""
+MARKS = ("args", "words", "option", "raw")
+"""Filters that mean something only to commands; they must stand last."""
+
+HEAD = "\ue000"
+"""Marks a literal of the file where an expression is evaluated with marks. (Data that begins with it has no `-` there.)"""
+
+MANY_WORDS = frozenset(("args", "words"))
+"""Marks that make separate words of one value."""
 
 
 class Uses(Struct, frozen=True):
@@ -64,18 +70,20 @@ class CompiledText(Struct, frozen=True, eq=False):
 
 
 class Expression(CompiledText, frozen=True, eq=False):
-    """The inside of one `{{ }}`. `core` is its text without a last `| args` or `| raw`, which is `mark`.
+    """The inside of one `{{ }}`. `core` is its text without a last `| args`, `| raw` …, which is `mark`.
 
-    `filters` are those applied to the whole, outermost last.
+    `filters` are those applied to the whole, outermost last. `marked` is there where literals of the file itself with a
+    leading `-` may be what the value begins with: it evaluates with HEAD before each.
     """
 
     core: str
     mark: str
     filters: tuple[str, ...]
     evaluate: Callable[[Scope], object]
+    marked: Callable[[Scope], object] | None = None
 
     def value(self, scope: Scope) -> object:
-        """The value, typed, before a last `| args` or `| raw`. Raises RenderError."""
+        """The value, typed, before a last `| args`, `| raw` …. Raises RenderError."""
         try:
             return self.evaluate(scope)
         except RenderError as error:

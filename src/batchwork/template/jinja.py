@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from jinja2 import TemplateError, TemplateSyntaxError, Undefined, nodes
+from jinja2 import Template, TemplateError, TemplateSyntaxError, Undefined, nodes
 from jinja2.exceptions import SecurityError, TemplateAssertionError, UndefinedError
 from jinja2.meta import find_undeclared_variables
 from jinja2.parser import Parser
-from jinja2.runtime import Context
+from msgspec import Struct
 
 from batchwork.errors import BatchworkError, Place, Problem, RenderError, WorkflowError
 from batchwork.ports import Scope
 from batchwork.template.expression import MARKS, Expression, Uses
 from batchwork.template.forms import settled
+from batchwork.template.heads import mark_heads, mark_texts
 from batchwork.template.lookup import Path, unknown_name
 from batchwork.template.sandbox import Sandbox, sandboxed
 from batchwork.text.spelling import suggest
@@ -32,6 +33,7 @@ def compile_general(source: str, place: Place) -> Expression:
         body = [nodes.Assign(nodes.Name("result", "store"), core, lineno=1)]
         names = {name.name for name in _all(core, nodes.Name) if name.ctx == "load"}
         template = sandbox.from_string(nodes.Template(body, lineno=1))
+        twin = _twin(sandbox, core)
     except TemplateSyntaxError as error:
         raise _wrong(error, place, source) from None
     except (RecursionError, MemoryError):
@@ -45,8 +47,16 @@ def compile_general(source: str, place: Place) -> Expression:
         mark=mark,
         filters=_filters(node),
         uses=uses,
-        evaluate=_evaluating(template.root_render_func, template.new_context, tuple(names), uses.needs),
+        evaluate=_evaluating(template, tuple(names), uses.needs),
+        marked=_evaluating(twin, tuple(names), uses.needs) if twin else None,
     )
+
+
+def _twin(sandbox: Sandbox, core: nodes.Expr) -> Template | None:
+    """The expression with what the file itself writes at its beginning marked; None where there is nothing of the kind."""
+    if not mark_heads(core):
+        return None
+    return sandbox.from_string(nodes.Template([nodes.Assign(nodes.Name("result", "store"), core, lineno=1)], lineno=1))
 
 
 def _parsed(sandbox: Sandbox, source: str) -> nodes.Expr:
@@ -120,12 +130,9 @@ def _paths(node: nodes.Node) -> Iterator[Path]:
         yield (node.name, *reversed(path))
 
 
-def _evaluating(
-    render: Callable[[Context], Iterator[str]],
-    new_context: Callable[..., Context],
-    names: tuple[str, ...],
-    needs: frozenset[str],
-) -> Callable[[Scope], object]:
+def _evaluating(template: Template, names: tuple[str, ...], needs: frozenset[str]) -> Callable[[Scope], object]:
+    render, new_context = template.root_render_func, template.new_context
+
     def evaluate(scope: Scope) -> object:
         _need(needs, scope)
         context = new_context({name: scope[name] for name in names if name in scope})
@@ -187,10 +194,16 @@ class _explaining:  # noqa: N801  (reads as a statement)
         raise RenderError(said or type(error).__name__) from None
 
 
-def compile_statements(
-    text: str, place: Place, place_of_line: Callable[[int], Place]
-) -> tuple[Uses, Callable[[Scope], str]]:
-    """Compile a text with `{% %}` in it: what it uses, and how to render it. Raises WorkflowError."""
+class Statements(Struct, frozen=True):
+    """A text with `{% %}` in it, compiled. `marked` renders with what the file itself writes at the beginning marked."""
+
+    uses: Uses
+    render: Callable[[Scope], str]
+    marked: Callable[[Scope], str] | None
+
+
+def compile_statements(text: str, place: Place, place_of_line: Callable[[int], Place]) -> Statements:
+    """Compile a text with `{% %}` in it. Raises WorkflowError."""
     sandbox = sandboxed()
     try:
         tree = sandbox.parse(text)
@@ -199,21 +212,27 @@ def compile_statements(
                 raise TemplateSyntaxError("a workflow's templates cannot load other files", node.lineno)
         roots = frozenset(find_undeclared_variables(tree))
         template = sandbox.from_string(tree)
+        needs = roots - _guarded(tree)
+        paths = frozenset(path for path in _paths(tree) if path[0] in roots)
+        twin = sandbox.from_string(tree) if mark_texts(tree) else None
     except TemplateSyntaxError as error:
         raise _wrong(error, place_of_line(error.lineno), text) from None
     except (RecursionError, MemoryError):
         raise WorkflowError([Problem(place, "the template is nested too deeply")]) from None
-    needs = roots - _guarded(tree)
     names = tuple(roots | sandbox.globals.keys())
-    paths = frozenset(path for path in _paths(tree) if path[0] in roots)
+    uses = Uses(roots, needs, paths)
+    marked = _rendering(twin, names, needs) if twin else None
+    return Statements(uses, _rendering(template, names, needs), marked)
 
+
+def _rendering(template: Template, names: tuple[str, ...], needs: frozenset[str]) -> Callable[[Scope], str]:
     def render(scope: Scope) -> str:
         _need(needs, scope)
         context = template.new_context({name: scope[name] for name in names if name in scope})
         with _explaining():
             return "".join(template.root_render_func(context))
 
-    return Uses(roots, needs, paths), render
+    return render
 
 
 def _wrong(error: TemplateSyntaxError, place: Place, source: str) -> WorkflowError:

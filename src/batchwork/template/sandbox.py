@@ -16,6 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from batchwork.errors import RenderError
 from batchwork.template.forms import plain, settled, text_of
 from batchwork.template.lookup import nothing_there
+from batchwork.template.path_filters import PATH_FILTERS
 from batchwork.text import jsontext
 
 LENGTH_MAX = 10_000_000
@@ -202,7 +203,7 @@ def sandboxed() -> Sandbox:
     for name in ("cycler", "joiner", "lipsum"):
         del made.globals[name]
     filters = made.filters
-    filters.update(int=_int, float=_float, tojson=_tojson)
+    filters.update(int=_int, float=_float, tojson=_tojson, **PATH_FILTERS)
     filters["center"] = _sized("center", filters["center"])
     filters["indent"] = _sized("indent", filters["indent"])
     filters["batch"] = _batch

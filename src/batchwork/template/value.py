@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 
 from msgspec import Struct
 
 from batchwork.errors import NOWHERE, Place, Problem, WorkflowError
 from batchwork.ports import Scope
-from batchwork.template.compile import Template, compile_template, is_template, misplaced_args
+from batchwork.template.compile import Template, compile_template, is_template, misplaced_mark
 from batchwork.template.forms import text_of
 from batchwork.template.lookup import Path
 from batchwork.text.jsontext import Json
@@ -131,8 +131,7 @@ def unknown_names(template: Template | Value, names: Iterable[str]) -> list[Prob
     return problems
 
 
-def misplaced(value: Value) -> list[Problem]:
-    """A problem for each `| args` in a value that is not a shell command."""
-    return [
-        misplaced_args(part) for template in value.templates() for part in template.expressions if part.mark == "args"
-    ]
+def misplaced(value: Value, allowed: Container[str] = ("", "raw")) -> list[Problem]:
+    """A problem for each `| args`, `| words` or `| option` in a value that is not a command."""
+    parts = (part for template in value.templates() for part in template.expressions)
+    return [misplaced_mark(part) for part in parts if part.mark not in allowed]

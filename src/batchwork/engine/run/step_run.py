@@ -171,7 +171,7 @@ def step_failure(error: BatchworkError) -> Failure:
         case SourceError():
             kind = "source"
         case RenderError():
-            kind = "template"
+            kind = error.failure_type
         case _:
             kind = "worker"
     return with_hint(kind, error)

@@ -153,7 +153,7 @@ class _Handling:
         try:
             self._serve()
         except BatchworkError as error:  # it cannot run at all: that is recorded beside each unit
-            kind = "template" if isinstance(error, RenderError) else "worker"
+            kind = error.failure_type if isinstance(error, RenderError) else "worker"
             mail.units.extend(record for _, record in self._out.values())
             mail.refusal = with_hint(kind, error)
         except Exception as error:  # noqa: BLE001  # a bug: the coordinator, which waits for this thread, raises it

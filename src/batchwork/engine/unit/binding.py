@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.brief import StepBrief
-from batchwork.errors import BindError, RenderError
+from batchwork.errors import RenderError
 from batchwork.model import BatchView, Failure, Units
 from batchwork.ports import Program
 from batchwork.text.jsontext import Json
@@ -91,9 +91,7 @@ class Binding:
 
 def _refusal(error: RenderError) -> Failure:
     """Why a unit cannot be bound."""
-    kind, message = "template", error.message
-    if isinstance(error, BindError):
-        kind = "refused"
+    message = error.message
     if error.hint:
         message += f" ({error.hint})"
-    return Failure(kind, message, retryable=False)
+    return Failure(error.failure_type, message, retryable=False)

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from batchwork.errors import BindError, RenderError
 from batchwork.ports import Scope
-from batchwork.quoting import STRING_MAX, ShellCommand, carried
+from batchwork.quoting import STRING_MAX, ArgumentList, ShellCommand, carried
 from batchwork.tasks.fields import rendered
 from batchwork.template import Value, text_of
 from batchwork.text import jsontext
@@ -40,12 +40,14 @@ class CommandLine(Struct, frozen=True):
 class Words(Struct, frozen=True):
     """A program and its arguments, run without a shell."""
 
-    words: Value
+    words: ArgumentList
 
     constant = None
 
     def argv(self, scope: Scope) -> list[Json]:
-        return _arguments(self.words.render(scope))
+        words = _arguments(self.words.value.render(scope))
+        self.words.check(words, scope)
+        return [*words]
 
     def variables(self, _scope: Scope) -> Mapping[str, str]:
         return {}
@@ -147,10 +149,10 @@ def _variables(value: object) -> Iterator[tuple[str, str]]:
         yield str(name), text
 
 
-def _arguments(value: object) -> list[Json]:
+def _arguments(value: object) -> list[str]:
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         raise RenderError("`argv` must be a list of words, the first of them the program")
-    words: list[Json] = []
+    words: list[str] = []
     for number, part in enumerate(value):
         text = text_of(part)
         carried(text, f"`argv[{number}]`")

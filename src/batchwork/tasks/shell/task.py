@@ -11,13 +11,14 @@ from msgspec import Struct
 
 from batchwork.errors import Problem, RenderError, WorkflowError
 from batchwork.ports import Compiled, Exposed, Scope, Setting, Written
-from batchwork.quoting import ShellCommand, compile_argv, compile_command
+from batchwork.quoting import ArgumentList, ShellCommand, compile_argv, compile_command
 from batchwork.secrets import unmistakable
 from batchwork.tasks.fields import Given, about, bytes_of, constant, constant_problems, read_problems, value_of
 from batchwork.tasks.shell.program import SHELL, VARIABLE, CommandLine, ShellProgram, Words
-from batchwork.template import Expression, Template, Value, text_of
+from batchwork.template import MANY_WORDS, Expression, Template, Value, misplaced, text_of
 
 CAPTURE_LIMIT = 1 << 20
+_ARGV_MARKS = frozenset(("", "raw", "option"))
 _UNIT = ("item", "key", "index", "attempt", "idempotency_key")
 
 
@@ -27,7 +28,7 @@ class ShellFields(msgspec.Struct):
     command: Annotated[
         str | None,
         about(
-            "The command, for the shell. Values are bound, not pasted; `| args` makes words of a list, `| raw` pastes."
+            "The command, for the shell. Values are bound, not pasted; `| args` makes words of a list, `| words` of an option string, `| raw` pastes."
         ),
     ] = None
     argv: Annotated[
@@ -86,7 +87,7 @@ class _Run(Struct, frozen=True):
     """What is run, compiled: a command for a shell, or words. `visible` are the templates that stand in argument lists."""
 
     command: ShellCommand | None = None
-    words: Value | None = None
+    words: ArgumentList | None = None
     problems: Sequence[Problem] = ()
     warnings: Sequence[Problem] = ()
     visible: Sequence[Template | Expression] = ()
@@ -134,7 +135,7 @@ def _paste_warning(part: Expression) -> Problem | None:
 def _remark(part: Expression) -> tuple[str, str]:
     """What `batchwork plan` says of a value that stands in a command's text, where all others are bound to variables."""
     how = "as it is: what it holds becomes part of the command"
-    if part.mark == "args":
+    if part.mark in MANY_WORDS:
         how = "as words of their own, each quoted for the shell"
     return "pasted", f"{{{{ {part.source.strip()} }}}}, line {part.place.line}: {how}"
 
@@ -143,15 +144,14 @@ def _compiled_argv(argv: Value) -> _Run:
     """A written list. A template may also give the whole list, of which nothing is known then."""
     visible = [*argv.templates()]
     if not isinstance(argv.json, list):
-        return _Run(words=argv, visible=visible)
+        return _Run(words=compile_argv(argv), problems=misplaced(argv, _ARGV_MARKS), visible=visible)
     if not argv.json:
         return _Run(problems=[Problem(argv.place, "`argv` is empty", "its first word is the program")])
-    templates = {template.source: template for template in visible}
-    words = [templates.get(text, text) for text in map(text_of, argv.json)]
-    problems, warnings = compile_argv(words)
-    if any(isinstance(word, str) and "\0" in word for word in words):
+    words = compile_argv(argv)
+    problems = [*words.problems]
+    if any("\0" in text for text in map(text_of, argv.json)):
         problems.append(Problem(argv.place, "a word of `argv` contains a NUL, which cannot be passed to a command"))
-    return _Run(words=argv, problems=problems, warnings=warnings, visible=visible)
+    return _Run(words=words, problems=problems, visible=visible)
 
 
 def _program(fields: Given, run: _Run, setting: Setting) -> ShellProgram:
