@@ -135,6 +135,10 @@ def _big(_server: MisbehavingServer, connection: socket.socket, _request: Reques
     return False
 
 
+def _big_file(_server: MisbehavingServer, connection: socket.socket, _request: Request, _rest: str) -> bool:
+    return respond(connection, 200, b"x" * (64 << 20))
+
+
 def _reset(_server: MisbehavingServer, connection: socket.socket, _request: Request, _rest: str) -> bool:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     return False
@@ -182,6 +186,7 @@ ANSWERS: dict[str, Answer] = {
     "chain": _chain,
     "to": _to,
     "big": _big,
+    "big-file": _big_file,
     "reset": _reset,
     "once": _once,
     "bomb": _bomb,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import subprocess
@@ -282,6 +283,134 @@ def test_proxies_are_those_of_the_environment_and_netrc_is_not_read(
     assert ends.failures[0].status_code == 404  # the proxy was asked for the whole URL, which it does not know
     assert {request.path for request in server.requests} == {"http://far.invalid/echo", "/echo"}
     assert all("authorization" not in request.headers for request in server.requests)
+
+
+# ---------------------------------------------------------------- files
+
+
+def saved(url: str, path: Path, **fields: Json) -> dict[str, Json]:
+    return get(url, save_to=str(path), **fields)
+
+
+@pytest.fixture
+def saving(made: list[Reactor]) -> Reactor:
+    made.append(Reactor({**HTTP, "max_body": None}))
+    return made[-1]
+
+
+def test_a_body_is_saved_whole_however_large(saving: Reactor, server: MisbehavingServer, tmp_path: Path) -> None:
+    ends = saving.run([
+        saved(f"{server.url}/big-file", tmp_path / "deep" / "big"),
+        saved(f"{server.url}/cut/gzip/100", tmp_path / "text"),
+        saved(f"{server.url}/no-content", tmp_path / "empty"),
+        saved(f"{server.url}/redirect/302/here", tmp_path / "said"),
+    ])  # fmt: skip
+    assert (ends.results[0]["saved_to"], ends.results[0]["size"]) == (str(tmp_path / "deep" / "big"), 64 << 20)
+    assert (tmp_path / "deep" / "big").read_bytes() == b"x" * (64 << 20)
+    assert (tmp_path / "text").read_bytes() == TEXT and ends.results[1]["size"] == len(TEXT)
+    assert (tmp_path / "empty").read_bytes() == b"" and b'"method"' in (tmp_path / "said").read_bytes()
+    assert "text" not in ends.results[0]
+    status = Path(f"/proc/{saving.pid}/status").read_text()
+    assert int(status.partition("VmHWM:")[2].split()[0]) < 96 << 10
+    assert sorted(os.listdir(tmp_path)) == ["deep", "empty", "said", "text"]
+
+
+@pytest.mark.parametrize("path", ["short", "cut/gzip/99", "bad-chunk", "reset", "status/404", "cut/br/100"])
+@pytest.mark.parametrize("old", [False, True])
+def test_of_a_failure_no_file_is_left_and_an_old_one_is_kept(
+    saving: Reactor, server: MisbehavingServer, tmp_path: Path, path: str, old: bool
+) -> None:
+    there = tmp_path / "file"
+    if old:
+        there.write_bytes(b"old")
+    failure = saving.run([saved(f"{server.url}/{path}", there)]).failures[0]
+    assert failure.type == "http"
+    assert os.listdir(tmp_path) == ["file"] * old and (not old or there.read_bytes() == b"old")
+
+
+def test_a_file_that_is_too_large_or_has_no_place_is_a_failure(
+    made: list[Reactor], server: MisbehavingServer, tmp_path: Path
+) -> None:
+    made.append(Reactor(HTTP))
+    (tmp_path / "file").write_bytes(b"")
+    ends = made[0].run([
+        saved(f"{server.url}/big-file", tmp_path / "big"),
+        saved(f"{server.url}/echo", tmp_path),
+        saved(f"{server.url}/echo", tmp_path / "file" / "below"),
+    ])  # fmt: skip
+    assert ends.failures[0].message == "body larger than 1 MiB" and not ends.failures[0].retryable
+    assert ends.failures[1].type == ends.failures[2].type == "file"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_what_is_cancelled_leaves_no_file(saving: Reactor, server: MisbehavingServer, tmp_path: Path) -> None:
+    ends = saving.submit([saved(f"{server.url}/drip/body", tmp_path / "file")])
+    saving.until(lambda: server.requests)
+    saving.executor.cancel()
+    saving.finish()
+    assert ends.cancelled == {0} and os.listdir(tmp_path) == []
+
+
+def test_files_are_sent_as_they_are(reactor: Reactor, server: MisbehavingServer, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"x" * 300_000)
+    (tmp_path / "none").write_bytes(b"")
+    file: Json = {"file": str(tmp_path / "in")}
+    ends = reactor.run([
+        get(f"{server.url}/echo", "PUT", body=file),
+        get(f"{server.url}/echo", "POST", body={"file": str(tmp_path / "none")}),
+        get(f"{server.url}/redirect/307/here", "POST", body=file, headers=[["Content-Type", "x/y"]], idempotent=True),
+        get(f"{server.url}/echo", "POST", body="after"),
+    ])  # fmt: skip
+    said = [ends.results[offset]["json"] for offset in range(4)]
+    assert [(each["method"], len(each["body"])) for each in said] == [
+        ("PUT", 300_000),
+        ("POST", 0),
+        ("POST", 300_000),
+        ("POST", 5),
+    ]
+    assert said[0]["headers"]["content-length"] == "300000" and said[2]["headers"]["content-type"] == "x/y"
+
+
+def test_parts_are_sent_with_their_names_and_types(reactor: Reactor, server: MisbehavingServer, tmp_path: Path) -> None:
+    (tmp_path / "in.bin").write_bytes(b"inside")
+    parts: Json = [
+        {"name": "a", "text": "é"},
+        {"name": 'q"uote', "text": "b", "type": "text/csv"},
+        {"name": "f", "file": str(tmp_path / "in.bin")},
+        {"name": "g", "file": str(tmp_path / "in.bin"), "filename": 'ev"il\r\n.png', "type": "image/png"},
+    ]
+    said = reactor.run([get(f"{server.url}/echo", "POST", body={"multipart": parts})]).results[0]["json"]
+    kind, _, mark = said["headers"]["content-type"].partition("; boundary=")
+    assert kind == "multipart/form-data"
+    bodies = said["body"].split(f"--{mark}")[1:-1]
+    assert [body.partition("\r\n\r\n")[2].strip() for body in bodies] == ["é", "b", "inside", "inside"]
+    assert 'name="f"; filename="in.bin"' in bodies[2]
+    assert "Content-Type: text/csv" in bodies[1] and "Content-Type: image/png" in bodies[3]
+    assert len(bodies[3].partition("\r\n\r\n")[0].strip().splitlines()) <= 3, "no header is injected"
+
+
+def test_what_cannot_be_read_is_not_sent(reactor: Reactor, server: MisbehavingServer, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    paths = [tmp_path / "missing", tmp_path, tmp_path / "pipe"]
+    bodies: list[Json] = [{"file": str(path)} for path in paths]
+    bodies += [{"multipart": [{"name": "f", "file": str(path)}]} for path in paths]
+    ends = reactor.run([get(server.url, "PUT", body=body) for body in bodies])
+    assert {failure.type for failure in ends.failures.values()} == {"refused"} and len(ends.failures) == 6
+    assert server.requests == []
+
+
+def test_private_addresses_are_not_connected_to(
+    made: list[Reactor], server: MisbehavingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", server.url)
+    made.append(Reactor({**HTTP, "deny_private": True}))
+    port = server.url.rpartition(":")[2]
+    names = ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"]
+    ends = made[0].run([get(f"http://{name}:{port}/echo") for name in names])
+    assert len(ends.failures) == len(names) and server.requests == []
+    for failure in ends.failures.values():
+        assert failure.type == "refused" and not failure.retryable, failure
+        assert "not public" in failure.message
 
 
 # ---------------------------------------------------------------- effects

@@ -270,6 +270,84 @@ def test_no_body() -> None:
     assert bind({"item": "\udcff"}, json="{{ item }}")["body"] == '"\\udcff"'
 
 
+def test_a_file_is_named_and_read_by_who_sends_it() -> None:
+    payload = bind(data={"file": "in/{{ item }}"}, method="PUT")
+    assert payload["body"] == {"file": "in/a b/ç"}
+    assert payload["headers"] == [["Content-Type", "application/octet-stream"]]
+    assert bind(data={"file": "x", "other": 1})["body"] == "file=x&other=1", "a form with such a field, among others"
+    for path in ("", "a\0b"):
+        with pytest.raises(BindError, match="name of a file"):
+            bind({"item": path}, data={"file": "{{ item }}"})
+
+
+def test_multipart_has_texts_files_and_lists_of_them() -> None:
+    payload = bind(
+        multipart={
+            "plain": "{{ item }}", "number": 7, "none": None, "many": ["a", {"text": "b", "type": "text/csv"}],
+            "up": {"file": "{{ item }}.png", "filename": "x.png", "type": "image/png"},
+        }
+    )  # fmt: skip
+    assert payload["body"] == {
+        "multipart": [
+            {"name": "plain", "text": "a b/ç"}, {"name": "number", "text": "7"}, {"name": "many", "text": "a"},
+            {"name": "many", "text": "b", "type": "text/csv"},
+            {"name": "up", "file": "a b/ç.png", "filename": "x.png", "type": "image/png"},
+        ]
+    }  # fmt: skip
+    assert payload["headers"] == []
+    for value in ("a\0b", "\udcff"):
+        with pytest.raises(BindError, match="multipart"):
+            bind({"item": value}, multipart={"a": "{{ item }}"})
+    with pytest.raises(BindError, match="line end"):
+        bind({"item": "a\r\nX: 1"}, multipart={"a": {"text": "b", "type": "{{ item }}"}})
+
+
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [
+        ({"json": 1, "data": "x"}, "`json` and `data` exclude each other"),
+        ({"json": 1, "multipart": {"a": 1}}, "`json` and `multipart` exclude each other"),
+        ({"json": 1, "data": "x", "multipart": {"a": 1}}, "`json`, `data` and `multipart` exclude"),
+        ({"multipart": {"a": {"path": "x"}}}, "unknown field `path` in a part of `multipart` did you mean `file`"),
+        ({"multipart": {"a": {"file": "x", "text": "y"}}}, "either `file` or `text`"),
+        ({"multipart": {"a": [{"type": "x/y"}]}}, "either `file` or `text`"),
+        ({"save_to": "got/"}, "cannot be the path of a file"),
+        ({"save_to": ""}, "cannot be the path of a file"),
+        ({"deny_private": "yes"}, "`deny_private` must be true or false"),
+        ({"deny_private": "{{ item }}"}, "the same for all items"),
+    ],
+)
+def test_what_is_wrong_with_bodies_and_places_is_said_beforehand(written: dict[str, Json], what: str) -> None:
+    assert what in " ".join(said("check", **{"url": "http://h/", **written}))
+
+
+def test_where_a_body_is_saved() -> None:
+    assert bind(save_to="got/{{ key }}.png")["save_to"] == "got/k.png"
+    assert bind(save_to="../{{ item }}")["save_to"] == "../a b/ç", "what the author writes may lead out"
+    assert "save_to" not in bind() and "save_to" not in bind(save_to="{{ none }}", scope={"none": None})
+    assert program(url="http://h/", save_to="x").prepare["max_body"] is None
+    assert program(url="http://h/", save_to="x", max_body="1 MiB").prepare["max_body"] == 1 << 20
+    assert program(url="http://h/", deny_private=True).prepare["deny_private"] is True
+
+
+@pytest.mark.parametrize("item", ["..", "../x", "a/../../x", "/../x"])
+@pytest.mark.parametrize("place", ["got/{{ item }}", "{{ item }}", "../{{ item }}"])
+def test_no_value_leads_out_of_the_folder(item: str, place: str) -> None:
+    with pytest.raises(BindError, match=r"leads out of its folder"):
+        bind({"item": item}, save_to=place)
+
+
+@pytest.mark.parametrize("item", ["", "a/", "a\0b"])
+def test_no_value_makes_a_path_that_is_none(item: str) -> None:
+    with pytest.raises(BindError, match="cannot be the path"):
+        bind({"item": item}, save_to="{{ item }}")
+
+
+def test_saving_all_items_in_one_place_is_warned_of() -> None:
+    assert "the same for all items" in " ".join(said("warn", url="http://h/", save_to="one"))
+    assert said("warn", url="http://h/", save_to="{{ index }}") == []
+
+
 def test_credentials() -> None:
     assert bind(auth=["u", "{{ item }}"])["auth"] == ["u", "a b/ç"]
     assert bind(auth={"username": "u", "password": 5})["auth"] == ["u", "5"]

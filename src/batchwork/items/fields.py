@@ -12,7 +12,7 @@ from batchwork.errors import SourceError
 from batchwork.plugins import find_source
 from batchwork.ports import FieldFault, ItemSource, SourceType
 from batchwork.text.jsontext import Json
-from batchwork.text.spelling import suggest
+from batchwork.text.spelling import suggest_field
 from batchwork.text.wording import short
 
 _WORDS: Final[Mapping[object, str]] = {
@@ -60,7 +60,7 @@ def _line(fault: FieldFault) -> str:
 
 
 def _unknown(source: SourceType, name: str, declared: Collection[str]) -> FieldFault:
-    hint = suggest(name, declared) or f"its fields: {', '.join(declared)}"
+    hint = suggest_field(name, declared) or f"its fields: {', '.join(declared)}"
     return FieldFault(name, f"`from: {source.name}` has no field `{name}`", hint)
 
 

@@ -19,5 +19,4 @@ LATER_TASKS: Final = frozenset(
         "steps",
     }
 )
-LATER_FIELDS: Final = {"http_request": frozenset({"save_to", "deny_private"})}
 LATER_SOURCES: Final = frozenset({"glob", "csv", "parquet", "sql", "http"})

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from batchwork.errors import BatchworkError, Place, Problem
 from batchwork.plan.knowns import Knowns
-from batchwork.plan.later import LATER_FIELDS, LATER_TASKS
+from batchwork.plan.later import LATER_TASKS
 from batchwork.plan.model import TaskPlan
 from batchwork.plugins import find_task, task_names
 from batchwork.ports import Compiled, Task, Written
@@ -19,7 +19,7 @@ from batchwork.spec.fields.task import TaskSpec
 from batchwork.spec.yaml.nodes import Entry, Node, describe, json_of, place_in
 from batchwork.template import Value
 from batchwork.text.patterns import pattern
-from batchwork.text.spelling import listing, suggest
+from batchwork.text.spelling import listing, suggest, suggest_field
 
 _EXPECTED = pattern(r"Expected `([^`]*)`(?:, got `([^`]*)`)?(?: - at `\$([^`]*)`)?\Z")
 _AT = pattern(r"(.*) - at `\$([^`]*)`\Z", re.DOTALL)
@@ -162,9 +162,7 @@ class _Form(Struct, frozen=True):
             self.knowns.warnings.append(Problem(entry.place, message, near))
 
     def _unknown(self, name: str, entry: Entry) -> Problem:
-        if name in LATER_FIELDS.get(self.task.name, ()):
-            return Problem(entry.place, f"`{name}` comes in a later version")
-        hint = suggest(name, [*self.declared, "retry", "timeout"]) or f"there are: {listing(self.declared)}"
+        hint = suggest_field(name, [*self.declared, "retry", "timeout"]) or f"there are: {listing(self.declared)}"
         return Problem(entry.place, f"unknown field `{name}` in the task `{self.task.name}`", hint)
 
 

@@ -12,7 +12,7 @@ from batchwork.spec.field import Field, declared
 from batchwork.spec.readers import has_template, is_null
 from batchwork.spec.written import Deferred, WrittenSettings
 from batchwork.spec.yaml.nodes import Entry, MapNode, Node, ScalarNode
-from batchwork.text.spelling import listing, suggest
+from batchwork.text.spelling import listing, suggest_field
 
 S = TypeVar("S", bound=Struct)
 
@@ -37,7 +37,7 @@ class Block:
             elif name in known:
                 self.entries[name] = entry
             else:
-                near = suggest(written, proper) or hint or f"there are: {listing(known)}"
+                near = suggest_field(written, proper) or hint or f"there are: {listing(known)}"
                 problems.append(Problem(entry.place, f"unknown field `{written}` in {what}", near))
 
     def node(self, name: str) -> Node | None:

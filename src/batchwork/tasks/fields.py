@@ -19,7 +19,7 @@ T = TypeVar("T")
 Given: TypeAlias = Mapping[str, FieldValue]
 """The fields of a task that were given, by name."""
 
-_OF_UNITS = frozenset(("item", "key", "index", "attempt", "batch", "idempotency_key", "error"))
+OF_UNITS = frozenset(("item", "key", "index", "attempt", "batch", "idempotency_key", "error"))
 _SIZE = pattern(r"\s*(\d+(?:\.\d+)?)\s*(B|bytes?|[kKMG]i?B?)?\s*\Z")
 _DURATION = pattern(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|sec|m|min|h)?\s*\Z")
 _SECONDS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, None: 1.0}
@@ -44,7 +44,7 @@ def rendered(value: FieldValue | None, scope: Scope) -> object:
 def constant_problems(fields: Given, names: Iterable[str]) -> Iterator[Problem]:
     """Of the fields `names`, which are the same for all units, those that use a unit's names."""
     for name in [name for name in names if name in fields]:
-        used = sorted(fields[name].roots & _OF_UNITS)
+        used = sorted(fields[name].roots & OF_UNITS)
         if used:
             message = f"`{name}` is the same for all items, and cannot use {listing(used)}"
             yield Problem(fields[name].place, message, "parameters, `env` and results of earlier steps may be used")

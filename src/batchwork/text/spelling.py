@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from batchwork.text.foreign import our_word
+
 LONGEST = 60
 """Words beyond this many characters are not compared: nobody misspells them, and comparing costs their square."""
 
@@ -30,7 +32,16 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """A hint: "did you mean `x`?", or "" where nothing is near."""
-    found = nearest(word, known)
+    return _question(nearest(word, known))
+
+
+def suggest_field(word: str, known: Iterable[str]) -> str:
+    """The same for the name of a field, which may also be what another tool calls one of them."""
+    known = frozenset(known)
+    return _question(our_word(word, known) or nearest(word, known))
+
+
+def _question(found: str | None) -> str:
     if found is None:
         return ""
     return f"did you mean `{found}`?"

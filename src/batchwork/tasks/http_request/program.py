@@ -4,45 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from msgspec import Struct
 
 from batchwork.errors import BindError, RenderError
 from batchwork.ports import Scope
 from batchwork.tasks.fields import rendered
-from batchwork.tasks.http_request.headers import checked_credential, checked_method, checked_value, each, header_pairs
+from batchwork.tasks.http_request.body import Body
+from batchwork.tasks.http_request.headers import checked_credential, checked_method, checked_value, header_pairs
+from batchwork.tasks.http_request.place import SavePlace
 from batchwork.tasks.http_request.urls import BoundUrl
-from batchwork.template import Value, json_text, text_of
+from batchwork.template import Value, text_of
 from batchwork.text.jsontext import Json
-
-
-class Body(Struct, frozen=True):
-    """What is sent: `json`, or `data`, or nothing."""
-
-    json: Value | None
-    data: Value | None
-
-    def sent(self, scope: Scope) -> tuple[str | None, str]:
-        """The text and its content type. Raises RenderError, BindError."""
-        if self.json is not None and not (self.json.is_constant and self.json.json is None):
-            return json_text(self.json.render(scope)), "application/json"
-        value = rendered(self.data, scope)
-        if value is None:
-            return None, ""
-        try:
-            if isinstance(value, Mapping):
-                return _form(value), "application/x-www-form-urlencoded"
-            text = text_of(value)
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise BindError(f"`data` contains {str(error.object)[error.start]!a}, half of a character") from None
-        return text, "text/plain; charset=utf-8"
-
-
-def _form(value: Mapping[str, object]) -> str:
-    pairs = [(str(name), part) for name, parts in value.items() for part in each(parts)]
-    return urlencode([(name, text_of(part)) for name, part in pairs if part is not None])
 
 
 def _bearer(auth: object) -> str | None:
@@ -66,17 +39,38 @@ def _username_and_password(auth: object) -> list[Json] | None:
     return [user, password]
 
 
+class Head(Struct, frozen=True):
+    """The headers of a request, with its credentials."""
+
+    headers: Value | None
+    auth: Value | None
+    idempotent: bool
+
+    def sent(self, scope: Scope, kind: str) -> tuple[list[tuple[str, str]], list[Json] | None]:
+        """All headers, `kind` as the content type unless one is written; user and password. Raises RenderError, BindError."""
+        headers = list(header_pairs(rendered(self.headers, scope)))
+        auth = rendered(self.auth, scope)
+        bearer = _bearer(auth)
+        there = {name.lower() for name, _ in headers}
+        if kind and "content-type" not in there:
+            headers.append(("Content-Type", kind))
+        if bearer is not None:
+            headers.append(("Authorization", bearer))
+        if self.idempotent and "idempotency-key" not in there:
+            headers.append(("Idempotency-Key", checked_value("Idempotency-Key", str(scope["idempotency_key"]))))
+        return headers, _username_and_password(auth)
+
+
 class HttpProgram(Struct):
     """Requests for a reactor. The payload is the whole request. `method` is checked already where it is a text."""
 
     prepare: Mapping[str, Any]
     uses: frozenset[str]
-    idempotent: bool
     url: BoundUrl
     method: Value | str
-    headers: Value | None
+    head: Head
     body: Body
-    auth: Value | None
+    save_to: SavePlace | None = None
 
     worker = "reactor"
     takes_item = False
@@ -85,26 +79,16 @@ class HttpProgram(Struct):
     def bind(self, scope: Scope) -> Json:
         url = self.url.text(scope)
         method = self.method if isinstance(self.method, str) else checked_method(self.method.render(scope))
-        headers = list(header_pairs(rendered(self.headers, scope)))
         body, kind = self.body.sent(scope)
-        auth = rendered(self.auth, scope)
-        bearer = _bearer(auth)
-        self._complete(headers, kind, bearer, scope)
-        return {
+        headers, auth = self.head.sent(scope, kind)
+        payload: dict[str, Json] = {
             "method": method,
             "url": url,
             "headers": [[name, value] for name, value in headers],
             "body": body,
-            "auth": _username_and_password(auth),
-            "idempotent": self.idempotent,
+            "auth": auth,
+            "idempotent": self.head.idempotent,
         }
-
-    def _complete(self, headers: list[tuple[str, str]], kind: str, bearer: str | None, scope: Scope) -> None:
-        """Add the headers that the author has not written."""
-        there = {name.lower() for name, _ in headers}
-        if kind and "content-type" not in there:
-            headers.append(("Content-Type", kind))
-        if bearer is not None:
-            headers.append(("Authorization", bearer))
-        if self.idempotent and "idempotency-key" not in there:
-            headers.append(("Idempotency-Key", checked_value("Idempotency-Key", str(scope["idempotency_key"]))))
+        if self.save_to is not None and (path := self.save_to.path(scope)) is not None:
+            payload["save_to"] = path
+        return payload

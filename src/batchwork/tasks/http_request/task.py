@@ -21,8 +21,10 @@ from batchwork.tasks.fields import (
     seconds,
     value_of,
 )
+from batchwork.tasks.http_request.body import Body, body_problems
 from batchwork.tasks.http_request.headers import checked_method, checked_name, each, header_pairs
-from batchwork.tasks.http_request.program import Body, HttpProgram
+from batchwork.tasks.http_request.place import place_problems, place_warnings, save_place
+from batchwork.tasks.http_request.program import Head, HttpProgram
 from batchwork.tasks.http_request.urls import compile_url, url_problems, url_warnings
 from batchwork.template import Value
 from batchwork.text.patterns import pattern
@@ -32,7 +34,7 @@ REDIRECTS = 5
 BODY_MAX = 10 << 20
 
 _STATUS_RANGE = pattern(r"([1-5])xx\Z|([1-5]\d\d)(?:\s*-\s*([1-5]\d\d))?\Z", re.IGNORECASE)
-_CONSTANT = ("expect_status", "timeout", "follow_redirects", "verify", "max_body", "idempotent")
+_CONSTANT = ("expect_status", "timeout", "follow_redirects", "verify", "max_body", "idempotent", "deny_private")
 
 
 class HttpRequestFields(msgspec.Struct):
@@ -47,7 +49,14 @@ class HttpRequestFields(msgspec.Struct):
         dict[str, Any] | None, about("Query parameters, encoded; a list repeats one, null leaves it out.")
     ] = None
     json: Annotated[Any, about("A body that is sent as JSON.")] = None
-    data: Annotated[str | dict[str, Any] | None, about("A body: text as it is, a mapping as a form.")] = None
+    data: Annotated[
+        str | dict[str, Any] | None,
+        about("A body: text as it is, a mapping as a form, {file: path} what a file holds."),
+    ] = None
+    multipart: Annotated[
+        dict[str, Any] | None,
+        about("A form with files: values, {file, filename, type} or {text, type}, or lists of them."),
+    ] = None
     auth: Annotated[
         dict[str, Any] | list[Any] | None, about("{username, password}, [username, password] or {bearer: token}.")
     ] = None
@@ -56,17 +65,29 @@ class HttpRequestFields(msgspec.Struct):
     ] = "2xx"
     timeout: Annotated[float | str, about("Seconds for all of a request, redirects and body too; or 30s, 5m.")] = 60
     follow_redirects: Annotated[
-        int | bool, about("How many redirects are followed; credentials stay with their origin.")
+        int | bool, about("How many redirects are followed; no credentials go to another origin.")
     ] = 5
     verify: Annotated[bool, about("Whether the server's certificate is checked.")] = True
-    max_body: Annotated[int | str, about("Largest body of a response.")] = "10 MiB"
+    max_body: Annotated[int | str, about("Largest body of a response; with save_to any, unless it is written.")] = (
+        "10 MiB"
+    )
+    save_to: Annotated[
+        str | None,
+        about("A file that the body is streamed to: whole or not there. Folders are made, an old file replaced."),
+    ] = None
+    deny_private: Annotated[
+        bool, about("Connect to public addresses only: not to this machine or its network, and past no proxy.")
+    ] = False
     idempotent: Annotated[
         bool, about("The server acts only once on the same Idempotency-Key, so POST and PATCH may be retried.")
     ] = False
 
 
 class HttpRequestTask:
-    """Send an HTTP request. The result is {status_code, headers, text, json, elapsed}."""
+    """Send an HTTP request. The result is {status_code, headers, text, json, elapsed}.
+
+    `body_base64` stands instead of `text` where the body is no text, `saved_to` and `size` with `save_to`.
+    """
 
     name: ClassVar[str] = "http_request"
     Fields: ClassVar[type] = HttpRequestFields
@@ -79,7 +100,7 @@ class HttpRequestTask:
         return Compiled(
             program=lambda setting: _program(fields, setting),
             problems=[*_problems(fields)],
-            warnings=[*_warnings(fields)],
+            warnings=[*_warnings(fields, task.names)],
         )
 
 
@@ -89,9 +110,11 @@ def _program(fields: Given, setting: Setting) -> HttpProgram:
         "expect_status": constant(fields, "expect_status", setting, statuses, [[200, 299]]),
         "follow_redirects": constant(fields, "follow_redirects", setting, redirects, REDIRECTS),
         "verify": constant(fields, "verify", setting, flag, True),
-        "max_body": constant(fields, "max_body", setting, bytes_of, BODY_MAX),
+        "max_body": constant(fields, "max_body", setting, bytes_of, None if "save_to" in fields else BODY_MAX),
         "timeout_s": constant(fields, "timeout", setting, seconds, setting.timeout_s or REQUEST_S),
     }
+    if constant(fields, "deny_private", setting, flag, False):
+        prepare["deny_private"] = True
     idempotent = constant(fields, "idempotent", setting, flag, False)
     used = frozenset[str]().union(*(value.roots for value in fields.values()))
     if idempotent:
@@ -101,12 +124,11 @@ def _program(fields: Given, setting: Setting) -> HttpProgram:
     return HttpProgram(
         prepare=prepare,
         uses=used & setting.unit_names,
-        idempotent=idempotent,
         url=compile_url(url, value_of(fields, "params")),
         method=_method(value_of(fields, "method")),
-        headers=value_of(fields, "headers"),
-        body=Body(value_of(fields, "json"), value_of(fields, "data")),
-        auth=value_of(fields, "auth"),
+        head=Head(value_of(fields, "headers"), value_of(fields, "auth"), idempotent),
+        body=Body(value_of(fields, "json"), value_of(fields, "data"), value_of(fields, "multipart")),
+        save_to=save_place(value_of(fields, "save_to")),
     )
 
 
@@ -134,14 +156,14 @@ def _problems(fields: Given) -> Iterator[Problem]:
             yield Problem(method.place, error.message, error.hint)
     yield from _header_problems(fields)
     yield from _auth_problems(fields)
-    data = value_of(fields, "data")
-    if data is not None and "json" in fields:
-        yield Problem(data.place, "`data` and `json` exclude each other: a request has one body")
+    yield from body_problems(fields)
+    yield from place_problems(value_of(fields, "save_to"))
     yield from constant_problems(fields, _CONSTANT)
     yield from read_problems(fields, _READERS)
 
 
-def _warnings(fields: Given) -> Iterator[Problem]:
+def _warnings(fields: Given, names: frozenset[str]) -> Iterator[Problem]:
+    yield from place_warnings(value_of(fields, "save_to"), names)
     url, verify = value_of(fields, "url"), value_of(fields, "verify")
     if url is not None:
         yield from url_warnings(url)
@@ -207,4 +229,5 @@ _READERS = {
     "follow_redirects": redirects,
     "max_body": bytes_of,
     "verify": flag,
+    "deny_private": flag,
 }
