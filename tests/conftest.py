@@ -76,9 +76,10 @@ def batchwork(work: Path, environ: Mapping[str, str]) -> Command:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         stdin: str = "",
+        program: str = str(BIN / "batchwork"),
     ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [str(BIN / "batchwork"), *args],
+            [program, *args],
             cwd=cwd or work,
             env={**environ, **(env or {})},
             input=stdin,

@@ -4,10 +4,12 @@
     ├── UsageError                exit 2  the command line is wrong
     ├── WorkflowError             exit 2  the workflow is wrong; carries every Problem found
     ├── StoreError                exit 4  the store is damaged, full, not writable, of another version
+    │   ├── NothingStored         exit 4  nothing has been recorded in it yet
     │   ├── StoreFull             exit 4  no space left (also: file too large)
     │   └── StoreVersionError     exit 4  written by a newer batchwork
     ├── RunRefused                exit 4  the run is missing, or its workflow changed
     │   └── RunLocked             exit 4  another process works on the run
+    ├── TooManyFiles              exit 4  the process may open no more files
     ├── OutputError           exit 4  a file of results or standard output cannot be written
     ├── SourceError               exit 1  the items of a step cannot be read to their end (the step fails)
     ├── WorkerError               exit 1  workers of a step cannot be started or prepared (the step fails)
@@ -20,6 +22,7 @@ Anything else that escapes is a bug and shows its traceback.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -98,6 +101,10 @@ class StoreError(BatchworkError):
     exit_code = 4
 
 
+class NothingStored(StoreError):
+    """Nothing has been recorded in the store yet."""
+
+
 class StoreFull(StoreError):
     """There is no space left for the store."""
 
@@ -114,6 +121,27 @@ class RunRefused(BatchworkError):
 
 class RunLocked(RunRefused):
     """Another process works on the run."""
+
+
+class TooManyFiles(BatchworkError):
+    """The process may open no more files."""
+
+    exit_code = 4
+
+    def __init__(self) -> None:
+        super().__init__("too many files are open", MORE_FILES)
+
+
+MORE_FILES = "raise the limit of open files (`ulimit -n`), or lower `max_parallel`"
+
+
+def lacks_files(error: BaseException | None) -> bool:
+    """Whether an error, or one that it followed from, is that no more files may be opened."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class OutputError(BatchworkError):

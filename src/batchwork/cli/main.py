@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from batchwork.cli.options import Helpful
-from batchwork.errors import BatchworkError, WorkflowError
+from batchwork.errors import BatchworkError, TooManyFiles, WorkflowError, lacks_files
 from batchwork.text.wording import only_if, plural
 from batchwork.view.streams import ReaderGone, Stdout, end_output, note, prepare_streams
 
@@ -135,7 +135,10 @@ def _outcome() -> int:
         return INTERRUPTED_EXIT
     except ReaderGone:
         return 0
-    except Exception:  # noqa: BLE001 – a bug: everything that a person can mend is a BatchworkError
+    except Exception as error:  # noqa: BLE001 – a bug: everything that a person can mend is a BatchworkError
+        if lacks_files(error):
+            report_error(TooManyFiles())
+            return TooManyFiles.exit_code
         import traceback
 
         note(traceback.format_exc().rstrip())

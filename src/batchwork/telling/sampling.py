@@ -53,8 +53,10 @@ class Sampler:
     def _watch(self) -> None:
         wait_s = self._every_s
         while not self._stopped.wait(wait_s):
-            import psutil as _  # noqa: F401  before the time is taken: importing it is not looking
-
+            try:
+                import psutil as _  # noqa: F401  before the time is taken: importing it is not looking
+            except OSError:  # no descriptor is left to read it with
+                continue
             began = self._clock.now()
             if not self._add(self._look()):
                 return

@@ -23,7 +23,7 @@ from batchwork.clock import Clock
 from batchwork.faults import fault
 from batchwork.ports import Staffing
 from batchwork.workers.frames import frame
-from batchwork.workers.pipes import Inbound, Outbound
+from batchwork.workers.pipes import Inbound, Outbound, two_pipes
 
 Arguments: TypeAlias = Callable[[int, int], Sequence[str]]
 """The argument list, made from the worker's own numbers of the pipe that it reads and the pipe that it writes."""
@@ -56,8 +56,7 @@ class Link:
     ) -> None:
         fault("spawn")
         self._mark = f"{os.getpid()}-{next(_numbers)}"
-        theirs_in, out_fd = os.pipe()
-        in_fd, theirs_out = os.pipe()
+        theirs_in, out_fd, in_fd, theirs_out = two_pipes()
         try:
             self._process = subprocess.Popen(
                 list(command(theirs_in, theirs_out)),

@@ -10,6 +10,17 @@ from batchwork.workers.frames import FrameReader
 _READ_SIZE = 1 << 16
 
 
+def two_pipes() -> tuple[int, int, int, int]:
+    """The ends of two pipes, read and write each. Raises OSError, and then none is left open."""
+    read, write = os.pipe()
+    try:
+        return read, write, *os.pipe()
+    except OSError:
+        os.close(read)
+        os.close(write)
+        raise
+
+
 class Inbound:
     """The pipe from a worker: frames come out of it."""
 

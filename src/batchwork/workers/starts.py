@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import signal
 
-from batchwork.errors import WorkerError
+from batchwork.errors import MORE_FILES, WorkerError
 
 _FOR_A_WHILE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 _TRIES = 60
 """Times that starting a process is tried while the system has no room for it (about a minute)."""
+_TRIES_OWN = 6
+"""The same where it is our own limit that is in the way, which seldom passes (about 3 s)."""
 
 
 class Trouble:
@@ -47,7 +49,10 @@ class Starts:
     def failed(self, error: OSError, now: float, why: WorkerError) -> None:
         """A worker could not be started. It is tried again for a while, where the system only lacks room."""
         self._tries += 1
-        if error.errno not in _FOR_A_WHILE or self._tries > _TRIES:
+        tries = _TRIES
+        if error.errno == errno.EMFILE:
+            tries, why = _TRIES_OWN, WorkerError(why.message, MORE_FILES)
+        if error.errno not in _FOR_A_WHILE or self._tries > tries:
             self.trouble.because(why)
         self.at = now + min(1.0, 0.02 * 2.0**self._tries)
 

@@ -9,7 +9,7 @@ import click
 
 from batchwork.cli.options import F, HelpfulCommand, accept_option, parallel_option, store_option, watching_options
 from batchwork.cli.workflow import remarks, workflow_arguments
-from batchwork.errors import UsageError
+from batchwork.errors import NothingStored, UsageError
 from batchwork.plan.model import Plan
 
 
@@ -110,7 +110,10 @@ def _unfinished(plan: Plan, store: str | None, run_id: str | None) -> str | None
 
     if not is_store(store):
         return None
-    with looking(store) as opened:
-        if run_id is not None:
-            return named_run(opened.run(run_id), plan, os.environ)
-        return unfinished_run(opened.runs(), plan, os.environ)
+    try:
+        with looking(store) as opened:
+            if run_id is not None:
+                return named_run(opened.run(run_id), plan, os.environ)
+            return unfinished_run(opened.runs(), plan, os.environ)
+    except NothingStored:  # a first run ended before it had recorded anything
+        return None

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import apsw
 
 from batchwork.clock import Clock
-from batchwork.errors import StoreError, StoreVersionError
+from batchwork.errors import NothingStored, StoreError, StoreVersionError
 from batchwork.faults import fault
 from batchwork.ports import Durability, Opening
 from batchwork.store.sqlite.beside.head import Head, Mark
@@ -123,8 +123,8 @@ def _to_read(connection: apsw.Connection, path: str, check: Callable[[apsw.Conne
     return connection
 
 
-def _nothing(path: str) -> StoreError:
-    return StoreError(f"nothing has been stored in {path} yet", "run a workflow first")
+def _nothing(path: str) -> NothingStored:
+    return NothingStored(f"nothing has been stored in {path} yet", "run a workflow first")
 
 
 def _warn_of_loss(connection: apsw.Connection, path: str, head: Head, opening: Opening) -> None:

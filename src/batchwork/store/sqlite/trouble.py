@@ -8,12 +8,13 @@ from typing import Literal, TypeAlias
 
 import apsw
 
-from batchwork.errors import StoreError, StoreFull
+from batchwork.errors import MORE_FILES, StoreError, StoreFull, lacks_files
 
 Kind: TypeAlias = Literal["full", "io", "busy", "other"]
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _LEAST_ROOM = 64 * 1024
+_FILES = 6
 
 
 def kind_of(error: Exception, path: str, system_errno: int = 0) -> Kind:
@@ -46,6 +47,20 @@ def _no_room(path: str) -> bool:
     return room.f_bavail * room.f_frsize < _LEAST_ROOM
 
 
+def _few_files_left() -> bool:
+    """Whether this process may open fewer files than a store needs. (SQLite says only that it could not open one.)"""
+    opened: list[int] = []
+    try:
+        for _ in range(_FILES):
+            opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))  # noqa: PERF401 – what was opened is closed
+    except OSError as error:
+        return lacks_files(error)
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+    return False
+
+
 def explain(error: Exception, path: str, kind: Kind | None = None) -> StoreError:
     """The StoreError for `error`, naming the store and what to do."""
     if isinstance(error, StoreError):
@@ -67,6 +82,8 @@ def _explained(error: Exception, path: str, kind: Kind) -> StoreError:
             f"another process has kept the store {path} locked for writing for too long",
             "find it with `fuser " + path + "` or `lsof " + path + "`, end it, then `batchwork resume`",
         )
+    if lacks_files(error) or (isinstance(error, apsw.CantOpenError) and _few_files_left()):
+        return StoreError(f"the store {path} cannot be opened: too many files are open", MORE_FILES)
     if isinstance(error, apsw.NotADBError):
         return StoreError(
             f"{path} is not a batchwork store: it is not a database", "move it away, or name another with `--store`"

@@ -74,9 +74,10 @@ class ReactorExecutor:
 
     def poll(self, timeout_s: float | None) -> list[Report]:
         if not self._reports:
-            if self._link is None:
+            patience_s = self._patience(timeout_s)
+            if self._link is None and not self._reports:
                 self._starts.trouble.tell()
-            self._listen(self._patience(timeout_s))
+            self._listen(patience_s)
         reports, self._reports = self._reports, []
         self._ledger.taken(reports)
         return reports

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from batchwork.clock import Clock, iso
-from batchwork.errors import RunLocked, StoreError
+from batchwork.errors import RunLocked, StoreError, lacks_files
 from batchwork.store.sqlite.place import make_folder
 from batchwork.store.sqlite.rows import checked_run_id
 from batchwork.store.sqlite.trouble import explain, kind_of
@@ -79,7 +79,7 @@ class Locks:
         try:
             descriptor = self._acquire(path)
         except OSError as error:
-            if kind_of(error, self._store) == "full":
+            if kind_of(error, self._store) == "full" or lacks_files(error):
                 raise explain(error, self._store) from error
             raise StoreError(
                 f"the run {run} cannot be locked: {path}: {error.strerror}",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from batchwork import proctree
+from batchwork.errors import MORE_FILES
+from batchwork.text.wording import only_if
 from batchwork.workers.reactor.program import verdict
 from batchwork.workers.reactor.program.leftovers import Leftovers, tree
 from batchwork.workers.reactor.program.listening import Listening, RunningCommand
@@ -26,6 +29,7 @@ _AGAIN_S = 0.005
 _SPAWN_PAUSE_S = 0.01
 _SPAWN_PAUSE_MAX_S = 0.25
 _SPAWN_PATIENCE_S = 60.0
+_FILES_PATIENCE_S = 1.0
 
 
 class Commands:
@@ -78,8 +82,9 @@ class Commands:
             self._fail(unit, {"type": "spawn", "message": str(error), "retryable": False})
             return
         except OSError as error:
-            if now - unit.started > _SPAWN_PATIENCE_S:
-                self._fail(unit, {"type": "spawn", "message": f"no process could be started: {error.strerror}"})
+            if self._in_vain(error, now - unit.started):
+                hint = only_if(error.errno == errno.EMFILE, f"; {MORE_FILES}")
+                self._fail(unit, {"type": "spawn", "message": f"no process could be started: {error.strerror}{hint}"})
                 return
             again = min(pause_s * 2, _SPAWN_PAUSE_MAX_S)
             self._delayed[unit] = self._loop.timers.at(now + pause_s, lambda: self._spawn(unit, again))
@@ -93,6 +98,12 @@ class Commands:
         if self._timeout_s is not None:
             command.timer = self._loop.timers.at(now + self._timeout_s, lambda: self._time_out(command))
         self._listening.soon(command)
+
+    def _in_vain(self, error: OSError, waited_s: float) -> bool:
+        """Whether there is no more hope for room. Commands that end make room, where it is our own limit that is in the way."""
+        if error.errno == errno.EMFILE:
+            return not self._commands and waited_s > _FILES_PATIENCE_S
+        return waited_s > _SPAWN_PATIENCE_S
 
     def _fail(self, unit: Unit, failure: dict[str, object]) -> None:
         self._outbox.failed(unit, failure, int((self._loop.now() - unit.started) * 1e6))
