@@ -6,7 +6,7 @@ succeeds, fails and is retried: an item, or the batch with `each: batch`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -144,7 +144,7 @@ class Report(Struct, frozen=True):
 
     `results` are JSON texts and `durations_us` microseconds, one for each of `done`. `failures` come with their
     duration. `cancelled` were interrupted and used no attempt; `returned` never started; `lost` may or may not have
-    run, through no fault of theirs (their reactor died). `logs` is text printed, by offset.
+    run, through no fault of theirs (their reactor died). `logs` is text printed. `recorded` is called once all is on disk.
     """
 
     call: int
@@ -157,6 +157,7 @@ class Report(Struct, frozen=True):
     lost: Sequence[int] = ()
     logs: Mapping[int, str] = field(default_factory=dict)
     worker: str = ""
+    recorded: Callable[[], None] | None = None
 
     @property
     def count(self) -> int:

@@ -20,9 +20,8 @@ import pytest
 
 from batchwork.censor import Censor
 from batchwork.tasks.python.task import OPERANDS, WITHOUT_OPERAND
-from batchwork.workers.python import memory as python_memory
 from batchwork.workers.python.log import WorkerLog
-from batchwork.workers.python.program import coroutines, memory, operations, output
+from batchwork.workers.python.program import coroutines, operations, output
 from batchwork.workers.python.program.compiling import Code, compile_body, run_setup
 from batchwork.workers.python.program.failures import Refused, Unprepared, failure_fields, place_of
 from batchwork.workers.python.program.functions import make_function
@@ -541,7 +540,7 @@ def test_a_program_gets_its_names_under_the_shape_they_need(monkeypatch: pytest.
     assert function(payload) == [2, 8, 7, "from outside", 5, 1, 9]
 
 
-# ---------------------------------------------------------------- output and memory
+# ---------------------------------------------------------------- output
 
 
 def test_output_beyond_the_limit_keeps_head_and_tail_and_whole_letters() -> None:
@@ -582,30 +581,3 @@ def test_a_log_of_a_dead_worker_is_cut_alike() -> None:
     assert len(log.text(0)) < (1 << 20) + 100
     assert log.text(0, 5) == "xxxxx"
     log.close()
-
-
-def test_both_sides_agree_on_the_shared_memory() -> None:
-    theirs, ours = memory, python_memory
-    shared = ours.WorkerMemory()
-    worker = theirs.Memory(shared.descriptor)
-    worker.begin(7)
-    assert shared.running() is None
-    assert not worker.recalled(7)
-    shared.recall(7)
-    assert worker.recalled(7)
-    assert not worker.recalled(8)
-    record = b'D0 12 {"a":1}\nL1 5 9\nF1 13 {}\n'
-    end = theirs.RECORDS_AT + len(record)
-    worker.map[theirs.RECORDS_AT : end] = record
-    theirs.RUNNING_UNIT.pack_into(worker.map, theirs.UNIT_AT, 2, 1.5, 9, end)
-    running = shared.running()
-    assert running is not None
-    assert (running.call, running.offset, running.began, running.output) == (7, 2, 1.5, 9)
-    number, records = shared.records()
-    assert number == 7
-    assert [(each.kind, each.offset, each.us, each.text, each.log) for each in records] == [
-        ("D", 0, 12, '{"a":1}', None),
-        ("F", 1, 13, "{}", (5, 9)),
-    ]
-    worker.map.close()
-    shared.close()

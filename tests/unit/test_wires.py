@@ -121,7 +121,7 @@ def test_what_a_python_worker_says_is_as_described() -> None:
         (2, "ValueError", "no", 15)
     ]
     assert ([*report.cancelled], [*report.returned], report.logs, sent.left) == ([3], [4], {0: "printed\n"}, 0)
-    outcomes = calls.Outcomes(7, 1000)
+    outcomes = calls.Outcomes(7)
     outcomes.results, outcomes.durations = list(report.results), [12, 9]
     outcomes.failures = [(2, {"type": "ValueError", "message": "no", "traceback": ""}, 15), (3, {}, 1)]
     outcomes.add_log(0, "printed\n")

@@ -24,6 +24,8 @@ class Staffing(Struct, frozen=True):
     """What an executor needs to know of a step. `slots` is the number of attempts at once, never exceeded.
 
     `strict`: a call ends at its first failure (the rest is returned), because failures stop the step or order counts.
+    `journals` is where workers leave what they do for whoever comes after a crash (a folder and the step's number); then
+    each report's `recorded` must be called. Empty: nowhere.
     `cookie` marks every process that is started (environment variable BATCHWORK_COOKIE). It is data, and can be sent.
     """
 
@@ -34,6 +36,7 @@ class Staffing(Struct, frozen=True):
     environ: Mapping[str, str]
     cwd: str
     grace_s: float = 5.0
+    journals: str = ""
 
 
 Pager: TypeAlias = Callable[[PageQuery], str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from batchwork.clock import Clock
 from batchwork.engine.step.checkpoint_draft import Draft
@@ -17,6 +18,13 @@ CHECKPOINTS_MOST = 4
 """Checkpoints under way at once: the disk is waited for in the background, but not without end."""
 
 
+class _Committed(NamedTuple):
+    draft: Draft
+    counts: Counts
+    receipts: list[Callable[[], None]]
+    error: Exception | None
+
+
 class Committer:
     """Belongs to the coordinator's thread; `wake` is called, from the writer's, when something has come to disk."""
 
@@ -24,8 +32,10 @@ class Committer:
         self.draft = Draft(step)
         self.counts = Counts()
         self._store, self._clock, self._wake = store, clock, wake
+        self.receipts: list[Callable[[], None]] = []
+        """To be called once the draft is on disk."""
         self._under_way = 0
-        self._committed: deque[tuple[Draft, Counts, Exception | None]] = deque()  # filled by the writer's thread
+        self._committed: deque[_Committed] = deque()  # filled by the writer's thread
 
     @property
     def full(self) -> bool:
@@ -45,11 +55,12 @@ class Committer:
         due = self._clock.now() - draft.since >= COMMIT_AFTER_S
         if not (draft.rows.claims or due or draft.urgent or draft.count >= COMMIT_ROWS or not waiting):
             return
+        receipts, self.receipts = self.receipts, []
         self.draft = Draft(draft.step)
         self._under_way += 1
 
         def committed(error: Exception | None) -> None:
-            self._committed.append((draft, counts, error))
+            self._committed.append(_Committed(draft, counts, receipts, error))
             self._wake()
 
         self._store.submit(draft.checkpoint(counts), committed)
@@ -57,10 +68,12 @@ class Committer:
     def on_disk(self) -> Iterator[tuple[Draft, Counts]]:
         """What has come to disk since the last call, with the counts after it. Raises StoreError, saying what it costs."""
         while self._committed:
-            draft, counts, error = self._committed.popleft()
+            draft, counts, receipts, error = self._committed.popleft()
             self._under_way -= 1
             if error is not None:
-                raise unrecorded([draft, self.draft, *(lost for lost, _, _ in self._committed)], error)
+                raise unrecorded([draft, self.draft, *(lost.draft for lost in self._committed)], error)
+            for recorded in receipts:
+                recorded()
             yield draft, counts
 
     def due_s(self) -> float | None:

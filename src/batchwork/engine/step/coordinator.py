@@ -212,6 +212,8 @@ class Coordinator:
 
     def _settle_one(self, report: Report) -> None:
         out, draft = self._window.out.get(report.call), self._committer.draft
+        if report.recorded is not None:
+            self._committer.receipts.append(report.recorded)
         if out is None:
             return
         failed = self._settler.settle(draft, out, report)

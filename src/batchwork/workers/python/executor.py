@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from batchwork.clock import Clock, SystemClock
 from batchwork.model import Call, Report
 from batchwork.ports import Pager, Program, Staffing
+from batchwork.workers.journals.folder import Shelf
 from batchwork.workers.link import Links
-from batchwork.workers.python.lane import Lane
+from batchwork.workers.python.lane import Hall, Lane
 from batchwork.workers.starts import Trouble
 
 _PAUSE_S = 0.5
@@ -53,9 +54,8 @@ class PythonExecutor:
 
     def start(self, program: Program, staffing: Staffing, pages: Pager | None = None) -> None:
         self._staffing = staffing
-        self._lanes = [
-            Lane(program.prepare, staffing, self._links, pages, self._trouble) for _ in range(staffing.slots)
-        ]
+        hall = Hall(self._links, pages, self._trouble, Shelf(staffing.journals))
+        self._lanes = [Lane(program.prepare, staffing, hall) for _ in range(staffing.slots)]
 
     def warm(self, lanes: int) -> None:
         if not self._stopping:

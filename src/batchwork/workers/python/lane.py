@@ -7,10 +7,13 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from batchwork.errors import BatchworkError
 from batchwork.model import Call, Report
 from batchwork.ports import PageQuery, Pager, Staffing
 from batchwork.workers import frames
+from batchwork.workers.journals.folder import Shelf
 from batchwork.workers.link import Link, Links
 from batchwork.workers.python.orders import page_body, prepare_body
 from batchwork.workers.python.reports import Sent, report_of
@@ -19,17 +22,24 @@ from batchwork.workers.python.worker import LostSince, Worker
 from batchwork.workers.starts import Trouble
 
 
-class Lane:
-    """Calls in their order, and the worker that runs them, started when the first one comes. `trouble` is that of all lanes."""
+class Hall(Struct):
+    """What all lanes have in common."""
 
-    def __init__(
-        self, prepare: Mapping[str, Any], staffing: Staffing, links: Links, pages: Pager | None, trouble: Trouble
-    ) -> None:
-        self._prepare, self._staffing, self._links, self._pages = prepare, staffing, links, pages
+    links: Links
+    pages: Pager | None
+    trouble: Trouble
+    shelf: Shelf
+
+
+class Lane:
+    """Calls in their order, and the worker that runs them, started when the first one comes."""
+
+    def __init__(self, prepare: Mapping[str, Any], staffing: Staffing, hall: Hall) -> None:
+        self._prepare, self._staffing, self._hall = prepare, staffing, hall
         self._calls: deque[Sent] = deque()
         self._numbers = 0
         self._worker: Worker | None = None
-        self._starts = LaneStarts(trouble)
+        self._starts = LaneStarts(hall.trouble)
 
     # ------------------------------------------------------------ work
 
@@ -58,12 +68,12 @@ class Lane:
             return
         interpreter = self._prepare["interpreter"]
         try:
-            self._worker = worker = Worker(interpreter, self._staffing)
+            self._worker = worker = Worker(interpreter, self._staffing, self._hall.shelf)
         except OSError as error:
             self._starts.failed(error, now, cannot_start(interpreter, error))
             return
         self._starts.succeeded()
-        self._links.add(worker.link)
+        self._hall.links.add(worker.link)
         worker.link.send(frames.PREPARE, prepare_body(self._prepare, self._staffing))
 
     def _send_waiting(self) -> None:
@@ -113,7 +123,7 @@ class Lane:
         sent = next((sent for sent in self._calls if sent.sent), None)
         if sent is None:
             return None
-        report = report_of(sent, body, worker.name)
+        report = report_of(sent, body, worker.name, worker.journal.receipt())
         if report.call != sent.call.id:
             raise ValueError("outcomes of another call")
         worker.seen += len(report.failures)
@@ -124,11 +134,11 @@ class Lane:
         return report
 
     def _page(self, query: dict[str, Any]) -> bytes:
-        if self._pages is None:
+        if self._hall.pages is None:
             return page_body(None, "there are no earlier results here")
         try:
             wanted = PageQuery(str(query["step"]), str(query["what"]), int(query["start"]), int(query["count"]))
-            return page_body(self._pages(wanted))
+            return page_body(self._hall.pages(wanted))
         except BatchworkError as error:
             return page_body(None, error.message)
 
@@ -161,7 +171,7 @@ class Lane:
         """What the worker has not got comes back at once, what it has not started comes over the pipe."""
         self._starts.wanted = False
         if self._worker is not None:
-            self._worker.memory.recall(self._numbers)
+            self._worker.journal.recall(self._numbers)
         waiting = [sent for sent in self._calls if not sent.sent]
         self._calls = deque(sent for sent in self._calls if sent.sent)
         return [sent.returned() for sent in waiting]
@@ -185,6 +195,6 @@ class Lane:
 
     def close(self) -> None:
         if self._worker is not None:
-            self._links.remove(self._worker.link)
+            self._hall.links.remove(self._worker.link)
             self._worker.close()
             self._worker = None

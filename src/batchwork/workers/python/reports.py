@@ -1,15 +1,16 @@
-"""From a Python worker's outcomes (a frame, or the records of a dead worker) to Reports, each unit exactly once."""
+"""From a Python worker's outcomes (a frame, or the journal of a dead worker) to Reports, each unit exactly once."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from batchwork.model import Call, Failure, Report
-from batchwork.workers.python.memory import Record
+from batchwork.ports.journals import Noted
 
 
 class Sent(Struct):
@@ -47,7 +48,7 @@ def failure_from(fields: Mapping[str, Any]) -> Failure:
     return Failure(kind, message, traceback, retryable=fields.get("retryable", True) is not False)
 
 
-def report_of(sent: Sent, body: bytes, worker: str) -> Report:
+def report_of(sent: Sent, body: bytes, worker: str, recorded: Callable[[], None] | None = None) -> Report:
     """The report of an outcomes frame. Raises ValueError, KeyError or TypeError where it is not one."""
     end = body.find(b"\n")
     if end < 0:
@@ -60,7 +61,19 @@ def report_of(sent: Sent, body: bytes, worker: str) -> Report:
     for offset in (*(offset for offset, _, _ in failures), *cancelled, *returned):
         sent.mark(offset, offset + 1)
     logs = {int(offset): str(log) for offset, log in header.get("logs", {}).items()}
-    return Report(sent.call.id, done, results, header.get("us", ()), failures, cancelled, returned, (), logs, worker)
+    return Report(
+        sent.call.id,
+        done,
+        results,
+        header.get("us", ()),
+        failures,
+        cancelled,
+        returned,
+        (),
+        logs,
+        worker,
+        recorded,
+    )
 
 
 def _results(lines: str, count: int) -> list[str]:
@@ -84,19 +97,16 @@ def _offsets(sent: Sent, ranges: Sequence[Sequence[int]]) -> Sequence[int]:
 class Death(Struct, frozen=True):
     """How a worker ended while it had calls. `running` is the offset that it ran, `blame` what that unit gets."""
 
-    records: Sequence[Record]
     running: int | None
     blame: Failure | None  # None: it was cancelled
     us: int
     log: str
 
 
-def report_of_death(sent: Sent, death: Death, logs: dict[int, str], worker: str) -> Report:
+def report_of_death(sent: Sent, noted: Noted, death: Death, worker: str) -> Report:
     """What became of the call that a dead worker was at: recovered outcomes, one to blame, the rest goes back."""
-    kinds = _fresh(sent, death.records)
-    done = kinds["D"]
-    failures = [(record.offset, failure_from(json.loads(record.text)), record.us) for record in kinds["F"]]
-    cancelled = [record.offset for record in kinds["C"]]
+    recovered = _recovered(sent, noted)
+    cancelled, failures, logs = [*recovered.cancelled], [*recovered.failures], {**recovered.logs}
     running = death.running
     if running is not None and not sent.reported[running]:
         sent.mark(running, running + 1)
@@ -105,20 +115,28 @@ def report_of_death(sent: Sent, death: Death, logs: dict[int, str], worker: str)
         else:
             failures.append((running, death.blame, death.us))
         if death.log:
-            logs = {**logs, running: death.log}
-    return Report(sent.call.id, *_columns(done), failures, cancelled, sent.returned().returned, (), logs, worker)
+            logs[running] = death.log
+    rest = sent.returned().returned
+    return replace(recovered, failures=failures, cancelled=cancelled, returned=rest, logs=logs, worker=worker)
 
 
-def _fresh(sent: Sent, records: Sequence[Record]) -> dict[str, list[Record]]:
-    """Records of units that were not reported, by their kind; reported with them."""
-    kinds: dict[str, list[Record]] = {"D": [], "F": [], "C": []}
-    for record in records:
-        if not sent.reported[record.offset]:
-            sent.mark(record.offset, record.offset + 1)
-            kinds[record.kind].append(record)
-    return kinds
+def _recovered(sent: Sent, noted: Noted) -> Report:
+    """What was noted and has not been reported; reported with it."""
 
+    def fresh(offsets: Iterable[int]) -> list[int]:
+        found = sorted(offset for offset in offsets if not sent.reported[offset])
+        for offset in found:
+            sent.mark(offset, offset + 1)
+        return found
 
-def _columns(done: Sequence[Record]) -> tuple[list[int], list[str], list[int]]:
-    """Offsets, results and microseconds."""
-    return [each.offset for each in done], [each.text for each in done], [each.us for each in done]
+    logs = {offset: text for offset, text in noted.logs.items() if not sent.reported[offset]}
+    done, failed, cancelled = fresh(noted.done), fresh(noted.failed), fresh(noted.cancelled)
+    return Report(
+        sent.call.id,
+        done,
+        [noted.done[offset][1] for offset in done],
+        [noted.done[offset][0] for offset in done],
+        [(offset, noted.failed[offset][2], noted.failed[offset][0]) for offset in failed],
+        cancelled,
+        logs=logs,
+    )

@@ -1,19 +1,22 @@
-"""One Python worker: a process with the memory and the log that are shared with it, ended early where it must be."""
+"""One Python worker: a process with the journal and the log that are shared with it, ended early where it must be."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from typing import NamedTuple, TypeAlias
 
+from msgspec.structs import replace
+
 from batchwork.model import Failure, Report
 from batchwork.ports import Staffing
+from batchwork.ports.journals import Noted
 from batchwork.workers import frames
+from batchwork.workers.journals.folder import Shelf
 from batchwork.workers.link import Arguments, Link
 from batchwork.workers.python.log import WorkerLog
-from batchwork.workers.python.memory import Record, WorkerMemory
 from batchwork.workers.python.orders import call_body
 from batchwork.workers.python.reports import Death, Sent, report_of_death
 from batchwork.workers.starts import how_it_ended
@@ -49,11 +52,11 @@ class Worker:
     `name` is how reports call it, `seen` counts the failures that came from it, and `cause` is why it is being ended.
     """
 
-    def __init__(self, interpreter: str, staffing: Staffing) -> None:
+    def __init__(self, interpreter: str, staffing: Staffing, shelf: Shelf) -> None:
         with ExitStack() as undo:
-            self.memory = undo.enter_context(closing(WorkerMemory()))
+            self.journal = undo.enter_context(closing(shelf.new()))
             self.log = undo.enter_context(closing(WorkerLog()))
-            shared = (self.memory.descriptor, self.log.descriptor)
+            shared = (self.journal.descriptor, self.log.descriptor)
             command = _command(interpreter, shared)
             self.link = Link(command, staffing, staffing.environ, inherit=shared, output=self.log.descriptor)
             undo.pop_all()
@@ -83,7 +86,7 @@ class Worker:
         if timeout_s is None or self.cause or not self.ready or self._left(now, timeout_s, lost_since) > 0:
             return
         self.link.signal(signal.SIGSTOP)
-        running = self.memory.running()  # it holds still now: is it the same unit?
+        running = self.journal.running()  # it holds still now: is it the same unit?
         if running is None or self._left(now, timeout_s, lost_since) > 0:
             self.link.signal(signal.SIGCONT)
             return
@@ -93,7 +96,7 @@ class Worker:
 
     def _left(self, now: float, timeout_s: float, lost_since: LostSince) -> float:
         """Seconds that the unit has which it runs, or would begin now."""
-        running = self.memory.running()
+        running = self.journal.running()
         if running is None:
             return timeout_s
         return running.began + timeout_s + lost_since(running.began) - now
@@ -111,35 +114,35 @@ class Worker:
             self.link.kill_tree()
             return
         self._kill_at = now + grace_s
-        self.memory.end()
+        self.journal.end()
         self.link.terminate()
 
     def post_mortem(self, calls: Iterable[Sent], now: float) -> list[Report]:
         """What becomes of the calls of a dead worker: what it noted is recovered, who ran is to blame, all else goes back."""
-        number, records = self.memory.records()
         reports = []
         for sent in calls:
-            if sent.number == number and sent.sent:
-                logs = {each.offset: self.log.text(*each.log) for each in records if each.log}
-                reports.append(report_of_death(sent, self._death(sent, records, now), logs, self.name))
+            if sent.number == self.journal.call and sent.sent:
+                noted = self.journal.noted({sent.call.id}).get(sent.call.id, Noted())
+                report = report_of_death(sent, noted, self._death(sent, noted, now), self.name)
             else:
-                reports.append(sent.returned(self.name))
+                report = sent.returned(self.name)
+            reports.append(replace(report, recorded=self.journal.receipt()))
         return reports
 
-    def _death(self, sent: Sent, records: Sequence[Record], now: float) -> Death:
-        running = self.memory.running()
-        if running is None or running.call != sent.number:
-            return Death(records, None, None, 0, "")
+    def _death(self, sent: Sent, noted: Noted, now: float) -> Death:
+        running = self.journal.running()
+        if running is None or running.call != sent.number or running.offset in (*noted.done, *noted.failed):
+            return Death(None, None, 0, "")
         status = self.link.status or 0
         died = Failure("worker died", how_it_ended(status), exit_code=status if status >= 0 else None)
         cause = self.cause or Cause(died)
         us = cause.us or max(0, int((now - running.began) * 1e6))
-        return Death(records, running.offset, cause.blame, us, self.log.text(running.output))
+        return Death(running.offset, cause.blame, us, self.log.text(running.output))
 
     def close(self) -> None:
         """Close what is shared with it. If it still lives, it is killed with all below it."""
         self.link.close()
-        self.memory.close()
+        self.journal.close()
         self.log.close()
 
 

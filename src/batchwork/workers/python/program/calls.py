@@ -1,7 +1,7 @@
 """Running the units of one call and reporting them. The only loop that is hot: about 2 µs for a unit that does nothing.
 
-Each outcome is in shared memory before the next unit starts, so a worker that dies takes none with it. The frame with
-all of them follows at the end of the call.
+Each outcome is in the journal before the next unit starts, so whoever dies takes none with it. The frame with all of them
+follows at the end of the call.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-from time import perf_counter
+from time import perf_counter, time
 
 from .failures import failure_fields
-from .memory import RECORDS_AT, RUNNING_UNIT, UNIT_AT, Memory
+from .journal import BEGAN, MARK, START, Journal
 from .traces.aftermath import LOOK_FROM_US
 from .values.encoding import encode_result
 from .wire import OUTCOMES, Wire
@@ -35,10 +35,10 @@ class Terminated(BaseException):
 
 
 class Outcomes:
-    """What is known of a call and not yet sent. When records in shared memory reach `room`, it is to be sent."""
+    """What is known of a call and not yet sent."""
 
-    def __init__(self, call: int, room: int) -> None:
-        self.call, self.room = call, room
+    def __init__(self, call: int) -> None:
+        self.call = call
         self.start = 0  # everything before was sent
         self.results: list[str] = []
         self.durations: list[int] = []
@@ -50,8 +50,6 @@ class Outcomes:
     def add_log(self, offset: int, log: str) -> None:
         self.logs[offset] = self.logs.get(offset, "") + log
         self.logged += len(log)
-        if self.logged > LOGS_MAX:
-            self.room = 0
 
     def body(self, stop: int, rest: Sequence[int] = ()) -> bytes:
         """The frame for units up to `stop`, and `rest`, which goes back."""
@@ -86,9 +84,9 @@ class Caller:
     """Runs calls with one prepared function."""
 
     def __init__(
-        self, function: Callable[[Any], Any], wire: Wire, memory: Memory, aftermath: Aftermath, strict: bool
+        self, function: Callable[[Any], Any], wire: Wire, journal: Journal, aftermath: Aftermath, strict: bool
     ) -> None:
-        self._function, self._wire, self._memory, self._aftermath = function, wire, memory, aftermath
+        self._function, self._wire, self._journal, self._aftermath = function, wire, journal, aftermath
         self._strict = strict
         self._failures = 0
         self._ending = False
@@ -99,50 +97,51 @@ class Caller:
         """The coordinator's first SIGTERM ends the unit by an exception if it is in the author's code, else the worker at the next unit."""
         if self._ending:
             return
-        if not self._memory.ending():  # not from the coordinator: it ends this worker as it ends any process
+        if not self._journal.ending():  # not from the coordinator: it ends this worker as it ends any process
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTERM)
         self._ending, self._deadline = True, 0.0
-        if not self._memory.running():
+        if not self._journal.running():
             os._exit(128 + signal.SIGTERM)
         if frame is not None and not frame.f_code.co_filename.startswith(_OWN):
             raise Terminated
 
     def refuses(self, call: Mapping[str, Any]) -> bool:
         """Whether a call was sent before its sender knew that the step stops or that an earlier unit failed."""
-        return self._memory.recalled(call["number"]) or (self._strict and call["seen"] < self._failures)
+        return self._journal.recalled(call["number"]) or (self._strict and call["seen"] < self._failures)
 
     def run(self, call: Mapping[str, Any]) -> None:
         """Run a call's units in turn and report all of them."""
         units = call["units"]
-        outcomes = Outcomes(call["id"], self._memory.size)
+        outcomes = Outcomes(call["id"])
         stop = 0
         if not self.refuses(call):
             if "shared" in call:
                 spread_items(units, call["slot"], call["shared"])
-            self._memory.begin(call["number"])
+            self._journal.begin(call["number"], call["id"])
             self._aftermath.output.connect()
             stop = self._loop(units, outcomes)
             self._aftermath.of_call()
-        self._wire.send(OUTCOMES, outcomes.body(stop, range(stop, len(units))))
-        self._memory.begin(0)
+        self._send(outcomes, stop, range(stop, len(units)))
         if self._ending:
             os._exit(128 + signal.SIGTERM)
 
     def _loop(self, units: list[Any], outcomes: Outcomes) -> int:
         """Run units; how many were started."""
-        memory, function, output = self._memory, self._function, self._aftermath.output
+        journal, function, output = self._journal, self._function, self._aftermath.output
         changes = self._aftermath.changes
-        shared, log, pack, seek, clock = memory.map, output.descriptor, RUNNING_UNIT.pack_into, os.lseek, perf_counter
+        words, times, shared = journal.pages.words, journal.pages.times, journal.pages.map
+        log, seek, clock = output.descriptor, os.lseek, perf_counter
         results, durations = outcomes.results, outcomes.durations
-        mark = output.trim()
-        end = RECORDS_AT
+        words[MARK] = mark = output.trim()
+        end, limit, end_at = journal.end, journal.limit, journal.end_at
         began = clock()
         self._deadline = began + HAND_BACK_S
         offset = -1
         for offset, unit in enumerate(units):
-            pack(shared, UNIT_AT, offset, began, mark, end)
-            if shared[0] or began > self._deadline:  # after it was noted as begun, see `Memory`
+            times[BEGAN] = began
+            words[START] = offset + 1
+            if shared[0] or began > self._deadline:  # after it was noted as begun, see `Journal`
                 break
             failure: dict[str, Any] | None = None
             text = note = ""
@@ -155,24 +154,29 @@ class Caller:
             written = seek(log, 0, 2)
             if us > LOOK_FROM_US or written != mark or changes:
                 mark, note = self._look(offset, mark, (us, failure is not None), outcomes)
+                limit = journal.limit
             if failure is None:
                 record = f"{note}D{offset} {us} {text}\n".encode("ascii")
                 results.append(text)
                 durations.append(us)
             else:
                 record = (note + self._fail(offset, us, failure, outcomes)).encode("ascii")
-            if end + len(record) > outcomes.room:
-                end = self._flush(offset + 1, outcomes)
+            if end + len(record) > limit:
+                journal.end = end
+                self._keep(offset, record, outcomes)
                 results, durations = outcomes.results, outcomes.durations
-                mark = output.trim()
+                words[MARK] = mark = output.trim()
+                end, limit, end_at = journal.end, journal.limit, journal.end_at
                 ended = clock()
             else:
                 shared[end : end + len(record)] = record
                 end += len(record)
+                words[end_at] = end
             began = ended
         else:
             offset += 1
-        memory.rest(end)
+        journal.end = end
+        journal.rest()
         return offset
 
     # ------------------------------------------------------------ less often
@@ -181,11 +185,11 @@ class Caller:
         """Note a failure, or that the unit was cancelled; its record."""
         outcomes.failures.append((offset, failure, us))
         if not failure:
-            return f"C{offset} {us} null\n"
+            return f"C{offset} {us}\n"
         self._failures += 1
         if self._strict:
             self._deadline = 0.0
-        return f"F{offset} {us} {json.dumps(failure)}\n"
+        return f"F{offset} {us} {int(time() * 1000)} {json.dumps(failure)}\n"
 
     def _look(self, offset: int, mark: int, seen: tuple[int, bool], outcomes: Outcomes) -> tuple[int, str]:
         """After a unit that took long, printed or changed something: where the next one's output begins, and a record of this one's.
@@ -196,14 +200,25 @@ class Caller:
         if end == mark:
             return mark, ""
         outcomes.add_log(offset, log)
-        return end, f"L{offset} {mark} {end}\n"
+        self._journal.pages.words[MARK] = end
+        if outcomes.logged > LOGS_MAX:
+            self._journal.limit = 0  # with this unit it is time for a frame
+        return end, f"L{offset} {json.dumps(log)}\n"
 
-    def _flush(self, stop: int, outcomes: Outcomes) -> int:
-        """Send what there is; where records begin anew."""
-        self._wire.send(OUTCOMES, outcomes.body(stop))
-        outcomes.room = self._memory.size
-        self._memory.rest(RECORDS_AT)
-        return RECORDS_AT
+    def _keep(self, offset: int, record: bytes, outcomes: Outcomes) -> None:
+        """Note an outcome that needs more room, and send what there is."""
+        journal = self._journal
+        kept = journal.add(record)
+        if not kept:
+            journal.unkept(offset)
+        self._send(outcomes, offset + 1)
+        if not kept:
+            journal.wait_until_kept()
+        journal.expect()
+
+    def _send(self, outcomes: Outcomes, stop: int, rest: Sequence[int] = ()) -> None:
+        self._wire.send(OUTCOMES, outcomes.body(stop, rest))
+        self._journal.frames += 1
 
 
 def _failure(error: BaseException) -> dict[str, Any]:

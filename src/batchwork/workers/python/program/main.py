@@ -11,7 +11,7 @@ import sys
 
 from .calls import Caller
 from .failures import Unprepared, failure_fields, place_of
-from .memory import Memory
+from .journal import Journal
 from .output import Output, speak_utf8
 from .prepare import prepare_program
 from .processes import become_worker, end_everything, watch
@@ -28,25 +28,27 @@ BROKEN_EXIT = 3
 
 
 def run_worker(arguments: list[str]) -> NoReturn:
-    """`arguments`: numbers of the descriptors of the pipe to read, the pipe to write, the shared memory and the log."""
+    """`arguments`: numbers of the descriptors of the pipe to read, the pipe to write, the journal and the log."""
     read, write, shared, log = (out_of_reach(int(number)) for number in arguments)
-    memory = Memory(shared)
-    os.close(shared)
+    journal = Journal(shared)
     output = Output(log)
     speak_utf8()
     sys.argv = [""]
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the coordinator's; what tasks start has the default again
     os.register_at_fork(after_in_child=_plain_child)
     become_worker()
-    watch(read, memory.running, lambda: output.shrink(memory.output_from()) if memory.running() else None)
+    watch(read, journal, lambda: output.shrink(journal.output_from()) if journal.running() else None)
     wire = Wire(read, write)
-    caller = _prepared(wire, memory, output)
+    caller = _prepared(wire, journal, output)
     while caller is not None:
         frame = wire.receive()
         if frame is None:
             break
         if frame[0] == CALL:
-            caller.run(json.loads(frame[1]))
+            try:
+                caller.run(json.loads(frame[1]))
+            except BrokenPipeError:  # the coordinator is gone; what came of the call stands in the journal
+                break
     _end(0 if caller is not None else BROKEN_EXIT)
 
 
@@ -56,7 +58,7 @@ def _plain_child() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _prepared(wire: Wire, memory: Memory, output: Output) -> Caller | None:
+def _prepared(wire: Wire, journal: Journal, output: Output) -> Caller | None:
     """Prepare the program and say so; None if that failed (or nothing came)."""
     frame = wire.receive()
     if frame is None or frame[0] != PREPARE:
@@ -77,7 +79,7 @@ def _prepared(wire: Wire, memory: Memory, output: Output) -> Caller | None:
     surroundings.remember()
     gc.collect()
     gc.freeze()
-    caller = Caller(function, wire, memory, Aftermath(output, stragglers, surroundings), told["runtime"]["strict"])
+    caller = Caller(function, wire, journal, Aftermath(output, stragglers, surroundings), told["runtime"]["strict"])
     wire.send_json(READY, {})
     return caller
 

@@ -14,10 +14,14 @@ _TYPING = False  # importing typing costs more than all else here
 if _TYPING:
     from typing import Any, Callable
 
+    from .journal import Journal
+
 _LINUX = sys.platform.startswith("linux")
 _PR_SET_CHILD_SUBREAPER = 36
 _ROUND_S = 0.002
 _PATIENCE_S = 2.0
+LAST_MOMENT_S = 0.2
+"""How long a unit may still run after the coordinator is gone."""
 
 
 def become_worker() -> None:
@@ -112,16 +116,23 @@ def end_everything() -> None:
         time.sleep(_ROUND_S)
 
 
-def watch(pipe: int, running: Callable[[], bool], tick: Callable[[], None]) -> None:
-    """Start a thread that ends this process and all below it when the other end of `pipe` is closed; `tick` every second."""
+def watch(pipe: int, journal: Journal, tick: Callable[[], None]) -> None:
+    """Start a thread that ends this process and all below it when the other end of `pipe` is closed; `tick` every second.
+
+    Nothing more starts then, and what runs has a moment: a unit that ends in it is noted, and need not run again.
+    """
 
     def wait() -> None:
         poll = select.poll()
         poll.register(pipe, 0)
         while not poll.poll(1000):
             tick()
+        journal.recall_all()
+        moment = time.monotonic() + LAST_MOMENT_S
+        while journal.running() and time.monotonic() < moment:
+            time.sleep(_ROUND_S)
         patience = time.monotonic() + _PATIENCE_S
-        while not running() and time.monotonic() < patience:
+        while not journal.running() and time.monotonic() < patience:
             time.sleep(0.05)  # it was asked to end and does; exit functions may take a moment
         end_everything()
         os.kill(os.getpid(), signal.SIGKILL)

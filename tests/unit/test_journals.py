@@ -1,0 +1,382 @@
+"""Journals: both sides agree on them, and whatever the moment of a death, what is read is what was true."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from mmap import mmap
+from pathlib import Path
+
+import pytest
+
+from batchwork.model import Failure
+from batchwork.ports.journals import ExecutionMark, Noted
+from batchwork.workers.journals.folder import Shelf
+from batchwork.workers.journals.journal import WorkerJournal
+from batchwork.workers.journals.keeper import KeptJournals
+from batchwork.workers.journals.reading import noted_in
+from batchwork.workers.nameless_file import nameless_file
+from batchwork.workers.python.program import journal as program
+from batchwork.workers.python.program.journal import BEGAN, BLIND, END, MARK, SEGMENT, SETTLED, START, Journal
+
+MIB = 1 << 20
+
+
+@contextmanager
+def a_journal(*, kept: bool = True) -> Iterator[tuple[WorkerJournal, Journal]]:
+    """Both sides of one; `kept`: its worker has to wait until things are on disk."""
+    with closing(WorkerJournal(nameless_file("test"), (lambda: None) if kept else None)) as ours:
+        yield ours, Journal(ours.descriptor)
+
+
+def seen(theirs: Journal) -> dict[int, Noted]:
+    return noted_in(theirs.pages.map, None, "w")
+
+
+def test_both_sides_agree() -> None:
+    with a_journal() as (ours, theirs):
+        theirs.begin(7, 70)
+        assert ours.running() is None
+        assert not theirs.recalled(7)
+        ours.recall(7)
+        assert theirs.recalled(7)
+        assert not theirs.recalled(8)
+        assert not theirs.ending()
+        ours.end()
+        assert theirs.ending()
+        theirs.append(b'D0 12 {"a":1}\nL1 "printed"\nF1 13 1700 {"type":"ValueError","message":"no"}\nC2 5\n')
+        theirs.pages.times[BEGAN] = 1.5
+        theirs.pages.words[MARK] = 9
+        theirs.pages.words[START] = 4
+        running = ours.running()
+        assert running is not None
+        assert (running.call, running.offset, running.began, running.output) == (7, 3, 1.5, 9)
+        noted = ours.noted({70}, "w")[70]
+        assert noted == Noted(
+            "w",
+            {3},
+            {0: (12, '{"a":1}')},
+            {1: (13, 1700, Failure("ValueError", "no"))},
+            {2},
+            {1: "printed"},
+        )
+        assert ours.noted({71}) == {}
+
+
+# ---------------------------------------------------------------- each moment of a death
+
+
+class Moments:
+    """The pages as they are before and after each single store, as a death at that moment would leave them."""
+
+    def __init__(self, theirs: Journal) -> None:
+        self.pages: list[bytes] = []
+        self._map = theirs.pages.map
+        words, pages = theirs.pages.words, theirs.pages.map
+        outer = self
+
+        class Words:
+            def __getitem__(self, at: int) -> int:
+                return words[at]
+
+            def __setitem__(self, at: int, value: int) -> None:
+                words[at] = value
+                outer.look()
+
+        class Pages:
+            def __getitem__(self, at: int) -> int:
+                return pages[at]
+
+            def __setitem__(self, at: slice, value: bytes) -> None:
+                half = len(value) // 2
+                pages[at.start : at.start + half] = value[:half]  # a death in the midst of it
+                outer.look()
+                pages[at] = value
+                outer.look()
+
+        theirs.pages.words, theirs.pages.map = Words(), Pages()  # type: ignore[assignment]
+
+    def look(self) -> None:
+        self.pages.append(
+            self._map[: program.HEADER + 4096] + self._map[program.base_of(1) : program.base_of(1) + 4096]
+        )
+
+    def read(self, number: int) -> dict[int, Noted]:
+        page = self.pages[number]
+        with mmap(-1, program.SIZE) as copy:
+            copy[: program.HEADER + 4096] = page[: program.HEADER + 4096]
+            copy[program.base_of(1) : program.base_of(1) + 4096] = page[program.HEADER + 4096 :]
+            return noted_in(copy, None, "")
+
+
+def run_unit(theirs: Journal, offset: int) -> None:
+    theirs.pages.words[START] = offset + 1
+    theirs.append(b"D%d 5 %d\n" % (offset, offset))
+
+
+def test_every_moment_of_two_calls() -> None:
+    """Units end in their order; at each moment what is noted are the first ones, and the next one at most is in doubt."""
+    with a_journal() as (_, theirs):
+        moments = Moments(theirs)
+        theirs.begin(1, 10)
+        for offset in range(3):
+            run_unit(theirs, offset)
+        theirs.rest()
+        theirs.frames += 1
+        theirs.begin(2, 11)
+        run_unit(theirs, 0)
+        highest = 0
+        for number in range(len(moments.pages)):
+            calls = moments.read(number)
+            done = len(calls[10].done) if 10 in calls else 0
+            assert 10 not in calls or [*calls[10].done] == [*range(done)]
+            assert done >= highest, "what was noted stays"
+            highest = done
+            for call, noted in calls.items():
+                doubted = noted.started - noted.done.keys()
+                assert doubted <= {len(noted.done)}, (call, number)
+            if 11 in calls:
+                assert done == 3
+        assert highest == 3
+
+
+def test_a_change_of_segments_in_the_midst_of_a_call_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with a_journal() as (_, theirs):
+        theirs.begin(1, 10)
+        run_unit(theirs, 0)
+        run_unit(theirs, 1)
+        moments = Moments(theirs)
+        theirs.pages.words[START] = 3
+        moments.look()
+        assert theirs.switch(theirs.frames + 1)
+        assert theirs.append(b"B10\n")
+        assert theirs.append(b"D2 5 2\n")
+        theirs.pages.words[START] = 4
+        for number in range(len(moments.pages)):
+            noted = moments.read(number)[10]
+            assert {0, 1} <= noted.done.keys()
+            assert noted.started - noted.done.keys() == ({2} if 2 not in noted.done else noted.started - {2})
+        assert moments.read(len(moments.pages) - 1)[10].started == {3}
+
+
+def test_a_segment_is_written_anew_only_when_all_in_it_is_on_disk() -> None:
+    with a_journal() as (ours, theirs):
+        receipts: list[Callable[[], None]] = []
+        for call in range(1, 6):
+            theirs.begin(call, call)
+            assert theirs.add(b'D0 5 "%s"\n' % (b"x" * 3 * MIB))
+            theirs.frames += 1
+            receipts.append(ours.receipt())
+            assert {each for each, noted in seen(theirs).items() if noted.done} == set(range(1, call + 1))
+        receipts[1]()
+        theirs.begin(6, 6)
+        assert {3, 4, 5, 6} <= seen(theirs).keys()
+        receipts[4]()
+        theirs.begin(7, 7)
+        assert 7 in seen(theirs)
+        assert theirs.end < program.base_of(1) + 100, "it begins at the start of a segment"
+
+
+def test_memory_stays_bounded_and_is_given_back() -> None:
+    with a_journal() as (ours, theirs):
+        for call in range(1, 30):
+            theirs.begin(call, call)
+            for offset in range(12):
+                assert theirs.add(b'D%d 5 "%s"\n' % (offset, b"x" * MIB))
+            theirs.frames += 1
+            ours.receipt()()
+        theirs.begin(30, 30)
+        used = os.fstat(ours.descriptor).st_blocks * 512
+        assert used <= 2 * SEGMENT + MIB
+        assert used < 24 * MIB, "what a large call took is given back"
+
+
+def test_an_outcome_without_room_leaves_its_unit_in_doubt_and_nothing_starts_before_it_is_on_disk() -> None:
+    with a_journal() as (ours, theirs):
+        theirs.begin(1, 10)
+        run_unit(theirs, 0)
+        theirs.pages.words[START] = 2
+        assert not theirs.add(b"x" * (SEGMENT + 1))
+        theirs.unkept(1)
+        theirs.frames += 1
+        receipt = ours.receipt()
+        assert ours.running() is None
+        assert seen(theirs)[10].started == {1}
+        receipt()
+        theirs.wait_until_kept()
+        assert seen(theirs)[10].started == set()
+
+
+def test_without_room_for_anything_it_says_that_it_is_blind(monkeypatch: pytest.MonkeyPatch) -> None:
+    with a_journal() as (_, theirs):
+        monkeypatch.setattr(Journal, "_allocate", lambda self, end: False)
+        theirs.begin(1, 10)
+        assert theirs.pages.words[BLIND] == 1
+        monkeypatch.undo()
+        theirs.begin(2, 11)
+        assert theirs.pages.words[BLIND] == 0
+        assert [*seen(theirs)] == [11]
+
+
+# ---------------------------------------------------------------- on the shelf
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> KeptJournals:
+    return KeptJournals(memory=str(tmp_path / "no memory"))
+
+
+@pytest.fixture
+def mark(keeper: KeptJournals, tmp_path: Path) -> ExecutionMark:
+    return keeper.begin("c0ffee", str(tmp_path / "spare"))
+
+
+def worked(mark: ExecutionMark, step: int = 4, call: int = 10) -> WorkerJournal:
+    """A worker of a step has done one unit of a call, and begun another."""
+    ours = Shelf(f"{mark.folder}/{step}").new()
+    theirs = Journal(ours.descriptor)
+    theirs.begin(1, call)
+    run_unit(theirs, 0)
+    theirs.pages.words[START] = 2
+    return ours
+
+
+def test_what_a_worker_left_is_read_by_another_process(keeper: KeptJournals, mark: ExecutionMark) -> None:
+    worked(mark)
+    found = keeper.read([mark], 4)
+    assert found is not None
+    assert (found[10].done, found[10].started) == ({0: (5, "0")}, {1})
+    assert keeper.read([mark], 5) is None
+    keeper.forget([mark], 4)
+    assert keeper.read([mark], 4) is None
+    assert keeper.left([mark]) == []
+    assert not os.path.exists(mark.folder)
+
+
+def test_who_may_still_write_is_known_by_the_lock(keeper: KeptJournals, mark: ExecutionMark) -> None:
+    ours = worked(mark)
+    assert keeper.writers([mark]) == [os.getpid()]
+    ours.close()
+    assert keeper.writers([mark]) == []
+
+
+def test_a_past_worker_takes_its_journal_along_once_all_is_on_disk(keeper: KeptJournals, mark: ExecutionMark) -> None:
+    ours = worked(mark)
+    other = Shelf(f"{mark.folder}/5").new()
+    other.close()  # it has reported nothing
+    assert keeper.read([mark], 5) == {}
+    receipt = ours.receipt()
+    ours.close()
+    found = keeper.read([mark], 4)
+    assert found is not None
+    assert 10 in found
+    receipt()
+    assert keeper.read([mark], 4) == {}
+
+
+def damaged(change: str, path: Path) -> None:
+    match change:
+        case "missing":
+            path.unlink()
+        case "shorter":
+            os.truncate(path, 5000)
+        case "empty":
+            os.truncate(path, 0)
+        case "a link":
+            path.rename(path.parent.parent / "elsewhere")
+            path.symlink_to(path.parent.parent / "elsewhere")
+        case "without its index":
+            path.with_name("4.index").unlink()
+        case "end":
+            write(path, 8 * END, b"\xff" * 8)
+        case "records":
+            write(path, program.HEADER, b"\x00\x01\x02")
+        case "not JSON":
+            write(path, program.HEADER + 4, b"D0 5 }")
+        case "a text":
+            write(path, program.HEADER + 4, b"D0 x 0")
+        case "identity":
+            write(path, program.IDENTITY_AT + 20, b"????")
+        case "blind":
+            write(path, 8 * BLIND, b"\1")
+
+
+def write(path: Path, at: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(data)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "missing",
+        "shorter",
+        "empty",
+        "a link",
+        "without its index",
+        "end",
+        "records",
+        "not JSON",
+        "a text",
+        "identity",
+        "blind",
+    ],
+)
+def test_what_is_not_whole_says_nothing(keeper: KeptJournals, mark: ExecutionMark, change: str) -> None:
+    shelf = Shelf(f"{mark.folder}/4")
+    for call in (10, 11):
+        theirs = Journal(shelf.new().descriptor)
+        theirs.begin(1, call)
+        run_unit(theirs, 0)
+    assert keeper.read([mark], 4) is not None
+    damaged(change, Path(mark.folder, "4.2"))
+    assert keeper.read([mark], 4) is None
+
+
+def test_another_boot_says_nothing(keeper: KeptJournals, mark: ExecutionMark) -> None:
+    worked(mark)
+    before = ExecutionMark(mark.id, "another", mark.folder)
+    assert keeper.read([before], 4) is None
+    assert keeper.writers([before]) == []
+
+
+def test_a_link_to_a_folder_is_not_followed(keeper: KeptJournals, mark: ExecutionMark, tmp_path: Path) -> None:
+    worked(mark)
+    link = tmp_path / "link-c0ffee"
+    link.symlink_to(mark.folder)
+    assert keeper.read([ExecutionMark(mark.id, mark.boot, str(link))], 4) is None
+
+
+def test_the_place(tmp_path: Path) -> None:
+    """In memory where there is room, in the spare folder where not; nowhere where there is neither."""
+    in_memory = KeptJournals().begin("feed", str(tmp_path / "spare"))
+    assert in_memory.folder == f"/dev/shm/batchwork-{os.geteuid()}-feed"
+    assert os.stat(in_memory.folder).st_mode & 0o777 == 0o700
+    KeptJournals().end(in_memory)
+    assert not os.path.exists(in_memory.folder)
+    crowded = KeptJournals(least=1 << 62)
+    assert crowded.begin("feed", str(tmp_path / "spare")).folder == str(tmp_path / "spare" / "feed")
+    assert crowded.begin("feed", None).folder == ""
+
+
+def test_forgotten_journals_are_tidied_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper = KeptJournals()
+    old, young = keeper.begin("01d", None), keeper.begin("404e6", None)
+    worked(old).close()
+    os.utime(old.folder, (1, 1))
+    new = keeper.begin("2e2", None)
+    assert not os.path.exists(old.folder)
+    assert os.path.exists(young.folder)
+    for mark in (young, new):
+        keeper.end(mark)
+
+
+def test_a_nameless_journal_makes_nobody_wait() -> None:
+    with a_journal(kept=False) as (_, theirs):
+        theirs.frames = 99
+        assert theirs.pages.words[SETTLED] == program.EVER
+        theirs.wait_until_kept()
+        theirs.begin(1, 1)
+        assert theirs.pages.words[BLIND] == 0
