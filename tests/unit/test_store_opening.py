@@ -270,6 +270,7 @@ def test_the_file_of_the_database_is_never_opened() -> None:
         ("lock.py", "path"),  # the lock's file
         ("lock.py", "self._path(run)"),
         ("place.py", "mounts"),
+        ("trouble.py", "os.devnull"),
         ("place.py", "path"),  # makes it (O_EXCL), before there can be a connection
     }
 
