@@ -70,6 +70,21 @@ def crashed(flow: Path, work: Path, environ: Mapping[str, str], wait_for: Callab
     return "r1"
 
 
+def test_a_renamed_step_leaves_its_old_name_behind(batchwork: Command, flow: Path, work: Path) -> None:
+    flow.write_text(FLOW.replace("continue_on_error: true", "max_failures: 0"))
+    (work / "bad-d").touch()
+    batchwork("run", "flow.yaml", expect=1)
+    (work / "bad-d").unlink()
+    flow.write_text(FLOW.replace("work", "renamed"))
+    done = batchwork("resume", "--accept-changes")
+    assert "batchwork retry" not in done.stdout + done.stderr
+    status = summary(batchwork("status", "--json"))
+    assert list(status["steps"]) == ["renamed", "check"]
+    assert "work" not in batchwork("errors").stdout
+    batchwork("items", "--step", "work", expect=2)
+    assert batchwork("results", "--step", "renamed", "--format", "jsonl").stdout.count("succeeded") == 4
+
+
 def test_a_crashed_run(batchwork: Command, crashed: str, work: Path, golden: Golden) -> None:
     status = summary(batchwork("status", "--json"))
     counts = status["steps"]["work"]["counts"]

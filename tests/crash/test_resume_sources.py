@@ -210,3 +210,18 @@ def test_in_doubt_and_stop_says_what_to_do(bench: Bench, wait_for: Callable[...,
     workflow.write_text(workflow.read_text().replace("stop", "retry"))
     bench.command("resume")
     assert bench.ledger() == Counter({"1": 2, "2": 1})
+
+
+@pytest.mark.parametrize(("left", "told"), [(5, True), (99, False)])
+def test_many_items_that_are_gone_at_once_are_told(bench: Bench, work: Path, left: int, told: bool):
+    bench.write(
+        "items: {from: lines, path: in.txt}\nmax_parallel: 1",
+        "{type: shell, command: 'test {{ item }} != 90 -o -e ok'}",
+    )
+    (work / "in.txt").write_text("".join(f"{number}\n" for number in range(1, 101)))
+    bench.command("run", "f.yaml", expect=1)
+    (work / "ok").touch()
+    (work / "in.txt").write_text("".join(f"{number}\n" for number in range(1, left + 1)))
+    done = bench.command("resume")
+    assert ("no longer in the source" in done.stderr) is told
+    assert bench.counts()["succeeded"] == left

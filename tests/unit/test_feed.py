@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from batchwork.engine.feed.corrections import Corrections
+from batchwork.engine.feed.corrections import Corrections, Swept, lost_units
 from batchwork.engine.feed.feed import Feed, FreshUnits
 from batchwork.engine.feed.in_doubt import StartingPoint
 from batchwork.engine.feed.read_ahead import ITEMS_AT_ONCE, READ_AHEAD, SourcePages
@@ -86,7 +86,10 @@ def test_moves_are_written_at_once_and_say_what_is_found_then() -> None:
         written.append(checkpoint)
         done(None)
 
-    store: Any = SimpleNamespace(submit=submit, sweep=lambda step, below: 2)
+    skipped = iter([1, 2])
+    store: Any = SimpleNamespace(
+        submit=submit, sweep=lambda step, below: 2, count=lambda step: Counts(skipped=next(skipped))
+    )
     corrections = Corrections(store, 7)
     corrections.move(record(3), 5)
     corrections.fill(units(8, 9), 1)
@@ -94,7 +97,15 @@ def test_moves_are_written_at_once_and_say_what_is_found_then() -> None:
     assert corrections.write() == ["k3"]
     assert (written[0].step, written[0].moves, written[0].values) == (7, [(3, 5)], [(9, "9", None)])
     assert len(corrections) == 0 and corrections.write() == []
-    assert (corrections.sweep(0), corrections.gone) == (2, 2)
+    assert (corrections.sweep(0), corrections.swept) == (2, Swept(gone=2, lost=1))
+
+
+@pytest.mark.parametrize(
+    ("lost", "there", "told"),
+    [(0, 0, False), (1, 0, True), (1, 9, True), (1, 10, False), (5, 49, True), (99, 990, False), (100, 10**6, True)],
+)
+def test_units_that_leave_at_once_are_told(lost: int, there: int, told: bool) -> None:
+    assert bool(lost_units(lost, there)) is told
 
 
 def test_the_count_of_a_unit_that_was_gone_comes_back_once(gone_note: dict[str, Any]) -> None:

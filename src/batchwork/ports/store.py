@@ -154,7 +154,10 @@ class Store(Protocol):
     def steps(self, run: str) -> list[StepRecord]: ...
 
     def add_steps(self, run: str, steps: Sequence[tuple[str, bool]]) -> None:
-        """Set the run's steps' order anew, adding those that are missing (`resume --accept-changes`)."""
+        """Set the run's steps and their order anew (`resume --accept-changes`), adding those that are missing.
+
+        Others are not among its steps any more; one that comes again later has all that it had.
+        """
         ...
 
     def update_step(self, step: int, change: StepChange) -> None: ...

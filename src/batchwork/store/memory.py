@@ -136,7 +136,9 @@ class MemoryStore:
     def steps(self, run: str) -> list[StepRecord]:
         with self._open():
             return [
-                replace(step.record, counts=self._with_doubts(step, step.record.counts)) for step in self._steps_of(run)
+                replace(step.record, counts=self._with_doubts(step, step.record.counts))
+                for step in self._steps_of(run)
+                if step.record.order >= 0
             ]
 
     def _steps_of(self, run: str) -> list[MemoryStep]:
@@ -146,7 +148,7 @@ class MemoryStore:
     def add_steps(self, run: str, steps: Sequence[tuple[str, bool]]) -> None:
         with self._open():
             for step in self._steps_of(run):
-                step.record = replace(step.record, order=step.record.order + len(steps))
+                step.record = replace(step.record, order=min(step.record.order, -1 - step.record.order))
             self._add_steps(run, steps)
 
     def _add_steps(self, run: str, steps: Sequence[tuple[str, bool]]) -> None:

@@ -92,8 +92,18 @@ class StoreWriting(StoreCase):
         with self._open() as (store, step):
             store.add_steps("r1", [("new", False), ("s", True)])
             assert [(found.name, found.number == step) for found in store.steps("r1")] == [("new", False), ("s", True)]
-            store.add_steps("r1", [("new", False)])
-            assert [found.name for found in store.steps("r1")] == ["new", "s"]
+
+    def test_a_step_that_is_no_longer_there_leaves_and_may_come_again(self) -> None:
+        with self._open() as (store, step):
+            commit(store, Checkpoint(step, successes=[successes([0])], counts=Counts(1, 1)))
+            for _ in range(2):
+                store.add_steps("r1", [("new", False)])
+                assert [found.name for found in store.steps("r1")] == ["new"]
+            store.add_steps("r1", [("s", True), ("new", False)])
+            again = store.steps("r1")
+            assert [found.name for found in again] == ["s", "new"]
+            assert (again[0].number, again[0].counts) == (step, Counts(1, 1))
+            assert store.count(step).succeeded == 1
 
     def test_what_is_recorded_comes_back(self) -> None:
         with self._open() as (store, step):

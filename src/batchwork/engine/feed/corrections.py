@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct, field
 
@@ -11,6 +12,18 @@ from batchwork.engine.feed.regroup import status_now
 from batchwork.engine.unit.stored_value import member_texts, value_texts
 from batchwork.model import FINAL, Checkpoint, Counts, UnitRecord, Units, UnitStatus
 from batchwork.ports import Store
+from batchwork.text.wording import plural
+
+LOST_MANY: Final = 100
+LOST_SHARE: Final = 10
+"""Units that a reading lacks and the one before had: so many, or one for so many that are there, are worth a warning."""
+
+
+class Swept(Struct, frozen=True):
+    """Units that are `gone` from the source, `lost` of them since the reading before."""
+
+    gone: int = 0
+    lost: int = 0
 
 
 class Corrections(Struct):
@@ -23,7 +36,7 @@ class Corrections(Struct):
     store: Store
     step: int
     back: Counts = field(default_factory=Counts)
-    gone: int = 0
+    swept: Swept = Swept()
     urgent: bool = False
     keys: list[str] = field(default_factory=list)
     _positions: list[tuple[int, int]] = field(default_factory=list)
@@ -56,8 +69,10 @@ class Corrections(Struct):
 
     def sweep(self, below: int) -> int:
         """Mark the units from number `below` on that the last reading has not had as gone; how many these are."""
-        self.gone = self.store.sweep(self.step, below)
-        return self.gone
+        before = self.store.count(self.step).skipped
+        gone = self.store.sweep(self.step, below)
+        self.swept = Swept(gone, self.store.count(self.step).skipped - before)
+        return gone
 
     def take_back(self) -> Counts:
         """What changes in the counts, once."""
@@ -70,3 +85,13 @@ class Corrections(Struct):
         keys, self.keys = self.keys, []
         self._positions, self._values, self.urgent = [], [], False
         return keys
+
+
+def lost_units(lost: int, there: int) -> list[str]:
+    """What is said where so many units have left at once that the source may have been cut short; `there` are in it."""
+    if not lost or (lost < LOST_MANY and lost * LOST_SHARE <= there):
+        return []
+    them = plural(lost, "unit that was recorded is", "units that were recorded are")
+    return [
+        f"{them} no longer in the source, and left the results; if that was not meant, put the source back and start anew"
+    ]

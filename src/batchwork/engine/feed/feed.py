@@ -51,6 +51,10 @@ class Supply(Protocol):
         """The counters at the end of the step."""
         ...
 
+    def remarks(self) -> Sequence[str]:
+        """What is to be said of it, once all pieces have come."""
+        ...
+
     def close(self) -> None:
         """End the source."""
         ...
@@ -92,6 +96,9 @@ class FreshUnits:
 
     def final(self, counts: Counts) -> Counts:
         return counts
+
+    def remarks(self) -> Sequence[str]:
+        return ()
 
     def close(self) -> None:
         self._stream.close()
@@ -150,6 +157,10 @@ class Feed:
     def final(self, counts: Counts) -> Counts:
         """The counters at the end of the step."""
         return self._supply.final(counts)
+
+    def remarks(self) -> Sequence[str]:
+        """What is to be said of the reading, once it has ended."""
+        return self._supply.remarks() if self.exhausted else ()
 
     def close(self) -> None:
         """End the source."""

@@ -13,7 +13,7 @@ from typing import TypeAlias, assert_never
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from batchwork.engine.feed.corrections import Corrections
+from batchwork.engine.feed.corrections import Corrections, lost_units
 from batchwork.engine.feed.in_doubt import StartingPoint
 from batchwork.engine.feed.regroup import Regrouping, status_now
 from batchwork.engine.feed.runs import Runs
@@ -129,10 +129,14 @@ class Merge:
 
     def final(self, counts: Counts) -> Counts:
         """The counters at the end of the step: counted anew where units are gone, which no coordinator has settled."""
-        if not self._corrections.gone:
+        if not self._corrections.swept.gone:
             return counts
         stored = self._store.count(self._order.number)
         return Counts(counts.total, stored.succeeded, stored.failed, stored.skipped, 0)
+
+    def remarks(self) -> list[str]:
+        swept = self._corrections.swept
+        return lost_units(swept.lost, self._total - swept.gone)
 
     def release(self, keys: Sequence[str]) -> None:
         """These units are on disk now."""

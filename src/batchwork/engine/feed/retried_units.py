@@ -50,6 +50,9 @@ class RetriedUnits:
     def final(self, counts: Counts) -> Counts:
         return counts
 
+    def remarks(self) -> Sequence[str]:
+        return ()
+
     def close(self) -> None:
         """Nothing is open."""
 

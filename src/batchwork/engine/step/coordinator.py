@@ -106,6 +106,8 @@ class Coordinator:
 
     def _fate(self) -> Fate:
         counts = self._feed.final(self._committer.counts)
+        for remark in self._feed.remarks():
+            self._equipment.sink.emit(Warned(remark, self._brief.plan.name))
         if self._failure is not None:
             return StepFailed(counts, self._failure)
         if self._window.stopped:

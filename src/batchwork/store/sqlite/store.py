@@ -142,7 +142,7 @@ class SqliteStore:
 
     def add_steps(self, run: str, steps: Sequence[tuple[str, bool]]) -> None:
         def write(connection: apsw.Connection) -> None:
-            connection.execute(statement("step_aside"), (run, len(steps)))
+            connection.execute(statement("step_aside"), (run,))
             recording.add_steps(connection, run, steps)
 
         self._change(write)

@@ -1,2 +1,2 @@
--- Steps that the workflow no longer has stay, after all others.
-update step set ord = ord + ?2 where run = ?1
+-- Steps that the workflow no longer has keep what they did, and have a negative place: nobody is shown them.
+update step set ord = -1 - ord where run = ?1 and ord >= 0
