@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 TESTS_AT_ONCE ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format lint types layers budget unit test demo bench pins clean
+.PHONY: help setup check format lint types layers budget unit test simulate demo bench pins clean
 
 help:            ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -44,6 +44,9 @@ unit: $(STAMP)   ## unit tests only
 
 test: check      ## everything
 	$(BIN)/pytest -n $(TESTS_AT_ONCE) --ignore=tests/unit tests
+
+simulate: $(STAMP) ## the engine under crashes and faults that a SEED plays again; without one, as many histories as fit into MINUTES
+	$(BIN)/python tests/simulation/simulate.py $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
 demo: $(STAMP)   ## some thousand files, a few failures, the report, the retry
 	@$(BIN)/python examples/demo/demo.py

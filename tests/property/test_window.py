@@ -99,6 +99,43 @@ def test_in_strict_order_a_waiting_retry_holds_what_is_behind_it():
     assert window.may_start()
 
 
+def claimed(window: Window, first: int, count: int, attempt: int = 1) -> Call:
+    call = Call(window.number(), attempt, units(first, count), ())
+    window.claim(call, 0)
+    return call
+
+
+def test_in_strict_order_calls_that_are_claimed_in_order_overtake_nobody():
+    window = Window(strict=True)
+    calls = [claimed(window, 0, 3), claimed(window, 3, 3), claimed(window, 6, 3)]
+    assert not any(map(window.before, calls[:1]))
+    window.out[calls[0].id].started_ms = 1
+    assert not window.before(calls[1])
+
+
+def test_in_strict_order_what_came_back_goes_before_what_is_being_claimed():
+    window = Window(strict=True)
+    running, later = claimed(window, 0, 1), claimed(window, 1, 3)
+    window.out[running.id].started_ms = 1
+    window.give_back(Piece(1, 0, running.units))  # its reactor has died
+    window.reported(running.id, 1)
+    assert window.before(later)
+    assert not window.may_start(), "it would be claimed beside what comes after it, and start behind it"
+    window.give_back(Piece(1, 0, later.units))
+    window.reported(later.id, 3)
+    piece = window.next_piece(10)
+    assert piece is not None
+    assert [*piece.units.seqs] == [0, 1, 2, 3]
+
+
+def test_in_strict_order_what_stands_before_a_retry_starts_before_it():
+    window = Window(strict=True)
+    first, retry = claimed(window, 0, 2), claimed(window, 2, 1, attempt=2)  # as a resume finds them
+    assert not window.before(first)
+    window.out[first.id].started_ms = 1
+    assert not window.before(retry)
+
+
 def test_a_stopped_window_has_work_only_while_calls_are_out():
     window = Window()
     window.claim(Call(window.number(), 1, units(0, 2), [0, 1]), 0)

@@ -20,7 +20,7 @@ class Supply(Protocol):
 
     @property
     def length(self) -> int | None:
-        """How many units there are, where that is known beforehand."""
+        """How many units there are, where that is known before all have come."""
         ...
 
     def pieces(self) -> Iterator[Piece | None]:
@@ -120,10 +120,10 @@ class Feed:
         return self.exhausted
 
     def with_length(self, counts: Counts) -> Counts:
-        """The counters with the total, where the source says beforehand how much there is; the end of reading corrects it."""
+        """The counters with the total, where that is known before the source has been read to its end, which corrects it."""
         length = self._supply.length
-        if length is None:
-            return counts
+        if length is not None and length < counts.finished:
+            length = None  # more is recorded than the source has: how many of these are gone is known at its end
         return _with_total(counts, length)
 
     def left(self) -> int | None:
@@ -144,7 +144,8 @@ class Feed:
     def deliver(self, counts: Counts) -> tuple[Counts, Sequence[UnitRecord]]:
         """The counters with what reading has found, and the duplicates that it skipped and no earlier reading had."""
         changes, skipped = self._supply.found()
-        return counts.add(changes.succeeded, changes.failed, changes.skipped), skipped
+        counts = counts.add(changes.succeeded, changes.failed, changes.skipped)
+        return self._now(counts), skipped
 
     def recorded(self, keys: Sequence[str]) -> None:
         """These units are on disk now: duplicates of them are found there."""
@@ -156,7 +157,7 @@ class Feed:
 
     def final(self, counts: Counts) -> Counts:
         """The counters at the end of the step."""
-        return self._supply.final(counts)
+        return self._supply.final(self._now(counts))
 
     def remarks(self) -> Sequence[str]:
         """What is to be said of the reading, once it has ended."""
@@ -165,6 +166,9 @@ class Feed:
     def close(self) -> None:
         """End the source."""
         self._supply.close()
+
+    def _now(self, counts: Counts) -> Counts:
+        return counts if self.exhausted else self.with_length(counts)
 
     def _next(self) -> Piece | None:
         found = next(self._pieces, END)
@@ -176,7 +180,7 @@ class Feed:
         return found
 
 
-def _with_total(counts: Counts, total: int) -> Counts:
+def _with_total(counts: Counts, total: int | None) -> Counts:
     return Counts(total, counts.succeeded, counts.failed, counts.skipped, counts.in_doubt)
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from batchwork.engine.unit.attempt import DOUBTS_MOST
 from batchwork.engine.unit.brief import StepBrief
+from batchwork.engine.unit.stored_value import value_said
 from batchwork.model import Checkpoint, Claim, Counts, Failure, UnitNote, UnitRecord, UnitStatus
 from batchwork.ports import Store
 
@@ -29,11 +30,6 @@ class StartingPoint(Struct, frozen=True):
     refused: Sequence[str] = ()
     failed: Sequence[UnitRecord] = ()
 
-    @property
-    def lacking(self) -> frozenset[int]:
-        """The numbers of units that are recorded without their values."""
-        return frozenset(record.seq for record in self.failed)
-
 
 def settle_in_doubt(order: StepBrief, store: Store, handles: bool) -> StartingPoint:
     """Read how the step stands; what was in doubt is settled on disk first: pending again, failed, or refused.
@@ -45,29 +41,49 @@ def settle_in_doubt(order: StepBrief, store: Store, handles: bool) -> StartingPo
     claims = store.claims(order.number)
     policy = _policy(order)
     if policy == "stop":
-        refused = [key for claim in claims for key in claim.keys]
+        refused = [*dict.fromkeys(key for claim in claims for key in claim.keys)]
         if refused:
             return StartingPoint(store.count(order.number), refused=refused)
-    records = [record for claim in claims for record in _settled(claim, order, store, policy, handles)]
+    records = _records(claims, order, store, policy, handles)
+    counts = _with_failed(store.count(order.number), records)
     if claims:
-        commit_and_wait(store, Checkpoint(order.number, records=records, ended=[claim.id for claim in claims]))
-    return _standing(order, store, records, handles)
+        ended = [claim.id for claim in claims]
+        commit_and_wait(store, Checkpoint(order.number, records=records, ended=ended, counts=counts))
+    return _standing(order, store, records, counts, handles)
+
+
+def _with_failed(counts: Counts, records: Sequence[UnitRecord]) -> Counts:
+    """The counters, which nobody has counted since the process died, with what has failed of these."""
+    return Counts(counts.total, counts.succeeded, counts.failed + len(_failed(records)), counts.skipped)
+
+
+def _failed(records: Sequence[UnitRecord]) -> Sequence[UnitRecord]:
+    return [record for record in records if record.status is UnitStatus.FAILED]
+
+
+def _standing(
+    order: StepBrief, store: Store, records: Sequence[UnitRecord], counts: Counts, handles: bool
+) -> StartingPoint:
+    return StartingPoint(
+        counts=Counts(None, counts.succeeded, counts.failed, counts.skipped),
+        doubts={record.seq: record.doubts for record in records},
+        unhandled=[*_unhandled(order.number, store)] if handles else (),
+        failed=_failed(records),
+    )
+
+
+def _records(
+    claims: Sequence[Claim], order: StepBrief, store: Store, policy: str, handles: bool
+) -> Sequence[UnitRecord]:
+    """What becomes of the units in doubt. One that a worker gave back and another one got stands in two claims."""
+    found = {record.seq: record for claim in claims for record in _settled(claim, order, store, policy, handles)}
+    return [*found.values()]
 
 
 def _policy(order: StepBrief) -> str:
     if order.plan.batch is None:
         return "retry"
     return order.plan.batch.on_in_doubt
-
-
-def _standing(order: StepBrief, store: Store, records: Sequence[UnitRecord], handles: bool) -> StartingPoint:
-    counts = store.count(order.number)
-    return StartingPoint(
-        counts=Counts(None, counts.succeeded, counts.failed, counts.skipped, 0),
-        doubts={record.seq: record.doubts for record in records},
-        unhandled=[*_unhandled(order.number, store)] if handles else (),
-        failed=[record for record in records if record.status is UnitStatus.FAILED],
-    )
 
 
 def commit_and_wait(store: Store, checkpoint: Checkpoint) -> None:
@@ -103,6 +119,7 @@ def _settled(claim: Claim, order: StepBrief, store: Store, policy: str, handles:
             status=UnitStatus.PENDING if failure is None else UnitStatus.FAILED,
             attempts=claim.attempt - 1,
             base=base,
+            value=value_said(key, order.plan.batch),
             failure=failure,
             doubts=doubts + 1,
             note=UnitNote.IN_DOUBT,

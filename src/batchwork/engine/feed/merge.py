@@ -81,7 +81,10 @@ class Merge:
 
     @property
     def length(self) -> int | None:
-        return self._stream.length
+        """Not known once source and store do not match: units may be gone."""
+        if isinstance(self._mode, Aligned | Beyond):
+            return self._stream.length
+        return None
 
     def left(self, taken: int) -> int | None:
         """Not known: there may be more in the store than are still to be run."""
@@ -217,8 +220,7 @@ class Merge:
         self._total += len(units) + len(duplicates)
         there = duplicates and {*page.seqs}
         self._duplicates.fresh += [record for record in duplicates if record.seq not in there]
-        self._fill(units)
-        if mode.whole and page.all_final:
+        if mode.whole and page.all_final and not any(page.doubts):
             self._stream.release(units.keys)
             return
         stored = dict(
@@ -228,6 +230,7 @@ class Merge:
         for offset, seq in enumerate(units.seqs):
             status, attempts, base, doubts = stored.get(seq, _NEW)
             if UnitStatus(status) in FINAL:
+                self._fill(units, offset, status, doubts)
                 final.append(units.keys[offset])
                 continue
             runs.add(offset, attempts, base)
@@ -255,7 +258,6 @@ class Merge:
             self._seq_at(index, known.get(key), parted) for index, key in zip(units.indexes, units.keys, strict=True)
         ]
         placed = Units(seqs, units.indexes, units.keys, units.values, units.members, units.batches)
-        self._fill(placed)
         runs = Runs(placed)
         for offset, key in enumerate(units.keys):
             record = known.get(key)
@@ -264,6 +266,8 @@ class Merge:
             elif status_now(record) not in FINAL:
                 runs.add(offset, record.attempts, record.base)
                 self._note_doubts(record.seq, record.doubts)
+            else:
+                self._fill(placed, offset, status_now(record), record.doubts)
         if self._corrections.urgent:
             self._write()
         yield from runs.pieces()
@@ -314,12 +318,9 @@ class Merge:
         if doubts:
             self._opening.doubts[seq] = doubts
 
-    def _fill(self, units: Units) -> None:
-        """Give units the values that a process did not live to record."""
-        lacking = self._opening.lacking
-        if not lacking:
-            return
-        for offset in [offset for offset, seq in enumerate(units.seqs) if seq in lacking]:
+    def _fill(self, units: Units, offset: int, status: str, doubts: int) -> None:
+        """Give a unit that failed in doubt the value that a process did not live to record; one that has its value keeps it."""
+        if doubts and status == UnitStatus.FAILED:
             self._corrections.fill(units, offset)
 
     def _write(self) -> None:

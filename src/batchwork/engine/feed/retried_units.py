@@ -16,7 +16,7 @@ from batchwork.text.jsontext import Json, decode
 class RetriedUnits:
     """Stored units that are not finished; `finished` others are. `views`: the task uses `batch`.
 
-    With `views` they come by position, else by number.
+    With `views`, and where they run one after another, they come by position, else by number.
     """
 
     length = None
@@ -27,7 +27,7 @@ class RetriedUnits:
     def pieces(self) -> Iterator[Piece]:
         number, batch = self._order.number, self._order.plan.batch
         if not self._views or batch is None:
-            return _alone(number, self._store)
+            return _ordered(number, self._store) if self._order.in_order else _alone(number, self._store)
         if batch.each == "batch":
             return _whole(number, self._store)
         return _in_batches(number, self._store, batch.batch_size)
@@ -70,6 +70,12 @@ def _alone(step: int, store: Store) -> Iterator[Piece]:
             yield Piece(attempts + 1, base, Units([seq], [index or 0], [key], [decode(value)], None, None))
 
 
+def _ordered(step: int, store: Store) -> Iterator[Piece]:
+    for record in _placed(step, store):
+        if record.status not in FINAL:
+            yield _piece(record, item_of(record), None)
+
+
 def _whole(step: int, store: Store) -> Iterator[Piece]:
     """Units that are batches themselves."""
     total = sum(_size(record) for record in _placed(step, store))
@@ -104,8 +110,9 @@ def _batch(group: list[UnitRecord], number: int, total: int | None) -> Iterator[
             yield _piece(record, value, view)
 
 
-def _piece(record: UnitRecord, value: Json, view: BatchView) -> Piece:
-    units = Units([record.seq], [record.index or 0], [record.key], [value], None, [view])
+def _piece(record: UnitRecord, value: Json, view: BatchView | None) -> Piece:
+    views = None if view is None else [view]
+    units = Units([record.seq], [record.index or 0], [record.key], [value], None, views)
     return Piece(record.attempts + 1, record.base, units)
 
 

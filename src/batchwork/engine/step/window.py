@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import insort_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -68,7 +68,7 @@ class Window(Struct):
 
     def may_start(self) -> bool:
         """Whether anything at all may be handed out now."""
-        return not self.stopped and not (self.strict and (self.waiting or self._retrying()))
+        return not self.stopped and not (self.strict and (self.waiting or self._retrying() or self._overtaking()))
 
     def may_take_fresh(self) -> bool:
         """Whether units may be taken from the feed: not before what is ready, nor while too many retries wait."""
@@ -131,15 +131,9 @@ class Window(Struct):
         return self.units_out + len(self.waiting) + self.units_ready
 
     def before(self, call: Call) -> bool:
-        """Whether anything that waits, is ready or is being retried has its turn before a claimed call."""
-        own = self.out[call.id]
-        if call.attempt - own.base > 1:
-            return False
-        return (
-            bool(self.waiting)
-            or self._retrying()
-            or (bool(self.ready) and _first(self.ready[0]) < call.units.indexes[0])
-        )
+        """Whether anything that waits, is ready or is being claimed has its turn before (the last unit of) a claimed call."""
+        last = call.units.indexes[-1]
+        return bool(self.waiting) or self._ready_before(last) or any(first < last for first in self._unstarted(call))
 
     def next_due(self) -> float | None:
         """When the next retry is due."""
@@ -150,6 +144,20 @@ class Window(Struct):
     def _retrying(self) -> bool:
         # In strict order a retry runs alone: what follows it may start only when it is settled.
         return any(out.call.attempt - out.base > 1 for out in self.out.values())
+
+    def _overtaking(self) -> bool:
+        # What is ready came back from a worker: it must not be claimed beside what is claimed already and comes after it.
+        lasts = (out.call.units.indexes[-1] for out in self.out.values() if not out.started_ms)
+        return any(self._ready_before(last) for last in lasts)
+
+    def _ready_before(self, index: int) -> bool:
+        return bool(self.ready) and _first(self.ready[0]) < index
+
+    def _unstarted(self, but: Call) -> Iterator[int]:
+        """The positions of the first units of calls that are claimed and not handed out."""
+        for out in self.out.values():
+            if not out.started_ms and out.call is not but:
+                yield out.call.units.indexes[0]
 
 
 def _first(piece: Piece) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from batchwork.model import UnitNote, UnitRecord, Units
+from batchwork.plan.model import BatchPlan
 from batchwork.secrets import MASK
 from batchwork.text.jsontext import Json, decode, default_key, encode
 
@@ -35,6 +36,13 @@ def can_run_again(record: UnitRecord) -> bool:
 def key_is_value(key: str) -> bool:
     """Whether a default key is the value's JSON text itself: not a hash, and not a duplicate's `KEY#n`."""
     return not key.startswith("sha256:") and (key[-1:] in '"]}' or "#" not in key)
+
+
+def value_said(key: str, batch: BatchPlan | None) -> str | None:
+    """JSON text of the value of a unit of which only the key is known, None where that does not say it."""
+    if batch is None or batch.key is not None or batch.each == "batch" or MASK in key or not key_is_value(key):
+        return None
+    return key or "null"
 
 
 def value_texts(units: Units, written_key: bool) -> list[str | None]:

@@ -1,0 +1,133 @@
+"""Histories that the simulation has found, told as tests: crashes, changed sources and retries that used to go wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from test_coordinator import Bench, failing, half_done
+
+from batchwork.clock import SystemClock
+from batchwork.engine.feed.in_doubt import commit_and_wait
+from batchwork.engine.run.step_run import broken_sum
+from batchwork.engine.step.fate import StepDone, StepFailed, StepStopped
+from batchwork.engine.stopping.stop_level import Control
+from batchwork.model import Checkpoint, Claim, Counts
+from batchwork.template import compile_template
+from batchwork.testing.fakes import CallableTask
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def stopped(bench: Bench, items: list[Any], **changes: Any) -> Any:
+    """An execution that is asked to stop before anything starts."""
+    bench.control.raise_to(1, "test")
+    end = bench.run(lambda _: None, items, resumed=True, **changes)
+    bench.control = Control(SystemClock())
+    return end
+
+
+def in_doubt(bench: Bench, seq: int, key: str, attempt: int = 1) -> None:
+    """A process that claimed this unit has died."""
+    commit_and_wait(bench.store, Checkpoint(bench.number, claims=[Claim(99, attempt, [seq], [key])]))
+
+
+@pytest.mark.parametrize("left", [[], [0], [0, 1, 2], list(range(10)), [18, 19], [19, 18, 17, 30, 31]])
+@pytest.mark.parametrize("stop", [True, False])
+def test_a_source_that_has_shrunk_does_not_break_the_sum_of_a_step_that_ends_early(
+    bench: Bench, left: list[int], stop: bool
+):
+    half_done(bench, list(range(20)), stop_after=12)
+    items = [*left, "bad"]
+    if stop:
+        end = stopped(bench, items)
+        assert isinstance(end, StepStopped)
+    else:
+        end = bench.run(failing("bad"), items, slots=1, resumed=True)
+        assert isinstance(end, StepFailed)
+        assert end.failure.type == "ValueError"
+    assert broken_sum(end, bench.store.count(bench.number)) is None
+    assert end.counts.pending is None or end.counts.pending >= 0
+    end = bench.run(lambda payload: payload["item"], items, resumed=True, continue_on_error=True)
+    assert isinstance(end, StepDone)
+    assert broken_sum(end, bench.store.count(bench.number)) is None
+
+
+@pytest.mark.parametrize("views", [False, True])
+@pytest.mark.parametrize("item", [5, "a text", {"n": 1}, None, "x" * 500])
+def test_a_retried_unit_that_is_in_doubt_keeps_its_value(
+    bench: Bench, item: Any, views: bool, monkeypatch: pytest.MonkeyPatch
+):
+    made = CallableTask._program
+
+    def program(self: CallableTask, *args: Any) -> Any:
+        found = made(self, *args)
+        found.uses = frozenset({"batch"}) if views else frozenset()
+        return found
+
+    monkeypatch.setattr(CallableTask, "_program", program)
+    bench.run(failing(item), [item], continue_on_error=True)
+    bench.store.reopen(bench.number, None)
+    key = bench.store.units(bench.number)[0].record.key
+    in_doubt(bench, 0, key, attempt=2)
+    seen: list[Any] = []
+    bench.run(lambda payload: seen.append(payload["item"]), [], resumed=True, reopened=True)
+    assert seen == [item]
+
+
+@pytest.mark.parametrize("written", [False, True])
+@pytest.mark.parametrize("each", ["item", "batch"])
+def test_what_failed_in_doubt_gets_its_value_however_often_the_run_is_stopped_before(
+    bench: Bench, written: bool, each: str
+):
+    items = [{"id": f"k{number}", "text": "x" * 300} for number in range(4)]
+    settings: dict[str, Any] = {
+        "key": compile_template("{{ item.id }}") if written else None,
+        "each": each,
+        "batch_size": 2,
+    }
+    bench.run(lambda _: None, items, **settings)
+    keys = [view.record.key for view in bench.store.units(bench.number)]
+    bench.store.clear(bench.number)
+    in_doubt(bench, 1, keys[1])
+    stopped(bench, items, on_in_doubt="fail", **settings)
+    stopped(bench, items, on_in_doubt="fail", **settings)
+    bench.run(lambda _: None, items, resumed=True, on_in_doubt="fail", continue_on_error=True, **settings)
+    bench.store.reopen(bench.number, None)
+    seen: list[Any] = []
+    bench.run(lambda payload: seen.append(payload["item"]), [], resumed=True, reopened=True, **settings)
+    assert seen == [items[1] if each == "item" else items[2:4]]
+
+
+def test_units_that_fail_in_doubt_are_counted_in_the_same_transaction(bench: Bench):
+    half_done(bench, list(range(30)), stop_after=5)
+    seq = bench.store.next_seq(bench.number)
+    # Given back by one worker and claimed for another: it stands in two claims.
+    commit_and_wait(
+        bench.store, Checkpoint(bench.number, claims=[Claim(98, 1, [seq], [str(seq)]), Claim(99, 1, [seq], [str(seq)])])
+    )
+    seen: list[Counts] = []
+    submit = bench.store.submit
+
+    def submitted(checkpoint: Checkpoint, committed: Any) -> None:
+        submit(checkpoint, committed)
+        there, counted = bench.store.steps("r1")[0].counts, bench.store.count(bench.number)
+        assert (there.succeeded, there.failed) == (counted.succeeded, counted.failed)
+        seen.append(there)
+
+    bench.store.submit = submitted  # type: ignore[method-assign]
+    stopped(bench, list(range(30)), on_in_doubt="fail", continue_on_error=True)
+    assert seen[0].failed == 1
+
+
+def test_where_order_counts_a_retry_goes_by_the_order_of_the_source(bench: Bench):
+    bench.run(failing(*range(6)), list(range(6)), continue_on_error=True)
+    changed = [20, *reversed(range(6)), 21]
+    bench.run(failing(20, 21), changed, resumed=True, continue_on_error=True)
+    assert bench.store.reopen(bench.number, None) == len(changed)
+    seen: list[Any] = []
+    bench.run(lambda payload: seen.append(payload["item"]), [], resumed=True, reopened=True, slots=1, parallel=False)
+    assert seen == changed
