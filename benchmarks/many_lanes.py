@@ -23,7 +23,7 @@ from batchwork.engine.stopping.stop_level import Control
 from batchwork.engine.unit.brief import Equipment, Start, StepBrief
 from batchwork.model import Call, Report, RunRecord, RunStatus
 from batchwork.plan.model import ItemsPlan
-from batchwork.ports import Pager, Program, Setting, Staffing
+from batchwork.ports import Pager, Program, Running, Setting, Staffing
 from batchwork.store.memory import MemoryStore
 from batchwork.template import Value
 from batchwork.testing.fakes import Collected
@@ -83,6 +83,9 @@ class WaitingLanes:
             count = len(call.units)
             durations = [round(self._unit_s * 1e6)] * count
             yield Report(call.id, done=range(count), results=["null"] * count, durations_us=durations, worker="waits")
+
+    def running(self) -> Sequence[Running]:
+        return ()
 
     def wake(self) -> None:
         self._woken.set()

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from batchwork.events import Event
 from batchwork.model import Checkpoint, Failure, Report, RunRecord, Successes, UnitNote, UnitRecord
+from batchwork.ports import Running
 from batchwork.secrets import SHORTEST, masker, url_passwords
 from batchwork.text.jsontext import Json
 
@@ -65,6 +66,9 @@ class Censor:
             failures=[(offset, self.failure(failure), us) for offset, failure, us in report.failures],
             logs={offset: self._mask(text) for offset, text in report.logs.items()},
         )
+
+    def running(self, unit: Running) -> Running:
+        return replace(unit, stdout=self._mask(unit.stdout), stderr=self._mask(unit.stderr))
 
     # ------------------------------------------------------------ what the store keeps
 
@@ -156,6 +160,9 @@ class NoCensor(Censor):
 
     def report(self, report: Report) -> Report:
         return report
+
+    def running(self, unit: Running) -> Running:
+        return unit
 
     def checkpoint(self, checkpoint: Checkpoint) -> Checkpoint:
         return checkpoint

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from batchwork.text.jsontext import Json
 
@@ -238,10 +239,23 @@ class LogRecord(Struct, frozen=True):
     text: str
 
 
+class RunningUnit(Struct, frozen=True):
+    """A unit that has been running for a while. What it has printed so far is cut to its tail."""
+
+    seq: int
+    index: int
+    key: str
+    attempt: int
+    started_ms: int
+    worker: str
+    stdout: str = ""
+    stderr: str = ""
+
+
 class Counts(Struct, frozen=True):
     """How many units of a step are in which state. `total` is None until the source has been read to its end.
 
-    `in_doubt` and `pending` are disjoint; claimed and interrupted units count as pending while their process lives.
+    `in_doubt` and `pending` are disjoint; claimed, running and interrupted units are pending while their process lives.
     """
 
     total: int | None = None
@@ -249,6 +263,7 @@ class Counts(Struct, frozen=True):
     failed: int = 0
     skipped: int = 0
     in_doubt: int = 0
+    running: int = 0
 
     @property
     def finished(self) -> int:
@@ -257,13 +272,11 @@ class Counts(Struct, frozen=True):
     @property
     def pending(self) -> int | None:
         """What is left, or None while the total is unknown."""
-        if self.total is None:
-            return None
-        return self.total - self.finished - self.in_doubt
+        return None if self.total is None else self.total - self.finished - self.in_doubt
 
     def add(self, succeeded: int = 0, failed: int = 0, skipped: int = 0) -> Counts:
-        return Counts(
-            self.total, self.succeeded + succeeded, self.failed + failed, self.skipped + skipped, self.in_doubt
+        return replace(
+            self, succeeded=self.succeeded + succeeded, failed=self.failed + failed, skipped=self.skipped + skipped
         )
 
 
@@ -280,6 +293,7 @@ class Checkpoint(Struct, frozen=True):
     ended: Sequence[int] = ()  # claims all of whose units are settled or given back
     values: Sequence[tuple[int, str | None, str | None]] = ()  # (seq, value, members) of units recorded without
     moves: Sequence[tuple[int, int]] = ()  # (seq, index) of known units whose position changed
+    running: Sequence[RunningUnit] | None = None  # replace what is known to be running
     counts: Counts | None = None  # replace the step's counters
 
 
@@ -334,17 +348,3 @@ class StepRecord(Struct, frozen=True):
     duration_ms: int = 0
     stale: bool = False  # an earlier step was retried after this one finished
     note: StepNote | None = None
-
-
-class Sample(Struct, frozen=True):
-    """One sample of a run's use of the machine, its children included, and its speed since the last sample."""
-
-    at_ms: int
-    cpu_percent: float
-    rss_bytes: int
-    descriptors: int
-    processes: int
-    units_per_s: float
-    p50_us: int
-    p95_us: int
-    p99_us: int

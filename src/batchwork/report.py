@@ -15,12 +15,12 @@ from batchwork.model import (
     Reopened,
     RunRecord,
     RunStatus,
-    Sample,
     StepNote,
     StepRecord,
     StepStatus,
     WhenFalse,
 )
+from batchwork.ports.store import Sample
 from batchwork.text.wording import columns, duration, ljust, number, only_if, plural, rate, share, short, size, visible
 
 CRASHED: Final = "crashed"
@@ -38,6 +38,7 @@ class CountsJson(TypedDict):
     skipped: int
     in_doubt: int
     pending: int | None
+    running: int
 
 
 class ErrorJson(TypedDict, total=False):
@@ -132,8 +133,10 @@ def _step(record: StepRecord, living: bool, until_ms: int | None) -> StepSummary
     counts, took_ms = record.counts, record.duration_ms
     if until_ms is not None and record.started_ms is not None and record.status is StepStatus.RUNNING:
         took_ms = took_ms or max(0, until_ms - record.started_ms)  # what is stored is of executions that have ended
-    if living and counts.in_doubt:
-        counts = replace(counts, in_doubt=0)  # their process lives: they are being worked on
+    gone = {True: "in_doubt", False: "running"}[
+        living
+    ]  # while their process lives they are worked on; else none of them runs
+    counts = replace(counts, **{gone: 0})
     return StepSummary(
         record.name,
         record.status,
@@ -176,7 +179,7 @@ def usage(samples: Sequence[Sample]) -> Usage | None:
 
 
 def counts_json(counts: Counts) -> CountsJson:
-    """The counts as everything that speaks JSON shows them; they add up to the total."""
+    """The counts as everything that speaks JSON shows them; they add up to the total, and `running` is a part of pending."""
     return {
         "total": counts.total,
         "succeeded": counts.succeeded,
@@ -184,6 +187,7 @@ def counts_json(counts: Counts) -> CountsJson:
         "skipped": counts.skipped,
         "in_doubt": counts.in_doubt,
         "pending": counts.pending,
+        "running": counts.running,
     }
 
 

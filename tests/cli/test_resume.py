@@ -113,6 +113,7 @@ def test_limits_may_change_before_a_crashed_run_goes_on(
         "skipped": 0,
         "in_doubt": 0,
         "pending": 0,
+        "running": 0,
     }
     assert ledger(work) == ["c", "c", "d"]
     assert "2 failures (timeout)" in batchwork("errors").stdout

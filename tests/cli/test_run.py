@@ -67,7 +67,7 @@ def test_json_is_all_there_is_on_standard_output(batchwork: Command, flow: Path)
     done = batchwork("run", "flow.yaml", "bad=3", "--json", "--run-id", "r1", expect=3)
     end = json.loads(done.stdout)
     assert (end["run"], end["workflow"], end["status"]) == ("r1", "flow", "partial")
-    counts = {"total": 6, "succeeded": 5, "failed": 1, "skipped": 0, "in_doubt": 0, "pending": 0}
+    counts = {"total": 6, "succeeded": 5, "failed": 1, "skipped": 0, "in_doubt": 0, "pending": 0, "running": 0}
     assert end["steps"]["work"]["counts"] == counts
     assert end["steps"]["work"]["status"] == "succeeded" and end["steps"]["work"]["duration"] > 0
     assert json.loads(batchwork("status", "--json").stdout) == end

@@ -131,6 +131,7 @@ def test_the_first_signal_drains(started: Started, number: int, code: int) -> No
         "skipped": 0,
         "in_doubt": 0,
         "pending": started.counts()["pending"],
+        "running": 0,
     }
     resumed = started.command("resume")
     assert resumed.returncode == 0, resumed.stderr

@@ -37,5 +37,5 @@ def test_what_runs_is_recorded_although_another_worker_cannot_be_prepared(work: 
     step = json.loads(batchwork("status", "--json").stdout)["steps"]["a"]
     assert "no more connections" in step["error"]["message"]
     assert step["counts"] == {
-        "total": 6, "succeeded": 1, "failed": 0, "skipped": 0, "in_doubt": 0, "pending": 5,
+        "total": 6, "succeeded": 1, "failed": 0, "skipped": 0, "in_doubt": 0, "pending": 5, "running": 0,
     }  # fmt: skip

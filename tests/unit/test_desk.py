@@ -10,7 +10,7 @@ from batchwork.censor import NoCensor
 from batchwork.engine.step.desk import Desk
 from batchwork.engine.step.lanes import Lanes
 from batchwork.model import Call, Report, Units
-from batchwork.ports import Pager, Program, Staffing
+from batchwork.ports import Pager, Program, Running, Staffing
 
 
 class Counted(dict[int, None]):
@@ -62,6 +62,9 @@ class Scripted:
     def poll(self, timeout_s: float | None) -> list[Report]:
         reports, self.reports = self.reports, []
         return reports
+
+    def running(self) -> Sequence[Running]:
+        return ()
 
     def wake(self) -> None:
         self.said.append("wake")

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from batchwork.model import Counts, Failure, RunRecord, RunStatus, Sample, StepRecord, StepStatus
+from batchwork.model import Counts, Failure, RunRecord, RunStatus, StepRecord, StepStatus
+from batchwork.ports.store import Sample
 from batchwork.report import CRASHED, exit_code, summarize, summary_json, summary_text, usage
 from batchwork.text.alike import EXAMPLES, GROUPS_MAX, group, pattern_of
 
@@ -38,13 +39,22 @@ def test_json_is_as_promised() -> None:
                     "skipped": 2,
                     "in_doubt": 0,
                     "pending": 0,
+                    "running": 0,
                 },
                 "duration": 3.1,
                 "error": None,
             },
             "last": {
                 "status": "pending",
-                "counts": {"total": None, "succeeded": 0, "failed": 0, "skipped": 0, "in_doubt": 0, "pending": None},
+                "counts": {
+                    "total": None,
+                    "succeeded": 0,
+                    "failed": 0,
+                    "skipped": 0,
+                    "in_doubt": 0,
+                    "pending": None,
+                    "running": 0,
+                },
                 "duration": 0.0,
                 "error": None,
             },

@@ -87,7 +87,15 @@ def test_what_is_beside_it() -> None:
     results, _ = stored(["a", X, "c"])
     assert results.results is results
     assert results.duration == 2.5
-    assert results.counts == {"total": 3, "succeeded": 2, "failed": 1, "skipped": 0, "in_doubt": 0, "pending": 0}
+    assert results.counts == {
+        "total": 3,
+        "succeeded": 2,
+        "failed": 1,
+        "skipped": 0,
+        "in_doubt": 0,
+        "pending": 0,
+        "running": 0,
+    }
     (failed,) = results.failed
     assert (failed["index"], failed["key"], failed["item"], failed["attempts"]) == (1, "k1", "v1", 3)
     assert str(failed["error"]) == "no luck"

@@ -9,7 +9,8 @@ import pytest
 
 from batchwork.clock import SystemClock
 from batchwork.errors import StoreError
-from batchwork.model import RunRecord, RunStatus, Sample
+from batchwork.model import RunRecord, RunStatus
+from batchwork.ports.store import Sample
 from batchwork.store.memory import MemoryStore
 from batchwork.telling import sampling
 from batchwork.telling.sampling import Sampler

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Literal
 
 from batchwork import compose
+from batchwork.clock import SystemClock
 from batchwork.engine.unit.stored_value import value_text
 from batchwork.errors import UsageError
-from batchwork.model import RunRecord, StepRecord, UnitRecord, UnitStatus
-from batchwork.ports.store import Store, UnitView
+from batchwork.model import RunRecord, StepRecord, UnitNote, UnitRecord
+from batchwork.ports.store import ListedStatus, Store, UnitView
 from batchwork.text.jsontext import decode, default_key, encode
 from batchwork.text.spelling import suggest
 from batchwork.view.streams import note
 
 PAGE_UNITS = 1000
 
-Wanted = UnitStatus | Literal["in_doubt"] | None
+Wanted = ListedStatus | None
 
 
 def looking(where: str | None) -> AbstractContextManager[Store]:
@@ -66,10 +66,19 @@ def item_text(unit: UnitView) -> str:
     return value_text(unit.record) or "null"
 
 
+def seconds_taken(unit: UnitView) -> float:
+    """How long its last attempt took, or has been running."""
+    if unit.status == "running":
+        return max(0.0, (SystemClock().wall_ms() - unit.record.started_ms) / 1000)
+    return unit.record.duration_us / 1e6
+
+
 def note_words(record: UnitRecord) -> str:
     """What else there is to say of a unit; mostly nothing."""
     if record.gone is not None:
         return f"no longer in its source (was {record.gone})"
+    if record.note is UnitNote.CLAIMED:
+        return ""  # only that its value is not known
     return record.note or ""
 
 

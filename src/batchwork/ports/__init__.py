@@ -13,7 +13,7 @@ Each has a contract test in `batchwork.testing`, published for third parties.
 
 from __future__ import annotations
 
-from batchwork.ports.executors import Executor, ExecutorFactory, PageQuery, Pager, Staffing
+from batchwork.ports.executors import Executor, ExecutorFactory, PageQuery, Pager, Running, Staffing
 from batchwork.ports.items import FieldFault, ItemSource, Reading, SourceType
 from batchwork.ports.sinks import EventSink, Fanout
 from batchwork.ports.store import (
@@ -51,6 +51,7 @@ __all__ = [
     "Purpose",
     "Reading",
     "RunChange",
+    "Running",
     "Scope",
     "Setting",
     "SourceType",

@@ -39,6 +39,20 @@ class Staffing(Struct, frozen=True):
     journals: str = ""
 
 
+class Running(Struct, frozen=True):
+    """A unit that is running, the one at `offset` of a call, and for how many seconds it has been.
+
+    `stdout` and `stderr` are what it has printed so far, or the tail of it; where both go one way, all is in `stdout`.
+    """
+
+    call: int
+    offset: int
+    for_s: float
+    worker: str
+    stdout: str = ""
+    stderr: str = ""
+
+
 Pager: TypeAlias = Callable[[PageQuery], str]
 """Answers with a JSON text. Raises BatchworkError where the results cannot be read."""
 
@@ -89,6 +103,13 @@ class Executor(Protocol):
 
         Raises WorkerError, once, where workers cannot be started or prepared at all. What was submitted is reported
         all the same, after a `recall`.
+        """
+        ...
+
+    def running(self) -> Sequence[Running]:
+        """Units that have been running for a second or longer, as far as is known here; it costs no wait.
+
+        The output of all of them together is 4 MiB of text at most.
         """
         ...
 

@@ -16,9 +16,9 @@ from batchwork.model import (
     Counts,
     Failure,
     LogRecord,
+    RunningUnit,
     RunRecord,
     RunStatus,
-    Sample,
     StepNote,
     StepRecord,
     StepStatus,
@@ -76,13 +76,36 @@ class StepChange(Change, frozen=True):
     note: StepNote | UnsetType | None = UNSET
 
 
+ListedStatus: TypeAlias = UnitStatus | Literal["in_doubt", "running"]
+"""By what a unit can be looked for: as it is stored, or by what its run says of it."""
+
+
+def printed_so_far(unit: RunningUnit) -> list[LogRecord]:
+    """The log of a running unit, one for each stream."""
+    return [LogRecord(unit.seq, unit.attempt, text) for text in (unit.stdout, unit.stderr) if text]
+
+
 class UnitView(Struct, frozen=True):
-    """One unit with all that is known of it, as `items`, `errors` and `.failed` show it. `status` may be `in_doubt`."""
+    """One unit with all that is known of it, as `items`, `errors` and `.failed` show it. `status` is a ListedStatus."""
 
     step: str
     record: UnitRecord
     status: str
     handler_failure: Failure | None = None
+
+
+class Sample(Struct, frozen=True):
+    """One sample of a run's use of the machine, its children included, and its speed since the last sample."""
+
+    at_ms: int
+    cpu_percent: float
+    rss_bytes: int
+    descriptors: int
+    processes: int
+    units_per_s: float
+    p50_us: int
+    p95_us: int
+    p99_us: int
 
 
 Committed: TypeAlias = Callable[[Exception | None], None]
@@ -228,12 +251,12 @@ class Store(Protocol):
     def units(
         self,
         step: int,
-        status: UnitStatus | Literal["in_doubt"] | None = None,
+        status: ListedStatus | None = None,
         start: int = 0,
         limit: int = 1000,
         key: str | None = None,
     ) -> list[UnitView]:
-        """Units in the order of their positions, from the `start`-th of those that match on; recorded and in doubt ones."""
+        """Units in the order of their positions, from the `start`-th of those that match on: recorded, in doubt and running ones."""
         ...
 
     def results(self, step: int, start: int, limit: int) -> list[str | None]:
@@ -245,7 +268,9 @@ class Store(Protocol):
 
     def attempts(self, step: int, seq: int) -> list[AttemptRecord]: ...
 
-    def logs(self, step: int, seq: int) -> list[LogRecord]: ...
+    def logs(self, step: int, seq: int) -> list[LogRecord]:
+        """What its attempts have printed; of one that is running what is known of it so far."""
+        ...
 
     # watching
     def add_sample(self, run: str, sample: Sample) -> None: ...

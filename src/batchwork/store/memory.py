@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -24,13 +24,13 @@ from batchwork.model import (
     Counts,
     LogRecord,
     RunRecord,
-    Sample,
     StepRecord,
     StepStatus,
     UnitRecord,
     UnitStatus,
 )
 from batchwork.ports import Committed, Opening, RunChange, StepChange, UnitPage, UnitView
+from batchwork.ports.store import ListedStatus, Sample
 from batchwork.store.memory_step import MemoryStep
 from batchwork.store.sqlite.rows import checked_run_id
 from batchwork.text.jsontext import decode
@@ -203,17 +203,7 @@ class MemoryStore:
 
     def reopen(self, step: int, seqs: Sequence[int] | None) -> int:
         with self._open():
-            found = self._step(step)
-            wanted = {seq for seq, unit in found.units.items() if unit.status == UnitStatus.FAILED}
-            if seqs is not None:
-                wanted &= set(seqs)
-            for seq in wanted:
-                unit = found.units[seq]
-                status = UnitStatus.PENDING
-                found.units[seq] = replace(unit, status=status, base=unit.attempts, doubts=0, handled=True)
-                found.handler_failures.pop(seq, None)
-            found.record = replace(found.record, counts=found.counted())
-            return len(wanted)
+            return self._step(step).reopen(seqs)
 
     def clear(self, step: int) -> None:
         with self._open():
@@ -284,7 +274,7 @@ class MemoryStore:
     def units(
         self,
         step: int,
-        status: UnitStatus | Literal["in_doubt"] | None = None,
+        status: ListedStatus | None = None,
         start: int = 0,
         limit: int = 1000,
         key: str | None = None,
@@ -300,6 +290,7 @@ class MemoryStore:
                 for seq, its_key in zip(claim.seqs, claim.keys, strict=True):
                     unit = found.units.get(seq) or found.claimed(claim, seq, its_key)
                     views[seq] = UnitView(name, unit, "in_doubt")
+            views.update(found.running_views(self._leases))
         chosen = [view for view in views.values() if status in (None, view.status) and key in (None, view.record.key)]
         chosen.sort(key=lambda view: (view.record.index is None, view.record.index or 0, view.record.seq))
         return chosen[start : start + limit]
@@ -325,8 +316,9 @@ class MemoryStore:
 
     def logs(self, step: int, seq: int) -> list[LogRecord]:
         with self._open():
-            found = self._step(step).logs
-            return [found[number] for number in sorted(found) if number[0] == seq]
+            found = self._step(step)
+            logs = [found.logs[number] for number in sorted(found.logs) if number[0] == seq]
+            return logs + found.running_logs(seq, self._leases)
 
     # ------------------------------------------------------------ watching
 

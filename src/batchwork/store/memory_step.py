@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
+
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -13,12 +15,15 @@ from batchwork.model import (
     Counts,
     Failure,
     LogRecord,
+    RunningUnit,
     StepRecord,
     Successes,
     UnitNote,
     UnitRecord,
     UnitStatus,
 )
+from batchwork.ports import UnitView
+from batchwork.ports.store import printed_so_far
 
 
 class MemoryStep(Struct):
@@ -29,6 +34,7 @@ class MemoryStep(Struct):
     claims: dict[int, Claim] = field(default_factory=dict)
     attempts: dict[tuple[int, int], AttemptRecord] = field(default_factory=dict)
     logs: dict[tuple[int, int], LogRecord] = field(default_factory=dict)
+    running: dict[int, RunningUnit] = field(default_factory=dict)
     handler_failures: dict[int, Failure | None] = field(default_factory=dict)
     reading: int = 0
     reordered: bool = False
@@ -41,6 +47,8 @@ class MemoryStep(Struct):
         self._record_attempts(checkpoint)
         for number in checkpoint.ended:
             self.claims.pop(number, None)
+        if checkpoint.running is not None:
+            self.running = {unit.seq: unit for unit in checkpoint.running}
         if checkpoint.counts is not None:
             self.record = replace(self.record, counts=replace(checkpoint.counts, in_doubt=0))
 
@@ -96,6 +104,19 @@ class MemoryStep(Struct):
             unit = replace(unit, status=unit.gone, gone=None)
         self.units[seq] = replace(unit, index=index, reading=self.reading)
 
+    def reopen(self, seqs: Sequence[int] | None) -> int:
+        """Give failed units (all, or these) fresh attempts. How many there were."""
+        wanted = {seq for seq, unit in self.units.items() if unit.status == UnitStatus.FAILED}
+        if seqs is not None:
+            wanted &= set(seqs)
+        for seq in wanted:
+            unit = self.units[seq]
+            status = UnitStatus.PENDING
+            self.units[seq] = replace(unit, status=status, base=unit.attempts, doubts=0, handled=True)
+            self.handler_failures.pop(seq, None)
+        self.record = replace(self.record, counts=self.counted())
+        return len(wanted)
+
     # ------------------------------------------------------------ counting and claims
 
     def counted(self) -> Counts:
@@ -113,6 +134,26 @@ class MemoryStep(Struct):
 
     def _is_settled(self, seq: int, attempt: int) -> bool:
         return (seq, attempt) in self.attempts or (seq in self.units and self.units[seq].status in FINAL)
+
+    def running_views(self, leases: Container[str]) -> dict[int, UnitView]:
+        """What is running and has not ended since that was said, as units are shown; `leases` are of the runs that live."""
+        views = {}
+        for unit in self._still_running(leases):
+            claimed = UnitRecord(unit.seq, unit.index, unit.key, UnitStatus.PENDING, 0, note=UnitNote.CLAIMED)
+            record = self.units.get(unit.seq, claimed)
+            record = replace(record, attempts=unit.attempt, started_ms=unit.started_ms, worker=unit.worker)
+            views[unit.seq] = UnitView(self.record.name, replace(record, duration_us=0), "running")
+        return views
+
+    def running_logs(self, seq: int, leases: Container[str]) -> list[LogRecord]:
+        """What a running unit has printed."""
+        return [log for unit in self._still_running(leases) if unit.seq == seq for log in printed_so_far(unit)]
+
+    def _still_running(self, leases: Container[str]) -> list[RunningUnit]:
+        if self.record.run not in leases:
+            return []
+        final = {seq for seq, unit in self.units.items() if unit.status in FINAL}
+        return [unit for unit in self.running.values() if unit.seq not in final]
 
     def claimed(self, claim: Claim, seq: int, key: str) -> UnitRecord:
         """A unit that has been claimed and has no row: its value is not known here."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from batchwork.clock import Clock
 from batchwork.errors import StoreError
-from batchwork.model import Sample
 from batchwork.ports import Store
+from batchwork.ports.store import Sample
 
 if TYPE_CHECKING:
     import psutil

@@ -17,7 +17,7 @@ from batchwork.clock import SystemClock
 from batchwork.errors import RenderError
 from batchwork.events import Event
 from batchwork.model import Call, Failure, Report
-from batchwork.ports import Compiled, Pager, Program, Scope, Setting, Staffing, WorkerKind, Written
+from batchwork.ports import Compiled, Pager, Program, Running, Scope, Setting, Staffing, WorkerKind, Written
 from batchwork.text.jsontext import Json, encode
 
 Behaviour = Callable[[Json], object]
@@ -144,6 +144,9 @@ class CallableExecutor:
                 first = self._reports.get_nowait()
         except Empty:
             return found
+
+    def running(self) -> Sequence[Running]:
+        return ()
 
     def wake(self) -> None:
         self._reports.put(None)

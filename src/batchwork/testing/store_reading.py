@@ -13,13 +13,13 @@ from batchwork.model import (
     Handled,
     LogRecord,
     RunStatus,
-    Sample,
     StepStatus,
     Successes,
     UnitRecord,
     WhenFalse,
 )
 from batchwork.ports import RunChange, StepChange
+from batchwork.ports.store import Sample
 from batchwork.testing.store_case import (
     BROKE,
     EXITED,

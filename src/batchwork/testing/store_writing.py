@@ -14,6 +14,7 @@ from batchwork.model import (
     Handled,
     LogRecord,
     NeedSkipped,
+    RunningUnit,
     RunStatus,
     StepStatus,
     Successes,
@@ -123,6 +124,26 @@ class StoreWriting(StoreCase):
             assert store.logs(step, 1) == logs
             assert store.attempts(step, 0) == []
             assert store.steps("r1")[0].counts == Counts(2, 1, 1) == store.count(step)
+
+    def test_running_units_are_shown_while_their_run_lives_and_until_they_end(self) -> None:
+        with self._open() as (store, step):
+            lease = store.lease("r1")
+            running = [RunningUnit(seq, seq, f"k{seq}", 2, 17, "w", f"out {seq}", "err") for seq in (1, 3)]
+            commit(store, Checkpoint(step, running=running, counts=Counts(8, running=5)))
+            assert store.steps("r1")[0].counts == Counts(8, running=5)
+            shown = [(view.record.key, view.status, view.record.attempts) for view in store.units(step, "running")]
+            assert shown == [("k1", "running", 2), ("k3", "running", 2)]
+            assert [view.record.key for view in store.units(step)] == ["k1", "k3"]
+            assert [log.text for log in store.logs(step, 1)] == ["out 1", "err"]
+            commit(store, Checkpoint(step, successes=[successes([1])]))
+            assert [view.record.key for view in store.units(step, "running")] == ["k3"]
+            assert store.logs(step, 1) == []
+            commit(store, Checkpoint(step, running=[]))
+            assert store.units(step, "running") == []
+            commit(store, Checkpoint(step, running=running[1:]))
+            lease.release()
+            assert store.units(step, "running") == []
+            assert store.logs(step, 3) == []
 
     def test_a_unit_that_is_final_is_never_changed(self) -> None:
         with self._open() as (store, step):

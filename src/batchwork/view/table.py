@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from batchwork.text.wording import columns, ljust, rjust, short, visible
 
@@ -16,7 +15,7 @@ LAST_MOST = 200
 """Columns that the last cell gets where no terminal says how many there are."""
 
 
-class Column(Struct, frozen=True):
+class Column(NamedTuple):
     """A column: its head, on which side its cells stand, and what becomes of it where there is no room.
 
     `width`: columns of the terminal that it takes at least, so that figures of a kind stand alike in all tables.

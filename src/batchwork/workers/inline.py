@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from batchwork.clock import Clock, SystemClock
 from batchwork.model import Call, Report
-from batchwork.ports import Pager, Program, Staffing
+from batchwork.ports import Pager, Program, Running, Staffing
 from batchwork.text.jsontext import encode
 
 
@@ -55,6 +55,9 @@ class InlineExecutor:
         each_us = int((self._clock.now() - began) * 1e6 / max(1, len(results)))
         count = len(results)
         return Report(call.id, done=range(count), results=results, durations_us=[each_us] * count, worker="inline")
+
+    def running(self) -> Sequence[Running]:
+        return ()  # what runs here is over before anybody can look
 
     def wake(self) -> None:
         self._woken.set()

@@ -12,7 +12,7 @@ import msgspec
 
 from batchwork.clock import Clock
 from batchwork.model import Call, Failure, Report
-from batchwork.ports import Compiled, FieldValue, Pager, Program, Scope, Staffing, Written
+from batchwork.ports import Compiled, FieldValue, Pager, Program, Running, Scope, Staffing, Written
 from batchwork.text.jsontext import Json, encode
 
 
@@ -87,6 +87,9 @@ class MoonExecutor:
         except Empty:
             pass
         return [report for report in found if report is not None]
+
+    def running(self) -> Sequence[Running]:
+        return ()
 
     def wake(self) -> None:
         self._reports.put(None)

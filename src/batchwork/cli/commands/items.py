@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from batchwork.cli.failures import error_line, error_object
-from batchwork.cli.look import Wanted, item_text, looking, note_words, readable, the_steps, units
+from batchwork.cli.look import Wanted, item_text, looking, note_words, readable, seconds_taken, the_steps, units
 from batchwork.cli.options import HelpfulCommand, json_option, run_argument, step_option, store_option
 from batchwork.engine.run.find_run import find_run
 from batchwork.model import UnitStatus
@@ -15,7 +15,7 @@ from batchwork.text.wording import duration, only_if
 from batchwork.view.streams import Stdout
 from batchwork.view.table import Column
 
-LISTED_STATUSES = ("pending", "succeeded", "failed", "skipped", "in_doubt", "interrupted")
+LISTED_STATUSES = ("pending", "running", "succeeded", "failed", "skipped", "in_doubt", "interrupted")
 
 COLUMNS = (
     Column("step", least=6),
@@ -37,7 +37,8 @@ COLUMNS = (
 def items_command(run: str | None, status: str | None, step: str | None, as_json: bool, store: str | None) -> None:
     """List the items of RUN (the latest run by default) in input order.
 
-    Items that have never been started are not listed; `status` counts them.
+    Items that have never been started are not listed; `status` counts them. Those that have been running for a second or
+    longer are listed as running.
     """
     wanted = _wanted(status)
     out = Stdout()
@@ -53,32 +54,34 @@ def items_command(run: str | None, status: str | None, step: str | None, as_json
 
 
 def _wanted(status: str | None) -> Wanted:
-    if status == "in_doubt":
-        return "in_doubt"
-    return UnitStatus(status) if status is not None else None
+    match status:
+        case None | "in_doubt" | "running":
+            return status
+        case _:
+            return UnitStatus(status)
 
 
 def _row(unit: UnitView) -> tuple[str, ...]:
     record = unit.record
     index = "-" if record.index is None else str(record.index)
-    took = only_if(record.duration_us, duration(record.duration_us / 1e6))
+    seconds = seconds_taken(unit)
     return (
         unit.step,
         index,
         record.key,
         unit.status,
         str(record.attempts),
-        took,
+        only_if(seconds, duration(seconds)),
         error_line(record.failure) or readable(record.result) or note_words(record),
     )
 
 
 def _json_line(unit: UnitView) -> str:
     """One line of `items --json`. Items and results stand as they are stored, digit by digit."""
-    record = unit.record
+    record, seconds = unit.record, seconds_taken(unit)
     error = error_object(record.failure)
     return (
         f'{{"step":{encode(unit.step)},"index":{encode(record.index)},"key":{encode(record.key)},'
         f'"status":"{unit.status}","attempts":{record.attempts},"item":{item_text(unit)},'
-        f'"result":{record.result or "null"},"error":{error},"duration":{record.duration_us / 1e6:.6f}}}'
+        f'"result":{record.result or "null"},"error":{error},"duration":{seconds:.6f}}}'
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import click
 
 from batchwork.cli.failures import error_line
-from batchwork.cli.look import item_text, looking, note_words, readable, the_steps, units_of_key
+from batchwork.cli.look import item_text, looking, note_words, readable, seconds_taken, the_steps, units_of_key
 from batchwork.cli.options import HelpfulCommand, step_option, store_option
 from batchwork.engine.run.find_run import find_run
 from batchwork.errors import RunRefused, UsageError
@@ -17,15 +18,21 @@ from batchwork.text.jsontext import decode
 from batchwork.text.wording import duration, only_if, plural, short, visible, when
 from batchwork.view.streams import Stdout
 
+FOLLOW_EVERY_S = 0.5
+OVERLAP = 200
+"""Characters by which the end of an older output is found in a newer one."""
+
 
 @click.command("logs", cls=HelpfulCommand)
 @click.argument("words", nargs=-1, required=True, metavar="[RUN] KEY")
 @step_option("Only the item of this step. Default: all steps.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what it prints, until it does not run any more.")
 @store_option
-def logs_command(words: tuple[str, ...], step: str | None, store: str | None) -> None:
+def logs_command(words: tuple[str, ...], step: str | None, follow: bool, store: str | None) -> None:
     """Show one item of RUN (the latest run by default): its attempts, errors and output.
 
-    KEY is a key as `items` shows it, or the item itself where that is a text.
+    KEY is a key as `items` shows it, or the item itself where that is a text. Of one that is running there is what it has
+    printed so far.
     """
     if len(words) > 2:
         raise UsageError(f"`logs` takes a run and a key, not {len(words)} words", "put a key with spaces into quotes")
@@ -42,25 +49,68 @@ def logs_command(words: tuple[str, ...], step: str | None, store: str | None) ->
         for place, unit in found:
             for line in _lines(opened, place, unit):
                 out.line(line)
-    out.flush()
+        out.flush()
+        if follow:
+            _follow(opened, [(place, unit) for place, unit in found if unit.status == "running"], out)
+
+
+def _follow(store: Store, running: list[tuple[StepRecord, UnitView]], out: Stdout) -> None:
+    """Print what running units print, and in the end how they ended."""
+    shown = {unit.record.seq: store.logs(step.number, unit.record.seq) for step, unit in running}
+    while running:
+        threading.Event().wait(FOLLOW_EVERY_S)
+        still = []
+        for step, unit in running:
+            seq = unit.record.seq
+            logs = store.logs(step.number, seq)
+            for line in news(shown[seq], logs):
+                out.line(f"      {line}")
+            shown[seq] = logs
+            now = [found for found in store.units(step.number, key=unit.record.key) if found.record.seq == seq]
+            if now and now[0].status == "running":
+                still.append((step, unit))
+            elif now:
+                out.line(f"{visible(unit.record.key)}: {now[0].status} {error_line(now[0].record.failure)}".rstrip())
+        out.flush()
+        running = still
+
+
+def news(before: Sequence[LogRecord], now: Sequence[LogRecord]) -> Iterator[str]:
+    """The lines that `now` has more than `before`, log by log; where only tails are known, those after the old one's end."""
+    for number, log in enumerate(now):
+        old = before[number].text if number < len(before) else ""
+        new = log.text.removeprefix(old)
+        if old and len(new) == len(log.text):
+            new = log.text.rpartition(old[-OVERLAP:])[2]
+        if new.strip("\n"):
+            yield from new.rstrip("\n").split("\n")
 
 
 def _lines(store: Store, step: StepRecord, unit: UnitView) -> Iterator[str]:
     record = unit.record
-    yield f"step {visible(step.name)}{_whereabouts(record)}: {unit.status} after {plural(record.attempts, 'attempt')}"
+    yield f"step {visible(step.name)}{_whereabouts(record)}: {_standing(unit)}"
     if record.key:
         yield f"  item: {short(visible(readable(item_text(unit))), 2000)}"
     if record.started_ms:
         worker = only_if(record.worker, f", on {visible(record.worker)}")
-        yield f"  last attempt: {when(record.started_ms)}, took {duration(record.duration_us / 1e6)}{worker}"
+        took = only_if(unit.status != "running", f", took {duration(record.duration_us / 1e6)}")
+        yield f"  last attempt: {when(record.started_ms)}{took}{worker}"
     if words := note_words(record):
         yield f"  note: {words}"
     failed = {attempt.attempt: attempt for attempt in store.attempts(step.number, record.seq)}
     yield from _attempts(failed, store.logs(step.number, record.seq))
+    if unit.status == "running":
+        return
     if record.attempts not in failed:
         yield from _outcome(unit)
     elif unit.handler_failure is not None:
         yield _handler_line(unit.handler_failure)
+
+
+def _standing(unit: UnitView) -> str:
+    if unit.status == "running":
+        return f"running for {duration(seconds_taken(unit))}, attempt {unit.record.attempts}"
+    return f"{unit.status} after {plural(unit.record.attempts, 'attempt')}"
 
 
 def _whereabouts(record: UnitRecord) -> str:

@@ -9,18 +9,19 @@ from textwrap import wrap
 import click
 
 from batchwork.cli.closing import failure_lines, next_lines
-from batchwork.cli.look import looking, the_steps
+from batchwork.cli.look import looking, seconds_taken, the_steps
 from batchwork.cli.options import HelpfulCommand, json_option, run_argument, store_option
 from batchwork.clock import SystemClock
 from batchwork.engine.run.find_run import find_run
-from batchwork.model import RunRecord, RunStatus, Sample
-from batchwork.ports.store import Store
+from batchwork.model import RunRecord, RunStatus
+from batchwork.ports.store import Sample, Store, UnitView
 from batchwork.report import CRASHED, Summary, summarize, summary_json, summary_text
 from batchwork.text.jsontext import encode
-from batchwork.text.wording import duration, plural, rate, size, visible, when
+from batchwork.text.wording import duration, number, plural, rate, short, size, visible, when
 from batchwork.view.streams import Stdout
 
 WATCH_EVERY_S = 1.0
+RUNNING_SHOWN = 5
 
 
 @click.command("status", cls=HelpfulCommand)
@@ -52,6 +53,7 @@ def status_command(run: str | None, watch: bool, as_json: bool, store: str | Non
 
 
 def _lines(store: Store, record: RunRecord, summary: Summary, where: str | None) -> Iterator[str]:
+    steps = the_steps(store, record, None)
     yield summary_text(summary)
     yield ""
     yield f"  started   {when(record.created_ms)}" + (f", ended {when(record.ended_ms)}" if record.ended_ms else "")
@@ -59,12 +61,26 @@ def _lines(store: Store, record: RunRecord, summary: Summary, where: str | None)
     yield f"  store     {visible(store.describe())}, durability {record.durability}"
     yield from wrap(visible(record.window), 78, initial_indent="  redo      ", subsequent_indent=" " * 12)
     yield from _speed_lines(store.samples(record.id))
+    if record.living:
+        yield from _running_lines([unit for step in steps for unit in store.units(step.number, "running")])
     if summary.status == CRASHED:
         yield ""
         yield "  crashed: its process is gone; what it had recorded is safe"
     if summary.status != RunStatus.RUNNING:
-        yield from failure_lines(store, the_steps(store, record, None), where, record.id)
+        yield from failure_lines(store, steps, where, record.id)
         yield from next_lines(summary, where)
+
+
+def _running_lines(units: Sequence[UnitView]) -> Iterator[str]:
+    """Which units have been running for a while, the longest first."""
+    longest = sorted(units, key=seconds_taken, reverse=True)
+    shown = [
+        f"{short(visible(unit.record.key), 40)} ({duration(seconds_taken(unit))})" for unit in longest[:RUNNING_SHOWN]
+    ]
+    if len(longest) > RUNNING_SHOWN:
+        shown.append(f"and {number(len(longest) - RUNNING_SHOWN)} more")
+    if shown:
+        yield from wrap(", ".join(shown), 78, initial_indent="  running   ", subsequent_indent=" " * 12)
 
 
 def _speed_lines(samples: Sequence[Sample]) -> Iterator[str]:

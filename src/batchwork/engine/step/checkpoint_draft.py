@@ -16,6 +16,7 @@ from batchwork.model import (
     Handled,
     LogRecord,
     Report,
+    RunningUnit,
     Successes,
     UnitRecord,
 )
@@ -31,6 +32,7 @@ class DraftRows(Struct):
     logs: list[LogRecord] = field(default_factory=list)
     handled: list[Handled] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
+    running: list[RunningUnit] | None = None
 
 
 class Draft(Struct):
@@ -82,6 +84,7 @@ class Draft(Struct):
             logs=rows.logs,
             handled=rows.handled,
             ended=rows.ended,
+            running=rows.running,
             counts=counts,
         )
 

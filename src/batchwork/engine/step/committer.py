@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from batchwork.clock import Clock
 from batchwork.engine.step.checkpoint_draft import Draft
 from batchwork.engine.step.step_failure import unrecorded
@@ -47,8 +49,11 @@ class Committer:
         """Whether all is on disk, and has been seen to be."""
         return self.draft.empty and not self._under_way and not self._committed
 
-    def commit(self, waiting: bool) -> None:
-        """Hand the draft to the writer, if it is time: claims wait for it, rows have waited long enough, or nothing else is `waiting`."""
+    def commit(self, waiting: bool, running: int = 0) -> None:
+        """Hand the draft to the writer, if it is time: claims wait for it, rows have waited long enough, or nothing else is `waiting`.
+
+        `running` is how many units are, for those who look.
+        """
         draft, counts = self.draft, self.counts
         if draft.since is None or self.full:
             return
@@ -63,7 +68,7 @@ class Committer:
             self._committed.append(_Committed(draft, counts, receipts, error))
             self._wake()
 
-        self._store.submit(draft.checkpoint(counts), committed)
+        self._store.submit(draft.checkpoint(replace(counts, running=running)), committed)
 
     def on_disk(self) -> Iterator[tuple[Draft, Counts]]:
         """What has come to disk since the last call, with the counts after it. Raises StoreError, saying what it costs."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from msgspec.structs import replace
+
 from batchwork.engine.feed.feed import Feed, open_feed
 from batchwork.engine.step.committer import Committer
 from batchwork.engine.step.desk import Desk
@@ -46,7 +48,7 @@ class Coordinator:
         self._window = Window(strict=brief.in_order)
         self._entrance = Entrance(brief.plan.batch)
         self._speed = Speed()
-        self._progress = Progress(brief.plan.name, equipment.sink)
+        self._progress = Progress(brief.plan.name, equipment.sink, equipment.clock.now())
         self._failure: Failure | None = None
 
     # ------------------------------------------------------------ the step as a whole
@@ -64,6 +66,7 @@ class Coordinator:
                 reports = self._wait()
                 self._obey()
                 self._settle(reports)
+                self._look()
                 self._emit()
         return self._fate()
 
@@ -90,10 +93,12 @@ class Coordinator:
 
     def _begin(self) -> None:
         opening = self._feed.opening
-        self._committer.counts = self._feed.with_length(opening.counts)
+        self._committer.counts = self._feed.with_length(replace(opening.counts, running=0))
         if opening.refused:
             self._fail(refused_in_doubt(opening.refused))
             return
+        if self._brief.resumed:
+            self._committer.draft.rows.running = []  # what ran when the step was left does not
         self._hook.failed(len(opening.unhandled))
         self._hook.add(opening.unhandled)
         batch = self._brief.plan.batch is not None
@@ -191,7 +196,7 @@ class Coordinator:
 
     def _wait(self) -> list[Report]:
         """Reports that come until something else is to be done: the next retry, the next permitted start, the next commit."""
-        waits = [self._committer.due_s()]
+        waits = [self._committer.due_s(), self._progress.running.due_s(self._equipment.clock.now(), self._window.busy)]
         if not self._window.stopped:
             due, held = self._window.next_due(), self._entrance.held_s()
             if due is not None:
@@ -247,11 +252,23 @@ class Coordinator:
         draft.said.extend(reaction.said)
         draft.touch(self._equipment.clock.now(), 1)
 
+    def _look(self) -> None:
+        """What has been running for a while goes into the draft, where it is time and something has changed."""
+        clock, running = self._equipment.clock, self._progress.running
+        now = clock.now()
+        if running.due_s(now, self._window.busy) != 0:
+            return
+        found = running.look(self._desk.running(), self._window.out, now, clock.wall_ms())
+        if found is not None:
+            self._committer.draft.rows.running = found
+            self._committer.draft.touch(now, 1)
+
     # ------------------------------------------------------------ commit
 
     def _commit(self) -> None:
         """Hand the draft to the store, if it is time."""
-        self._committer.commit(waiting=self._window.busy)
+        running = min(self._brief.slots, self._window.units_out)
+        self._committer.commit(waiting=self._window.busy, running=running)
 
     # ------------------------------------------------------------ emit
 

@@ -8,7 +8,7 @@ from batchwork.censor import Censor
 from batchwork.engine.step.lanes import Lanes
 from batchwork.engine.stopping.stop_level import GO, KILL, TERMINATE
 from batchwork.model import Call, Report
-from batchwork.ports import Executor
+from batchwork.ports import Executor, Running
 
 
 class _Out(Struct):
@@ -77,6 +77,10 @@ class Desk:
             self._note(report)
         self._look()
         return list(map(self._censor.report, reports))
+
+    def running(self) -> list[Running]:
+        """What has been running for a while, without secrets in what it has printed."""
+        return list(map(self._censor.running, self._executor.running()))
 
     def wake(self) -> None:
         """Make `hear` return."""

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from threading import Lock
 
+from batchwork.engine.step.running_units import RunningUnits
 from batchwork.events import Progressed
 from batchwork.model import Counts
 from batchwork.ports import EventSink
@@ -49,10 +50,11 @@ class Speed:
 
 
 class Progress:
-    """Tells how far a step is: each change, but not more often than anybody can read."""
+    """Tells how far a step is: each change, but not more often than anybody can read. `running`: what has been running for a while."""
 
-    def __init__(self, step: str, sink: EventSink) -> None:
+    def __init__(self, step: str, sink: EventSink, now: float) -> None:
         self._step, self._sink = step, sink
+        self.running = RunningUnits(now)
         self._shown: Counts | None = None
         self._shown_at = -1.0
 

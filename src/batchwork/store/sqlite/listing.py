@@ -16,8 +16,9 @@ from typing import TypeAlias, cast
 
 import apsw
 from msgspec import Struct
+from msgspec.structs import replace
 
-from batchwork.model import Claim, UnitNote, UnitRecord, UnitStatus
+from batchwork.model import Claim, RunningUnit, UnitNote, UnitRecord, UnitStatus
 from batchwork.ports import UnitView
 from batchwork.store.sqlite import indexes
 from batchwork.store.sqlite.rows import (
@@ -35,6 +36,7 @@ from batchwork.store.sqlite.statements import FILTERS, KEY_FILTER, statement
 from batchwork.text import jsontext
 
 IN_DOUBT = "in_doubt"
+RUNNING = "running"
 BOOKMARKS = 32
 LONGEST_PAGE = 5000
 
@@ -68,12 +70,12 @@ class Listing(Struct, frozen=True):
 class Bookmark(Struct, frozen=True):
     """How far a listing has been read: `start` units, the last of them at `spot`; and what was in doubt then.
 
-    `doubtful` are those that the listing shows; rows of `hidden` seqs are not shown, because they are in doubt.
+    `claimed` are those, or running ones, that the listing shows; rows of `hidden` seqs are not shown, because they are of them.
     """
 
     start: int = 0
     spot: Spot = START
-    doubtful: Sequence[tuple[Spot, UnitView]] = ()
+    claimed: Sequence[tuple[Spot, UnitView]] = ()
     hidden: frozenset[int] = frozenset()
 
 
@@ -104,14 +106,14 @@ def spot_of(record: UnitRecord) -> Spot:
     return (record.index is None, record.index or 0, record.seq)
 
 
-def begin(listing: Listing, in_doubt: Sequence[UnitView]) -> Bookmark:
-    """The bookmark at the start of a listing, given what is in doubt in its step."""
+def begin(listing: Listing, claimed: Sequence[UnitView]) -> Bookmark:
+    """The bookmark at the start of a listing, given what of its step is in doubt or running."""
     shown = [
         (spot_of(view.record), view)
-        for view in in_doubt
-        if listing.status in (None, IN_DOUBT) and listing.key in (None, view.record.key)
+        for view in claimed
+        if listing.status in (None, view.status) and listing.key in (None, view.record.key)
     ]
-    return Bookmark(0, START, sorted(shown, key=_spot), frozenset(view.record.seq for view in in_doubt))
+    return Bookmark(0, START, sorted(shown, key=_spot), frozenset(view.record.seq for view in claimed))
 
 
 def page(
@@ -120,15 +122,15 @@ def page(
     """The units `start` to `start + limit` of a listing, reading on from `mark`, and the bookmark after them."""
     size = min(start - mark.start + limit, LONGEST_PAGE)
     views = _stored(connection, listing, mark, size)
-    if mark.doubtful:
-        waiting = mark.doubtful[bisect_right(mark.doubtful, mark.spot, key=_spot) :]
+    if mark.claimed:
+        waiting = mark.claimed[bisect_right(mark.claimed, mark.spot, key=_spot) :]
         views = merge(views, (view for _, view in waiting), key=lambda view: spot_of(view.record))
     for _ in islice(views, start - mark.start):
         pass
     found = list(islice(views, limit))
     if not found:
         return [], mark
-    return found, Bookmark(start + len(found), spot_of(found[-1].record), mark.doubtful, mark.hidden)
+    return found, Bookmark(start + len(found), spot_of(found[-1].record), mark.claimed, mark.hidden)
 
 
 def _spot(entry: tuple[Spot, UnitView]) -> Spot:
@@ -137,7 +139,7 @@ def _spot(entry: tuple[Spot, UnitView]) -> Spot:
 
 def _stored(connection: apsw.Connection, listing: Listing, mark: Bookmark, size: int) -> Iterator[UnitView]:
     """Rows of a listing after a bookmark, read `size` at a time, in order of spots."""
-    if listing.status == IN_DOUBT or size <= 0:
+    if listing.status in (IN_DOUBT, RUNNING) or size <= 0:
         return
     first, hidden = first_id(listing.step), mark.hidden
     name = connection.execute(statement("step_name"), (listing.step,)).get
@@ -194,6 +196,27 @@ def doubtful(
         record = unit_of(first, row)
         claimed[record.seq] = record
     return [UnitView(name, record, IN_DOUBT) for record in claimed.values()]
+
+
+def running_units(connection: apsw.Connection, step: int) -> list[RunningUnit]:
+    """What was last known to run, and has not ended since."""
+    rows = connection.execute(statement("running"), (step, first_id(step))).fetchall()
+    return [RunningUnit(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def running(connection: apsw.Connection, step: int, name: str, ordered: bool) -> list[UnitView]:
+    """The same as units are shown: one that has no row yet has no value here, and the note CLAIMED."""
+    found = {unit.seq: unit for unit in running_units(connection, step)}
+    cells = (first_id(step), jsontext.encode(list(found)))
+    rows = cast(list[UnitRow], connection.execute(statement("units_some"), cells).fetchall())
+    known = {record.seq: record for record in (unit_of(first_id(step), row) for row in rows)}
+    views = []
+    for seq, unit in found.items():
+        claimed = UnitRecord(seq, unit.index, unit.key, UnitStatus.PENDING, 0, note=UnitNote.CLAIMED)
+        record = known.get(seq, claimed)
+        record = replace(record, attempts=unit.attempt, started_ms=unit.started_ms, worker=unit.worker, duration_us=0)
+        views.append(UnitView(name, record, RUNNING))
+    return views
 
 
 def results(connection: apsw.Connection, step: int, ordered: bool, start: int, limit: int) -> list[str | None]:

@@ -13,8 +13,9 @@ import apsw
 from msgspec.structs import astuple
 
 from batchwork.errors import StoreError
-from batchwork.model import AttemptRecord, Checkpoint, Counts, Sample, StepStatus, Successes, UnitRecord, UnitStatus
+from batchwork.model import AttemptRecord, Checkpoint, Counts, StepStatus, Successes, UnitRecord, UnitStatus
 from batchwork.ports import RunChange, StepChange
+from batchwork.ports.store import Sample
 from batchwork.store.sqlite import indexes
 from batchwork.store.sqlite.rows import (
     CODES,
@@ -56,6 +57,9 @@ def _execute(connection: apsw.Connection, checkpoint: Checkpoint) -> None:
     _record_units(connection, checkpoint, reading, texts)
     _record_attempts(connection, checkpoint, texts)
     _many(connection, "claim_end", [(step, claim) for claim in checkpoint.ended])
+    if checkpoint.running is not None:
+        connection.execute(statement("running_clear"), (step,))
+        _many(connection, "running_add", [(step, *astuple(unit)) for unit in checkpoint.running])
     if not reordered and reorders(checkpoint):
         connection.execute(statement("step_reordered"), (step,))
     if checkpoint.counts is not None:
@@ -136,7 +140,8 @@ def reorders(checkpoint: Checkpoint) -> bool:
 
 
 def set_counts(connection: apsw.Connection, step: int, counts: Counts) -> None:
-    connection.execute(statement("step_counts"), (counts.total, counts.succeeded, counts.failed, counts.skipped, step))
+    cells = (counts.total, counts.succeeded, counts.failed, counts.skipped, counts.running)
+    connection.execute(statement("step_counts"), (*cells, step))
 
 
 def counted(connection: apsw.Connection, step: int) -> Counts:
@@ -205,6 +210,7 @@ def clear(connection: apsw.Connection, step: int) -> None:
     for name in ("unit_clear", "attempt_clear", "log_clear"):
         connection.execute(statement(name), bounds)
     connection.execute(statement("claim_clear"), (step,))
+    connection.execute(statement("running_clear"), (step,))
     connection.execute(statement("step_clear"), (step,))
     indexes.drop(connection, "key", step)
     indexes.drop(connection, "pos", step)

@@ -226,8 +226,8 @@ def run_of(row: Row, living: bool) -> RunRecord:
 
 
 def step_of(row: Row, in_doubt: int) -> StepRecord:
-    number, run, name, order, status, total, succeeded, failed, skipped = row[:9]
-    batch, result, failure, started, duration, stale, note = row[9:]
+    number, run, name, order, status, total, succeeded, failed, skipped, running = row[:10]
+    batch, result, failure, started, duration, stale, note = row[10:]
     return StepRecord(
         number=integer_in(number),
         run=text_in(run),
@@ -235,7 +235,12 @@ def step_of(row: Row, in_doubt: int) -> StepRecord:
         order=integer_in(order),
         status=StepStatus(text_in(status)),
         counts=Counts(
-            unless_null(integer_in, total), integer_in(succeeded), integer_in(failed), integer_in(skipped), in_doubt
+            unless_null(integer_in, total),
+            integer_in(succeeded),
+            integer_in(failed),
+            integer_in(skipped),
+            in_doubt,
+            integer_in(running),
         ),
         batch=bool(batch),
         result=unless_null(text_in, result),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import apsw
 from msgspec.structs import replace
@@ -21,12 +21,11 @@ from batchwork.model import (
     Counts,
     LogRecord,
     RunRecord,
-    Sample,
     StepRecord,
     UnitRecord,
-    UnitStatus,
 )
 from batchwork.ports import Committed, Opening, RunChange, StepChange, UnitPage, UnitView
+from batchwork.ports.store import ListedStatus, Sample, printed_so_far
 from batchwork.store.sqlite import indexes, listing, matching, recording
 from batchwork.store.sqlite.beside.head import Head
 from batchwork.store.sqlite.beside.lock import Locks, RunLease
@@ -228,7 +227,7 @@ class SqliteStore:
     def units(
         self,
         step: int,
-        status: UnitStatus | Literal["in_doubt"] | None = None,
+        status: ListedStatus | None = None,
         start: int = 0,
         limit: int = 1000,
         key: str | None = None,
@@ -254,8 +253,11 @@ class SqliteStore:
         return [attempt_of(first, row) for row in rows]
 
     def logs(self, step: int, seq: int) -> list[LogRecord]:
-        rows = self._readers.read(statement("logs"), (first_id(step) | seq,))
-        return [LogRecord(seq, attempt, text) for attempt, text in rows]  # type: ignore[arg-type]
+        with self._readers.snapshot() as connection:
+            rows = connection.execute(statement("logs"), (first_id(step) | seq,)).fetchall()
+            running = () if self._crashed(connection, step) else listing.running_units(connection, step)
+        logs = [LogRecord(seq, attempt, text) for attempt, text in rows]  # type: ignore[arg-type]
+        return logs + [log for unit in running if unit.seq == seq for log in printed_so_far(unit)]
 
     # ------------------------------------------------------------ watching
 
@@ -287,9 +289,10 @@ class SqliteStore:
 
     def _begin(self, connection: apsw.Connection, wanted: listing.Listing) -> listing.Bookmark:
         step = wanted.step
+        name = connection.execute(statement("step_name"), (step,)).get
         if not self._crashed(connection, step):
-            return listing.begin(wanted, ())
-        name, claims = connection.execute(statement("step_name"), (step,)).get, listing.unsettled(connection, step)
+            return listing.begin(wanted, listing.running(connection, step, name, wanted.ordered))
+        claims = listing.unsettled(connection, step)
         return listing.begin(wanted, listing.doubtful(connection, step, name, claims, wanted.ordered))
 
     def _crashed(self, connection: apsw.Connection, step: int) -> bool:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from batchwork.clock import Clock, SystemClock
 from batchwork.model import Call, Report
-from batchwork.ports import Pager, Program, Staffing
+from batchwork.ports import Pager, Program, Running, Staffing
+from batchwork.workers.frames import RUNNING_OUTPUT_MOST
 from batchwork.workers.journals.folder import Shelf
 from batchwork.workers.link import Links
 from batchwork.workers.python.lane import Hall, Lane
@@ -110,6 +113,12 @@ class PythonExecutor:
         if not looks:
             return None
         return min(looks) if min(looks) > 0 else 0.001
+
+    def running(self) -> Sequence[Running]:
+        now = self._clock.now()
+        found = [unit for lane in self._lanes if (unit := lane.running(now)) is not None]
+        most = RUNNING_OUTPUT_MOST // max(len(found), 1)
+        return [replace(unit, stdout=unit.stdout[-most:]) for unit in found]
 
     def wake(self) -> None:
         self._woken = True

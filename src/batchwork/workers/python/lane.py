@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from batchwork.errors import BatchworkError
 from batchwork.model import Call, Report
-from batchwork.ports import PageQuery, Pager, Staffing
+from batchwork.ports import PageQuery, Pager, Running, Staffing
 from batchwork.workers import frames
 from batchwork.workers.journals.folder import Shelf
 from batchwork.workers.link import Link, Links
@@ -157,6 +157,19 @@ class Lane:
         worker.link.sweep()
         self.close()
         return reports
+
+    def running(self, now: float) -> Running | None:
+        """The unit that runs, if it has been running for a while."""
+        if self._worker is None:
+            return None
+        running = self._worker.journal.running()
+        if running is None or now - running.began < frames.RUNNING_FROM_S:
+            return None
+        sent = next((sent for sent in self._calls if sent.number == running.call), None)
+        if sent is None:
+            return None
+        printed = self._worker.log.text(running.output)
+        return Running(sent.call.id, running.offset, now - running.began, self._worker.name, printed)
 
     def next_look(self, now: float, lost_since: LostSince) -> float | None:
         """Seconds until this lane has to be looked at, whatever comes."""

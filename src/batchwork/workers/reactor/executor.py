@@ -11,7 +11,7 @@ from batchwork import proctree
 from batchwork.clock import Clock
 from batchwork.errors import WorkerError
 from batchwork.model import Call, Report
-from batchwork.ports import Pager, Program, Staffing
+from batchwork.ports import Pager, Program, Running, Staffing
 from batchwork.workers import frames
 from batchwork.workers.link import Link, Links
 from batchwork.workers.nameless_file import nameless_file
@@ -116,6 +116,8 @@ class ReactorExecutor:
             report = self._ledger.report(body, f"reactor-{link.pid}")
             if report is not None:
                 self._reports.append(report)
+        elif tag == frames.NOW_RUNNING:
+            self._ledger.now_running(body, f"reactor-{link.pid}", self._clock.now())
         elif tag == frames.READY:
             self._ready = True
         elif tag == frames.BROKEN:
@@ -165,6 +167,9 @@ class ReactorExecutor:
             self._return_unsent()
 
     # ------------------------------------------------------------ stopping
+
+    def running(self) -> Sequence[Running]:
+        return self._ledger.running(self._clock.now())
 
     def wake(self) -> None:
         self._links.wake()

@@ -10,7 +10,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from batchwork.model import Call, Failure, Report
+from batchwork.ports import Running
 
 _COUNT = struct.Struct("=Q")
 
@@ -34,6 +37,8 @@ class Ledger:
         self._open: dict[int, _Open] = {}
         self._sent = 0
         self._begun: mmap.mmap | None = None
+        self._running: list[Running] = []
+        self._running_at = 0.0
         self.load = 0
         """Units of calls that came, and are in no report that was taken."""
 
@@ -73,6 +78,24 @@ class Ledger:
         return Report(
             header["id"], done, results, header.get("us", ()), failures, cancelled, returned, logs=logs, worker=worker
         )
+
+    def now_running(self, body: bytes, worker: str, now: float) -> None:
+        """What a reactor says of units that have been running for a while."""
+        told = json.loads(body)
+        self._running_at = now
+        self._running = [
+            Running(call, offset, for_s, worker, stdout, stderr)
+            for for_s, (call, offset, stdout, stderr) in zip(told["for_s"], told["units"], strict=True)
+        ]
+
+    def running(self, now: float) -> list[Running]:
+        """The same, without what has been reported since."""
+        passed = now - self._running_at
+        return [
+            replace(unit, for_s=unit.for_s + passed)
+            for unit in self._running
+            if unit.call in self._open and unit.offset in self._open[unit.call].left
+        ]
 
     def died(self, *, wanted: bool) -> Iterator[Report]:
         """The reactor is dead: units that had begun are lost (cancelled, if it was killed on our word), the rest has not run."""

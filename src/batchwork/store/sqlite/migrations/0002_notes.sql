@@ -23,3 +23,18 @@ update step set note = case
 end;
 
 alter table step drop column words;
+
+alter table step add column running integer not null default 0;
+
+create table running (
+    step integer not null,
+    seq integer not null,
+    pos integer not null,
+    key text not null,
+    attempt integer not null,
+    started_ms integer not null,
+    worker text not null,
+    stdout text not null,
+    stderr text not null,
+    primary key (step, seq)
+) strict, without rowid;

@@ -7,6 +7,7 @@
 -- JSON of a StepNote or null. unit.value null: the key is the value. unit.key has no index while a step grows; one for a single step is made when
 -- keys are first looked up (unit_key_STEP), one for positions (unit_pos_STEP) when they first differ from seqs.
 -- step.reordered: some unit's pos differs from its seq. claim.units is JSON: {"first": seq, "keys": […]} or {"seqs": …, "keys": …}.
+-- running: units that have been running for a while, as their coordinator last said; what is final since is passed over.
 -- mark.token names the last transaction, so that a writer can find out whether a commit that seemed to fail took place;
 -- mark.commits counts them, mark.store is the identity of the store (see head.py).
 
@@ -54,6 +55,7 @@ create table step (
     reading integer not null default 0,
     reordered integer not null default 0,
     note text,
+    running integer not null default 0,
     unique (run, name)
 ) strict;
 
@@ -120,4 +122,17 @@ create table sample (
     p95_us integer not null,
     p99_us integer not null,
     primary key (run, at_ms)
+) strict, without rowid;
+
+create table running (
+    step integer not null,
+    seq integer not null,
+    pos integer not null,
+    key text not null,
+    attempt integer not null,
+    started_ms integer not null,
+    worker text not null,
+    stdout text not null,
+    stderr text not null,
+    primary key (step, seq)
 ) strict, without rowid;

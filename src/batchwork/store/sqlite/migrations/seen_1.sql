@@ -16,7 +16,7 @@ from main.unit;
 create temp view step as
 select
     number, run, name, ord, batch, status, total, succeeded, failed, skipped, result, failure, started_ms, duration_ms,
-    stale, reading, reordered,
+    stale, reading, reordered, 0 as running,
     case
         when note = 'retry' then '{"type":"reopened"}'
         when note = '`when` is false' then '{"type":"when"}'
@@ -24,3 +24,8 @@ select
         then json_object('type', 'need', 'step', substr(note, 7, length(note) - 40))
     end as note
 from main.step;
+
+create temp view running as
+select
+    0 as step, 0 as seq, 0 as pos, '' as key, 0 as attempt, 0 as started_ms, '' as worker, '' as stdout, '' as stderr
+where false;

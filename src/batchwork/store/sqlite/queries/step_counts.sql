@@ -1,1 +1,1 @@
-update step set total = ?, succeeded = ?, failed = ?, skipped = ? where number = ?
+update step set total = ?, succeeded = ?, failed = ?, skipped = ?, running = ? where number = ?

@@ -1,4 +1,4 @@
 select
-    number, run, name, ord, status, total, succeeded, failed, skipped,
+    number, run, name, ord, status, total, succeeded, failed, skipped, running,
     batch, result, failure, started_ms, duration_ms, stale, note
 from step where run = ? and ord >= 0 order by ord, number

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from batchwork import proctree
@@ -16,6 +16,7 @@ from batchwork.workers.reactor.program.leftovers import Leftovers, tree
 from batchwork.workers.reactor.program.listening import Listening, RunningCommand
 from batchwork.workers.reactor.program.loop import IN, Loop
 from batchwork.workers.reactor.program.outbox import NotStarted, Outbox, Unit
+from batchwork.workers.reactor.program.running import Outputs
 from batchwork.workers.reactor.program.spawn import Spawner
 from batchwork.workers.reactor.program.stdin import StdinText
 from batchwork.workers.reactor.program.timers import Timer
@@ -107,6 +108,11 @@ class Commands:
 
     def _fail(self, unit: Unit, failure: dict[str, object]) -> None:
         self._outbox.failed(unit, failure, int((self._loop.now() - unit.started) * 1e6))
+
+    def running(self) -> Iterator[tuple[Unit, Outputs]]:
+        """Commands that have been started and are not reported."""
+        for command in self._commands.values():
+            yield command.unit, command.streams.texts
 
     # ------------------------------------------------------------ ends that are heard of
 

@@ -17,12 +17,13 @@ import signal
 import struct
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from batchwork.workers import frames
 from batchwork.workers.reactor.program.loop import IN, Loop
 from batchwork.workers.reactor.program.outbox import Outbox, Unit
+from batchwork.workers.reactor.program.running import Outputs, RunningWatch
 
 _GROUP_S = 0.005
 """Outcomes are handed on this long after the last ones, while there is enough to do."""
@@ -37,6 +38,10 @@ class UnitRunner(Protocol):
     """What a reactor runs: commands or requests. Each unit is reported to the outbox once."""
 
     def start(self, unit: Unit) -> None: ...
+
+    def running(self) -> Iterable[tuple[Unit, Outputs]]:
+        """What has been started and is not reported, with what it has printed."""
+        ...
 
     def cancel(self, grace_s: float) -> None:
         """End what runs, with so many seconds to end by itself."""
@@ -68,9 +73,10 @@ class Waiting:
 
 
 class Slots:
-    """How many units may run at once, and how many do."""
+    """How many units may run at once, and how many do. `strict`: a failure gives back what waits."""
 
     def __init__(self) -> None:
+        self.strict = False
         self.count = 1
         self.taken = 0
 
@@ -88,9 +94,9 @@ class Reactor:
         self._reader = frames.FrameReader()
         self._waiting = Waiting(counter)
         self._slots = Slots()
-        self._strict = False
         self._over = False
         self._runner: UnitRunner | None = None
+        self._watch: RunningWatch | None = None
         os.set_blocking(read, False)
         self._loop.watch(read, IN, self._hear)
 
@@ -119,7 +125,7 @@ class Reactor:
 
     def _prepare(self, order: dict[str, Any]) -> None:
         program, runtime = order["program"], order["runtime"]
-        self._slots.count, self._strict = runtime["slots"], runtime["strict"]
+        self._slots.count, self._slots.strict = runtime["slots"], runtime["strict"]
         try:
             self._runner = self._make_runner(program, runtime)
         except Exception as error:  # whatever it is, the owner must hear of it  # noqa: BLE001
@@ -127,6 +133,7 @@ class Reactor:
             self._outbox.send(frames.frame(frames.BROKEN, json.dumps(broken).encode()))
             self._over = True
             return
+        self._watch = RunningWatch(self._loop, self._runner.running, self._outbox.send)
         self._outbox.send(frames.frame(frames.READY, b"{}"))
 
     def _make_runner(self, program: Mapping[str, Any], runtime: Mapping[str, Any]) -> UnitRunner:
@@ -150,7 +157,7 @@ class Reactor:
     def _freed(self, failed: bool) -> None:
         """A unit has been reported: its slot is free."""
         self._slots.taken -= 1
-        if failed and self._strict:
+        if failed and self._slots.strict:
             self._give_back()
 
     def _give_back(self) -> None:
@@ -160,14 +167,15 @@ class Reactor:
 
     def _refill(self) -> bool:
         """Start what there are slots for; whether there is more to start at once."""
-        runner, waiting, slots = self._runner, self._waiting, self._slots
-        if runner is None or self._outbox.backlog >= _BACKLOG_MAX:
+        runner, watch, waiting, slots = self._runner, self._watch, self._waiting, self._slots
+        if runner is None or watch is None or self._outbox.backlog >= _BACKLOG_MAX:
             return False
         for _ in range(_STARTS_MAX):
             if not waiting.units or slots.full:
                 return False
             slots.taken += 1
             runner.start(waiting.next())
+            watch.begin()
         return bool(waiting.units) and not slots.full
 
     def run(self) -> None:

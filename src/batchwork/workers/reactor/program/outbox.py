@@ -6,6 +6,7 @@
        "cancelled": [3], "returned": [4], "logs": {"0": "left 1 process behind, killed\\n"}}
       {"stdout":"","stderr":"","exit_code":0}
       {"stdout":"a","stderr":"","exit_code":0}
+    N {"for_s": [2.5], "units": [[7, 5, "half way\\n", ""]]}
 
 H: the program is prepared. E: it cannot be, and the reactor ends.
 
@@ -13,6 +14,9 @@ O are outcomes of a call. All but `id` may be left out. A call has any number of
 them. Offsets count the call's units: `done` are ranges, whose end is not in them, and for each unit in them `us` has its
 microseconds and a line below has its result. A failure has fields of a `Failure`. `cancelled` and `returned` (not started)
 are offsets.
+
+N says what has been running for a while, and replaces the N before it. For each unit there are its call, its offset, and
+the tails of what it has printed on standard output and standard error. `for_s` is how long each has been running.
 """
 
 from __future__ import annotations

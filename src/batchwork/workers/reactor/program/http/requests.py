@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pycurl
@@ -16,9 +16,14 @@ from batchwork.workers.reactor.program.http.responses import Response, response_
 from batchwork.workers.reactor.program.http.transfer import Transfer
 from batchwork.workers.reactor.program.loop import ERR, HUP, IN, OUT, Loop
 from batchwork.workers.reactor.program.outbox import Failed, NotStarted, Outbox, Unit
+from batchwork.workers.reactor.program.running import Outputs
 from batchwork.workers.reactor.program.timers import Timer
 
 _WATCHED = {pycurl.POLL_IN: IN, pycurl.POLL_OUT: OUT, pycurl.POLL_INOUT: IN | OUT}
+
+
+def _nothing() -> tuple[str, str]:
+    return "", ""
 
 
 class Requests:
@@ -70,6 +75,12 @@ class Requests:
     def _refuse(self, transfer: Transfer, error: NotStarted) -> None:
         message = without_credentials(str(error), transfer.masks)
         self._fail(transfer, {"type": "refused", "message": message, "retryable": False})
+
+    def running(self) -> Iterator[tuple[Unit, Outputs]]:
+        """Requests that wait for their answers; they print nothing."""
+        for transfer in self._running.values():
+            if transfer.unit is not None:
+                yield transfer.unit, _nothing
 
     # ------------------------------------------------------------ curl's side
 

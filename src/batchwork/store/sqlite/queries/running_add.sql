@@ -1,0 +1,2 @@
+insert or replace into running (step, seq, pos, key, attempt, started_ms, worker, stdout, stderr)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?)
