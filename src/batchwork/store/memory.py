@@ -5,7 +5,6 @@ A checkpoint is executed, and its `committed` called, before `submit` returns, o
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from msgspec.structs import replace
 
 from batchwork.clock import Clock, iso
 from batchwork.errors import RunLocked, RunRefused, StoreError
-from batchwork.folders import STATE_FOLDER
+from batchwork.folders import default_state_folder, take_state_folder
 from batchwork.model import (
     FINAL,
     AttemptRecord,
@@ -52,12 +51,13 @@ class MemoryPlace:
     """Implements ports.StorePlace."""
 
     def __init__(self, url: str | None = None) -> None:
-        self.state_dir = os.path.abspath(STATE_FOLDER)
+        self.state_dir = default_state_folder()
 
     def exists(self) -> bool:
         return False
 
     def open(self, opening: Opening) -> MemoryStore:
+        take_state_folder(self.state_dir)
         return MemoryStore(opening.clock)
 
 

@@ -28,7 +28,7 @@ class StructuredLog:
         self._torn = False
         try:
             private_folder(os.path.dirname(path))
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
             self._file: int | None = os.open(path, flags, PRIVATE)
             self._torn = _torn(self._file)
         except OSError:

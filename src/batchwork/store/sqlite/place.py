@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from batchwork.errors import StoreError
-from batchwork.folders import STATE_FOLDER, private_folder
+from batchwork.folders import STATE_FOLDER, check_state_folder, keep_private, private_folder
 from batchwork.ports import Opening
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ class SqlitePlace:
     """Implements ports.StorePlace: a folder (state.db in it, and the rest beside), or a file (x.db, the rest in x.db.d)."""
 
     def __init__(self, named: str | None = None) -> None:
-        if named is not None and _is_file(named):
+        self._named, self._file = named is not None, named is not None and _is_file(named)
+        if named is not None and self._file:
             self._path, self.state_dir = named, f"{os.path.abspath(named)}.d"
         else:
             folder = named or STATE_FOLDER
@@ -40,6 +41,11 @@ class SqlitePlace:
     def open(self, opening: Opening) -> SqliteStore:
         from batchwork.store.sqlite.store import SqliteStore
 
+        check_state_folder(self.state_dir, named=self._named)
+        if opening.purpose == "run" and not self._file and not os.path.isdir(self.state_dir):
+            make_folder(self.state_dir)
+        if opening.purpose == "run" or (opening.purpose == "resume" and self.exists()):
+            keep_private(self.state_dir, ours=self._file or not self._named)
         return SqliteStore(self._path, opening)
 
 
@@ -55,7 +61,8 @@ def check_place(path: str, create: bool, warn: Callable[[str], None]) -> None:
     folder = os.path.dirname(path)
     if not create and not os.path.exists(path):
         raise StoreError(f"there is no store at {path}", "run a workflow first, or name the right one with `--store`")
-    make_folder(folder)
+    if not os.path.isdir(folder):
+        make_folder(folder)
     if os.path.isdir(path):
         raise StoreError(f"the store {path} is a folder", "name a file with `--store`")
     kind = file_system(folder)

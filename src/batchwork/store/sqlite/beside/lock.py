@@ -108,7 +108,7 @@ class Locks:
     def living(self, run: str) -> bool:
         """Whether some process owns `run` now."""
         try:
-            descriptor = os.open(self._path(run), os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(self._path(run), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
             return False  # no file: no owner, or none that we may know of
         try:
@@ -129,7 +129,7 @@ class Locks:
     def _acquire(self, path: str) -> int | None:
         """A locked descriptor, or None if another process has it. Those who only look hold it for a moment: try again."""
         for _ in range(TRIES):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             try:
                 os.fchmod(descriptor, 0o600)
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
