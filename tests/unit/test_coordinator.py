@@ -476,3 +476,13 @@ def test_on_item_error_takes_a_slot_like_a_unit(bench: Bench):
     assert end.counts == Counts(total=90, succeeded=60, failed=30)
     assert all(view.record.handled for view in bench.store.units(bench.number))
     assert most == [2]
+
+
+def test_failures_count_in_the_speed(bench: Bench) -> None:
+    order = bench.order(failing(0, 1, 2), list(range(10)), continue_on_error=True, retry=RetryPolicy(max_attempts=2))
+    coordinator = Coordinator(
+        order, Equipment(bench.store, callable_executors, bench.sink, SystemClock()), bench.control
+    )
+    coordinator.speed()
+    coordinator.run()
+    assert coordinator._speed.since_last(coordinator._speed._since + 2.0)[0] == 13 / 2, "ten units, three of them twice"

@@ -15,6 +15,9 @@ from batchwork.text.wording import only_if, plural, short, visible
 if TYPE_CHECKING:
     from batchwork.text.alike import Alike
 
+KEY_MOST = 200
+"""Columns of a key that are shown: commands take a key whole, and few are longer."""
+
 
 def all_failures(store: Store, steps: Iterable[StepRecord]) -> Iterator[tuple[str, str, str, str]]:
     """(step, key, kind, message) of everything that failed: units, and steps that failed by themselves."""
@@ -75,7 +78,7 @@ def group_lines(groups: Iterable[Alike]) -> Iterator[str]:
 
 
 def _key_line(alike: Alike) -> Iterator[str]:
-    keys = [short(visible(key), 30) for key, _ in alike.examples if key]
+    keys = [short(visible(key), KEY_MOST) for key, _ in alike.examples if key]
     if not keys:
         return
     if alike.count == 1:

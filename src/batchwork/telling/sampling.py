@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import psutil
 
 EVERY_S: Final = 1.0
-SHARE_MOST: Final = 0.01
+SHARE_MOST: Final = 0.05
 """Share of the time that looking may take."""
 
 Speeds: TypeAlias = "Callable[[], Sequence[tuple[float, int, int, int]]]"
@@ -51,16 +51,18 @@ class Sampler:
             self._add(self._short())
 
     def _watch(self) -> None:
-        wait_s = self._every_s
-        while not self._stopped.wait(wait_s):
+        due = self._clock.now() + self._every_s
+        while not self._stopped.wait(max(0.0, due - self._clock.now())):
             try:
                 import psutil as _  # noqa: F401  before the time is taken: importing it is not looking
             except OSError:  # no descriptor is left to read it with
+                due = self._clock.now() + self._every_s
                 continue
             began = self._clock.now()
             if not self._add(self._look()):
                 return
-            wait_s = max(self._every_s, (self._clock.now() - began) / SHARE_MOST)
+            now = self._clock.now()
+            due = max(due + self._every_s, now + (now - began) * (1 / SHARE_MOST - 1))
 
     def _add(self, sample: Sample) -> bool:
         try:

@@ -101,8 +101,12 @@ def share(part: int, whole: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`12 ms`, `3.2 s`, `42 s`, `3 min 04 s`, `2 h 05 min`, `3 d 04 h`."""
+    """`40 µs`, `1.2 ms`, `12 ms`, `3.2 s`, `42 s`, `3 min 04 s`, `2 h 05 min`, `3 d 04 h`."""
     seconds = max(seconds, 0.0)
+    if 0 < seconds < 0.0009995:
+        return f"{max(seconds * 1e6, 1):.0f} µs"
+    if 0 < seconds < 0.00995:
+        return f"{seconds * 1000:.1f} ms"
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 9.95:

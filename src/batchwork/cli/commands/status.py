@@ -9,6 +9,7 @@ from textwrap import wrap
 import click
 
 from batchwork.cli.closing import failure_lines, next_lines
+from batchwork.cli.failures import KEY_MOST
 from batchwork.cli.look import looking, seconds_taken, the_steps
 from batchwork.cli.options import HelpfulCommand, json_option, run_argument, store_option
 from batchwork.clock import SystemClock
@@ -75,7 +76,8 @@ def _running_lines(units: Sequence[UnitView]) -> Iterator[str]:
     """Which units have been running for a while, the longest first."""
     longest = sorted(units, key=seconds_taken, reverse=True)
     shown = [
-        f"{short(visible(unit.record.key), 40)} ({duration(seconds_taken(unit))})" for unit in longest[:RUNNING_SHOWN]
+        f"{short(visible(unit.record.key), KEY_MOST)} ({duration(seconds_taken(unit))})"
+        for unit in longest[:RUNNING_SHOWN]
     ]
     if len(longest) > RUNNING_SHOWN:
         shown.append(f"and {number(len(longest) - RUNNING_SHOWN)} more")

@@ -226,7 +226,7 @@ class Coordinator:
         failed = self._settler.settle(draft, out, report)
         self._dispatch.unit_time.saw(len(report.done), sum(report.durations_us))
         self._dispatch.unit_time.saw(len(report.failures), sum(duration_us for _, _, duration_us in report.failures))
-        self._speed.saw(report.durations_us)
+        self._speed.saw([*report.durations_us, *(duration_us for _, _, duration_us in report.failures)])
         if self._window.reported(report.call, report.count):
             draft.rows.ended.append(report.call)
             draft.touch(self._equipment.clock.now(), 1)
