@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from jinja2 import nodes
 
 from batchwork.template.expression import HEAD
+from batchwork.template.rounds import COUNTING_FILTERS
 
 _KEEP_THE_HEAD = frozenset(("default", "d", "join", "format", "string", "lower", "upper", "trim", "list"))
 """Filters whose result begins as what they are applied to."""
@@ -47,7 +48,7 @@ def _leaves(node: nodes.Node | None) -> Iterator[nodes.Node]:
 
 
 def _of_filter(node: nodes.Filter) -> Iterator[nodes.Node | None]:
-    if node.name in _KEEP_THE_HEAD:
+    if node.name in _KEEP_THE_HEAD or node.name in COUNTING_FILTERS:
         yield node.node
     if node.name in ("default", "d"):
         yield from node.args

@@ -17,6 +17,7 @@ from batchwork.template.expression import MARKS, Expression, Uses
 from batchwork.template.forms import settled
 from batchwork.template.heads import mark_heads, mark_texts
 from batchwork.template.lookup import Path, unknown_name
+from batchwork.template.rounds import counting, with_rounds
 from batchwork.template.sandbox import Sandbox, sandboxed
 from batchwork.text.spelling import suggest
 
@@ -32,20 +33,21 @@ def compile_general(source: str, place: Place) -> Expression:
         core, mark = _unmarked(node, source, place)
         body = [nodes.Assign(nodes.Name("result", "store"), core, lineno=1)]
         names = {name.name for name in _all(core, nodes.Name) if name.ctx == "load"}
-        template = sandbox.from_string(nodes.Template(body, lineno=1))
+        roots = frozenset(names - sandbox.globals.keys())
+        uses = Uses(roots, roots - _guarded(core), frozenset(_paths(core)))
+        filters = _filters(node)
+        template = sandbox.from_string(counting(nodes.Template(body, lineno=1)))
         twin = _twin(sandbox, core)
     except TemplateSyntaxError as error:
         raise _wrong(error, place, source) from None
     except (RecursionError, MemoryError):
         raise WorkflowError([Problem(place, "the template is nested too deeply")]) from None
-    roots = frozenset(names - sandbox.globals.keys())
-    uses = Uses(roots, roots - _guarded(core), frozenset(_paths(core)))
     return Expression(
         source=source,
         place=place,
         core=_core_text(source, mark),
         mark=mark,
-        filters=_filters(node),
+        filters=filters,
         uses=uses,
         evaluate=_evaluating(template, tuple(names), uses.needs),
         marked=_evaluating(twin, tuple(names), uses.needs) if twin else None,
@@ -135,7 +137,7 @@ def _evaluating(template: Template, names: tuple[str, ...], needs: frozenset[str
 
     def evaluate(scope: Scope) -> object:
         _need(needs, scope)
-        context = new_context({name: scope[name] for name in names if name in scope})
+        context = new_context(with_rounds({name: scope[name] for name in names if name in scope}))
         with _explaining():
             for _ in render(context):
                 pass
@@ -211,9 +213,9 @@ def compile_statements(text: str, place: Place, place_of_line: Callable[[int], P
             for node in _all(tree, kind):
                 raise TemplateSyntaxError("a workflow's templates cannot load other files", node.lineno)
         roots = frozenset(find_undeclared_variables(tree))
-        template = sandbox.from_string(tree)
         needs = roots - _guarded(tree)
         paths = frozenset(path for path in _paths(tree) if path[0] in roots)
+        template = sandbox.from_string(counting(tree))
         twin = sandbox.from_string(tree) if mark_texts(tree) else None
     except TemplateSyntaxError as error:
         raise _wrong(error, place_of_line(error.lineno), text) from None
@@ -228,7 +230,7 @@ def compile_statements(text: str, place: Place, place_of_line: Callable[[int], P
 def _rendering(template: Template, names: tuple[str, ...], needs: frozenset[str]) -> Callable[[Scope], str]:
     def render(scope: Scope) -> str:
         _need(needs, scope)
-        context = template.new_context({name: scope[name] for name in names if name in scope})
+        context = template.new_context(with_rounds({name: scope[name] for name in names if name in scope}))
         with _explaining():
             return "".join(template.root_render_func(context))
 

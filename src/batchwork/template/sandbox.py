@@ -17,6 +17,7 @@ from batchwork.errors import RenderError
 from batchwork.template.forms import plain, settled, text_of
 from batchwork.template.lookup import nothing_there
 from batchwork.template.path_filters import PATH_FILTERS
+from batchwork.template.rounds import COUNTING_FILTERS, COUNTING_TESTS, weigh
 from batchwork.text import jsontext
 
 LENGTH_MAX = 10_000_000
@@ -60,6 +61,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         _OPERATORS[operator](left, right)
+        weigh(context, left)
         return super().call_binop(context, operator, left, right)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
@@ -78,6 +80,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         name = getattr(obj, "__name__", "")
         if name in _PADDING and args and isinstance(args[0], int):
             _limit(args[0])
+        weigh(context, getattr(obj, "__self__", None))
         return super().call(context, obj, *args, **kwargs)
 
 
@@ -203,7 +206,8 @@ def sandboxed() -> Sandbox:
     for name in ("cycler", "joiner", "lipsum"):
         del made.globals[name]
     filters = made.filters
-    filters.update(int=_int, float=_float, tojson=_tojson, **PATH_FILTERS)
+    filters.update(COUNTING_FILTERS, int=_int, float=_float, tojson=_tojson, **PATH_FILTERS)
+    made.tests.update(COUNTING_TESTS)
     filters["center"] = _sized("center", filters["center"])
     filters["indent"] = _sized("indent", filters["indent"])
     filters["batch"] = _batch
