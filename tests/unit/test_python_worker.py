@@ -36,7 +36,7 @@ from batchwork.workers.python.program.values.names import (
     UnitBatch,
     namespace,
 )
-from batchwork.workers.python.program.values.sequences import StepResults
+from batchwork.workers.python.program.values.sequences import StepResults, Told
 
 # ---------------------------------------------------------------- encoding
 
@@ -438,7 +438,9 @@ FORMS = {
     "error": ErrorText({"type": "ValueError", "message": "no", "attempts": 2, "exit_code": 3}),
     "params": namespace("params", {"n": 1, "deep": {"er": {"m": 2}}}),
     "methods": namespace("params", {"items": [1], "values": {"keys": 3}, "get": 4, "copy": 5}),
-    "sequence": StepResults(lambda _query: [], {"step": "a", "length": 0, "counts": {"failed": 0}, "duration": 1.5}),
+    "sequence": StepResults(
+        Told("users", {"step": "a", "length": 0, "counts": {"failed": 0}, "duration": 1.5}, lambda _query: [])
+    ),
 }
 PARTS = {
     "batch": ["index", "items", "total", "size", "item"],
@@ -493,7 +495,7 @@ class Store:
 def test_results_are_read_page_by_page() -> None:
     store = Store(list(range(2500)))
     told = {"step": "s", "counts": {"failed": 1, "succeeded": 2500}, "duration": 1.5, "length": 2500}
-    results = StepResults(store.ask, told)
+    results = StepResults(Told("users", told, store.ask))
     assert len(results) == 2500
     assert store.asked == 0
     assert results[0] == 0
@@ -514,8 +516,8 @@ def test_results_are_read_page_by_page() -> None:
 
 def test_results_can_themselves_be_a_result() -> None:
     told = {"step": "s", "counts": {}, "duration": 0, "length": 3}
-    assert encode_result({"r": StepResults(Store([1, None, "x"]).ask, told)}) == '{"r":[1,null,"x"]}'
-    assert StepResults(Store([1, 2, 3]).ask, told) == [1, 2, 3]
+    assert encode_result({"r": StepResults(Told("r", told, Store([1, None, "x"]).ask))}) == '{"r":[1,null,"x"]}'
+    assert StepResults(Told("r", told, Store([1, 2, 3]).ask)) == [1, 2, 3]
 
 
 def test_a_program_gets_its_names_under_the_shape_they_need(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,9 @@ def counting(tree: _Node) -> _Node:
     for loop in _found(tree, nodes.For):
         if loop.test is not None:
             loop.test = nodes.And(_filtered(nodes.Const(True), _STEP, loop), loop.test, lineno=loop.lineno)
-    for block in (*_found(tree, nodes.For), *_found(tree, nodes.Macro), *_found(tree, nodes.CallBlock)):
+    blocks: list[nodes.For | nodes.Macro | nodes.CallBlock] = [*_found(tree, nodes.For), *_found(tree, nodes.Macro)]
+    blocks += _found(tree, nodes.CallBlock)
+    for block in blocks:
         block.body.insert(0, _counted_round(block))
     for operand in _found(tree, nodes.Operand):
         if operand.op in {"in", "notin"}:

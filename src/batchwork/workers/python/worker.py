@@ -19,6 +19,7 @@ from batchwork.workers.link import Arguments, Link
 from batchwork.workers.python.log import WorkerLog
 from batchwork.workers.python.orders import call_body
 from batchwork.workers.python.reports import Death, Sent, report_of_death
+from batchwork.workers.python.threads import with_thread_limits
 from batchwork.workers.starts import how_it_ended
 
 _PROGRAM_FOLDER = os.path.join(os.path.dirname(os.path.realpath(__file__)), "program")
@@ -58,7 +59,8 @@ class Worker:
             self.log = undo.enter_context(closing(WorkerLog()))
             shared = (self.journal.descriptor, self.log.descriptor)
             command = _command(interpreter, shared)
-            self.link = Link(command, staffing, staffing.environ, inherit=shared, output=self.log.descriptor)
+            environ = with_thread_limits(staffing.environ, staffing.slots, len(os.sched_getaffinity(0)))
+            self.link = Link(command, staffing, environ, inherit=shared, output=self.log.descriptor)
             undo.pop_all()
         self.name = f"python/{self.link.pid}"
         self.ready = False

@@ -15,6 +15,7 @@ from .failures import failure_fields
 from .journal import BEGAN, MARK, START, Journal
 from .traces.aftermath import LOOK_FROM_US
 from .values.encoding import encode_result
+from .values.fresh import Shared
 from .wire import OUTCOMES, Wire
 
 _TYPING = False  # importing typing costs more than all else here
@@ -230,6 +231,10 @@ def _failure(error: BaseException) -> dict[str, Any]:
 
 def spread_items(units: list[Any], slot: int, shared: list[Any]) -> None:
     """Put the batches' items, which stand once in the call, into the payloads of their units."""
+    users = [0] * len(shared)
+    for unit in units:
+        users[unit[slot]["shared"]] += 1
+    made = [Shared("batch.items", items) if count > 1 else items for items, count in zip(shared, users)]
     for unit in units:
         view = unit[slot]
-        view["items"] = shared[view.pop("shared")]
+        view["items"] = made[view.pop("shared")]

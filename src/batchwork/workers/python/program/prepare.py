@@ -6,12 +6,15 @@ import sys
 import types
 
 from .failures import Refused
-from .values.names import ErrorText, StepView, UnitBatch, namespace, worker_environment
+from .values.constants import as_setup_left_it, constant_maker, is_fixed
+from .values.fresh import maker
+from .values.names import ErrorText, UnitBatch, namespace
 
 _TYPING = False  # importing typing costs more than all else here
 if _TYPING:
-    from typing import Any, Callable, Mapping
+    from typing import Any, Callable, Mapping, Sequence
 
+    from .values.fresh import Make
     from .values.sequences import Ask
 
     Function = Callable[[Any], Any]
@@ -23,18 +26,48 @@ MODULE = "batchwork_code"
 def prepare_program(program: Mapping[str, Any], ask: Ask) -> Function:
     """The function of a payload. Raises whatever setup code or an imported module raises, and Unprepared."""
     module = new_module(MODULE, program.get("file") or "")
-    if program.get("setup"):
-        for name, value in program.get("setup_fixed", {}).items():
-            module.__dict__[name] = _fixed(name, value, ask)
-        from .compiling import Code, run_setup
-
-        run_setup(Code(program["setup"], program["file"], program["setup_line"]), module)
-    fixed = {name: _fixed(name, value, ask) for name, value in program.get("fixed", {}).items()}
+    renew = _set_up(program, module, ask)
+    told = program.get("fixed", {})
+    makers = {name: constant_maker(name, value, ask) for name, value in told.items() if not is_fixed(value)}
+    fixed = {name: value["json"] for name, value in told.items() if is_fixed(value)}
     names: list[str] = list(program.get("names", ()))
-    made: Function = _KINDS[program["kind"]](program, names, fixed, module)
-    if program["kind"] == "task" or program.get("takes_item"):
+    made: Function = _KINDS[program["kind"]](program, [*names, *makers], fixed, module)
+    if program["kind"] == "task":
         return made
-    return _unpacked(made, names, program.get("views", {}))
+    makes = tuple(makers.values())
+    function = _of_item(made, makes)
+    if not program.get("takes_item"):
+        function = _unpacked(made, names, program.get("views", {}), makes)
+    return _renewing(function, renew)
+
+
+def _set_up(program: Mapping[str, Any], module: types.ModuleType, ask: Ask) -> dict[str, Make]:
+    """Run setup code. Its constants are then names of the module; what makes them anew for each item."""
+    if not program.get("setup"):
+        return {}
+    told = program.get("setup_fixed", {})
+    makers = {name: constant_maker(name, value, ask) for name, value in told.items()}
+    given = {name: make() for name, make in makers.items()}
+    module.__dict__.update(given)
+    from .compiling import Code, run_setup
+
+    run_setup(Code(program["setup"], program["file"], program["setup_line"]), module)
+    kept = [name for name, value in given.items() if module.__dict__.get(name) is value and not is_fixed(told[name])]
+    return {name: as_setup_left_it(name, given[name], makers[name]) for name in kept}
+
+
+def _renewing(function: Function, renew: dict[str, Make]) -> Function:
+    """The function, before which the constants of setup are made anew: functions that setup defined may use them."""
+    if not renew:
+        return function
+    names = sys.modules[MODULE].__dict__
+
+    def call(payload: Any) -> Any:
+        for name, make in renew.items():
+            names[name] = make()
+        return function(payload)
+
+    return call
 
 
 def new_module(name: str, file: str) -> types.ModuleType:
@@ -45,53 +78,33 @@ def new_module(name: str, file: str) -> types.ModuleType:
     return module
 
 
-def _fixed(name: str, value: Mapping[str, Any], ask: Ask) -> Any:
-    """A value that is the same for all units. Its tag says what it is made into."""
-    (tag, told), *_ = value.items()
-    if tag == "names":
-        return namespace(name, told)
-    if tag == "env":
-        return worker_environment()
-    if tag == "steps":
-        return namespace("steps", {step: _step(view, ask) for step, view in told.items()})
-    if tag == "sequence":
-        return _results(ask, told)
-    if tag == "error":
-        return ErrorText(told)
-    return told
+def _of_item(made: Callable[..., Any], makes: Sequence[Make]) -> Function:
+    """A function of the item alone."""
+    if not makes:
+        return made
+    if len(makes) == 1:
+        (only,) = makes
+        return lambda item: made(item, only())
+    return lambda item: made(item, *[make() for make in makes])
 
 
-def _results(ask: Ask, told: Mapping[str, Any]) -> Any:
-    from .values.sequences import StepResults
-
-    return StepResults(ask, told)
-
-
-def _step(view: Mapping[str, Any], ask: Ask) -> StepView:
-    result, error = view.get("result"), view.get("error")
-    if view.get("sequence"):
-        result = _results(ask, view["sequence"])
-    if isinstance(error, dict):
-        error = ErrorText(error)
-    return StepView(result, view.get("status"), error)
-
-
-def _unpacked(made: Callable[..., Any], names: list[str], views: Mapping[str, str]) -> Function:
+def _unpacked(made: Callable[..., Any], names: list[str], views: Mapping[str, str], makes: Sequence[Make]) -> Function:
     """A function of the list of values that stand for `names`, some of which are made into views first."""
     builders = [(names.index(name), _VIEWS[kind]) for name, kind in views.items()]
-    if not builders:
+    if not builders and not makes:
         return lambda payload: made(*payload)
 
     def built(payload: list[Any]) -> Any:
         for slot, build in builders:
             payload[slot] = build(payload[slot])
-        return made(*payload)
+        return made(*payload, *[make() for make in makes])
 
     return built
 
 
 def _batch(told: Mapping[str, Any]) -> UnitBatch:
-    return UnitBatch(told["index"], told["items"], told["total"], told.get("item", told["items"]))
+    item = [told["item"]] if "item" in told else ()
+    return UnitBatch(told["index"], told["items"], told["total"], *item)
 
 
 _VIEWS: dict[str, Callable[[Any], Any]] = {"batch": _batch, "error": ErrorText}
@@ -124,11 +137,12 @@ def _task(program: Mapping[str, Any], _names: list[str], _fixed: dict[str, Any],
     kind = look_up(program["class"])
     task = kind()
     shape = kind.Fields
-    constant = program.get("fields", {})
+    constants = {name: maker(name, value) for name, value in program.get("fields", {}).items()}
     import msgspec  # batchwork is installed where its task types run
 
     def run(payload: Mapping[str, Any]) -> Any:
         try:
+            constant = {name: make() for name, make in constants.items()}
             fields = msgspec.convert({**constant, **payload["fields"]}, shape)
         except msgspec.ValidationError as error:
             raise Refused(str(error)) from None

@@ -8,6 +8,8 @@ _TYPING = False  # importing typing costs more than all else here
 if _TYPING:
     from typing import Any, Iterable, Mapping
 
+    from .fresh import Shared
+
 
 class MissingName(KeyError, AttributeError):
     """There is no such name; the message lists near ones."""
@@ -105,16 +107,30 @@ def worker_environment() -> Namespace:
 
 
 class UnitBatch(Parts):
-    """`batch`: the author's group of items that the unit belongs to."""
+    """`batch`: the author's group of items that the unit belongs to. Its items are made when they are asked for."""
 
-    __slots__ = parts = ("index", "item", "items", "size", "total")
+    parts = ("index", "item", "items", "size", "total")
+    __slots__ = ("_item", "_made", "_shared", "index", "size", "total")
 
-    def __init__(self, index: int, items: list[Any], total: int | None, item: Any) -> None:
-        self.index = index
-        self.items = items
-        self.size = len(items)
-        self.total = total
-        self.item = item
+    def __init__(self, index: int, items: list[Any] | Shared, total: int | None, *item: Any) -> None:
+        self.index, self.total = index, total
+        self._item = item
+        """None: it is the items."""
+        self._made: Any = None
+        if isinstance(items, list):
+            self._made, self.size = items, len(items)
+        else:
+            self._shared, self.size = items, items.size
+
+    @property
+    def items(self) -> Any:
+        if self._made is None:
+            self._made = self._shared.make()
+        return self._made
+
+    @property
+    def item(self) -> Any:
+        return self._item[0] if self._item else self.items
 
     def __repr__(self) -> str:
         return f"<batch {self.index} of {self.size} items>"
