@@ -27,8 +27,9 @@ _PROGRAM_FOLDER = os.path.join(os.path.dirname(os.path.realpath(__file__)), "pro
 _START = """import sys
 if sys.version_info < (3, 8):
     sys.exit("this is Python %d.%d, and a worker needs 3.8 or newer" % sys.version_info[:2])
-del sys.path[0]
+sys.path[:] = filter(None, sys.path)
 package = sys.modules["batchwork_worker"] = type(sys)("batchwork_worker")
+package.early = frozenset(sys.modules)
 package.__path__ = [sys.argv[1]]
 from batchwork_worker.main import run_worker
 run_worker(sys.argv[2:])

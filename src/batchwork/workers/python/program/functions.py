@@ -7,6 +7,7 @@ import inspect
 
 from .coroutines import awaited
 from .failures import Unprepared
+from .own_modules import authors_name
 
 _TYPING = False  # importing typing costs more than all else here
 if _TYPING:
@@ -113,7 +114,7 @@ def _matched(
 def look_up(path: str) -> Any:
     """What `package.module:name` names. Raises ImportError, Unprepared, or what the module raises."""
     module_name, _, name = path.partition(":")
-    module = importlib.import_module(module_name)
+    module = importlib.import_module(authors_name(module_name))
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):

@@ -13,6 +13,7 @@ from .calls import Caller
 from .failures import Unprepared, failure_fields, place_of
 from .journal import Journal
 from .output import Output, speak_utf8
+from .own_modules import look_first_in
 from .prepare import prepare_program
 from .processes import become_worker, end_everything, watch
 from .traces.aftermath import Aftermath
@@ -66,9 +67,7 @@ def _prepared(wire: Wire, journal: Journal, output: Output) -> Caller | None:
     told = json.loads(frame[1])
     surroundings = Surroundings()
     program: Mapping[str, Any] = told["program"]
-    for folder in reversed(program.get("path", ())):
-        if folder not in sys.path[:1]:
-            sys.path.insert(0, folder)
+    look_first_in(program.get("path", ()), getattr(sys.modules["batchwork_worker"], "early", ()))
     try:
         function = prepare_program(program, wire.ask)
     except BaseException as error:  # noqa: BLE001  the author's setup and modules may raise anything

@@ -6,6 +6,7 @@ import sys
 import types
 
 from .failures import Refused
+from .own_modules import CODE
 from .values.constants import as_setup_left_it, constant_maker, is_fixed
 from .values.fresh import maker
 from .values.names import ErrorText, UnitBatch, namespace
@@ -19,13 +20,10 @@ if _TYPING:
 
     Function = Callable[[Any], Any]
 
-MODULE = "batchwork_code"
-"""The module in which code and setup live."""
-
 
 def prepare_program(program: Mapping[str, Any], ask: Ask) -> Function:
     """The function of a payload. Raises whatever setup code or an imported module raises, and Unprepared."""
-    module = new_module(MODULE, program.get("file") or "")
+    module = new_module(CODE, program.get("file") or "")
     renew = _set_up(program, module, ask)
     told = program.get("fixed", {})
     makers = {name: constant_maker(name, value, ask) for name, value in told.items() if not is_fixed(value)}
@@ -60,7 +58,7 @@ def _renewing(function: Function, renew: dict[str, Make]) -> Function:
     """The function, before which the constants of setup are made anew: functions that setup defined may use them."""
     if not renew:
         return function
-    names = sys.modules[MODULE].__dict__
+    names = sys.modules[CODE].__dict__
 
     def call(payload: Any) -> Any:
         for name, make in renew.items():
