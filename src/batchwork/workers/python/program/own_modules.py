@@ -37,7 +37,7 @@ def look_first_in(folders: Sequence[str], early: Collection[str]) -> None:
 
 
 def authors_name(module: str) -> str:
-    """The name under which a module is imported that the author calls so."""
+    """The name under which the author's module of this name is imported."""
     if module.partition(".")[0] in _shadowing:
         return PREFIX + module
     return module
