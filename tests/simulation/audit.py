@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from at_rest import in_words
 from crew import SimProgram
 from disk import Disk
 from fibers import World
 
-from batchwork.engine.unit.attempt import DOUBTS_MOST
-from batchwork.engine.unit.stored_value import item_of
 from batchwork.events import Event, Progressed, Said, StepFinished
-from batchwork.model import FINAL, Call, Counts, Failure, Report, StepStatus, UnitRecord, UnitStatus
-from batchwork.plan.model import BatchPlan, Plan, StepPlan
+from batchwork.model import FINAL, Call, Counts, Failure, Report, UnitRecord, UnitStatus
+from batchwork.plan.model import Plan, StepPlan
 from batchwork.retry import next_delay
 from batchwork.store.memory_step import MemoryStep
-from batchwork.text.jsontext import Json, decode, default_key, encode
 
 if TYPE_CHECKING:
     from batchwork.engine.stopping.stop_level import Control
@@ -34,6 +32,9 @@ class Audit:
         self.positions: dict[str, dict[str, int]] = {}
         self.control: Control
         self.starts: Counter[tuple[str, str]] = Counter()
+        self._last: dict[tuple[str, str], str] = {}  # what was told last of a unit
+        self._doubted: set[tuple[str, str]] = set()
+        self._memory_lost = False
         self.begin_execution()
 
     def begin_execution(self) -> None:
@@ -45,7 +46,15 @@ class Audit:
         self._ended: set[tuple[str, str]] = set()
         self._deaths: Counter[tuple[str, str]] = Counter()
         self._polled_at_level = 0
+        self._due: dict[tuple[str, str], float] = {}
         self.said = 0
+
+    def end_execution(self, power_cut: bool) -> None:
+        """The process is no more: what may have run is what is claimed on disk."""
+        self._doubted |= {
+            (step.record.name, key) for step in self._disk.steps for claim in step.unsettled() for key in claim.keys
+        }
+        self._memory_lost = self._memory_lost or power_cut
 
     # ------------------------------------------------------------ starts
 
@@ -85,6 +94,7 @@ class Audit:
         if (name, key) in self._running:
             self._world.violate(f"{key} of {name} runs twice at the same time")
         self._running[name, key] = call.attempt
+        self._check_again(name, key)
         slots = plan.batch.slots if plan.batch is not None else 1
         if sum(1 for other, _ in self._running if other == name) > slots:
             self._world.violate(f"more than {slots} units of {name} run at once")
@@ -93,6 +103,15 @@ class Audit:
         self._check_attempt(name, plan, call.attempt, unit)
         if plan.batch is not None and not plan.batch.parallel:
             self._check_order(name, step, call.units.indexes[offset], seq)
+
+    def _check_again(self, name: str, key: str) -> None:
+        """A unit starts again only for a reason: it failed, was interrupted or lost, or was in doubt when its process died."""
+        last, self._last[name, key] = self._last.get((name, key)), "running"
+        if last in ("running", "done") and (name, key) not in self._doubted and not self._memory_lost:
+            self._world.violate(f"{key} of {name} starts again, was {last} and not in doubt")
+        self._doubted.discard((name, key))
+        if self._world.now < self._due.pop((name, key), 0.0) - EPSILON_S:
+            self._world.violate(f"{key} of {name} starts again before its retry is due")
 
     def _check_not_done(self, name: str, step: MemoryStep, seq: int, key: str) -> None:
         unit = step.units.get(seq)
@@ -131,10 +150,6 @@ class Audit:
 
     # ------------------------------------------------------------ outcomes
 
-    def result_of(self, value: Json) -> Json:
-        """The result that a unit with this value has."""
-        return ["of", value]
-
     def told(self, program: SimProgram, call: Call, report: Report) -> None:
         """A worker tells what came of units."""
         name, keys = program.step, call.units.keys
@@ -153,6 +168,8 @@ class Audit:
             for offset in offsets:
                 self._running.pop((name, keys[offset]), None)
                 self._world.say(f"{name}: {keys[offset]} is {word}")
+                if word != "returned":
+                    self._last[name, keys[offset]] = word
                 if word == "done":
                     self._ended.add((name, keys[offset]))
 
@@ -165,8 +182,11 @@ class Audit:
         unit = self._step(name).units.get(call.units.seqs[offset])
         tries = call.attempt - (unit.base if unit is not None else 0)
         self._deaths[name, key] += failure.type == "worker died"
-        if self._deaths[name, key] > 1 or next_delay(plan.retry, tries, failure, lambda: 0.0) is None:
+        delay_s = next_delay(plan.retry, tries, failure, lambda: 0.0)
+        if self._deaths[name, key] > 1 or delay_s is None:
             self._ended.add((name, key))
+        else:
+            self._due[name, key] = self._world.now + delay_s
 
     def heard(self, program: SimProgram, reports: Sequence[Report]) -> None:
         """The coordinator has heard reports, and sees how urgently it is to stop."""
@@ -213,86 +233,6 @@ class Audit:
         if counts.succeeded > there.succeeded + there.skipped or counts.finished > there.finished:
             self._world.violate(f"{name} is said to have {in_words(counts)}, on disk are {in_words(there)}")
 
-    # ------------------------------------------------------------ after an execution
-
-    def check_at_rest(self) -> None:
-        """Whatever has happened: what is on disk fits together."""
-        for step in self._disk.steps:
-            self._check_rows(step)
-
-    def _check_rows(self, step: MemoryStep) -> None:
-        name = step.record.name
-        for unit in step.units.values():
-            failures = sorted(number for seq, number in step.attempts if seq == unit.seq)
-            used = len(failures) + (unit.status is UnitStatus.SUCCEEDED)
-            if failures != list(range(1, len(failures) + 1)):
-                self._world.violate(f"the attempts of {unit.key} of {name} are numbered {failures}")
-            if unit.attempts != used and unit.gone is None:
-                self._world.violate(f"{unit.key} of {name} has {unit.attempts} attempts, {used} are on record")
-            self._check_given_up(step, unit)
-
-    def _check_given_up(self, step: MemoryStep, unit: UnitRecord) -> None:
-        plan, failure = self._plan_of(step.record.name), unit.failure
-        if unit.status is not UnitStatus.FAILED or failure is None or failure.type in ("in doubt", "worker died"):
-            return
-        if failure.type == "poison":
-            if unit.doubts < DOUBTS_MOST:
-                self._world.violate(f"{unit.key} is given up as poison after {unit.doubts} doubts")
-        elif failure.retryable and unit.attempts - unit.base < plan.retry.max_attempts:
-            self._world.violate(
-                f"{unit.key} is given up after {unit.attempts - unit.base} attempts, {plan.retry.max_attempts} are allowed"
-            )
-
-    def check_ended(self, name: str, items: Sequence[Json]) -> None:
-        """The step has succeeded: each unit has ended once, and each result belongs to its item."""
-        step, plan = self._step(name), self._plan_of(name)
-        counts, rows = step.record.counts, step.counted()
-        if step.record.status is not StepStatus.SUCCEEDED:
-            self._world.violate(f"{name} is {step.record.status}")
-        if (counts.succeeded, counts.failed, counts.skipped) != (rows.succeeded, rows.failed, rows.skipped):
-            self._world.violate(f"{name} counts {in_words(counts)}, on disk are {in_words(rows)}")
-        if counts.pending != 0 or step.unsettled():
-            self._world.violate(f"{name} has succeeded with {counts.pending} pending, claims {step.unsettled()}")
-        assert plan.batch is not None
-        here = {unit.index: unit for unit in step.units.values() if unit.index is not None}
-        results = self._disk.store.results(step.record.number, 0, 1_000_000)
-        if plan.batch.each == "batch":
-            self._check_members(name, plan.batch, here, items)
-        else:
-            self._check_items(name, plan.batch, here, items)
-        self._check_results(name, here, results)
-        unhandled = [unit.key for unit in step.units.values() if not unit.handled]
-        if unhandled:
-            self._world.violate(f"on_item_error of {name} has not run for {unhandled}")
-
-    def _check_items(self, name: str, batch: BatchPlan, here: dict[int, UnitRecord], items: Sequence[Json]) -> None:
-        expected = dict(enumerate(keys_of(items, batch.key is not None)))
-        found = {index: unit.key for index, unit in here.items()}
-        if found != expected:
-            odd = {index for index in found.keys() | expected.keys() if found.get(index) != expected.get(index)}
-            differences = [(index, found.get(index), expected.get(index)) for index in sorted(odd)][:5]
-            self._world.violate(f"{name} has at (position, on disk, in the source): {differences}")
-
-    def _check_members(self, name: str, batch: BatchPlan, here: dict[int, UnitRecord], items: Sequence[Json]) -> None:
-        times: Counter[str] = Counter()
-        for unit in here.values():
-            members: Any = decode(unit.members or "[]")
-            times.update(members)
-        expected = keys_of(items, batch.key is not None)
-        if batch.on_duplicate == "skip":
-            expected = [key for key in expected if "#" not in key]
-        wrong = [key for key in expected if times[key] != 1]
-        if wrong:
-            self._world.violate(f"these items of {name} are not in one batch: {[(key, times[key]) for key in wrong]}")
-
-    def _check_results(self, name: str, here: dict[int, UnitRecord], results: Sequence[str | None]) -> None:
-        for index, unit in here.items():
-            if unit.status is not UnitStatus.SUCCEEDED:
-                continue
-            expected, found = self.result_of(item_of(unit)), (unit.result, results[index])
-            if any(text is None or decode(text) != expected for text in found):
-                self._world.violate(f"{unit.key} of {name} has the results {found}, not {expected}")
-
     # ------------------------------------------------------------ parts
 
     def _step(self, name: str) -> MemoryStep:
@@ -300,22 +240,3 @@ class Audit:
 
     def _plan_of(self, name: str) -> StepPlan:
         return self.plan.step(name)
-
-
-def keys_of(items: Sequence[Json], written: bool) -> list[str]:
-    """The keys that items must have: repeated ones are numbered."""
-    seen: Counter[str] = Counter()
-    keys = []
-    for item in items:
-        if written and isinstance(item, dict):
-            key = item["id"]
-            plain = key if isinstance(key, str) else encode(key)
-        else:
-            plain = default_key(item)
-        keys.append(plain if not seen[plain] else f"{plain}#{seen[plain]}")
-        seen[plain] += 1
-    return keys
-
-
-def in_words(counts: Counts) -> str:
-    return f"{counts.succeeded} succeeded, {counts.failed} failed, {counts.skipped} skipped of {counts.total}"

@@ -15,13 +15,18 @@ from fibers import World
 
 from batchwork.errors import WorkerError
 from batchwork.model import Call, Failure, Report
-from batchwork.ports import Compiled, Pager, Program, Scope, Setting, Staffing, Written
+from batchwork.ports import Compiled, Pager, Program, Running, Scope, Setting, Staffing, Written
 from batchwork.text.jsontext import Json, encode
 
 if TYPE_CHECKING:
     from audit import Audit
 
 HANG_S = 1e9
+
+
+def result_of(value: Json) -> Json:
+    """The result of a unit with this value."""
+    return ["of", value]
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class SimProgram(msgspec.Struct):
     uses: frozenset[str] = frozenset()
 
     def bind(self, scope: Scope) -> Json:
-        return {"key": scope["key"], "item": scope["item"], "attempt": scope["attempt"]}
+        return {"key": scope["key"], "item": scope.get("item"), "attempt": scope["attempt"]}
 
 
 class SimTask(msgspec.Struct, frozen=True):
@@ -97,7 +102,7 @@ class Job:
 
     call: Call
     waiting: deque[int]
-    running: set[int] = field(default_factory=set)
+    running: dict[int, float] = field(default_factory=dict)  # since when
     over: set[int] = field(default_factory=set)
 
     @property
@@ -140,6 +145,16 @@ class Crew:
 
     def ready(self) -> Sequence[bool]:
         return list(self._up)
+
+    def running(self) -> Sequence[Running]:
+        now = self._world.now
+        return [
+            Running(job.call.id, offset, now - began, f"w{lane}")
+            for lane, jobs in enumerate(self._jobs)
+            for job in jobs
+            for offset, began in job.running.items()
+            if now - began >= 1
+        ]
 
     def load(self) -> Sequence[int]:
         return [sum(len(job.waiting) + len(job.running) for job in jobs) for jobs in self._jobs]
@@ -213,7 +228,7 @@ class Crew:
 
     def _begin(self, lane: int, job: Job, offset: int) -> None:
         key, value = job.call.units.keys[offset], job.call.units.values[offset]
-        job.running.add(offset)
+        job.running[offset] = self._world.now
         self._audit.began(self._program, job.call, offset)
         outcome = self._nature(self._program.role, key, value)
         duration_s, limit_s = outcome.duration_s, self._staffing.timeout_s
@@ -227,26 +242,26 @@ class Crew:
     def _end(self, lane: int, job: Job, offset: int, outcome: Outcome) -> None:
         if offset not in job.running or self._closed:
             return
-        job.running.discard(offset)
+        began = job.running.pop(offset)
         call, duration_us = job.call.id, max(1, round(outcome.duration_s * 1e6))
         if self._chance(self._temper.deaths) or outcome.kind == "died":
-            self._die(lane, job, offset, duration_us)
+            self._die(lane, job, offset, began, duration_us)
         elif outcome.failure is not None:
             self._tell(job, Report(call, failures=[(offset, outcome.failure, duration_us)], worker=f"w{lane}"))
             if self._staffing.strict:
                 self._give_back(job)
         else:
-            text = encode(self._audit.result_of(job.call.units.values[offset]))
+            text = encode(result_of(job.call.units.values[offset]))
             self._tell(job, Report(call, done=[offset], results=[text], durations_us=[duration_us], worker=f"w{lane}"))
         self._sweep(self._jobs[lane])
         self._go_on(lane)
 
-    def _die(self, lane: int, job: Job, offset: int, duration_us: int) -> None:
+    def _die(self, lane: int, job: Job, offset: int, began: float, duration_us: int) -> None:
         """The worker dies: a Python worker's unit has failed, a reactor's units are lost."""
         self._world.say(f"worker {lane} of {self._program.step} dies")
         self._up[lane] = False
         if self._several:
-            job.running.add(offset)
+            job.running[offset] = began
             for other in list(self._jobs[lane]):
                 self._tell(other, Report(other.call.id, lost=sorted(other.running)))
                 other.running.clear()
@@ -273,7 +288,7 @@ class Crew:
         for jobs in self._jobs:
             for job in list(jobs):
                 if job.running:
-                    cancelled, job.running = sorted(job.running), set()
+                    cancelled, job.running = sorted(job.running), {}
                     self._tell(job, Report(job.call.id, cancelled=cancelled))
             self._sweep(jobs)
 

@@ -111,6 +111,7 @@ class Store:
 
     def _change(self, name: str, args: tuple[Any, ...]) -> Any:
         self._world.op(name)
+        self._check_locked()
         self._world.wait(lambda: not self._queue)
         if self._broken is not None:
             raise self._broken
@@ -125,6 +126,10 @@ class Store:
             raise self._break()
         return value
 
+    def _check_locked(self) -> None:
+        if not self._disk.store._leases:
+            self._world.violate("the run is written to without its lock")
+
     def _next_fails(self) -> bool:
         self._transactions += 1
         return self._transactions == self._faults.breaks_at
@@ -138,6 +143,7 @@ class Store:
 
     def submit(self, checkpoint: Checkpoint, committed: Committed) -> None:
         self._world.op("submit")
+        self._check_locked()
         self._world.say(f"checkpoint: {brief(checkpoint)}")
         self._queue.append((checkpoint, committed))
         if not self._busy:

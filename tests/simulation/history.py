@@ -11,7 +11,8 @@ from typing import Any
 from unittest import mock
 
 import fibers
-from audit import Audit, in_words
+from at_rest import AtRest, in_words
+from audit import Audit
 from crew import Crew, SimProgram, Temper
 from disk import Disk, SimClock, Store, StoreFaults
 from fibers import Crash, World, threads_replaced
@@ -92,8 +93,9 @@ class History:
             status = record.status if record is not None else "not there"
             steps = [(step.name, str(step.status), step.failure) for step in self._disk.store.steps(RUN)]
             self.world.violate(f"after {CALM_MOST} executions without trouble the run is {status}: {steps}")
+        at_rest = AtRest(self.world, self._disk, self._audit.plan)
         for shape in self.scenario.steps:
-            self._audit.check_ended(shape.name, self._last_items[shape.name])
+            at_rest.check_ended(shape.name, shape.items)
 
     def _execute(self, trouble: Trouble, calm: bool) -> None:
         world = self.world
@@ -106,8 +108,10 @@ class History:
         self._audit.plan, self._audit.control = plan, control
         self._audit.positions = {shape.name: shape.positions() for shape in self.scenario.steps}
         self._arm(trouble, control)
+        at_rest = AtRest(world, self._disk, plan)
         try:
             self._act(plan, trouble, control)
+            at_rest.check_left_in_order()
         except Crash:
             pass
         except BatchworkError as error:
@@ -118,10 +122,12 @@ class History:
         if world.wrong is not None:
             raise Crash
         self._disk.let_go()
-        if trouble.power_cut and self.scenario.fast and (lost := self._disk.cut(world)):
+        lost = self._disk.cut(world) if trouble.power_cut and self.scenario.fast else 0
+        if lost:
             world.say(f"the power cut took the last {lost} transactions")
         world.dead = False
-        self._audit.check_at_rest()
+        at_rest.check()
+        self._audit.end_execution(power_cut=lost > 0)
 
     def _act(self, plan: Plan, trouble: Trouble, control: Control) -> None:
         """Start, resume or retry, whichever fits what is on disk."""
@@ -179,10 +185,6 @@ class History:
             return Crew(self.world, self._audit, self._nature, temper, program, staffing)
 
         return make
-
-    @property
-    def _last_items(self) -> dict[str, Any]:
-        return {shape.name: shape.items for shape in self.scenario.steps}
 
 
 class _NoSampler:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from audit import keys_of
+from at_rest import keys_of
 from crew import HANG_S, Outcome, SimTask, Temper
 from disk import StoreFaults
 from msgspec.structs import replace
@@ -93,11 +93,12 @@ class StepShape:
     timeout_s: float | None
     hook: bool
     after: tuple[str, ...] = ()
+    single: bool = False  # a step without items
     breaks_at: int | None = None  # the row that cannot be read in this execution
 
     def positions(self) -> dict[str, int]:
         """Where each key stands, if units are items."""
-        if self.settings["each"] == "batch":
+        if self.settings["each"] == "batch" or self.single:
             return {}
         return {key: index for index, key in enumerate(keys_of(self.items, self.settings["key"] is not None))}
 
@@ -107,6 +108,10 @@ class StepShape:
             settings["on_in_doubt"] = "retry"
         if self.hook:
             settings["on_item_error"] = task_plan(SimTask("hook", says=True))
+        if self.single:
+            return step_plan(
+                self.name, *self.after, task=task_plan(SimTask()), retry=self.retry, timeout_s=self.timeout_s
+            )
         source: Any = self.items
         if self.breaks_at is not None and not calm:
             source = BreakingItems(self.items, self.breaks_at)
@@ -162,6 +167,9 @@ class Scenario:
         """The workflow, for the story."""
         said = [f"durability {'fast' if self.fast else 'full'}; {self.manner}"]
         for shape in self.steps:
+            if shape.single:
+                said.append(f"step {shape.name} after {shape.after}, without items, {shape.retry}, {shape.timeout_s}")
+                continue
             said.append(
                 f"step {shape.name} after {shape.after}: {len(shape.items)} items, {shape.settings}, {shape.retry}, "
                 f"timeout {shape.timeout_s}, on_item_error {shape.hook}"
@@ -173,7 +181,7 @@ class Scenario:
         """Between two executions: items come, go, move, come twice, in the steps that are `read` again. What was done, in words."""
         said = []
         for shape in self.steps:
-            if shape.name not in read:
+            if shape.name not in read or shape.single:
                 continue
             shape.breaks_at = None
             if self.random.random() < 0.1 and shape.items:
@@ -271,7 +279,8 @@ def _shape(random: Random, name: str, after: tuple[str, ...]) -> StepShape:
         jitter=random.random() < 0.3,
     )
     timeout_s = random.choice([None, None, 0.2, 2.0])
-    return StepShape(name, items, settings, retry, timeout_s, random.random() < 0.25, after)
+    single = random.random() < 0.1
+    return StepShape(name, items, settings, retry, timeout_s, random.random() < 0.25, after, single)
 
 
 def _trouble(random: Random, fast: bool) -> Trouble:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
+from step_plans import step_plan, task_plan
 from test_coordinator import Bench, failing, half_done
 
 from batchwork.clock import SystemClock
 from batchwork.engine.feed.in_doubt import commit_and_wait
 from batchwork.engine.run.step_run import broken_sum
+from batchwork.engine.step.coordinator import Coordinator
 from batchwork.engine.step.fate import StepDone, StepFailed, StepStopped
 from batchwork.engine.stopping.stop_level import Control
+from batchwork.engine.unit.brief import Equipment
 from batchwork.model import Checkpoint, Claim, Counts
 from batchwork.template import compile_template
-from batchwork.testing.fakes import CallableTask
+from batchwork.testing.fakes import CallableTask, callable_executors
 
 
 @pytest.fixture
@@ -131,3 +135,32 @@ def test_where_order_counts_a_retry_goes_by_the_order_of_the_source(bench: Bench
     seen: list[Any] = []
     bench.run(lambda payload: seen.append(payload["item"]), [], resumed=True, reopened=True, slots=1, parallel=False)
     assert seen == changed
+
+
+def single(bench: Bench, act: Any, resumed: bool) -> Any:
+    """A step without items."""
+    order = bench.order(act, [], resumed=resumed)
+    plan = step_plan("s", task=task_plan(CallableTask(act)))
+    equipment = Equipment(bench.store, callable_executors, bench.sink, SystemClock())
+    return Coordinator(replace(order, plan=plan), equipment, bench.control).run()
+
+
+def test_a_step_without_items_keeps_its_result_where_the_process_died_before_its_end(bench: Bench):
+    assert single(bench, lambda _: 42, resumed=False) == StepDone(Counts(1, succeeded=1), "42")
+    assert single(bench, failing(None), resumed=True) == StepDone(Counts(1, succeeded=1), "42")
+
+
+def test_a_step_without_items_has_failed_where_the_process_died_before_its_end(bench: Bench):
+    first = single(bench, failing(None), resumed=False)
+    assert isinstance(first, StepFailed)
+    assert single(bench, lambda _: 42, resumed=True) == first
+
+
+def test_a_step_that_tolerates_no_failure_has_failed_where_the_process_died_before_its_end(bench: Bench):
+    first = bench.run(failing(2), [0, 1, 2], slots=1, parallel=False)
+    assert isinstance(first, StepFailed)
+    again = bench.run(failing(), [0, 1, 2], slots=1, parallel=False, resumed=True)
+    assert isinstance(again, StepFailed)
+    assert again.failure == first.failure
+    tolerant = bench.run(failing(), [0, 1, 2], resumed=True, continue_on_error=True)
+    assert tolerant == StepDone(Counts(3, succeeded=2, failed=1))

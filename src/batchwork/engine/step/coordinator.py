@@ -19,6 +19,7 @@ from batchwork.engine.step.gates.entrance import Entrance
 from batchwork.engine.step.gates.gate import Settled
 from batchwork.engine.step.on_item_error import Hook, Reaction
 from batchwork.engine.step.settle import Settler
+from batchwork.engine.step.settled_before import failed_before, result_before
 from batchwork.engine.step.step_failure import refused_in_doubt, with_hint
 from batchwork.engine.step.throughput import Progress, Speed
 from batchwork.engine.step.window import Window
@@ -117,10 +118,17 @@ class Coordinator:
             return StepFailed(counts, self._failure)
         if self._window.stopped:
             return StepStopped(counts)
-        if self._brief.plan.batch is not None:
-            too_many = self._entrance.at_end(counts)
-            return StepDone(counts) if too_many is None else StepFailed(counts, too_many)
-        return StepDone(counts, self._settler.last_result)
+        return self._settled(counts)
+
+    def _settled(self, counts: Counts) -> Fate:
+        """All units are settled, some of them perhaps by an earlier process."""
+        brief, store = self._brief, self._equipment.store
+        failure = failed_before(brief, store, counts) or self._entrance.at_end(counts)
+        if failure is not None:
+            return StepFailed(counts, failure)
+        if brief.plan.batch is not None:
+            return StepDone(counts)
+        return StepDone(counts, self._settler.last_result or result_before(brief, store))
 
     # ------------------------------------------------------------ stopping
 
