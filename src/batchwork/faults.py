@@ -3,8 +3,8 @@
 `BATCHWORK_FAULT="point:action@n[,…]"`: at the n-th hit of the point do the action: `kill9`, `raise`,
 `execute_and_raise` (the caller asks `fails_after`), `sleep<ms>`, `count`, or an errno name (`ENOSPC`, `EIO`, `EAGAIN`).
 `@n` may be left out (every hit); each process counts its own. Which hit is the last is known only afterwards: a test
-counts first, with `point:count`, which adds a line (`point process`) to the file `$BATCHWORK_FAULT_HITS` at each hit,
-and then asks for that number. `@last` itself is refused.
+counts first, with `point:count`, which adds a line (`point process`) to the file `$BATCHWORK_FAULT_HITS` at each hit.
+Then `@last` is the number that was counted there; where nothing was, it is said, and never comes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
 import time
 from collections import Counter
 
@@ -21,12 +22,24 @@ def _parse(text: str) -> dict[str, list[tuple[str, int]]]:
     for part in filter(None, text.split(",")):
         point, _, rest = part.partition(":")
         action, _, number = rest.partition("@")
-        if number and not number.isdigit():
-            raise SystemExit(
-                f"BATCHWORK_FAULT: `@{number}` is not a number; count the hits first, with `{point}:count`"
-            )
+        if number == "last":
+            number = str(_last(point))
+        if number and not number.removeprefix("-").isdigit():
+            raise SystemExit(f"BATCHWORK_FAULT: `@{number}` is neither a number nor `last`")
         found.setdefault(point, []).append((action, int(number) if number else 0))
     return found
+
+
+def _last(point: str) -> int:
+    """How often the point was hit when that was counted, in the process that hit it most; -1 if it was not counted."""
+    try:
+        with open(os.environ["BATCHWORK_FAULT_HITS"], encoding="utf-8") as hits:
+            counted = Counter(line for line in hits if line.startswith(f"{point} "))
+    except (KeyError, OSError):
+        counted = Counter()
+    if not counted:
+        sys.stderr.write(f"BATCHWORK_FAULT: `@last` never comes: count first, with `{point}:count`\n")
+    return max(counted.values(), default=-1)
 
 
 _armed = _parse(os.environ.get("BATCHWORK_FAULT", "")) if os.environ.get("BATCHWORK_TESTING") == "1" else {}

@@ -18,13 +18,19 @@ def test_the_last_hit_is_found_by_counting(work: Path) -> None:
     counted = run("here:count,there:count", work, BATCHWORK_TESTING="1")
     hits = (work / "hits").read_text().splitlines()
     assert (counted.returncode, [hit.split()[0] for hit in hits]) == (0, ["here"] * 5)
-    assert run(f"here:raise@{len(hits)}", work, BATCHWORK_TESTING="1").stdout.split() == ["0", "1", "2", "3"]
+    assert run("here:raise@last", work, BATCHWORK_TESTING="1").stdout.split() == ["0", "1", "2", "3"]
 
 
-def test_last_is_refused_with_what_to_do_instead(work: Path) -> None:
-    refused = run("here:kill9@last", work, BATCHWORK_TESTING="1")
+def test_without_a_count_last_never_comes_and_says_so(work: Path) -> None:
+    whole = run("here:kill9@last", work, BATCHWORK_TESTING="1")
+    assert whole.returncode == 0
+    assert "`@last` never comes: count first, with `here:count`" in whole.stderr
+
+
+def test_any_other_word_is_refused(work: Path) -> None:
+    refused = run("here:kill9@first", work, BATCHWORK_TESTING="1")
     assert refused.returncode == 1
-    assert "`@last` is not a number; count the hits first, with `here:count`" in refused.stderr
+    assert "`@first` is neither a number nor `last`" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 

@@ -185,7 +185,7 @@ class Runner:
     def _conclude(self, duration_s: float) -> RunEnd:
         run, control = self._execution.record.id, self._control
         status = self._steps.run_status(control.level > GO)
-        fault("run.finalise")
+        fault("finalise")
         self._backends.store.update_run(run, RunChange(status=status, ended_ms=self._backends.clock.wall_ms()))
         message = self._message(status, run)
         self._announcer.emit(RunFinished(run, status, duration_s, message))

@@ -7,6 +7,7 @@ from msgspec import Struct
 from batchwork.censor import Censor
 from batchwork.engine.step.lanes import Lanes
 from batchwork.engine.stopping.stop_level import GO, KILL, TERMINATE
+from batchwork.faults import fault
 from batchwork.model import Call, Report
 from batchwork.ports import Executor, Running
 
@@ -73,6 +74,8 @@ class Desk:
     def hear(self, timeout_s: float | None) -> list[Report]:
         """What has come, waiting up to `timeout_s` (None: without limit) for the first, or for `wake`. Raises WorkerError."""
         reports = self._executor.poll(timeout_s)
+        if reports:
+            fault("item.exit_before_record")
         for report in reports:
             self._note(report)
         self._look()

@@ -22,6 +22,7 @@ from batchwork.engine.unit.brief import StepBrief
 from batchwork.engine.unit.error_view import ErrorView
 from batchwork.engine.unit.stored_value import item_of
 from batchwork.errors import BatchworkError, RenderError
+from batchwork.faults import fault
 from batchwork.model import BatchView, Call, Failure, Handled, Report, UnitRecord, Units
 from batchwork.plan.model import TaskPlan
 from batchwork.ports import ExecutorFactory
@@ -195,6 +196,7 @@ class _Handling:
             return
         call = Call(number, 1, bound.units, bound.payloads)
         self._out[number] = (call, record)
+        fault("on_item_error")
         desk.submit(call)
 
     def _end(self, report: Report, desk: Desk) -> None:
