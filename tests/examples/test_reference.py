@@ -12,6 +12,8 @@ import pytest
 
 from batchwork.cli.main import commands
 from batchwork.plugins import find_source, find_task, source_names
+from batchwork.quoting.code.code_words import nothing
+from batchwork.quoting.code.programs import PROGRAMS, Program
 from batchwork.spec.reference import table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +56,28 @@ def test_the_tables_of_fields_are_those_of_the_declarations(heading: str) -> Non
 def test_every_field_of_a_task_type_is_documented(name: str) -> None:
     text = page("reference/task-types.md").split(f"\n## `{name}`\n")[1].split("\n## ")[0]
     assert {field.encode_name for field in msgspec.structs.fields(find_task(name).Fields)} - written(text) == set()
+
+
+def _code_row(program: Program) -> str:
+    names = ", ".join(f"`{name}`" for name in sorted(program.names))
+    first = program.shown.replace("NAME ", "").replace("NAME", "") or "code"
+    words = "–" if program.code is nothing else f"`{first}`" if first != "code" else "yes"
+    on_input = "–"
+    if program.reads is not None:
+        on_input = "without a script" if program.reads.usual else "where it is named (`-`)"
+    instead = program.instead.replace("NAME", "the program").replace("|", "\\|").replace("`", "")
+    return f"| {names} | {words} | {on_input} | {instead} |\n"
+
+
+def test_the_table_of_programs_that_take_code_is_that_of_the_program() -> None:
+    """`BATCHWORK_GOLDEN=write` writes it anew."""
+    text = page("reference/code-places.md")
+    head, rest = text.split("| program |")
+    top, body = "| program |" + "".join(rest.splitlines(keepends=True)[:2]), rest.split("\n\n", 1)[1]
+    expected = top + "".join(map(_code_row, PROGRAMS)) + "\n"
+    if os.environ.get("BATCHWORK_GOLDEN") == "write":
+        (ROOT / "docs/reference/code-places.md").write_text(head + expected + body)
+    assert text == head + expected + body
 
 
 def test_every_source_and_its_fields_are_documented() -> None:

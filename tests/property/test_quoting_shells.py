@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 from collections.abc import Sequence
 from functools import lru_cache
@@ -14,8 +16,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from batchwork.errors import BindError
+from batchwork.errors import BindError, OptionLikeValue
 from batchwork.quoting import ShellCommand, compile_command
+from batchwork.quoting.arguments import is_number
+from batchwork.quoting.split_words import UnclosedQuote, split_words
 from batchwork.template import compile_template, text_of
 
 SHELLS = [shell for shell in ("sh", "bash", "dash", "zsh", "ksh", "busybox") if which(shell)]
@@ -36,6 +40,15 @@ CONTEXTS = {
     "args": "printf '%s' {{ [item] | args }}",
     "environment": 'X={{ item }} sh -c \'printf "%s" "$X"\'',
     "comment": "# {{ item }}\nprintf '%s' {{ item }}",
+    "backticks": "x=`printf '%s.' {{ item }}`; printf '%s' \"${x%.}\"",
+    "double in backticks in double": "x=\"`printf '%s.' \\\"{{ item }}\\\" '#' # {{ item }}`\"; x=${x%#.}; printf '%s' \"${x%.}\"",
+    "backticks in backticks": "x=`printf '%s.' \"\\`printf '%s:' {{ item }}\\`\"`; printf '%s' \"${x%:.}\"",
+    "here-document": "x=$(cat <<EOF\n{{ item }}.\nEOF\n); printf '%s' \"${x%.}\"",
+    "here-document with tabs": "x=$(cat <<-EOF\n\t$(printf '%s.' {{ item }})\n\tEOF\n); printf '%s' \"${x%.}\"",
+    "pattern": "x=a{{ item }}; y=${x#a{{ item }}}; printf '%s' \"$y\"; printf '%s' \"${x#a}\"",
+    "pattern in double quotes": 'x={{ item }}b; printf \'%s\' "${x#"{{ item }}"}" | tr -d b; printf \'%s\' "${x%b}"',
+    "after --": "f() { shift; printf '%s' \"$1\"; }; f -- {{ item }}",
+    "option": "f() { printf '%s' \"$1\"; }; f {{ item | option }}",
     "subshell": "(printf '%s' {{ item }})",
     "glued": 'x=a\'b\'"{{ item }}"\'{{ item }}\'{{ item }}; y={{ item }}; z=${x#ab"$y"}; printf \'%s\' "${z#"$y"}"',
 }
@@ -44,6 +57,7 @@ BASH_CONTEXTS = {
     "condition": "[[ {{ item }} == {{ item }} ]] && printf '%s' {{ item }}",
     "array": "a=(x {{ item }}); printf '%s' \"${a[1]}\"",
     "process": "cat <(printf '%s' {{ item }})",
+    "replaced pattern": "x=a{{ item }}b; y=${x/{{ item }}/}; z={{ item }}; [[ $z && $y != ab ]] && printf wrong; printf '%s' {{ item }}",
     "local": "f() { local x={{ item }}; printf '%s' \"$x\"; }; f",
 }
 
@@ -198,3 +212,53 @@ def test_quotes_in_any_order_are_read_as_the_shell_reads_them(
     }
     expected = "".join(values.get(piece, item) for piece in pieces)
     assert output(shell, "printf %s " + "".join(pieces), item, folder) == expected.encode()
+
+
+@settings(max_examples=60)
+@given(words=st.lists(st.text(alphabet, max_size=10), max_size=5), separator=st.sampled_from([" ", "  ", "\t", " \n "]))
+@pytest.mark.parametrize("shell", SHELLS)
+def test_words_of_an_option_string_are_those_of_the_shell(
+    shell: str, words: list[str], separator: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "empty"
+    folder.mkdir(exist_ok=True)
+    text = separator.join(map(shlex.quote, words))
+    expected = "".join(f"<{word}>" for word in words) + "<>"
+    assert output(shell, "printf '<%s>' {{ item | words }} ''", text, folder) == expected.encode()
+
+
+@settings(max_examples=100)
+@given(text=st.text(st.sampled_from(list("ab '\"\\\n")), max_size=12))
+@pytest.mark.parametrize("shell", SHELLS)
+def test_an_option_string_is_split_as_the_shell_splits_it(
+    shell: str, text: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    try:
+        words = split_words(text)
+    except UnclosedQuote:
+        return
+    if text.endswith("\\") or "\n" in re.sub(r"\\\n|'[^']*'|\"(?:[^\"\\]|\\.)*\"|\\.", "", text, flags=re.DOTALL):
+        return  # to the shell a line's end is the end of a command
+    done = subprocess.run([shell, "-c", f"printf '<%s>' {text} ''"], capture_output=True, check=True)
+    assert done.stdout.decode() == "".join(f"<{word}>" for word in words) + "<>"
+
+
+@settings(max_examples=60)
+@given(
+    item=st.text(st.sampled_from(list("-+.e1 x\n")), max_size=6), before=st.sampled_from(["", "--", "./", "-x", "a"])
+)
+@pytest.mark.parametrize("shell", SHELLS)
+def test_no_argument_begins_with_a_dash_of_a_value(
+    shell: str, item: str, before: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "empty"
+    folder.mkdir(exist_ok=True)
+    text = "f() { printf '%s' \"$1\"; }; f " + before + "{{ item }}"
+    try:
+        seen = output(shell, text, item, folder).decode()
+    except OptionLikeValue:
+        assert item.startswith("-")
+        assert before == ""
+        return
+    assert seen == before + item
+    assert before or not seen.startswith("-") or is_number(seen)

@@ -52,6 +52,20 @@ def compiled(text: str, shell: str = "/bin/sh") -> ShellCommand:
         ("FOO={{ item }} cmd --x={{ item }}", 'FOO="${BW_1}" cmd --x="${BW_1}"'),
         ("ls {{ dir }}/*.txt ~/{{ x }}", 'ls "${BW_1}"/*.txt ~/"${BW_2}"'),
         ("echo a \\\n  {{ item }}", 'echo a \\\n  "${BW_1}"'),
+        ("x=`basename -- {{ item }}`; echo `date`", 'x=$( basename -- "${BW_1}"); echo `date`'),
+        ('echo "`cat \\"{{ item }}\\"`"', 'echo "$( cat "${BW_1}")"'),
+        ("echo `echo \\`cat {{ item }}\\` \\$x # a`", 'echo $( echo $( cat "${BW_1}") $x # a\n)'),
+        ("echo '`{{ item }}`' \\`{{ item }}", "echo '`'\"${BW_1}\"'`' \\`\"${BW_1}\""),
+        ('cat <<EOF\na {{ item }} "{{ item }}" $(cat {{ f }}) `cat {{ f }}`\nEOF\necho {{ item }}', None),
+        (
+            "cat <<A <<-B > {{ f }}\n{{ a }}\nA\n\t{{ b }}\n\tB\n",
+            'cat <<A <<-B > "${BW_1}"\n${BW_2}\nA\n\t${BW_3}\n\tB\n',
+        ),
+        ('echo ${x/{{ a }}/b} "${x//{{ a }}}"', 'echo ${x/"${BW_1}"/b} "${x//"${BW_1}"}"'),
+        ('echo "${x#{{ a }}}" ${x%%"{{ a }}".*} ${x[0]/%{{ a }}/$(y {{ a }})}', None),
+        ("compgen -G {{ pattern }}", 'compgen -G "${BW_1}"'),
+        ("[[ $(wc -l < {{ item }}) -gt 1 && $(echo {{ item }} | wc -c) -lt 5 ]]", None),
+        ("let n=$(wc -l < {{ item }})", 'let n=$(wc -l < "${BW_1}")'),
     ],
 )
 def test_values_are_bound_by_the_place_they_stand_in(text: str, command: str | None) -> None:
@@ -63,15 +77,25 @@ def test_values_are_bound_by_the_place_they_stand_in(text: str, command: str | N
 
 
 REFUSED = [
-    ("echo `echo {{ item }}`", "backtick", r"\$\( … \)"),
-    ('echo "`echo {{ item }}`"', "backtick", r"\$\("),
     ("echo ${x:-{{ item }}}", r"\$\{…\}", "x={{ item }}"),
-    ('echo "${x#{{ item }}}"', r"\$\{…\}", "x={{ item }}"),
+    ("echo \"${x/'{{ item }}'/b}\"", r"\$\{…\}", "x={{ item }}"),
+    ("echo ${x:{{ item }}}", r"\$\{…\}", "x={{ item }}"),
+    ("echo ${x[{{ item }}]#a}", r"\$\{…\}", "x={{ item }}"),
+    ("echo `echo \\`eval {{ item }}\\``", "eval", "raw"),
+    ("echo `sh -c 'x {{ item }}'`", "sh -c", "argument"),
     ('echo "${x:-$(y {{ item }})}"', r"\$\{…\}", "x={{ item }}"),
     ("echo $'a{{ item }}'", r"\$'…'", "{{ item }}"),
-    ("cat <<EOF\n{{ item }}\nEOF", "here-document", "stdin"),
     ("cat <<'EOF'\n{{ item }}\nEOF", "here-document", "stdin"),
-    ("cat <<-EOF\n\t{{ item }}\n\tEOF", "here-document", "stdin"),
+    ("cat <<-\\EOF\n\t{{ item }}\n\tEOF", "here-document", "quotes"),
+    ("cat <<EOF\n\\{{ item }}\nEOF", "backslash", "two"),
+    ("cat <<EOF\n$(( {{ item }} ))\nEOF", "arithmetic", "int"),
+    ("cat <<EOF\n$(eval {{ item }})\nEOF", "eval", "raw"),
+    ("bash <<EOF\necho {{ item }}\nEOF", "bash <<<", "-s --"),
+    ("python3 - <<EOF\nprint('{{ item }}')\nEOF", "python3 <<<", "sys.argv"),
+    ("psql shop <<EOF\nselect '{{ item }}';\nEOF", "psql <<<", ":'v'"),
+    ("ssh host <<EOF\nrm {{ item }}\nEOF", "ssh <<<", "standard input"),
+    ("[[ $(echo {{ item }}) -gt 1 ]]", "-gt", "int"),
+    ("compgen -W {{ item }}", "compgen", "constant"),
     ("cat <<{{ item }}\nEOF", "here-document", "constant"),
     ("echo $(( {{ item }} ))", r"\$\(\( ", r"\{\{ item \| int \}\}"),
     ("echo $((x + '{{ item }}'))", "arithmetic", "int"),
@@ -301,10 +325,15 @@ def test_raw_pastes() -> None:
     assert len(command.pasted) == 2
 
 
+def test_pasted_values_stand_beside_backticks() -> None:
+    command = compiled("echo {{ a | raw }} `x {{ item }} {{ b | raw }}` {{ xs | args }}")
+    assert command.text({"a": "A", "b": "B", "xs": []}) == 'echo A $( x "${BW_1}" B) '
+
+
 def test_problems_have_their_place_inside_the_text() -> None:
     with pytest.raises(WorkflowError) as caught:
-        compiled("echo a\n  `x {{ item }}`\neval {{ item }}")
-    assert [(problem.place.line, problem.place.column) for problem in caught.value.problems] == [(7, 25), (8, 25)]
+        compiled("echo a\n  ${x {{ item }}}\n`x {{ item }}; eval {{ item }}`")
+    assert [(problem.place.line, problem.place.column) for problem in caught.value.problems] == [(7, 26), (8, 40)]
 
 
 @pytest.mark.parametrize(

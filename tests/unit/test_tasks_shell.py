@@ -57,7 +57,7 @@ def problems(**written: Json) -> list[str]:
         ({"argv": []}, "`argv` is empty"),
         ({"argv": ["a"], "shell": "/bin/bash"}, "`shell` means nothing"),
         ({"argv": ["sh", "-c", "echo {{ item }}"]}, "sh -c"),
-        ({"command": "echo `{{ item }}`"}, "backtick"),
+        ({"command": "echo ${x:-{{ item }}}"}, "inside `${…}`"),
         ({"command": "[ {{ item }} -eq 1 ]", "shell": "ksh"}, "-eq"),
         ({"command": "echo {{ item }}", "shell": "fish"}, "POSIX"),
         ({"command": "a\0b"}, "NUL"),

@@ -9,8 +9,8 @@ from msgspec import Struct, field
 from batchwork.errors import Problem
 from batchwork.ports import Scope
 from batchwork.quoting.arguments import arguments, is_number, option_like, unguarded
+from batchwork.quoting.code.interpreters import dangers
 from batchwork.quoting.command import is_whole_number
-from batchwork.quoting.interpreters import dangers
 from batchwork.quoting.words import HOLE, Command, Word
 from batchwork.template import HEAD, MANY_WORDS, Expression, Template, Value, text_of
 

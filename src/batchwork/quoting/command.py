@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import count
 
+from msgspec.structs import replace
+
 from batchwork.errors import Problem, WorkflowError
 from batchwork.quoting.arguments import arguments, spread
-from batchwork.quoting.builtins import builtin_dangers
-from batchwork.quoting.interpreters import Danger, dangers
+from batchwork.quoting.code.builtins import builtin_dangers
+from batchwork.quoting.code.interpreters import Danger, dangers
+from batchwork.quoting.flows import flow_warnings
 from batchwork.quoting.operands import formats
 from batchwork.quoting.places import REFUSED, WHOLE_NUMBERS, reference
 from batchwork.quoting.reader import Unclosed
-from batchwork.quoting.scan import Scanner
+from batchwork.quoting.scan import Scanner, scanned
 from batchwork.quoting.shell_command import Pasted, ShellCommand, Variable
-from batchwork.quoting.words import DYNAMIC, HOLE, Where, names
+from batchwork.quoting.words import HOLE, PASTED, Where, names
 from batchwork.template import MANY_WORDS, Expression, Template
+from batchwork.text.patterns import pattern
 
+_pieces = pattern(f"([{HOLE}{PASTED}])")
 _POSIX = names("sh bash dash zsh ksh ksh93 mksh pdksh ash yash posh rbash busybox")
 
 
@@ -31,12 +36,14 @@ def compile_command(template: Template | str, shell: str = "/bin/sh") -> ShellCo
     if not bound:
         return ShellCommand(tuple(map(_as_it_is, template.parts)))
     scanner = _scanned(template)
-    found = [*_dangers(scanner, shell.rpartition("/")[2])]
+    name = shell.rpartition("/")[2]
+    found = [*_dangers(scanner, name)]
     problems = [*_misplaced(template, bound, scanner), *_dangerous(bound, found)]
     if problems:
         raise WorkflowError(list(dict.fromkeys(problems)))
     whole = {bound[danger.number].core for danger in found} | _in_arithmetic(bound, scanner)
-    return _assembled(template, scanner, whole, bound)
+    made = _assembled(template, scanner, whole, bound)
+    return replace(made, warnings=_warnings(bound, scanner, name))
 
 
 def _in_arithmetic(bound: Sequence[Expression], scanner: Scanner) -> set[str]:
@@ -49,9 +56,8 @@ def _as_it_is(part: str | Expression) -> str | Pasted:
 
 def _scanned(template: Template) -> Scanner:
     """The command, read. Raises WorkflowError."""
-    scanner = Scanner("".join(_marked(part) for part in template.parts))
     try:
-        return scanner.run()
+        return scanned("".join(_marked(part) for part in template.parts))
     except Unclosed as error:
         message = f"the command cannot be read: {error.what} is not closed"
     except RecursionError:
@@ -68,7 +74,7 @@ def _dangers(scanner: Scanner, shell: str) -> Iterator[Danger]:
 def _marked(part: str | Expression) -> str:
     if isinstance(part, str):
         return part
-    return {"raw": DYNAMIC}.get(part.mark, HOLE)
+    return {"raw": PASTED}.get(part.mark, HOLE)
 
 
 def _refused_as_a_whole(template: Template, shell: str) -> Problem | None:
@@ -79,8 +85,11 @@ def _refused_as_a_whole(template: Template, shell: str) -> Problem | None:
             "`{% %}` cannot stand in a command, whose text is the same for all items",
             "use {{ a if x else b }}, `for x in {{ xs | args }}` of the shell itself, or a task of type python",
         )
-    if any("\0" in part for part in template.parts if isinstance(part, str)):
+    written = "".join(part for part in template.parts if isinstance(part, str))
+    if HOLE in written:
         return Problem(template.place, "the command contains a NUL, which cannot be passed to a command")
+    if PASTED in written:
+        return Problem(template.place, "the command contains the control character U+0001", "write $(printf '\\001')")
     if name not in _POSIX and any(part.mark != "raw" for part in template.expressions):
         return Problem(
             template.place,
@@ -135,14 +144,11 @@ def _dangerous(bound: Sequence[Expression], found: Sequence[Danger]) -> Iterator
             yield Problem(expression.place, danger.message, hint)
 
 
-def _warnings(bound: Sequence[Expression], scanner: Scanner) -> tuple[Problem, ...]:
-    numbers = (number for command in scanner.commands for number in formats(command))
-    message = "`printf` reads `%` and `\\` in its first word as directives"
-    return tuple(
-        Problem(bound[number].place, message, f"write: printf '%s' {{{{ {bound[number].source} }}}}")
-        for number in numbers
-        if not is_whole_number(bound[number])
-    )
+def _warnings(bound: Sequence[Expression], scanner: Scanner, shell: str) -> tuple[Problem, ...]:
+    """What is legal but risky."""
+    found = [danger for command in scanner.commands for danger in formats(command)]
+    found += flow_warnings(scanner, shell)
+    return tuple(dict.fromkeys(_dangerous(bound, found)))
 
 
 def _assembled(template: Template, scanner: Scanner, whole: set[str], bound: Sequence[Expression]) -> ShellCommand:
@@ -151,11 +157,13 @@ def _assembled(template: Template, scanner: Scanner, whole: set[str], bound: Seq
     pieces: list[str | Pasted] = []
     of_command = {number: name for command in scanner.commands for number, name in spread(command, bound)}
     numbers = count()
-    for part in template.parts:
-        if isinstance(part, str):
-            pieces.append(part)
+    expressions = iter(template.expressions)
+    for text in _pieces.split(scanner.text):
+        if text not in (HOLE, PASTED):
+            pieces.append(text)
             continue
-        if part.mark == "raw":
+        part = next(expressions)
+        if text == PASTED:
             pieces.append(Pasted(part))
             continue
         number = next(numbers)
@@ -169,7 +177,7 @@ def _assembled(template: Template, scanner: Scanner, whole: set[str], bound: Seq
             variable = variables.setdefault(part.core, fresh)
             pieces.append(reference(variable.name, where, _last_character(pieces)))
     checked = (argument for command in scanner.commands for argument in arguments(command, bound))
-    return ShellCommand(tuple(_joined(pieces)), tuple(variables.values()), tuple(checked), _warnings(bound, scanner))
+    return ShellCommand(tuple(_joined(pieces)), tuple(variables.values()), tuple(checked))
 
 
 def _prefix(template: Template) -> str:

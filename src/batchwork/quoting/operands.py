@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from batchwork.quoting.code.interpreters import Danger
 from batchwork.quoting.words import Command
 
 
-def formats(command: Command) -> Iterator[int]:
-    """The number of each template in the format of `printf`, where `%` and `\\` are directives."""
+def formats(command: Command) -> Iterator[Danger]:
+    """The templates in the format of `printf`, where `%` and `\\` are directives."""
     words = [word for word in command.words if word.literal != "--"]
     if len(words) > 1 and words[0].name == "printf":
-        yield from words[1].direct
+        for number in words[1].direct:
+            message = "`printf` reads `%` and `\\` in its first word as directives"
+            yield Danger(number, message, "write: printf '%s' {{ item }}")

@@ -5,21 +5,17 @@ from __future__ import annotations
 from batchwork.quoting.words import Where
 
 REFUSED: dict[Where, tuple[str, str]] = {
-    Where.BACKTICKS: (
-        "a template cannot stand inside backticks, whose text is read twice",
-        "write $( … ) instead of the backticks",
-    ),
     Where.BRACES: (
-        "a template cannot stand inside `${…}`",
+        "a template cannot stand inside `${…}`, except in a pattern (`${x/{{ a }}/b}`)",
         'give it a name first: x={{ item }}; then use "${x%.txt}"; or use a filter of the template',
     ),
     Where.ANSI: (
         "a template cannot stand inside `$'…'`",
         "close the quotes before it: $'a\\n'{{ item }}$'\\n'",
     ),
-    Where.HEREDOC: (
-        "a template cannot stand inside a here-document",
-        "use the task's `stdin:`, or printf '%s\\n' {{ item }} | command, or <<< {{ item }}",
+    Where.QUOTED_HEREDOC: (
+        "a template cannot stand inside a here-document whose delimiter is quoted, where no variable is expanded",
+        "leave the quotes away (<<EOF), and write \\$ for a dollar sign that is text; or use the task's `stdin:`",
     ),
     Where.DELIMITER: ("a template cannot be the delimiter of a here-document", "write a constant word, such as EOF"),
     Where.BACKSLASH: (
@@ -51,7 +47,7 @@ def reference(variable: str, where: Where, before: str) -> str:
             return f"'\"${{{variable}}}\"'"
         case Where.ARITHMETIC | Where.SUBSCRIPT if before in ("+", "-"):
             return f"(${{{variable}}})"  # 1 --5 is no subtraction
-        case Where.DOUBLE | Where.ARITHMETIC | Where.SUBSCRIPT:
+        case Where.DOUBLE | Where.HEREDOC | Where.ARITHMETIC | Where.SUBSCRIPT:
             return f"${{{variable}}}"
         case _:
             return f'"${{{variable}}}"'

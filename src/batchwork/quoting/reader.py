@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 from batchwork.quoting.words import DYNAMIC, HOLE, PROCESS, Command, Where, Word
 from batchwork.text.patterns import pattern
@@ -15,6 +16,11 @@ DESCRIPTOR = Word(DYNAMIC, quoted=True)
 """What is read for the number in `2>file`, which is not a word."""
 
 _name = pattern(r"[A-Za-z_]\w*|[0-9*@#?$!-]")
+_with_pattern = pattern(r"(?:[A-Za-z_]\w*|[0-9]+|[*@])(?:\[[@*0-9]+\])?(?:/[/#%]?|##?|%%?)")
+"""What stands before a pattern in `${x/…}`, `${x#…}`, `${x%…}`."""
+
+_evaluated_name = pattern(r"[A-Za-z_]\w*")
+_used_name = pattern(r"\$\{?([A-Za-z_]\w*)")
 
 
 class Unclosed(Exception):
@@ -23,6 +29,21 @@ class Unclosed(Exception):
     def __init__(self, what: str) -> None:
         super().__init__(what)
         self.what = what
+
+
+class BackticksMet(Exception):
+    """A template stands in backticks; `text` is the command with `$( )` instead, which says the same."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class Variables(NamedTuple):
+    """The variables met: those used, each with its position and how deep in substitutions it stands; those in arithmetic."""
+
+    used: list[tuple[str, int, int]]
+    evaluated: list[str]
 
 
 class WordReader(ABC):
@@ -34,6 +55,7 @@ class WordReader(ABC):
         self.commands: list[Command] = []
         self._numbers = {match.start(): number for number, match in enumerate(re.finditer(HOLE, text))}
         self._order: list[tuple[int, int]] = []  # number of the template, how deep in substitutions it stands
+        self.seen = Variables([], [])
         self._depth = 0
         self._forced: Where | None = None
 
@@ -62,16 +84,31 @@ class WordReader(ABC):
         text = self.text
         literal: list[str] = []
         quoted = False
-        first = len(self._order)
+        first, first_used, first_command = len(self._order), len(self.seen.used), len(self.commands)
         start = at
         while at < len(text) and not self._ends_word(at):
             quoted = quoted or text[at] in "\\'\""
             at = self._part(at, literal)
         if at < len(text) and text[at] in "<>" and text[start:at].isdecimal():
             return DESCRIPTOR, at
+        holes, direct = self._found(first)
+        used = self.seen.used[first_used:]
+        lead = ""
+        if used and literal[:1] == [DYNAMIC] and not text[start : used[0][1]].strip("\"'"):
+            lead = used[0][0]
+        variables = self._direct(first_used)
+        inside = tuple(self.commands[first_command:])
+        return Word("".join(literal), holes, direct, quoted, variables, inside, lead), at
+
+    def _direct(self, first: int) -> tuple[str, ...]:
+        """The variables used since there were `first`, without those in substitutions of their own."""
+        return tuple(name for name, _, depth in self.seen.used[first:] if depth == self._depth + 1)
+
+    def _found(self, first: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The numbers of the templates read since there were `first`: all, and those that stand at this depth."""
         found = self._order[first:]
         direct = tuple(number for number, depth in found if depth == self._depth)
-        return Word("".join(literal), tuple(number for number, _ in found), direct, quoted), at
+        return tuple(number for number, _ in found), direct
 
     def _ends_word(self, at: int) -> bool:
         return self.text[at] in META and not self.text.startswith(("<(", ">("), at)
@@ -151,13 +188,28 @@ class WordReader(ABC):
                 return self._ansi(at + 2, literal)
         literal.append(DYNAMIC)
         self._depth += 1
-        at = self._nested(at, following)
+        at = self._backticks(at, in_double) if text[at] == "`" else self._nested(at, following)
         self._depth -= 1
         return at
 
+    def _backticks(self, at: int, in_double: bool) -> int:
+        """The position after backticks without a template. Raises BackticksMet where there is one."""
+        end = at + 1
+        while end < len(self.text) and self.text[end] != "`":
+            end += 1 + (self.text[end] == "\\")
+        if end >= len(self.text):
+            raise Unclosed("a backtick")
+        inside = self.text[at + 1 : end]
+        if HOLE not in inside:
+            self.seen.used.extend([(name, at, self._depth + 1) for name in _used_name.findall(inside)])
+            return end + 1
+        escaped = '[$`\\\\"]' if in_double else "[$`\\\\]"
+        inside = re.sub(rf"\\({escaped})", r"\1", inside)
+        if "#" in inside:
+            inside += "\n"  # or a comment would take the bracket in
+        raise BackticksMet(f"{self.text[:at]}$( {inside}){self.text[end + 1 :]}")
+
     def _nested(self, at: int, following: str) -> int:
-        if self.text[at] == "`":
-            return self._until("`", at + 1, Where.BACKTICKS, "a backtick")
         if following == "(":
             return self._substitution(at)
         if following == "{":
@@ -165,6 +217,7 @@ class WordReader(ABC):
         if following == "[":
             return self._old_arithmetic(at + 2)
         if name := _name.match(self.text, at + 1):
+            self.seen.used.append((name[0], at, self._depth))
             return name.end()
         return at + 1
 
@@ -184,27 +237,35 @@ class WordReader(ABC):
         return at + 1
 
     def _braces(self, at: int) -> int:
-        """The rest of `${…}`: no template in it can be bound, however deep it stands."""
+        """The rest of `${…}`: no template in it can be bound, however deep it stands, except in a pattern."""
+        if name := _name.match(self.text, at + (self.text[at : at + 1] in ("#", "!"))):
+            self.seen.used.append((name[0], at - 2, self._depth))
         before = self._forced
-        self._forced = before or Where.BRACES
-        ignored: list[str] = []
+        where = Where.BRACES
+        if before is None and (operator := _with_pattern.match(self.text, at)):
+            where, at = Where.PATTERN, operator.end()
+        else:
+            self._forced = before or where
         while at < len(self.text):
-            char = self.text[at]
-            if char == "}":
+            if self.text[at] == "}":
                 self._forced = before
                 return at + 1
-            if char == HOLE:
-                self._hole(at, Where.BRACES)
-                at += 1
-            elif char == "\\":
-                at = self._escaped(at, ignored, "")
-            elif char == '"':
-                at = self._double(at + 1, ignored)
-            elif char in "$`":
-                at = self._expansion(at, ignored, in_double=True)
-            else:
-                at += 1
+            at = self._in_braces(at, where)
         raise Unclosed("`${`")
+
+    def _in_braces(self, at: int, where: Where) -> int:
+        char = self.text[at]
+        if char == "\\":
+            return self._escaped(at, [], "")
+        if char == '"':
+            return self._double(at + 1, [])
+        if char in "$`":
+            return self._expansion(at, [], in_double=True)
+        if char == HOLE:
+            self._hole(at, where)
+        elif char == "'":
+            self._forced = self._forced or Where.BRACES  # whether it quotes depends on the shell
+        return at + 1
 
     # ------------------------------------------------------------ arithmetic
 
@@ -251,6 +312,7 @@ class WordReader(ABC):
 
     def _arithmetic(self, at: int, end: int) -> None:
         ignored: list[str] = []
+        self.seen.evaluated.extend(_evaluated_name.findall(self.text[at:end]))
         while at < end:
             char = self.text[at]
             if char == HOLE:

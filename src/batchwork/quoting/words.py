@@ -14,6 +14,9 @@ HOLE = "\0"
 DYNAMIC = "\1"
 """Stands in a word's literal for what the shell puts there: `$x`, `$(…)`, a pasted value."""
 
+PASTED = DYNAMIC
+"""Stands in a command's text for a template whose value is pasted: what that is, is as unknown as what the shell puts there."""
+
 PROCESS = "\3"
 """Stands in a word's literal for `<(…)` or `>(…)`."""
 
@@ -26,17 +29,18 @@ def names(text: str) -> frozenset[str]:
 
 
 class Where(StrEnum):
-    """The place of a template in a command. The first three and a comment can be bound; arithmetic with `| int`."""
+    """The place of a template in a command. The first five and a comment can be bound; arithmetic with `| int`."""
 
     BARE = "bare word"
     DOUBLE = "double quotes"
     SINGLE = "single quotes"
+    HEREDOC = "here-document"
+    PATTERN = "pattern"
     COMMENT = "comment"
     ARITHMETIC = "arithmetic"
-    BACKTICKS = "backticks"
     BRACES = "${…}"
     ANSI = "$'…'"
-    HEREDOC = "here-document"
+    QUOTED_HEREDOC = "here-document that is quoted"
     DELIMITER = "here-document's delimiter"
     BACKSLASH = "after a backslash"
     DOLLAR = "after a dollar sign"
@@ -44,12 +48,19 @@ class Where(StrEnum):
 
 
 class Word(Struct, frozen=True):
-    """One word. `literal` is its text without quotes; `holes` are the numbers of the templates in it, `direct` those not in `$( )`."""
+    """One word. `literal` is its text without quotes; `holes` are the numbers of the templates in it, `direct` those not in `$( )`.
+
+    `variables` are the names in its `$x` and `${x…}`, `inside` the commands of its `$( )` and `<( )`. `lead` is the
+    variable that it begins with.
+    """
 
     literal: str
     holes: tuple[int, ...] = ()
     direct: tuple[int, ...] = ()
     quoted: bool = False
+    variables: tuple[str, ...] = ()
+    inside: tuple[Command, ...] = ()
+    lead: str = ""
 
     @property
     def name(self) -> str:
@@ -69,11 +80,25 @@ class Word(Struct, frozen=True):
         return self.literal.startswith("-") and len(self.literal) > 1
 
 
+class Spot(Struct, frozen=True):
+    """Where a command stands: the position of its first word, how deep in `$( )`, and in which list of commands."""
+
+    at: int = 0
+    depth: int = 0
+    list: int = 0
+
+
 class Command(Struct):
-    """One simple command: its words (redirections left out), what is assigned before it, what it gets from `<<<`."""
+    """One simple command: its words (redirections left out), what is assigned before it, what it reads.
+
+    `inputs` are the words after `<<<` and in `< <( )`, and the bodies of here-documents; `upstream` are the commands whose
+    output it reads through a pipe. `ended` is the sign after it, `tested` says that its failure is asked for (`if`).
+    """
 
     words: list[Word] = field(default_factory=list)
     assignments: list[Word] = field(default_factory=list)
-    here_strings: list[Word] = field(default_factory=list)
-    upstream: Command | None = None
-    """The command whose output it reads through a pipe."""
+    inputs: list[Word] = field(default_factory=list)
+    upstream: list[Command] = field(default_factory=list)
+    spot: Spot = Spot()
+    ended: str = ""
+    tested: bool = False

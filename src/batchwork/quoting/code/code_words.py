@@ -50,8 +50,9 @@ def after_flag(letters: str, *long: str, operand_first: bool = True) -> CodeIn:
 
     Unless `operand_first`, options end at the first operand, which is the file of a program.
     """
-    flag = re.compile(rf"-[A-Za-z0-9]{{0,6}}[{letters}]")
-    joined = re.compile(rf"-[{letters}][^-]")
+    one = f"[{letters}]" if letters else "(?!)"
+    flag = re.compile(rf"-[A-Za-z0-9]{{0,6}}{one}")
+    joined = re.compile(rf"-{one}[^-]")
     return _AfterFlag(
         flag, joined, long, tuple(f"{option}=" for option in long if option.startswith("--")), operand_first
     )
@@ -148,19 +149,79 @@ def every_word(words: Sequence[Word]) -> Iterator[Word]:
 
 
 def before_lists(words: Sequence[Word]) -> Iterator[Word]:
-    """GNU parallel's command; what follows `:::` it quotes itself."""
+    """The command of GNU parallel; what follows `:::` it quotes itself."""
     for word in words:
         if word.literal.startswith(":::"):
             return
         yield word
 
 
-def after_first(words: Sequence[Word]) -> Iterator[Word]:
-    operands = [word for word in words if not word.is_option()]
-    yield from operands[1:]
+def nothing(_words: Sequence[Word]) -> Iterator[Word]:
+    """For programs that take code only on standard input."""
+    return iter(())
 
 
-_SSH_WITH_ARGUMENT = frozenset("BbcDEeFIiJLlmOopPQRSWw")
+class _Operands(Struct, frozen=True):
+    """All operands but the first `skip`; `takes` are options with an argument, `code` those that are followed by code."""
+
+    skip: int
+    takes: frozenset[str]
+    code: frozenset[str]
+
+    def __call__(self, words: Sequence[Word]) -> Iterator[Word]:
+        seen = 0
+        left = iter(words)
+        for word in left:
+            name, assigned, _ = word.literal.partition("=")
+            if name in self.code:
+                yield from (word,) if assigned else _next(left)
+            elif word.literal in self.takes:
+                next(left, None)
+            elif not word.is_option():
+                seen += 1
+                if seen > self.skip:
+                    yield word
+
+
+def _next(left: Iterator[Word]) -> Iterator[Word]:
+    word = next(left, None)
+    if word is not None:
+        yield word
+
+
+def operands_after(skip: int, takes: str = "", code: str = "") -> CodeIn:
+    """All operands but the first `skip` are code. `takes` are options with an argument, `code` those that code follows."""
+    return _Operands(skip, names(takes), names(code))
+
+
+def assigned_words(words: Sequence[Word]) -> Iterator[Word]:
+    """`NAME=value`, as make takes it, and what follows `--eval`."""
+    for at, word in enumerate(words):
+        if word.literal == "--eval":
+            yield from words[at + 1 : at + 2]
+        elif word.literal.startswith("--eval=") or _assigned.match(word.literal):
+            yield word
+
+
+def typed_keys(words: Sequence[Word]) -> Iterator[Word]:
+    """What tmux and screen are told to run or to type: all words but what an option such as `-t` takes."""
+    left = iter(words if any(word.literal in _TYPING for word in words) else ())
+    for word in left:
+        if word.literal in _OF_TERMINALS:
+            next(left, None)
+        else:
+            yield word
+
+
+_TYPING = names(
+    """-X send-keys send new-session new new-window neww split-window splitw respawn-pane respawnp respawn-window respawnw
+    run-shell run if-shell if pipe-pane pipep display-popup popup set-hook bind-key bind"""
+)
+_OF_TERMINALS = names("-t -s -n -c -x -y -F -L -S -f -p -T")
+_assigned = re.compile(r"[^\s=-][^\s=]*[:?+!]{0,3}=")
+
+
+SSH_WITH_ARGUMENT = "BbcDEeFIiJLlmOopPQRSWw"
 
 
 def remote(words: Sequence[Word]) -> Iterator[Word]:
@@ -179,7 +240,7 @@ def remote(words: Sequence[Word]) -> Iterator[Word]:
             return
         else:
             yield from _ssh_setting(word, words[at : at + 1])
-            at += len(word.literal) == 2 and word.literal[1] in _SSH_WITH_ARGUMENT
+            at += len(word.literal) == 2 and word.literal[1] in SSH_WITH_ARGUMENT
 
 
 def _ssh_setting(option: Word, after: Sequence[Word]) -> Iterator[Word]:

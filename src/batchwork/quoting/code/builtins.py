@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from batchwork.quoting.interpreters import Danger
+from batchwork.quoting.code.interpreters import Danger
+from batchwork.quoting.said import said
 from batchwork.quoting.words import Command, Word, names
 
 _COMPARISONS = names("-eq -ne -lt -le -gt -ge")
@@ -55,7 +56,7 @@ def _each(numbers: Sequence[int], message: str, hint: str) -> Iterator[Danger]:
 
 def _whole(words: Sequence[Word], message: str, hint: str) -> Iterator[Danger]:
     for word in words:
-        yield from _each(word.holes, message, hint)
+        yield from _each(said(word), message, hint)
 
 
 def _let(use: _Use) -> Iterator[Danger]:
@@ -63,6 +64,8 @@ def _let(use: _Use) -> Iterator[Danger]:
 
 
 def _code_taking(use: _Use) -> Iterator[Danger]:
+    if use.name == "compgen" and any(word.literal == "-G" for word in use.words):
+        return  # it completes names of files by a pattern
     message = f"`{use.name}` takes code, and would run the value"
     yield from _whole(use.words, message, "give it a constant text that uses a variable")
 
