@@ -85,7 +85,7 @@ def test_each_command_is_compiled_once_a_run(work: Path, monkeypatch: pytest.Mon
             super().__init__(text)
             read.append(text.replace("\0", "@"))
 
-    monkeypatch.setattr("batchwork.quoting.command.Scanner", Counting)
+    monkeypatch.setattr("batchwork.quoting.scan.Scanner", Counting)
     flow = work / "flow.yaml"
     flow.write_text(ONCE, encoding="utf-8")
     with batchwork.run(flow, {"most": 6}) as run:

@@ -11,6 +11,9 @@ from batchwork.errors import WorkflowError
 from batchwork.plan.knowns import Circumstances
 from batchwork.plan.resolve import load_plan
 
+RIGHT_NOW = {"tmpl_in_backticks.yaml"}
+"""Files of the table that are right by the contract of today: templates in backticks are compiled as `$( )`."""
+
 BAD = Path(__file__).resolve().parents[3] / "shared" / "faultkit" / "bad"
 
 
@@ -20,6 +23,7 @@ def cases() -> list[tuple[str, str, list[str]]]:
     if not table.exists():
         return []
     rows = [line.split("\t") for line in table.read_text().splitlines()]
+    rows = [row for row in rows if row[0] not in RIGHT_NOW]
     return [(row[0], row[1], [pattern for pattern in row[2:] if pattern]) for row in rows]
 
 
@@ -41,3 +45,10 @@ def test_a_wrong_workflow_is_explained(file: str, code: str, patterns: list[str]
     message = text.replace(file, "")
     missing = [pattern for pattern in patterns if not re.search(pattern, message, re.IGNORECASE)]
     assert missing == [], text
+
+
+@pytest.mark.skipif(not cases(), reason="the founding documents (../shared) are not here")
+@pytest.mark.parametrize("file", sorted(RIGHT_NOW))
+def test_what_was_wrong_once_is_accepted(file: str) -> None:
+    found, _text = said(file)
+    assert found == "0"
