@@ -27,6 +27,10 @@ class Clock(Protocol):
         """A new run id: sorts by time, unique, `[0-9a-z-]`."""
         ...
 
+    def execution_id(self) -> str:
+        """128 random bits, in hexadecimal digits."""
+        ...
+
 
 class SystemClock:
     """The machine's clock and its randomness."""
@@ -44,6 +48,9 @@ class SystemClock:
 
     def run_id(self) -> str:
         return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"
+
+    def execution_id(self) -> str:
+        return os.urandom(16).hex()
 
 
 def iso(wall_ms: int) -> str:

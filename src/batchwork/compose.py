@@ -88,11 +88,12 @@ def backends(
     Only for the purpose `run` one is made where there is none. Raises StoreError.
     """
     from batchwork.clock import SystemClock
-    from batchwork.engine.run.request import Backends
+    from batchwork.engine.run.request import Aftercare, Backends
     from batchwork.events import Warned
     from batchwork.ports import Opening
     from batchwork.store import store_at
     from batchwork.view.choose import choose_view
+    from batchwork.workers.journals.keeper import KeptJournals
     from batchwork.workers.local import local_executors
 
     clock, there = SystemClock(), store_at(where)
@@ -103,7 +104,16 @@ def backends(
         parts.callback(view.close)
         store = there.open(Opening(purpose, durability, lambda text: view.emit(Warned(text)), clock))
         executors = local_executors(clock)
-        yield Backends(store, executors, view, clock, dict(os.environ), os.getcwd(), there.state_dir, guard)
+        yield Backends(
+            store,
+            executors,
+            view,
+            clock,
+            dict(os.environ),
+            os.getcwd(),
+            there.state_dir,
+            Aftercare(guard, KeptJournals(clock)),
+        )
 
 
 def _guard(parts: ExitStack) -> Callable[[str], None] | None:

@@ -58,8 +58,8 @@ class Units(Struct, frozen=True):
     """Some units, column by column; all columns have the same length.
 
     `seqs` are the store's immutable numbers within the step (from 0), `indexes` the positions in the latest reading
-    (from 0). With `each: batch` a value is the list of the members' values and `members` holds their keys.
-    `batches`, one for each unit, is there only where the task uses `batch`.
+    (from 0). With `each: batch` a value is the list of the members' values and `members` holds their keys. `batches` has
+    one for each unit, where the task uses `batch`.
     """
 
     seqs: Sequence[int]
@@ -143,9 +143,8 @@ class Failure(Struct, frozen=True):
 class Report(Struct, frozen=True):
     """What a worker did with (a part of) one call; offsets are positions in the call, each reported exactly once.
 
-    `results` are JSON texts and `durations_us` microseconds, one for each of `done`. `failures` come with their
-    duration. `cancelled` were interrupted and used no attempt; `returned` never started; `lost` may or may not have
-    run, through no fault of theirs (their reactor died). `logs` is text printed. `recorded` is called once all is on disk.
+    `results` are JSON texts and `durations_us` microseconds, one for each of `done`. `failures` have theirs. `cancelled`
+    used no attempt; `returned` never started; `lost` may have run or not. `recorded` is called once all is on disk.
     """
 
     call: int
@@ -162,17 +161,17 @@ class Report(Struct, frozen=True):
 
     @property
     def count(self) -> int:
-        """Units that it reports."""
         return len(self.done) + len(self.failures) + len(self.cancelled) + len(self.returned) + len(self.lost)
 
 
 class Claim(Struct, frozen=True):
-    """Units that are about to be started: one row for a call. `attempt` is the number of the attempt, from 1."""
+    """Units that are about to be started: one row for a call. `attempt` counts from 1; `offsets` are the places of units in it."""
 
     id: int
     attempt: int
     seqs: Sequence[int]
     keys: Sequence[str]
+    offsets: Sequence[int] = ()
 
 
 class Successes(Struct, frozen=True):
@@ -210,6 +209,7 @@ class UnitRecord(Struct, frozen=True):
     note: UnitNote | None = None
     gone: UnitStatus | None = None  # the status it had before the source lost it; read, and written by Store.sweep
     reading: int = 0  # the reading of the source that had it last (see Store.reading); read by `match`, never written
+    due_ms: int = 0  # pending: not before this time (wall clock)
     handled: bool = True  # False: failed, and `on_item_error` has not run for it yet
 
 

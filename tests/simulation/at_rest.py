@@ -42,11 +42,10 @@ class AtRest:
             self._world.violate("the execution has ended, and the run is locked")
 
     def _is_refused(self, step: MemoryStep) -> bool:
-        """Whether nothing of the step was begun: it waits for a person, for a step before it, or was stopped at once."""
-        failure = step.record.failure
-        return (failure is not None and failure.type == "in doubt") or step.claims == self._claims_before.get(
-            step.record.number
-        )
+        """Whether what is in doubt waits for a person, or for a step before it, or the step was stopped at once."""
+        batch = self._plan_of(step.record.name).batch
+        waits = step.record.failure is not None and batch is not None and batch.on_in_doubt == "stop"
+        return waits or step.claims == self._claims_before.get(step.record.number)
 
     def _check_counts(self, step: MemoryStep) -> None:
         counts, rows = step.record.counts, step.counted()

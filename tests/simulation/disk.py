@@ -230,5 +230,8 @@ class SimClock:
         self._runs += 1
         return f"run-{self._runs}"
 
+    def execution_id(self) -> str:
+        return self.run_id()
+
 
 __all__ = ["Disk", "SimClock", "Store", "StoreFaults", "fibers"]

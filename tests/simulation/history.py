@@ -212,7 +212,7 @@ def simulated() -> Iterator[str]:
         stack.enter_context(threads_replaced())
         stack.enter_context(mock.patch.object(lifecycle, "StructuredLog", _NoLog))
         stack.enter_context(mock.patch.object(lifecycle, "Signals", mock.Mock(return_value=nullcontext())))
-        stack.enter_context(mock.patch.object(lifecycle, "kill_all", return_value=0))
+        stack.enter_context(mock.patch.object(lifecycle, "end_earlier", return_value=0))
         stack.enter_context(mock.patch.object(runner, "Sampler", _NoSampler))
         yield stack.enter_context(tempfile.TemporaryDirectory())
 

@@ -28,7 +28,9 @@ def units(*seqs: int) -> Units:
 def page(*seqs: int, indexes: Sequence[int] | None = None, keys: Sequence[str] | None = None) -> UnitPage:
     count = len(seqs)
     keys = keys or [f"k{seq}" for seq in seqs]
-    return UnitPage(seqs, keys, indexes or seqs, ["pending"] * count, [0] * count, [0] * count, [0] * count)
+    return UnitPage(
+        seqs, keys, indexes or seqs, ["pending"] * count, [0] * count, [0] * count, [0] * count, [0] * count
+    )
 
 
 def record(seq: int, **changes: Any) -> UnitRecord:

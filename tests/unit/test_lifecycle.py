@@ -260,7 +260,7 @@ def test_what_an_earlier_execution_left_running_is_ended(office: Office, wait_fo
     office.start(workflow(ledger.step("a", [1], tolerant=False)))
     kept = decode(office.record().options)
     assert isinstance(kept, dict)
-    cookie = str(kept["cookie"])
+    cookie = kept["executions"][-1]["id"]
     left = subprocess.Popen(
         [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"],
         env={**os.environ, COOKIE: cookie},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchwork.engine.step.settle import Again, GivenUp, settlement
+from batchwork.engine.unit.settlement import Again, GivenUp, settlement
 from batchwork.model import Failure
 from batchwork.retry import may_retry, next_delay
 from batchwork.spec.fields.retry import RetryPolicy

@@ -23,6 +23,7 @@ from batchwork.events import Event, RunFinished, RunStarted, Said, StepFinished,
 from batchwork.model import Failure, NeedSkipped, Reopened, RunRecord, RunStatus, StepRecord, StepStatus, WhenFalse
 from batchwork.plan.model import Plan, StepPlan
 from batchwork.ports import StepChange
+from batchwork.ports.journals import ExecutionMark
 from batchwork.store.memory import MemoryStore
 from batchwork.template import Value, compile_template
 from batchwork.testing.fakes import CallableTask, Cancelled, Collected, callable_executors
@@ -47,7 +48,7 @@ class Bench:
             self.store.create_run(record, [(step.name, step.batch is not None) for step in plan.steps])
         found = self.store.run("r1")
         assert found is not None
-        execution = Execution(plan, found, "cookie", resumed=resumed, **options)
+        execution = Execution(plan, found, ExecutionMark("cookie"), resumed=resumed, **options)
         backends = Backends(
             self.store, callable_executors, self.sink, self.clock, {"HOME": "/h"}, "/", str(self.folder)
         )

@@ -41,6 +41,7 @@ class UnitPage(Struct, frozen=True):
     attempts: Sequence[int]
     bases: Sequence[int]
     doubts: Sequence[int]
+    dues: Sequence[int]
     all_final: bool = False
 
 

@@ -233,6 +233,7 @@ class MemoryStore:
             attempts=column("attempts"),
             bases=column("base"),
             doubts=column("doubts"),
+            dues=column("due_ms"),
             all_final=FINAL.issuperset(column("status")),
         )
 

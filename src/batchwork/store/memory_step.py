@@ -112,7 +112,7 @@ class MemoryStep(Struct):
         for seq in wanted:
             unit = self.units[seq]
             status = UnitStatus.PENDING
-            self.units[seq] = replace(unit, status=status, base=unit.attempts, doubts=0, handled=True)
+            self.units[seq] = replace(unit, status=status, base=unit.attempts, doubts=0, due_ms=0, handled=True)
             self.handler_failures.pop(seq, None)
         self.record = replace(self.record, counts=self.counted())
         return len(wanted)
@@ -127,9 +127,9 @@ class MemoryStep(Struct):
     def unsettled(self) -> list[Claim]:
         found = []
         for _, claim in sorted(self.claims.items()):
-            pairs = zip(claim.seqs, claim.keys, strict=True)
-            left = [(seq, key) for seq, key in pairs if not self._is_settled(seq, claim.attempt)]
-            found.append(Claim(claim.id, claim.attempt, [seq for seq, _ in left], [key for _, key in left]))
+            left = [offset for offset, seq in enumerate(claim.seqs) if not self._is_settled(seq, claim.attempt)]
+            seqs, keys = [claim.seqs[offset] for offset in left], [claim.keys[offset] for offset in left]
+            found.append(Claim(claim.id, claim.attempt, seqs, keys, left))
         return found
 
     def _is_settled(self, seq: int, attempt: int) -> bool:

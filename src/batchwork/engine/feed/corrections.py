@@ -30,7 +30,7 @@ class Corrections(Struct):
     """Changes of one step, written many at a time. `keys` are units that are found in the store once they are written.
 
     `back` is what changes in the counts because units that were gone are there again. `urgent`: one of these is to run,
-    and what it gives can be recorded only once it is not gone any more.
+    and what it gives can be recorded only once it is not gone any more; or its value is needed at once.
     """
 
     store: Store
@@ -59,13 +59,13 @@ class Corrections(Struct):
         )
         self.urgent = self.urgent or status not in FINAL
 
-    def fill(self, units: Units, offset: int) -> None:
-        """Give the unit at `offset` the value that a process did not live to record."""
+    def fill(self, units: Units, offset: int) -> str | None:
+        """Give the unit at `offset` the value that a process did not live to record; its JSON text."""
         unit = units.pick([offset])
-        members = member_texts(unit)
-        self._values.append(
-            (units.seqs[offset], value_texts(unit, True)[0], members[0] if members is not None else None)
-        )
+        (value,) = value_texts(unit, True)
+        (members,) = member_texts(unit) or [None]
+        self._values.append((units.seqs[offset], value, members))
+        return value
 
     def sweep(self, below: int) -> int:
         """Mark the units from number `below` on that the last reading has not had as gone; how many these are."""

@@ -8,9 +8,8 @@ from typing import Final, Protocol
 from batchwork.engine.feed.in_doubt import StartingPoint, settle_in_doubt
 from batchwork.engine.feed.stream import Stream, open_stream
 from batchwork.engine.unit.attempt import Piece
-from batchwork.engine.unit.brief import StepBrief
+from batchwork.engine.unit.brief import Equipment, StepBrief
 from batchwork.model import Counts, UnitRecord
-from batchwork.ports import Store
 
 END: Final = object()
 
@@ -147,6 +146,12 @@ class Feed:
         counts = counts.add(changes.succeeded, changes.failed, changes.skipped)
         return self._now(counts), skipped
 
+    def filled(self) -> Sequence[UnitRecord]:
+        """Failed units that `on_item_error` has not seen, and whose values were found since the last call."""
+        found = [*self.opening.filled]
+        self.opening.filled.clear()
+        return found
+
     def recorded(self, keys: Sequence[str]) -> None:
         """These units are on disk now: duplicates of them are found there."""
         self._supply.release(keys)
@@ -184,13 +189,16 @@ def _with_total(counts: Counts, total: int | None) -> Counts:
     return Counts(total, counts.succeeded, counts.failed, counts.skipped, counts.in_doubt)
 
 
-def open_feed(order: StepBrief, store: Store, uses_batch: bool, wake: Callable[[], None], handles: bool) -> Feed:
+def open_feed(
+    order: StepBrief, equipment: Equipment, uses_batch: bool, wake: Callable[[], None], handles: bool
+) -> Feed:
     """The feed of a step. Raises SourceError, RenderError, StoreError."""
-    opening = settle_in_doubt(order, store, handles)
+    store = equipment.store
+    opening = settle_in_doubt(order, equipment, handles)
     if opening.refused or order.reopened:
         from batchwork.engine.feed.retried_units import RetriedUnits
 
-        return Feed(opening, RetriedUnits(order, store, uses_batch, opening.counts.finished))
+        return Feed(opening, RetriedUnits(order, store, uses_batch, opening))
     stream = open_stream(order, uses_batch, wake)
     if order.resumed:
         from batchwork.engine.feed.merge import Merge

@@ -1,16 +1,34 @@
-"""Units that were claimed when a process died: whether they run again, and how a step stands when its coordinator begins."""
+"""Units that were claimed when a process died: what became of them, and how a step stands when its coordinator begins.
+
+A claim on disk says that its units may have run; the journals of the workers narrow that down to what did, and what came of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from threading import Event
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 
-from batchwork.engine.unit.attempt import DOUBTS_MOST
-from batchwork.engine.unit.brief import StepBrief
-from batchwork.engine.unit.stored_value import value_said
-from batchwork.model import Checkpoint, Claim, Counts, Failure, UnitNote, UnitRecord, UnitStatus
+from batchwork.clock import Clock
+from batchwork.engine.feed.narrow import narrow, part_of
+from batchwork.engine.unit.attempt import doubtful_failure
+from batchwork.engine.unit.brief import Equipment, StepBrief
+from batchwork.engine.unit.settlement import Again, settlement
+from batchwork.engine.unit.stored_value import value_said, value_text
+from batchwork.model import (
+    FINAL,
+    AttemptRecord,
+    Checkpoint,
+    Claim,
+    Counts,
+    LogRecord,
+    Report,
+    UnitNote,
+    UnitRecord,
+    UnitStatus,
+)
 from batchwork.ports import Store
 
 UNITS_AT_ONCE = 1_000
@@ -21,7 +39,9 @@ class StartingPoint(Struct, frozen=True):
     """How a step stands: `counts`, how often unfinished units were in doubt (`doubts`, by number), and what is to be told of it.
 
     `refused` are the keys of units in doubt, with `on_in_doubt: stop`: then nothing else is told, and nothing may run.
-    `failed` are units that failed just now, `unhandled` all failed ones that `on_item_error` still has to see.
+    `failed` are units that failed just now, `unhandled` failed ones that `on_item_error` still has to see. `lacking` are
+    recorded without their values, by number; when one gets its value that has to be seen too, it stands in `filled`.
+    `due` is when the next attempt of a unit is due (wall clock, ms), if it has to wait for it.
     """
 
     counts: Counts
@@ -29,61 +49,58 @@ class StartingPoint(Struct, frozen=True):
     unhandled: Sequence[UnitRecord] = ()
     refused: Sequence[str] = ()
     failed: Sequence[UnitRecord] = ()
+    lacking: dict[int, UnitRecord] = field(default_factory=dict)
+    filled: list[UnitRecord] = field(default_factory=list)
+    due: dict[int, int] = field(default_factory=dict)
 
 
-def settle_in_doubt(order: StepBrief, store: Store, handles: bool) -> StartingPoint:
-    """Read how the step stands; what was in doubt is settled on disk first: pending again, failed, or refused.
+def settle_in_doubt(order: StepBrief, equipment: Equipment, handles: bool) -> StartingPoint:
+    """Read how the step stands; what was claimed is settled on disk first: recorded, pending again, failed, or refused.
 
     `handles`: failed units go to `on_item_error`.
     """
     if not order.resumed:
         return StartingPoint(Counts())
-    claims = store.claims(order.number)
-    policy = _policy(order)
-    if policy == "stop":
-        refused = [*dict.fromkeys(key for claim in claims for key in claim.keys)]
-        if refused:
-            return StartingPoint(store.count(order.number), refused=refused)
-    records = _records(claims, order, store, policy, handles)
-    counts = _with_failed(store.count(order.number), records)
-    if claims:
-        ended = [claim.id for claim in claims]
-        commit_and_wait(store, Checkpoint(order.number, records=records, ended=ended, counts=counts))
-    return _standing(order, store, records, counts, handles)
+    store, step = equipment.store, order.number
+    settled = _settled(order, equipment, handles)
+    counts = _with_ended(store.count(step), settled.records)
+    if settled.ended:
+        commit_and_wait(store, settled.checkpoint(step, counts))
+    equipment.journals.forget(step)
+    if settled.refused:
+        keys = dict.fromkeys(key for claim in settled.refused for key in claim.keys)
+        return StartingPoint(counts, refused=[*keys])
+    return _standing(order, store, settled.records, counts, handles)
 
 
-def _with_failed(counts: Counts, records: Sequence[UnitRecord]) -> Counts:
-    """The counters, which nobody has counted since the process died, with what has failed of these."""
-    return Counts(counts.total, counts.succeeded, counts.failed + len(_failed(records)), counts.skipped)
-
-
-def _failed(records: Sequence[UnitRecord]) -> Sequence[UnitRecord]:
-    return [record for record in records if record.status is UnitStatus.FAILED]
+def _with_ended(counts: Counts, records: Sequence[UnitRecord]) -> Counts:
+    """The counters, which nobody has counted since the process died, with what has ended of these."""
+    statuses = [record.status for record in records]
+    succeeded, failed = statuses.count(UnitStatus.SUCCEEDED), statuses.count(UnitStatus.FAILED)
+    return Counts(counts.total, counts.succeeded, counts.failed, counts.skipped).add(succeeded, failed)
 
 
 def _standing(
     order: StepBrief, store: Store, records: Sequence[UnitRecord], counts: Counts, handles: bool
 ) -> StartingPoint:
+    unhandled = [*_unhandled(order.number, store)] if handles else []
+    lacking = _lacking(order, records, unhandled)
     return StartingPoint(
         counts=Counts(None, counts.succeeded, counts.failed, counts.skipped),
-        doubts={record.seq: record.doubts for record in records},
-        unhandled=[*_unhandled(order.number, store)] if handles else (),
-        failed=_failed(records),
+        doubts={record.seq: record.doubts for record in records if record.doubts},
+        unhandled=[record for record in unhandled if record.seq not in lacking],
+        failed=[record for record in records if record.status is UnitStatus.FAILED],
+        lacking=lacking,
     )
 
 
-def _records(
-    claims: Sequence[Claim], order: StepBrief, store: Store, policy: str, handles: bool
-) -> Sequence[UnitRecord]:
-    """What becomes of the units in doubt. One that a worker gave back and another one got stands in two claims."""
-    found = {record.seq: record for claim in claims for record in _settled(claim, order, store, policy, handles)}
-    return [*found.values()]
-
-
-def _policy(order: StepBrief) -> str:
-    if order.plan.batch is None:
-        return "retry"
-    return order.plan.batch.on_in_doubt
+def _lacking(order: StepBrief, records: Sequence[UnitRecord], unhandled: Sequence[UnitRecord]) -> dict[int, UnitRecord]:
+    """Units whose values are not stored, and are found when the source is read again."""
+    if order.reopened:
+        return {}  # it is not: what is stored of them is all that there is
+    ended = [record for record in records if record.status in FINAL and record.value is None]
+    unknown = [record for record in unhandled if value_text(record) is None]
+    return {record.seq: record for record in (*ended, *unknown)}
 
 
 def commit_and_wait(store: Store, checkpoint: Checkpoint) -> None:
@@ -101,41 +118,157 @@ def commit_and_wait(store: Store, checkpoint: Checkpoint) -> None:
         raise errors[0]
 
 
-def _settled(claim: Claim, order: StepBrief, store: Store, policy: str, handles: bool) -> Iterator[UnitRecord]:
-    """The units of a claim that its process did not live to settle, each with one doubt more."""
-    if not claim.seqs:
-        return
-    lowest, highest = min(claim.seqs), max(claim.seqs)
-    page = store.page(order.number, lowest - 1, highest - lowest + 1)
-    known = {seq: (base, doubts) for seq, base, doubts in zip(page.seqs, page.bases, page.doubts, strict=True)}
-    for seq, key in zip(claim.seqs, claim.keys, strict=True):
-        base, doubts = known.get(seq, (0, 0))
-        index = None if seq in known else seq
-        failure = _failure(policy, doubts + 1)
-        yield UnitRecord(
-            seq=seq,
-            index=index,
-            key=key,
-            status=UnitStatus.PENDING if failure is None else UnitStatus.FAILED,
-            attempts=claim.attempt - 1,
-            base=base,
-            value=value_said(key, order.plan.batch),
-            failure=failure,
-            doubts=doubts + 1,
-            note=UnitNote.IN_DOUBT,
-            handled=failure is None or not handles,
+# ---------------------------------------------------------------- rows for what was claimed
+
+
+class _Settled(Struct):
+    """What is written of the claims. `refused` are what is left of them with `on_in_doubt: stop`.
+
+    A unit that a worker gave back and another one got stands in two claims.
+    """
+
+    units: dict[int, UnitRecord] = field(default_factory=dict)
+    attempts: list[AttemptRecord] = field(default_factory=list)
+    logs: list[LogRecord] = field(default_factory=list)
+    refused: list[Claim] = field(default_factory=list)
+    ended: list[int] = field(default_factory=list)
+
+    @property
+    def records(self) -> Sequence[UnitRecord]:
+        return [*self.units.values()]
+
+    def put(self, records: Iterable[UnitRecord]) -> None:
+        self.units.update({record.seq: record for record in records})
+
+    def checkpoint(self, step: int, counts: Counts) -> Checkpoint:
+        return Checkpoint(
+            step,
+            claims=self.refused,
+            records=self.records,
+            attempts=self.attempts,
+            logs=self.logs,
+            ended=[claim for claim in self.ended if claim not in {left.id for left in self.refused}],
+            counts=counts,
         )
 
 
-def _failure(policy: str, doubts: int) -> Failure | None:
-    """What a unit has failed of that was in doubt so often; None where it may run again."""
-    if policy == "fail":
-        message = "it was running when the process died, and `on_in_doubt: fail`"
-        return Failure("in doubt", message, retryable=False)
-    if doubts >= DOUBTS_MOST:
-        message = f"in doubt {doubts} times and never finished; it seems to end the process that runs it"
-        return Failure("poison", message, retryable=False)
-    return None
+class _Unit(NamedTuple):
+    """A claimed unit: its place in the claim, and what was known of it before (`place`: its position, None if it has a row).
+
+    `value` is what its key says of it.
+    """
+
+    claim: Claim
+    at: int
+    place: int | None
+    base: int
+    doubts: int
+    value: str | None
+
+    def record(self, status: UnitStatus, attempts: int, **more: Any) -> UnitRecord:
+        seq, key = self.claim.seqs[self.at], self.claim.keys[self.at]
+        return UnitRecord(
+            **{"base": self.base, "doubts": self.doubts, **more},
+            seq=seq,
+            index=self.place,
+            key=key,
+            value=self.value,
+            status=status,
+            attempts=attempts,
+        )
+
+
+def _settled(order: StepBrief, equipment: Equipment, handles: bool) -> _Settled:
+    """What became of the units of all claims, with the decisions that a living process would have taken."""
+    store, settled, policy = equipment.store, _Settled(), order.on_in_doubt
+    claims = store.claims(order.number)
+    noted = equipment.journals.read(order.number) if claims else None
+    decide = _Decisions(order, equipment.clock, handles)
+    for claim, told in zip(claims, narrow(claims, noted), strict=True):
+        report = order.censor.report(told)
+        settled.ended.append(claim.id)
+        units = _units(claim, order, store)
+        settled.put(decide.done(units[at], report, row) for row, at in enumerate(report.done))
+        for at, failure, us in report.failures:
+            assert noted is not None
+            ended_ms = noted[claim.id].failed[claim.offsets[at]][1]
+            attempt = AttemptRecord(claim.seqs[at], claim.attempt, failure, 0, us, report.worker)
+            settled.attempts.append(attempt)
+            settled.put([decide.failed(units[at], attempt, ended_ms)])
+        settled.put(units[at].record(UnitStatus.INTERRUPTED, claim.attempt - 1) for at in report.cancelled)
+        settled.logs += [LogRecord(claim.seqs[at], claim.attempt, text) for at, text in report.logs.items()]
+        if policy == "stop" and report.lost:
+            settled.refused.append(part_of(claim, report.lost))
+        else:
+            settled.put(decide.doubted(units[at], policy) for at in report.lost)
+    return settled
+
+
+def _units(claim: Claim, order: StepBrief, store: Store) -> list[_Unit]:
+    if not claim.seqs:
+        return []
+    lowest, highest = min(claim.seqs), max(claim.seqs)
+    page = store.page(order.number, lowest - 1, highest - lowest + 1)
+    known = {seq: (base, doubts) for seq, base, doubts in zip(page.seqs, page.bases, page.doubts, strict=True)}
+    return [
+        _Unit(
+            claim,
+            at,
+            None if seq in known else seq,
+            *known.get(seq, (0, 0)),
+            value_said(claim.keys[at], order.plan.batch),
+        )
+        for at, seq in enumerate(claim.seqs)
+    ]
+
+
+class _Decisions(Struct):
+    """What follows from the end of one unit."""
+
+    order: StepBrief
+    clock: Clock
+    handles: bool
+
+    def done(self, unit: _Unit, report: Report, row: int) -> UnitRecord:
+        return unit.record(
+            UnitStatus.SUCCEEDED,
+            unit.claim.attempt,
+            result=report.results[row],
+            duration_us=report.durations_us[row],
+            worker=report.worker,
+        )
+
+    def failed(self, unit: _Unit, attempt: AttemptRecord, ended_ms: int) -> UnitRecord:
+        """It failed, and is given up or waits, from its end on."""
+        failure, status, due_ms = attempt.failure, UnitStatus.FAILED, 0
+        tries = unit.claim.attempt - unit.base
+        decided = settlement(self.order.plan.retry, tries, failure, 0, self.clock.random)
+        if isinstance(decided, Again):
+            status, due_ms = UnitStatus.PENDING, ended_ms + round(decided.delay_s * 1000)
+        return unit.record(
+            status,
+            unit.claim.attempt,
+            result=failure.result,
+            failure=failure,
+            duration_us=attempt.duration_us,
+            worker=attempt.worker,
+            due_ms=due_ms,
+            note=UnitNote.IN_DOUBT,
+            handled=status is not UnitStatus.FAILED or not self.handles,
+        )
+
+    def doubted(self, unit: _Unit, policy: str) -> UnitRecord:
+        """It may have run to its end or not."""
+        doubts = unit.doubts + 1
+        failure = doubtful_failure(policy, doubts, "process")
+        return unit.record(
+            UnitStatus.PENDING if failure is None else UnitStatus.FAILED,
+            unit.claim.attempt - 1,
+            failure=failure,
+            doubts=doubts,
+            note=UnitNote.IN_DOUBT,
+            handled=failure is None or not self.handles,
+        )
 
 
 def _unhandled(step: int, store: Store) -> Iterator[UnitRecord]:

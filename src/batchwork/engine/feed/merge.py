@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias, assert_never
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from batchwork.engine.feed.corrections import Corrections, lost_units
+from batchwork.engine.feed.duplicates import Duplicates
 from batchwork.engine.feed.in_doubt import StartingPoint
 from batchwork.engine.feed.regroup import Regrouping, status_now
 from batchwork.engine.feed.runs import Runs
-from batchwork.engine.feed.side_by_side import in_place, stored_between
+from batchwork.engine.feed.side_by_side import by_number, in_place, stored_between
 from batchwork.engine.feed.stream import Stream
 from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.brief import StepBrief
@@ -74,7 +75,7 @@ class Merge:
     def __init__(self, store: Store, order: StepBrief, stream: Stream, opening: StartingPoint) -> None:
         self._store, self._order, self._stream, self._opening = store, order, stream, opening
         self._corrections = Corrections(store, order.number)
-        self._duplicates = _Duplicates()
+        self._duplicates = Duplicates()
         self._mode: Mode = Aligned()
         self._total = 0
         stream.known = self.known
@@ -220,23 +221,26 @@ class Merge:
         self._total += len(units) + len(duplicates)
         there = duplicates and {*page.seqs}
         self._duplicates.fresh += [record for record in duplicates if record.seq not in there]
-        if mode.whole and page.all_final and not any(page.doubts):
+        if mode.whole and self._nothing_left(page):
             self._stream.release(units.keys)
             return
-        stored = dict(
-            zip(page.seqs, zip(page.statuses, page.attempts, page.bases, page.doubts, strict=True), strict=True)
-        )
+        stored = by_number(page)
         runs, final = Runs(units), list[str]()
         for offset, seq in enumerate(units.seqs):
-            status, attempts, base, doubts = stored.get(seq, _NEW)
+            status, attempts, base, doubts, due_ms = stored.get(seq, _NEW)
             if UnitStatus(status) in FINAL:
                 self._fill(units, offset, status, doubts)
                 final.append(units.keys[offset])
                 continue
             runs.add(offset, attempts, base)
-            self._note_doubts(seq, doubts)
+            self._note(seq, doubts, due_ms)
+        self._write_if_urgent()
         self._stream.release(final)
         yield from runs.pieces()
+
+    def _nothing_left(self, page: UnitPage) -> bool:
+        """Whether all units of a page have ended, and have their values."""
+        return page.all_final and not any(page.doubts) and not self._opening.lacking
 
     # ------------------------------------------------------------ one by one
 
@@ -265,11 +269,10 @@ class Merge:
                 runs.add(offset, 0, 0)
             elif status_now(record) not in FINAL:
                 runs.add(offset, record.attempts, record.base)
-                self._note_doubts(record.seq, record.doubts)
+                self._note(record.seq, record.doubts, record.due_ms)
             else:
                 self._fill(placed, offset, status_now(record), record.doubts)
-        if self._corrections.urgent:
-            self._write()
+        self._write_if_urgent()
         yield from runs.pieces()
 
     def _seq_at(self, index: int, record: UnitRecord | None, parted: Parted) -> int:
@@ -305,7 +308,7 @@ class Merge:
         value = decode(self._store.values(self._order.number, [record.seq])[0])
         assert isinstance(value, list)
         views = [BatchView(index, value, self._stream.items)] if self._stream.views else None
-        self._note_doubts(record.seq, record.doubts)
+        self._note(record.seq, record.doubts, record.due_ms)
         return Piece(record.attempts + 1, record.base, Units([record.seq], [index], [record.key], [value], None, views))
 
     # ------------------------------------------------------------ what all modes do
@@ -314,14 +317,25 @@ class Merge:
         """The duplicates that reading skipped up to position `last`, None for all that there are."""
         return self._duplicates.due(self._stream.skipped(), last)
 
-    def _note_doubts(self, seq: int, doubts: int) -> None:
+    def _note(self, seq: int, doubts: int, due_ms: int) -> None:
         if doubts:
             self._opening.doubts[seq] = doubts
+        if due_ms:
+            self._opening.due[seq] = due_ms
 
     def _fill(self, units: Units, offset: int, status: str, doubts: int) -> None:
-        """Give a unit that failed in doubt the value that a process did not live to record; one that has its value keeps it."""
-        if doubts and status == UnitStatus.FAILED:
-            self._corrections.fill(units, offset)
+        """Give a unit that ended in doubt the value that a process did not live to record; one that has its value keeps it."""
+        record = self._opening.lacking.pop(units.seqs[offset], None)
+        if record is None and not (doubts and status == UnitStatus.FAILED):
+            return
+        value = self._corrections.fill(units, offset)
+        if record is not None and not record.handled:
+            self._opening.filled.append(replace(record, index=units.indexes[offset], value=value))
+            self._corrections.urgent = True
+
+    def _write_if_urgent(self) -> None:
+        if self._corrections.urgent:
+            self._write()
 
     def _write(self) -> None:
         self._stream.release(self._corrections.write())
@@ -329,18 +343,4 @@ class Merge:
             self._mode.batches.met.clear()
 
 
-_NEW = (UnitStatus.PENDING, 0, 0, 0)
-
-
-class _Duplicates(Struct):
-    """Items that reading skipped: `waiting` for the units before them, and `fresh` ones that are to be recorded."""
-
-    waiting: list[UnitRecord] = field(default_factory=list)
-    fresh: list[UnitRecord] = field(default_factory=list)
-
-    def due(self, skipped: Sequence[UnitRecord], last: int | None) -> list[UnitRecord]:
-        """Those up to position `last`, None for all; more were `skipped` meanwhile."""
-        self.waiting += skipped
-        due = [record for record in self.waiting if last is None or record.seq <= last]
-        del self.waiting[: len(due)]
-        return due
+_NEW = (UnitStatus.PENDING, 0, 0, 0, 0)

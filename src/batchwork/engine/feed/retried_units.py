@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from batchwork.engine.feed.in_doubt import UNITS_AT_ONCE
+from batchwork.engine.feed.in_doubt import UNITS_AT_ONCE, StartingPoint
 from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.engine.unit.stored_value import item_of
@@ -14,17 +14,29 @@ from batchwork.text.jsontext import Json, decode
 
 
 class RetriedUnits:
-    """Stored units that are not finished; `finished` others are. `views`: the task uses `batch`.
+    """Stored units that are not finished; `opening` says how many others are. `views`: the task uses `batch`.
 
     With `views`, and where they run one after another, they come by position, else by number.
     """
 
     length = None
 
-    def __init__(self, order: StepBrief, store: Store, views: bool, finished: int) -> None:
-        self._order, self._store, self._views, self._finished = order, store, views, finished
+    def __init__(self, order: StepBrief, store: Store, views: bool, opening: StartingPoint) -> None:
+        self._order, self._store, self._views, self._opening = order, store, views, opening
 
     def pieces(self) -> Iterator[Piece]:
+        """The units. What has to wait for its next attempt is noted before."""
+        self._note_due()
+        return self._in_order()
+
+    def _note_due(self) -> None:
+        after = -1
+        while (page := self._store.page(self._order.number, after, UNITS_AT_ONCE)).seqs:
+            after = page.seqs[-1]
+            rows = zip(page.seqs, page.statuses, page.dues, strict=True)
+            self._opening.due.update({seq: due for seq, status, due in rows if due and UnitStatus(status) not in FINAL})
+
+    def _in_order(self) -> Iterator[Piece]:
         number, batch = self._order.number, self._order.plan.batch
         if not self._views or batch is None:
             return _ordered(number, self._store) if self._order.in_order else _alone(number, self._store)
@@ -39,7 +51,7 @@ class RetriedUnits:
         """Nothing is left to do."""
 
     def total(self, taken: int) -> int:
-        return self._finished + taken
+        return self._opening.counts.finished + taken
 
     def found(self) -> tuple[Counts, Sequence[UnitRecord]]:
         return Counts(), ()

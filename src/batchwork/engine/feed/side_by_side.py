@@ -25,7 +25,14 @@ def stored_between(store: Store, step: int, first: int, last: int) -> UnitPage |
         page.attempts[:within],
         page.bases[:within],
         page.doubts[:within],
+        page.dues[:within],
     )
+
+
+def by_number(page: UnitPage) -> dict[int, tuple[str, int, int, int, int]]:
+    """Status, attempts, attempts before fresh ones were given, doubts, and when it is due, of each unit of a page."""
+    rows = zip(page.statuses, page.attempts, page.bases, page.doubts, page.dues, strict=True)
+    return dict(zip(page.seqs, rows, strict=True))
 
 
 def in_place(page: UnitPage, units: Units, duplicates: Sequence[UnitRecord]) -> int | None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from batchwork.model import RunRecord
+from batchwork.ports.journals import ExecutionMark
 from batchwork.text.jsontext import Json, decode, encode
 
 
 class Kept(Struct, frozen=True):
-    """`cookie` marks the processes of the latest execution; `secrets` are the names of those that may have been taken out.
+    """`executions` are those that have not ended, or have left journals; `secrets` are the names of those that may have been taken out.
 
     `lost_text`: the stored workflow lacks something that has no name. `lost_params`: so do these parameters.
     """
 
-    cookie: str = ""
+    executions: tuple[ExecutionMark, ...] = ()
     max_parallel: int | None = None
     secrets: tuple[str, ...] = ()
     lost_text: bool = False
@@ -24,7 +27,7 @@ class Kept(Struct, frozen=True):
         """As the run's record keeps it."""
         return encode(
             {
-                "cookie": self.cookie,
+                "executions": [{"id": mark.id, "boot": mark.boot, "folder": mark.folder} for mark in self.executions],
                 "max_parallel": self.max_parallel,
                 "secrets": list(self.secrets),
                 "lost_text": self.lost_text,
@@ -38,18 +41,28 @@ def kept_from(record: RunRecord) -> Kept:
     found = decode(record.options or "{}")
     if not isinstance(found, dict):
         return Kept()
-    cookie, most = found.get("cookie"), found.get("max_parallel")
-    if not isinstance(cookie, str):
-        cookie = ""
+    most = found.get("max_parallel")
     if not isinstance(most, int):
         most = None
     return Kept(
-        cookie,
+        _executions(found),
         most,
         _texts(found.get("secrets")),
         found.get("lost_text") is True,
         _texts(found.get("lost_params")),
     )
+
+
+def _executions(found: Mapping[str, Json]) -> tuple[ExecutionMark, ...]:
+    marks = found.get("executions")
+    if isinstance(marks, list):
+        return tuple(_mark(mark) for mark in marks if isinstance(mark, dict))
+    cookie = found.get("cookie")  # of a store of version 1
+    return (ExecutionMark(cookie),) if isinstance(cookie, str) and cookie else ()
+
+
+def _mark(fields: Mapping[str, Json]) -> ExecutionMark:
+    return ExecutionMark(*(str(fields.get(name, "")) for name in ("id", "boot", "folder")))
 
 
 def _texts(value: Json) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from batchwork.censor import Censor, censor_of
 from batchwork.engine.run.censored import censored, censored_sink
+from batchwork.engine.run.crash.fence import end_earlier
 from batchwork.engine.run.crash.redo_window import window_text
 from batchwork.engine.run.find_run import FINISHED, find_run
 from batchwork.engine.run.kept_options import Kept, kept_from
@@ -20,12 +21,12 @@ from batchwork.engine.run.runner import Runner
 from batchwork.engine.run.scope import Names, RunView, run_environ, run_folder
 from batchwork.engine.stopping.signals import Signals
 from batchwork.engine.stopping.stop_level import Control
-from batchwork.errors import Problem, RenderError, UsageError, WorkflowError
+from batchwork.errors import Problem, RenderError, RunRefused, StoreError, UsageError, WorkflowError
 from batchwork.events import Warned
 from batchwork.model import RunRecord, RunStatus, StepRecord
 from batchwork.plan.model import Plan
 from batchwork.ports import EventSink, Fanout, RunChange, Scope, Store
-from batchwork.proctree import kill_all, with_cookie
+from batchwork.ports.journals import ExecutionMark
 from batchwork.report import exit_code
 from batchwork.telling.structured_log import StructuredLog
 from batchwork.text.jsontext import encode
@@ -59,8 +60,14 @@ def start_run(plan: Plan, backends: Backends, request: RunRequest, control: Cont
     _check_before(plan, backends)
     record = _new_record(plan, backends, request, censor)
     with _held(backends.store, record.id):
-        backends.store.create_run(record, _outline(plan))
-        return _execute(_execution(plan, record, request, censor), backends, control)
+        record, mark = _marked(record, backends, censor)
+        try:
+            backends.store.create_run(record, _outline(plan))
+        except (StoreError, RunRefused):
+            backends.aftercare.journals.end(mark)
+            raise
+        execution = replace(_execution(plan, record, request, censor), mark=mark, earlier=())
+        return _execute(execution, backends, control)
 
 
 def resume_run(run: str | None, load: Loader, backends: Backends, request: RunRequest, control: Control) -> RunEnd:
@@ -130,7 +137,7 @@ def _new_record(plan: Plan, backends: Backends, request: RunRequest, censor: Cen
     run = request.run_id
     workflow, lost_text = censor.workflow(plan.text)
     params, lost_params = censor.params(plan.params)
-    kept = Kept(backends.clock.run_id(), request.max_parallel, plan.secrets, lost_text, lost_params)
+    kept = Kept((), request.max_parallel, plan.secrets, lost_text, lost_params)
     for name in lost_params:
         backends.sink.emit(Warned(f"{LOST.format(name)}, so this run cannot be resumed; pass it in by `secrets:`"))
     return RunRecord(
@@ -162,7 +169,7 @@ def _execution(plan: Plan, record: RunRecord, request: RunRequest, censor: Censo
     most = request.max_parallel
     if most is None:
         most = kept.max_parallel
-    return Execution(plan, record, kept.cookie, censor, most, request.allow_failures)
+    return Execution(plan, record, ExecutionMark(""), censor, most, request.allow_failures, earlier=kept.executions)
 
 
 def _censor(plan: Plan, backends: Backends) -> Censor:
@@ -188,13 +195,13 @@ def _check_before(plan: Plan, backends: Backends) -> None:
 
 
 def _begin_again(execution: Execution, backends: Backends) -> Execution:
-    """End what an earlier execution left running, and record that the run goes on. The execution has a cookie of its own.
+    """End what earlier executions left running, and record that the run goes on. The execution has a mark of its own.
 
-    Whoever still cleans up after the earlier one, its guardian for example, knows only the earlier cookie.
+    Whoever still cleans up after an earlier one, its guardian for example, knows only the earlier mark.
     """
-    cookie, run, plan, store = execution.cookie, execution.record.id, execution.plan, backends.store
+    run, plan, store, journals = execution.record.id, execution.plan, backends.store, backends.aftercare.journals
     # First of all, so that nothing ever runs twice at the same time.
-    if cookie and (count := kill_all(lambda: with_cookie(cookie))):
+    if count := end_earlier(execution.earlier, journals, backends.clock):
         word = "process" if count == 1 else "processes"
         message = f"{count} {word} of an earlier execution of this run were still there, and were ended"
         backends.sink.emit(Warned(message))
@@ -202,9 +209,21 @@ def _begin_again(execution: Execution, backends: Backends) -> Execution:
     if known != _outline(plan):
         store.add_steps(run, _outline(plan))
     window = window_text(plan, execution.max_parallel)
-    kept = replace(kept_from(execution.record), cookie=backends.clock.run_id())
-    store.update_run(run, RunChange(status=RunStatus.RUNNING, ended_ms=None, window=window, options=kept.text()))
-    return replace(execution, cookie=kept.cookie)
+    earlier = tuple(journals.left(execution.earlier))
+    record, mark = _marked(execution.record, backends, execution.censor, earlier)
+    change = RunChange(status=RunStatus.RUNNING, ended_ms=None, window=window, options=record.options)
+    store.update_run(run, change)
+    return replace(execution, record=record, mark=mark, earlier=earlier)
+
+
+def _marked(
+    record: RunRecord, backends: Backends, censor: Censor, earlier: tuple[ExecutionMark, ...] = ()
+) -> tuple[RunRecord, ExecutionMark]:
+    """The record with the mark of a new execution in it, whose journals hold secrets only where these reach no disk."""
+    spare = None if censor.hides else os.path.join(run_folder(backends.state_dir, record.id), "journal")
+    mark = backends.aftercare.journals.begin(backends.clock.execution_id(), spare)
+    kept = replace(kept_from(record), executions=(*earlier, mark))
+    return replace(record, options=kept.text()), mark
 
 
 def _nothing_to_do(record: RunRecord, request: RunRequest, why: str) -> RunEnd:
@@ -245,8 +264,8 @@ def _held(store: Store, run: str) -> Iterator[None]:
 def _execute(execution: Execution, backends: Backends, control: Control) -> RunEnd:
     log = os.path.join(backends.state_dir, "logs", f"{execution.record.id}.jsonl")
     own = Fanout([StructuredLog(log, backends.clock)])
-    if backends.guard is not None:
-        backends.guard(execution.cookie)
+    if backends.aftercare.guard is not None:
+        backends.aftercare.guard(execution.cookie)
     if execution.plan.notify:
         own.sinks.insert(0, _notifier(execution, backends))  # closed first: it may still warn
     sink = Fanout([censored_sink(own, execution.censor), backends.sink])

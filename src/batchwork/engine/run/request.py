@@ -13,9 +13,20 @@ from batchwork.errors import UsageError
 from batchwork.model import RunRecord, RunStatus
 from batchwork.plan.model import Plan
 from batchwork.ports import EventSink, ExecutorFactory, Store
+from batchwork.ports.journals import NO_JOURNALS, ExecutionMark, Journals
 from batchwork.text.patterns import pattern
 
 _RUN_ID: Final = pattern(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}\Z")
+
+
+class Aftercare(Struct, frozen=True):
+    """What is cared for in case that this process dies.
+
+    `guard` is told the mark of a run's processes before the first is started: none of them may outlive this one.
+    """
+
+    guard: Callable[[str], None] | None = None
+    journals: Journals = NO_JOURNALS
 
 
 class Backends(Struct, frozen=True):
@@ -28,8 +39,7 @@ class Backends(Struct, frozen=True):
     environ: Mapping[str, str]
     cwd: str
     state_dir: str
-    guard: Callable[[str], None] | None = None
-    """Told the cookie of a run's processes before the first is started: none of them may outlive this one."""
+    aftercare: Aftercare = Aftercare()
 
 
 class RunRequest(Struct, frozen=True):
@@ -64,16 +74,22 @@ class RetryRequest(RunRequest, frozen=True):
 class Execution(Struct, frozen=True):
     """A run in the hands of this process. `max_parallel` lowers that of every step.
 
-    `cookie` marks all of its processes, and those of no other execution. `censor` takes out its secrets.
+    `mark` is that of all its processes, and of no other execution; what `earlier` ones left is not recorded yet. `censor`
+    takes out its secrets.
     """
 
     plan: Plan
     record: RunRecord
-    cookie: str
+    mark: ExecutionMark
     censor: Censor = NoCensor()
     max_parallel: int | None = None
     allow_failures: bool = False
     resumed: bool = False
+    earlier: tuple[ExecutionMark, ...] = ()
+
+    @property
+    def cookie(self) -> str:
+        return self.mark.id
 
 
 class RunEnd(Struct, frozen=True):

@@ -9,6 +9,8 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
+from batchwork.engine.run.crash.run_journals import RunJournals
+from batchwork.engine.run.kept_options import kept_from
 from batchwork.engine.run.request import Backends, Execution, RunEnd
 from batchwork.engine.run.results import Pages
 from batchwork.engine.run.scheduling import Moves
@@ -25,6 +27,7 @@ from batchwork.folders import private_folder
 from batchwork.model import Failure, NeedSkipped, Reopened, RunStatus, StepNote, StepRecord, StepStatus, WhenFalse
 from batchwork.plan.model import StepPlan
 from batchwork.ports import EventSink, RunChange, StepChange
+from batchwork.ports.journals import ExecutionMark
 from batchwork.report import exit_code
 from batchwork.telling.sampling import Sampler
 
@@ -160,7 +163,9 @@ class Runner:
             started_ms = clock.wall_ms()
         record = replace(record, status=StepStatus.RUNNING, failure=None, started_ms=started_ms)
         store.update_step(record.number, StepChange(status=record.status, failure=None, started_ms=started_ms))
-        equipment = Equipment(store, self._backends.executors, self._announcer, clock)
+        execution, journals = self._execution, self._backends.aftercare.journals
+        past = RunJournals(journals, execution.mark, execution.earlier)
+        equipment = Equipment(store, self._backends.executors, self._announcer, clock, past)
         work = StepRun(brief, record, equipment, control, self._mail.put)
         self._steps.begun(record)
         self._underway[record.name] = work
@@ -186,7 +191,11 @@ class Runner:
         run, control = self._execution.record.id, self._control
         status = self._steps.run_status(control.level > GO)
         fault("finalise")
-        self._backends.store.update_run(run, RunChange(status=status, ended_ms=self._backends.clock.wall_ms()))
+        journals, ended_ms = self._backends.aftercare.journals, self._backends.clock.wall_ms()
+        left = (*journals.left(self._execution.earlier), ExecutionMark(self._execution.mark.id))
+        kept = replace(kept_from(self._execution.record), executions=left)
+        self._backends.store.update_run(run, RunChange(status=status, ended_ms=ended_ms, options=kept.text()))
+        journals.end(self._execution.mark)
         message = self._message(status, run)
         self._announcer.emit(RunFinished(run, status, duration_s, message))
         code = exit_code(status, interrupted_code(control.signal), self._execution.allow_failures)

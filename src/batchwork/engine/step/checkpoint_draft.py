@@ -65,6 +65,14 @@ class Draft(Struct):
         self.calls.append(call)
         self.touch(now, 0)
 
+    def end_claim(self, call: Call, but: Sequence[int]) -> None:
+        """A call is over. Some of its units (by offset) may stay claimed."""
+        if not but:
+            self.rows.ended.append(call.id)
+            return
+        units = call.units.pick(but)
+        self.rows.claims.append(Claim(call.id, call.attempt, units.seqs, units.keys))
+
     def settled_keys(self) -> Iterator[Sequence[str]]:
         """Keys of the units whose outcome it holds."""
         for successes in self.rows.successes:

@@ -6,6 +6,7 @@ checkpoints. Nothing starts before its claim is on disk, nothing is shown before
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from msgspec.structs import replace
@@ -20,7 +21,7 @@ from batchwork.engine.step.gates.gate import Settled
 from batchwork.engine.step.on_item_error import Hook, Reaction
 from batchwork.engine.step.settle import Settler
 from batchwork.engine.step.settled_before import failed_before, result_before
-from batchwork.engine.step.step_failure import refused_in_doubt, with_hint
+from batchwork.engine.step.step_failure import lost_with_worker, refused_in_doubt, with_hint
 from batchwork.engine.step.throughput import Progress, Speed
 from batchwork.engine.step.window import Window
 from batchwork.engine.stopping.stop_level import GO, Control
@@ -30,6 +31,7 @@ from batchwork.engine.unit.brief import Equipment, StepBrief
 from batchwork.errors import SourceError, WorkerError
 from batchwork.events import Said, StepStarted, Warned
 from batchwork.model import Counts, Failure, Report, UnitRecord
+from batchwork.retry import ASKED_MAX_S
 from batchwork.text.jsontext import decode
 
 
@@ -79,13 +81,16 @@ class Coordinator:
         brief, equipment, clock = self._brief, self._equipment, self._equipment.clock
         program = brief.plan.task.compiled.program(brief.setting)
         self._binding = binding = Binding(brief, program)
-        staffing = brief.staffing(brief.slots, brief.strict, brief.plan.timeout_s)
+        staffing = replace(
+            brief.staffing(brief.slots, brief.strict, brief.plan.timeout_s),
+            journals=equipment.journals.place(brief.number),
+        )
         self._desk = desk = Desk(equipment.executors(program, staffing), brief.censor)
         closing.callback(desk.close)
         self._hook = Hook(brief, equipment.executors, desk.wake)
         closing.callback(self._hook.close)
         closing.callback(self._control.register(desk.wake))
-        self._feed = feed = open_feed(brief, equipment.store, binding.uses_batch, desk.wake, self._hook.exists)
+        self._feed = feed = open_feed(brief, equipment, binding.uses_batch, desk.wake, self._hook.exists)
         closing.callback(feed.close)
         self._dispatch = Dispatch(self._window, desk, self._entrance, clock, brief.strict)
         self._settler = Settler(brief, self._window, clock, self._hook.exists, program.says, feed.opening.doubts)
@@ -180,11 +185,35 @@ class Coordinator:
         if not self._window.may_start():
             return None
         piece = self._window.next_piece(most)
-        if piece is None and self._window.may_take_fresh() and not self._feed.ended():
+        if piece is None:
             piece = self._fresh(most)
         return piece
 
     def _fresh(self, most: int) -> Piece | None:
+        """Units from the feed that may run now; those that wait for their next attempt go on waiting."""
+        while self._window.may_take_fresh() and not self._feed.ended():
+            piece = self._taken(most)
+            if piece is None:
+                return None
+            now = self._window.set_aside(piece, self._still_waiting(piece))
+            if now is not None:
+                return now
+        return None
+
+    def _still_waiting(self, piece: Piece) -> dict[int, float]:
+        """When units are due that waited for their next attempt when a process ended, by number."""
+        due, clock = self._feed.opening.due, self._equipment.clock
+        if not due:
+            return {}
+        wall_ms = clock.wall_ms()
+        longest_s = max(self._brief.plan.retry.max_delay_s, ASKED_MAX_S)  # the clock may have been set back
+        return {
+            seq: clock.now() + min((due[seq] - wall_ms) / 1000, longest_s)
+            for seq in piece.units.seqs
+            if due.get(seq, 0) > wall_ms
+        }
+
+    def _taken(self, most: int) -> Piece | None:
         feed, committer = self._feed, self._committer
         try:
             piece = feed.take(most)
@@ -192,6 +221,9 @@ class Coordinator:
             feed.exhausted = True
             self._fail(with_hint("source", error))
             return None
+        if filled := feed.filled():
+            self._hook.failed(len(filled))
+            self._hook.add(filled)
         committer.counts, skipped = feed.deliver(committer.counts)
         if feed.ended():
             committer.counts = feed.with_total(committer.counts)
@@ -231,15 +263,25 @@ class Coordinator:
             self._committer.receipts.append(report.recorded)
         if out is None:
             return
+        doubted = out.call.units.pick(self._settler.in_doubt(report)).keys
         failed = self._settler.settle(draft, out, report)
         self._dispatch.unit_time.saw(len(report.done), sum(report.durations_us))
         self._dispatch.unit_time.saw(len(report.failures), sum(duration_us for _, _, duration_us in report.failures))
         self._speed.saw([*report.durations_us, *(duration_us for _, _, duration_us in report.failures)])
         if self._window.reported(report.call, report.count):
-            draft.rows.ended.append(report.call)
+            draft.end_claim(out.call, out.doubted)
             draft.touch(self._equipment.clock.now(), 1)
+        if doubted:
+            self._doubt(doubted)
         self._committer.counts = self._committer.counts.add(succeeded=len(report.done))
         self._gave_up(failed, report)
+
+    def _doubt(self, keys: Sequence[str]) -> None:
+        """The worker of these units is gone, which ran them."""
+        policy = self._brief.on_in_doubt
+        self._equipment.sink.emit(Warned(lost_with_worker(keys, policy), self._brief.plan.name))
+        if policy == "stop":
+            self._fail(refused_in_doubt(keys))
 
     def _gave_up(self, failed: list[UnitRecord], report: Report | None = None) -> None:
         """These units have used up their attempts: does that end the step?"""

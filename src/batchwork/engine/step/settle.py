@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias, assert_never
+from collections.abc import Sequence
+from typing import assert_never
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from batchwork.clock import Clock
 from batchwork.engine.step.checkpoint_draft import Draft, success_rows
 from batchwork.engine.step.window import Out, Window
-from batchwork.engine.unit.attempt import DOUBTS_MOST, Attempt, Piece
+from batchwork.engine.unit.attempt import Attempt, Piece, doubtful_failure
 from batchwork.engine.unit.brief import StepBrief
+from batchwork.engine.unit.settlement import Again, GivenUp, settlement
 from batchwork.engine.unit.stored_value import member_texts, own_text
 from batchwork.model import (
     AttemptRecord,
@@ -22,33 +23,6 @@ from batchwork.model import (
     UnitRecord,
     UnitStatus,
 )
-from batchwork.retry import next_delay
-from batchwork.spec.fields.retry import RetryPolicy
-
-
-class Again(Struct, frozen=True):
-    """Settlement: the unit gets another attempt `delay_s` seconds from now."""
-
-    delay_s: float
-
-
-class GivenUp(Struct, frozen=True):
-    """Settlement: the unit has failed for good."""
-
-
-Settlement: TypeAlias = Again | GivenUp
-
-
-def settlement(
-    policy: RetryPolicy, attempt: int, failure: Failure, deaths: int, random: Callable[[], float]
-) -> Settlement:
-    """What a failed attempt means. `attempt` counts from 1 since the unit was last given fresh ones; `deaths` of workers."""
-    if deaths > 1 and failure.type not in policy.on:
-        return GivenUp()
-    delay = next_delay(policy, attempt, failure, random)
-    if delay is None:
-        return GivenUp()
-    return Again(delay)
 
 
 class Settler(Struct):
@@ -73,16 +47,22 @@ class Settler(Struct):
         given_up = []
         for offset, failure, duration_us in report.failures:
             given_up += self._failed(draft, out.attempt(offset, report, failure, duration_us))
-        for offset in report.cancelled:
-            given_up += self._cancelled(draft, out.attempt(offset, report))
+        if self.window.stopped:
+            for offset in report.cancelled:
+                record = self._record(out.attempt(offset, report).unused(), UnitStatus.INTERRUPTED)
+                draft.rows.records.append(record)
         if report.returned:
             self.window.give_back(Piece(out.call.attempt, out.base, out.call.units.pick(report.returned)))
-        for offset in report.lost:
-            given_up += self._lost(draft, out.attempt(offset, report))
+        for offset in self.in_doubt(report):
+            given_up += self._lost(draft, out, offset, report)
         seqs, attempt = out.call.units.seqs, out.call.attempt
         draft.rows.logs.extend(LogRecord(seqs[offset], attempt, text) for offset, text in report.logs.items())
         draft.touch(self.clock.now(), report.count - len(report.returned))
         return given_up
+
+    def in_doubt(self, report: Report) -> Sequence[int]:
+        """Units that may have run or not: lost, or ended although nobody asked for it."""
+        return report.lost if self.window.stopped else [*report.lost, *report.cancelled]
 
     def refuse(self, draft: Draft, piece: Piece, offset: int, failure: Failure) -> list[UnitRecord]:
         """A unit whose values could not be bound: an attempt that failed before any worker saw it."""
@@ -120,7 +100,8 @@ class Settler(Struct):
         decided = settlement(self.brief.plan.retry, attempt.tries, failure, deaths, self.clock.random)
         match decided:
             case Again(delay_s):
-                draft.rows.records.append(self._record(attempt, UnitStatus.PENDING))
+                due_ms = self.clock.wall_ms() + round(delay_s * 1000)
+                draft.rows.records.append(replace(self._record(attempt, UnitStatus.PENDING), due_ms=due_ms))
                 self.window.wait(attempt.next(), self.clock.now() + delay_s)
                 return []
             case GivenUp():
@@ -128,19 +109,16 @@ class Settler(Struct):
             case _:
                 assert_never(decided)
 
-    def _cancelled(self, draft: Draft, attempt: Attempt) -> list[UnitRecord]:
-        """It was ended because the step stops. Where nobody asked for that, it is a unit that may have run or not."""
-        if not self.window.stopped:
-            return self._lost(draft, attempt)
-        draft.rows.records.append(self._record(attempt.unused(), UnitStatus.INTERRUPTED))
-        return []
-
-    def _lost(self, draft: Draft, attempt: Attempt) -> list[UnitRecord]:
+    def _lost(self, draft: Draft, out: Out, offset: int, report: Report) -> list[UnitRecord]:
         """Its worker is gone, or ended it unasked: it may have run or not, and that is not its fault until it happens too often."""
+        if self.brief.on_in_doubt == "stop":
+            out.doubted.append(offset)
+            return []
+        attempt = out.attempt(offset, report)
         attempt = attempt.unused()
         self.doubts[attempt.seq] = doubts = self.doubts.get(attempt.seq, 0) + 1
-        if doubts >= DOUBTS_MOST:
-            failure = Failure("poison", f"in doubt {doubts} times and never finished; it seems to end its worker")
+        failure = doubtful_failure(self.brief.on_in_doubt, doubts, "worker")
+        if failure is not None:
             return self._give_up(draft, replace(attempt, failure=failure))
         draft.rows.records.append(self._record(attempt, UnitStatus.PENDING))
         self.window.give_back(attempt.next())

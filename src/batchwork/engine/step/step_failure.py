@@ -7,15 +7,28 @@ from collections.abc import Iterable, Sequence
 from batchwork.engine.step.checkpoint_draft import Draft
 from batchwork.errors import BatchworkError, StoreError
 from batchwork.model import Failure
+from batchwork.text.wording import plural
+
+
+def lost_with_worker(keys: Sequence[str], policy: str) -> str:
+    """What is said of units whose worker is gone, and what becomes of them with `on_in_doubt`."""
+    what = {"retry": "run again", "fail": "fail, with `on_in_doubt: fail`", "stop": "stop the step"}[policy]
+    if len(keys) == 1:
+        what = {"retry": "runs again", "fail": "fails, with `on_in_doubt: fail`", "stop": "stops the step"}[policy]
+    return f"a worker process was killed; {plural(len(keys), 'item')} that it ran may have been done or not, and {what}: {_shown(keys)}"
+
+
+def _shown(keys: Sequence[str]) -> str:
+    shown = ", ".join(keys[:10])
+    if len(keys) > 10:
+        shown += f" and {len(keys) - 10} more"
+    return shown
 
 
 def refused_in_doubt(keys: Sequence[str]) -> Failure:
     """The step's failure with `on_in_doubt: stop`."""
-    shown = ", ".join(keys[:10])
-    if len(keys) > 10:
-        shown += f" and {len(keys) - 10} more"
     message = (
-        f"{len(keys)} in doubt after a crash, and `on_in_doubt: stop`: {shown} "
+        f"{len(keys)} in doubt after a crash, and `on_in_doubt: stop`: {_shown(keys)} "
         "(see what became of them, then resume with `on_in_doubt: retry` or `fail`)"
     )
     return Failure("in doubt", message, retryable=False)

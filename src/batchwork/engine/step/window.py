@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import insort_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -29,6 +29,8 @@ class Out(Struct):
     base: int
     left: int
     started_ms: int = 0
+    doubted: list[int] = field(default_factory=list)
+    """Offsets of units that may have run or not, and for which the step stops: they stay claimed."""
 
     def attempt(self, offset: int, report: Report, failure: Failure | None = None, duration_us: int = 0) -> Attempt:
         """The attempt of one of its units, as a worker reported it."""
@@ -58,6 +60,22 @@ class Window(Struct):
     def wait(self, piece: Piece, due: float) -> None:
         """A unit that gets its next attempt at `due`."""
         heapq.heappush(self.waiting, (due, piece.units.seqs[0], piece))
+
+    def set_aside(self, piece: Piece, due: Mapping[int, float]) -> Piece | None:
+        """Of fresh units, those that may run now; others wait until they are due, and with strict order so do all behind them."""
+        if not due:
+            return piece
+        seqs = piece.units.seqs
+        for offset in [offset for offset, seq in enumerate(seqs) if seq in due]:
+            self.wait(Piece(piece.attempt, piece.base, piece.units.pick([offset])), due[seqs[offset]])
+        rest = [offset for offset, seq in enumerate(seqs) if seq not in due]
+        if not rest:
+            return None
+        left = Piece(piece.attempt, piece.base, piece.units.pick(rest))
+        if not self.strict:
+            return left
+        self.give_back(left)
+        return None
 
     def wake(self, now: float) -> None:
         """Retries that are due become ready, ahead of what has not started at all."""

@@ -13,6 +13,16 @@ DOUBTS_MOST: Final = 3
 """A unit that was in doubt so often without finishing is taken for the cause: `poison`."""
 
 
+def doubtful_failure(policy: str, doubts: int, what: str) -> Failure | None:
+    """What a unit has failed of that was in doubt so often because `what` died; None where it may run again."""
+    if policy == "fail":
+        return Failure("in doubt", f"it was running when the {what} died, and `on_in_doubt: fail`", retryable=False)
+    if doubts >= DOUBTS_MOST:
+        message = f"in doubt {doubts} times and never finished; it seems to end the process that runs it"
+        return Failure("poison", message, retryable=False)
+    return None
+
+
 class Piece(Struct, frozen=True):
     """Units whose next attempt has the same number. `base` is the number of attempts before they were given fresh ones."""
 

@@ -11,6 +11,7 @@ from batchwork.censor import Censor
 from batchwork.clock import Clock
 from batchwork.plan.model import StepPlan
 from batchwork.ports import EventSink, ExecutorFactory, Setting, Staffing, Store
+from batchwork.ports.journals import NO_JOURNALS, StepJournals
 
 
 class Start(Enum):
@@ -71,6 +72,11 @@ class StepBrief(Struct, frozen=True):
         return self.plan.batch.slots if self.plan.batch is not None else 1
 
     @property
+    def on_in_doubt(self) -> str:
+        """What is done with units that may have run or not: `retry`, `fail` or `stop`."""
+        return self.plan.batch.on_in_doubt if self.plan.batch is not None else "retry"
+
+    @property
     def written_key(self) -> bool:
         """Whether the keys of units say nothing of their values."""
         return self.plan.batch is not None and self.plan.batch.key is not None
@@ -94,3 +100,4 @@ class Equipment(Struct, frozen=True):
     executors: ExecutorFactory
     sink: EventSink
     clock: Clock
+    journals: StepJournals = NO_JOURNALS

@@ -149,7 +149,7 @@ def _stored(connection: apsw.Connection, listing: Listing, mark: Bookmark, size:
         for row in rows:
             record = unit_of(first, row)
             if record.seq not in hidden:
-                failure = row[18]
+                failure = row[19]
                 yield UnitView(name, record, record.status, failure_of(failure))
         if len(rows) == size:
             after = spot_of(unit_of(first, rows[-1]))
@@ -257,8 +257,9 @@ def unsettled(connection: apsw.Connection, step: int) -> list[Claim]:
     for number, attempt, text in connection.execute(statement("claims"), (step,)).fetchall():
         seqs, keys = claim_units(text_in(text))
         settled = _settled(connection, first_id(step), seqs, integer_in(attempt))
-        left = [(seq, key) for seq, key in zip(seqs, keys, strict=True) if seq not in settled]
-        found.append(Claim(integer_in(number), integer_in(attempt), [seq for seq, _ in left], [key for _, key in left]))
+        left = [offset for offset, seq in enumerate(seqs) if seq not in settled]
+        units = [seqs[offset] for offset in left], [keys[offset] for offset in left]
+        found.append(Claim(integer_in(number), integer_in(attempt), *units, left))
     return found
 
 

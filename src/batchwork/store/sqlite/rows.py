@@ -37,7 +37,7 @@ Cell: TypeAlias = "None | int | float | str | bytes"
 Row: TypeAlias = tuple[Cell, ...]
 
 UnitRow: TypeAlias = tuple[
-    int, str, int | None, int, int, int, int, int, int, int, int, str, str, int | None, str | None, str | None, str | None,
+    int, str, int | None, int, int, int, int, int, int, int, int, int, str, str, int | None, str | None, str | None, str | None,
     str | None, str | None,
 ]  # fmt: skip
 """The columns that all `units_…` statements have, in their order: id to handler_failure."""
@@ -125,6 +125,7 @@ def unit_cells(first: int, record: UnitRecord, reading: int, failure: str | None
         record.attempts,
         record.base,
         record.doubts,
+        record.due_ms,
         reading,
         record.handled,
         record.duration_us,
@@ -140,8 +141,8 @@ def unit_cells(first: int, record: UnitRecord, reading: int, failure: str | None
 
 def unit_of(first: int, row: UnitRow) -> UnitRecord:
     """A unit from a row of the `units_…` statements. Positional and unchecked (the table is strict): it is done by the million."""
-    number, key, pos, code, attempts, base, doubts, reading, handled, duration, started, worker, note = row[:13]
-    gone, members, value, result, failure = row[13:18]
+    number, key, pos, code, attempts, base, doubts, due, reading, handled, duration, started, worker, note = row[:14]
+    gone, members, value, result, failure = row[14:19]
     return UnitRecord(
         number - first,
         pos,
@@ -160,6 +161,7 @@ def unit_of(first: int, row: UnitRow) -> UnitRecord:
         _NOTES[note],
         _FORMER[gone],
         reading,
+        due,
         handled == 1,
     )
 

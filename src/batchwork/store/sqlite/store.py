@@ -166,8 +166,8 @@ class SqliteStore:
             cells = (first + after_seq, first_id(step + 1), limit)
             rows = connection.execute(statement("unit_page"), cells).fetchall()
         if not rows:
-            return UnitPage((), (), (), (), (), (), (), all_final=True)
-        ids, keys, places, codes, attempts, bases, doubts = zip(*rows, strict=True)
+            return UnitPage((), (), (), (), (), (), (), (), all_final=True)
+        ids, keys, places, codes, attempts, bases, doubts, dues = zip(*rows, strict=True)
         return UnitPage(
             seqs=[number - first for number in ids],
             keys=keys,
@@ -176,6 +176,7 @@ class SqliteStore:
             attempts=attempts,
             bases=bases,
             doubts=doubts,
+            dues=dues,
             all_final=min(codes) >= FIRST_FINAL,
         )
 

@@ -1,5 +1,7 @@
 alter table unit add column gone integer;
 
+alter table unit add column due_ms integer not null default 0;
+
 update unit set
     gone = case note
         when 'gone:pending' then 0

@@ -3,7 +3,7 @@
 -- unit.id = step.number << 40 | seq, so that a step's units lie together in order of seq. unit.status: 0 pending,
 -- 1 interrupted, 2 succeeded, 3 failed, 4 skipped (small numbers: 0 takes no room, the others one byte). unit.pos is the
 -- position in the latest reading, null for a unit that is gone; unit.reading the number of the reading that saw it last.
--- unit.gone is the status that a unit had before the source lost it, else null; unit.note a UnitNote or empty, step.note the
+-- unit.due_ms is before when (wall clock, ms) a pending unit must not start; unit.gone is the status that a unit had before the source lost it, else null; unit.note a UnitNote or empty, step.note the
 -- JSON of a StepNote or null. unit.value null: the key is the value. unit.key has no index while a step grows; one for a single step is made when
 -- keys are first looked up (unit_key_STEP), one for positions (unit_pos_STEP) when they first differ from seqs.
 -- step.reordered: some unit's pos differs from its seq. claim.units is JSON: {"first": seq, "keys": […]} or {"seqs": …, "keys": …}.
@@ -78,7 +78,8 @@ create table unit (
     result text,
     failure text,
     handler_failure text,
-    gone integer
+    gone integer,
+    due_ms integer not null default 0
 ) strict;
 
 create index unit_open on unit (status) where status <> 2;

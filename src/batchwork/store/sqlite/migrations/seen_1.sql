@@ -2,7 +2,7 @@
 
 create temp view unit as
 select
-    id, key, pos, status, attempts, base, doubts, reading, handled, duration_us, started_ms, worker,
+    id, key, pos, status, attempts, base, doubts, 0 as due_ms, reading, handled, duration_us, started_ms, worker,
     iif(note like 'gone:%', '', note) as note, members, value, result, failure, handler_failure,
     case note
         when 'gone:pending' then 0

@@ -1,1 +1,1 @@
-select id, key, pos, status, attempts, base, doubts from unit where id > ? and id < ? order by id limit ?
+select id, key, pos, status, attempts, base, doubts, due_ms from unit where id > ? and id < ? order by id limit ?

@@ -1,14 +1,15 @@
 -- A unit in whatever state. Null leaves what there was; a final unit is never changed.
 insert into unit (
-    id, key, pos, status, attempts, base, doubts, reading, handled, duration_us, started_ms, worker, note,
+    id, key, pos, status, attempts, base, doubts, due_ms, reading, handled, duration_us, started_ms, worker, note,
     members, value, result, failure
-) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (id) do update set
     pos = coalesce(excluded.pos, pos),
     status = excluded.status,
     attempts = excluded.attempts,
     base = excluded.base,
     doubts = excluded.doubts,
+    due_ms = excluded.due_ms,
     reading = excluded.reading,
     handled = excluded.handled,
     duration_us = excluded.duration_us,
