@@ -35,6 +35,7 @@ class UnitNote(StrEnum):
     DUPLICATE = "duplicate"  # skipped: an item before it has the same key
     IN_DOUBT = "in doubt"  # claimed when a process died; if that was its first attempt, its value is not stored
     MASKED = "masked"  # has not succeeded, and its value is stored without the secret that stands in it
+    BAD_ROW = "bad row"  # cannot be read: the value is the text that stands in its place
     CLAIMED = "claimed"  # known from a claim alone; never stored
 
 
@@ -57,9 +58,8 @@ class RunStatus(StrEnum):
 class Units(Struct, frozen=True):
     """Some units, column by column; all columns have the same length.
 
-    `seqs` are the store's immutable numbers within the step (from 0), `indexes` the positions in the latest reading
-    (from 0). With `each: batch` a value is the list of the members' values and `members` holds their keys. `batches` has
-    one for each unit, where the task uses `batch`.
+    `seqs` are the store's immutable numbers within the step, `indexes` the positions in the latest reading, both from 0.
+    With `each: batch` a value is the list of the members' values, `members` are their keys. `batches`: where it is used.
     """
 
     seqs: Sequence[int]
@@ -127,7 +127,7 @@ class Call(Struct, frozen=True):
 class Failure(Struct, frozen=True):
     """Why an attempt failed. `type` is an exception's name, or one of the words below.
 
-    exit · signal · timeout · worker died · poison · in doubt · template · refused · option-like value · result · http · connect · spawn · source
+    exit · signal · timeout · worker died · poison · in doubt · template · refused · bad row · option-like value · result · http · connect · spawn · source
     """
 
     type: str

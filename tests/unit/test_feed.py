@@ -88,9 +88,9 @@ def test_moves_are_written_at_once_and_say_what_is_found_then() -> None:
         written.append(checkpoint)
         done(None)
 
-    skipped = iter([1, 2])
+    succeeded = iter([2, 1])
     store: Any = SimpleNamespace(
-        submit=submit, sweep=lambda step, below: 2, count=lambda step: Counts(skipped=next(skipped))
+        submit=submit, sweep=lambda step, below: 2, count=lambda step: Counts(succeeded=next(succeeded))
     )
     corrections = Corrections(store, 7)
     corrections.move(record(3), 5)

@@ -16,13 +16,13 @@ from batchwork.errors import SourceError
 from batchwork.items import streams
 from batchwork.items.fields import open_source
 from batchwork.items.literal import open_value
-from batchwork.ports import ItemSource
+from batchwork.ports import BadRow, ItemSource, Row, Rows
 from batchwork.text.jsontext import Json
 
 Wait = Callable[..., None]
 
 
-def items(source: ItemSource, start: int = 0, size: int = 3) -> list[Json]:
+def items(source: ItemSource, start: int = 0, size: int = 3) -> list[Row]:
     try:
         return [item for page in source.pages(start, size) for item in page]
     finally:
@@ -118,18 +118,28 @@ def test_values_come_back_exactly(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_line_is_named_by_file_and_number(line: bytes, message: str, tmp_path: Path) -> None:
-    with pytest.raises(SourceError) as caught:
-        jsonl_of(b'{"a": 1}\r\n\r\n' + b"1\n" * 4 + line + b"\n8\n", tmp_path)
-    assert message in str(caught.value)
+    items = jsonl_of(b'{"a": 1}\r\n\r\n' + b"1\n" * 4 + line + b"\n8\n", tmp_path)
+    bad = items.pop(5)
+    assert items == [{"a": 1}, 1, 1, 1, 1, 8]
+    assert isinstance(bad, BadRow)
+    assert (bad.key, bad.text) == ("f:7", line.decode("utf-8", "surrogateescape"))
+    assert bad.message.startswith(message)
 
 
-def test_pages_before_a_bad_line_arrive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchwork.items.files.block_bytes", lambda _size: 4)
-    (tmp_path / "f").write_bytes(b"1\n2\n3\n4\nbad\n")
-    pages = open_source("jsonl", {"path": "f"}, str(tmp_path), {}).pages(0, 2)
-    assert [next(pages), next(pages)] == [[1, 2], [3, 4]]
-    with pytest.raises(SourceError, match="f:5"):
-        next(pages)
+@pytest.mark.parametrize("source", ["jsonl", "lines"])
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+@pytest.mark.parametrize("block", [1, 7, 1000])
+@pytest.mark.parametrize("start", [0, 2])
+def test_rows_know_their_lines(
+    source: str, size: int, block: int, start: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batchwork.items.files.block_bytes", lambda _size: block)
+    (tmp_path / "f").write_bytes(b"\n1\n2\n\n\n5\r\n6\n\r\n8")
+    found = []
+    for page in open_source(source, {"path": "f"}, str(tmp_path), {}).pages(start, size):
+        assert isinstance(page, Rows)
+        found += [(int(str(item)), page.place(at)) for at, item in enumerate(page)]
+    assert found == [(line - 1, f"f:{line}") for line in (2, 3, 6, 7, 9)][start:]
 
 
 # ---------------------------------------------------------------- files

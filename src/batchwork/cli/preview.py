@@ -14,6 +14,7 @@ from batchwork.items.keys import default_keys
 from batchwork.model import BatchView
 from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan
 from batchwork.plugins import find_source
+from batchwork.ports import BadRow
 from batchwork.template import Template, Value
 from batchwork.text.jsontext import Json, encode
 from batchwork.text.wording import number, only_if, plural, short, visible
@@ -77,9 +78,10 @@ def _first_read(items: ItemsPlan, scope: Mapping[str, object], wanted: int) -> t
     source = open_source(items.source, fields, os.getcwd(), os.environ)
     try:
         length = source.reading().length
-        page = list(next(iter(source.pages(0, wanted)), ()))
-        if length is None and len(page) < wanted:
-            length = len(page)
+        rows = next(iter(source.pages(0, wanted)), ())
+        page: list[Json] = [row for row in rows if not isinstance(row, BadRow)]  # the run tells of the others
+        if length is None and len(rows) < wanted:
+            length = len(rows)
         return page[:wanted], "" if length is None else plural(length, "item")
     finally:
         source.close()

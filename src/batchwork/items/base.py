@@ -6,47 +6,43 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from batchwork.errors import SourceError
 from batchwork.faults import fault
-from batchwork.text.jsontext import Json
+from batchwork.ports import Row, Rows
 
 PAGE_BYTES = 4 * 1024 * 1024
 """A page ends early once its items took so many bytes in the file: memory is bounded by item size, not by page size."""
 
-Chunk = tuple[list[Json], int]
+Chunk = tuple[Rows, int]
 """Some items in a row, and the bytes that they took."""
 
 
-def into_pages(chunks: Iterable[Chunk | None], start: int, size: int) -> Iterator[list[Json]]:
+def into_pages(chunks: Iterable[Chunk | None], start: int, size: int) -> Iterator[Rows]:
     """Pages of at most `size` items, without the first `start`. None among the chunks: nothing more for now, hand out what there is."""
-    page: list[Json] = []
-    taken = 0
+    page, taken = Rows(), 0
     for chunk in chunks:
         if chunk is None:
             if page:
                 yield page
-                page, taken = [], 0
+                page, taken = Rows(), 0
             continue
         items, length = chunk
-        if start:
-            dropped = min(start, len(items))
-            start -= dropped
-            items = items[dropped:]
-        at = 0
+        at = min(start, len(items))
+        start -= at
         while len(page) + len(items) - at >= size:
             cut = at + size - len(page)
-            page += items[at:cut]
+            page.add(items, at, cut)
             yield page
-            page, taken, at = [], 0, cut
+            page, taken, at = Rows(), 0, cut
         if at < len(items):
-            page += items[at:]
+            page.add(items, at, len(items))
             taken += length
         if taken >= PAGE_BYTES:
             yield page
-            page, taken = [], 0
+            page, taken = Rows(), 0
     if page:
         yield page
 
 
-def watched(what: str, pages: Iterable[Sequence[Json]]) -> Iterator[Sequence[Json]]:
+def watched(what: str, pages: Iterable[Sequence[Row]]) -> Iterator[Sequence[Row]]:
     """The pages, with the fault point `items.load` before each, and errors of the operating system as SourceError about `what`."""
     rows = iter(pages)
     while True:

@@ -21,8 +21,7 @@ from batchwork.items.base import into_pages, unreadable, watched
 from batchwork.items.jsonl import read_jsonl
 from batchwork.items.lines import read_lines
 from batchwork.items.streams import BLOCK_BYTES, block_bytes, items_of
-from batchwork.ports import ItemSource, Reading, SourceType
-from batchwork.text.jsontext import Json
+from batchwork.ports import ItemSource, Reading, Row, SourceType
 from batchwork.text.wording import short
 
 PIPE_BYTES = 65_536
@@ -75,7 +74,7 @@ class CommandItems:
         """What a command will print is not known beforehand: it has no fingerprint."""
         return Reading("", None, distinct=False)
 
-    def pages(self, start: int, size: int) -> Iterator[Sequence[Json]]:
+    def pages(self, start: int, size: int) -> Iterator[Sequence[Row]]:
         return watched(
             self._name, into_pages(items_of(self._name, self._blocks(block_bytes(size)), self._read), start, size)
         )

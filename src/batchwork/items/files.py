@@ -11,8 +11,7 @@ from typing import Final
 from batchwork.errors import SourceError
 from batchwork.items.base import into_pages, unreadable, watched
 from batchwork.items.streams import Format, block_bytes, items_of
-from batchwork.ports import Reading
-from batchwork.text.jsontext import Json
+from batchwork.ports import Reading, Row
 
 _COMPRESSED: Final = {b"\x1f\x8b": "zcat", b"BZh91AY&SY": "bzcat", b"\xfd7zXZ\x00": "xzcat", b"(\xb5/\xfd": "zstdcat"}
 """How compressed files begin, and what unpacks them."""
@@ -43,7 +42,7 @@ class FileItems:
             return Reading("", None, distinct=False)
         return Reading(f"file:{self._name}:{state.st_size}:{state.st_mtime_ns}", None, distinct=False)
 
-    def pages(self, start: int, size: int) -> Iterator[Sequence[Json]]:
+    def pages(self, start: int, size: int) -> Iterator[Sequence[Row]]:
         return watched(
             self._name, into_pages(items_of(self._name, self._blocks(block_bytes(size)), self._read), start, size)
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from batchwork.items.keys import KeyGuard
 from batchwork.model import BatchView, Units
+from batchwork.ports import BadRow, Row
 from batchwork.text.jsontext import Json, canonical
 
 KeysOf: TypeAlias = Callable[[Sequence[Json], int], Sequence[str]]
@@ -112,10 +113,19 @@ class Grouping:
         first, self.batch = self.batch, self.batch + len(groups)
         views = None
         if self._views:
-            views = [BatchView(number, group, self.total) for number, group in enumerate(groups, first)]
+            views = [BatchView(number, _readable(group), self.total) for number, group in enumerate(groups, first)]
         if self._each == "batch":
             return self._whole(items, groups, views, range(first, self.batch))
-        return self._units(items, views and [view for view in views for _ in range(view.size)])
+        return self._units(items, views and [view for view, group in zip(views, groups, strict=True) for _ in group])
+
+    def alone(self, key: str, row: BadRow) -> Units:
+        """A row that cannot be read: with `each` batch a unit of its own, before the batch that is not complete yet."""
+        units = Units([self.seq], [self.batch], [key], [row], [()], None)  # type: ignore[list-item]  # it is never run
+        if self._views:
+            units = structs.replace(units, batches=[BatchView(self.batch, [], self.total)])
+        self.seq += 1
+        self.batch += 1
+        return units
 
     def _whole(
         self, items: Keyed, groups: Sequence[Sequence[Json]], views: Sequence[BatchView] | None, numbers: range
@@ -125,6 +135,10 @@ class Grouping:
         seqs = range(self.seq, self.seq + len(groups))
         self.seq += len(groups)
         return Units(seqs, numbers, [*map(batch_key, members)], [[*group] for group in groups], members, views)
+
+
+def _readable(group: Sequence[Row]) -> list[Json]:
+    return [value for value in group if not isinstance(value, BadRow)]
 
 
 def batch_key(members: Sequence[str]) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
-from batchwork.errors import SourceError
 from batchwork.items.files import FileItems
-from batchwork.ports import ItemSource, SourceType
+from batchwork.items.streams import numbered
+from batchwork.ports import BadRow, ItemSource, Row, Rows, SourceType
 from batchwork.text.jsontext import Json
 from batchwork.text.wording import short
+
+Scan: TypeAlias = Callable[[str, int], tuple[Json, int]]
+"""(a text, where to begin) → the JSON value there, and where it ends. Raises StopIteration, ValueError, RecursionError."""
 
 
 class JsonlSource(SourceType):
@@ -30,36 +33,74 @@ class JsonlSource(SourceType):
         return FileItems(fields.path, cwd, read_jsonl)
 
 
-def read_jsonl(name: str, lines: bytes, number: int) -> list[Json]:
-    """The JSON value of each line that is not blank."""
-    items: list[Json] = []
+def read_jsonl(name: str, lines: bytes, number: int) -> Rows:
+    """The JSON value of each line that is not blank, or why it has none."""
+    texts, scan = _decoded(lines)
+    items: list[Row] = []
     take = items.append
-    offset, line = 0, ""
+    numbered_texts = enumerate(texts)
+    reading = True
+    while reading:
+        offset, line = 0, ""
+        try:
+            for offset, line in numbered_texts:  # noqa: B007 - the line of an error
+                line = line.strip(" \t\r")  # noqa: PLW2901
+                if not line:
+                    continue
+                value, end = scan(line, 0)
+                if end != len(line):
+                    raise ValueError(f"there is more after the JSON value: {line[end : end + 40].strip()!r}")
+                take(value)
+            reading = False
+        except (StopIteration, ValueError, RecursionError) as error:
+            at = f"{name}:{number + offset}"
+            take(BadRow(at, line, f"{at}: {_reason(error, line)}", _hint(error)))
+    there = [True] * len(texts) if len(items) == len(texts) else [not _is_blank(text) for text in texts]
+    return numbered(name, items, there, number)
+
+
+def _decoded(lines: bytes) -> tuple[list[str], Scan]:
+    """The lines as texts, and what reads a value of one."""
+    scan = _scan_checked if _has_enormous(lines) else _scan
     try:
         text = lines.decode()
-        scan = _scan_checked if _has_enormous(lines) else _scan
-        for offset, line in enumerate(text.split("\n")):  # noqa: B007 - the line of an error
-            line = line.strip(" \t\r")  # noqa: PLW2901
-            if not line:
-                continue
-            value, end = scan(line, 0)
-            if end != len(line):
-                raise ValueError(f"there is more after the JSON value: {line[end : end + 40].strip()!r}")
-            take(value)
-    except UnicodeDecodeError as error:
-        at = number + lines.count(b"\n", 0, error.start)
-        raise SourceError(f"{name}:{at}: not UTF-8 (byte 0x{lines[error.start]:02x})") from None
-    except StopIteration:
-        raise SourceError(f"{name}:{number + offset}: not a JSON value: {_excerpt(line)}", _JSONL_HINT) from None
-    except json.JSONDecodeError as error:
-        raise SourceError(
-            f"{name}:{number + offset}: not JSON: {error.msg}, column {error.pos + 1}", _JSONL_HINT
-        ) from None
-    except RecursionError:
-        raise SourceError(f"{name}:{number + offset}: nested too deeply") from None
-    except ValueError as error:
-        raise SourceError(f"{name}:{number + offset}: {error}") from None
-    return items
+    except UnicodeDecodeError:
+        text = lines.decode("utf-8", "surrogateescape")
+        return text.removesuffix("\n").split("\n"), _whole_text(scan)
+    return text.removesuffix("\n").split("\n"), scan
+
+
+def _whole_text(scan: Scan) -> Scan:
+    """The scanner, for lines that may hold bytes that are not UTF-8."""
+
+    def scan_text(line: str, at: int) -> tuple[Json, int]:
+        try:
+            line.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"not UTF-8 (byte 0x{ord(line[error.start]) & 0xFF:02x})") from None
+        return scan(line, at)
+
+    return scan_text
+
+
+def _is_blank(text: str) -> bool:
+    return not text.strip(" \t\r")
+
+
+def _reason(error: Exception, line: str) -> str:
+    match error:
+        case StopIteration():
+            return f"not a JSON value: {_excerpt(line)}"
+        case json.JSONDecodeError():
+            return f"not JSON: {error.msg}, column {error.pos + 1}"
+        case RecursionError():
+            return "nested too deeply"
+        case _:
+            return str(error)
+
+
+def _hint(error: Exception) -> str:
+    return _JSONL_HINT if isinstance(error, StopIteration | json.JSONDecodeError) else ""
 
 
 _JSONL_HINT = "each line must hold one JSON value; with plain text use `lines`"

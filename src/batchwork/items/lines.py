@@ -8,8 +8,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from batchwork.items.files import FileItems
-from batchwork.ports import ItemSource, SourceType
-from batchwork.text.jsontext import Json
+from batchwork.items.streams import numbered
+from batchwork.ports import ItemSource, Rows, SourceType
 
 
 class LinesSource(SourceType):
@@ -26,9 +26,10 @@ class LinesSource(SourceType):
         return FileItems(fields.path, cwd, read_lines)
 
 
-def read_lines(name: str, lines: bytes, number: int) -> list[Json]:
+def read_lines(name: str, lines: bytes, number: int) -> Rows:
     """Each line that is not empty, as text. Bytes that are not UTF-8 are kept (as lone surrogates): file names may have them."""
     text = lines.decode("utf-8", "surrogateescape")
+    found = text.removesuffix("\n").split("\n")
     if "\r" in text:
-        return [line for each in text.split("\n") if (line := each.removesuffix("\r"))]
-    return [*filter(None, text.split("\n"))]
+        found = [line.removesuffix("\r") for line in found]
+    return numbered(name, [*filter(None, found)], [*map(bool, found)], number)

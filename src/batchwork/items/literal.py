@@ -7,7 +7,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from batchwork.errors import SourceError
 from batchwork.items.base import digest, watched
-from batchwork.ports import Reading
+from batchwork.ports import Reading, Row
 from batchwork.text.jsontext import Json, encode
 
 
@@ -39,7 +39,7 @@ class ListItems:
             raise SourceError(f"items: an element is not JSON data: {error}") from error
         return Reading(f"list:{len(items)}:{content}", len(items), distinct=False)
 
-    def pages(self, start: int, size: int) -> Iterator[Sequence[Json]]:
+    def pages(self, start: int, size: int) -> Iterator[Sequence[Row]]:
         items = self._items
         return watched("items", (items[at : at + size] for at in range(start, len(items), size)))
 
@@ -60,7 +60,7 @@ class SequenceItems:
         length = len(self._items)
         return Reading(f"sequence:{length}:{mark}" if mark else "", length, distinct=False)
 
-    def pages(self, start: int, size: int) -> Iterator[Sequence[Json]]:
+    def pages(self, start: int, size: int) -> Iterator[Sequence[Row]]:
         items = self._items
         return watched("items", (list(items[at : at + size]) for at in range(start, len(items), size)))
 

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from batchwork.errors import SourceError
 from batchwork.items.base import watched
-from batchwork.ports import FieldFault, ItemSource, Reading, SourceType
+from batchwork.ports import FieldFault, ItemSource, Reading, Row, SourceType
 from batchwork.text.jsontext import Json
 
 _EXAMPLE = "for example {from: range, stop: 10}: 0 to 9"
@@ -62,7 +62,7 @@ class _Numbers:
         length = max(0, (stop - start + step + beyond) // step)
         return Reading(f"range:{start}:{stop}:{step}", length, distinct=True)
 
-    def pages(self, start: int, size: int) -> Iterator[Sequence[Json]]:
+    def pages(self, start: int, size: int) -> Iterator[Sequence[Row]]:
         return watched("items", self._cut(start, size))
 
     def _cut(self, start: int, size: int) -> Iterator[Sequence[Json]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from batchwork.errors import SourceError
 from batchwork.items.base import Chunk
-from batchwork.text.jsontext import Json
+from batchwork.ports import Row, Rows
 
 BLOCK_BYTES = 256 * 1024
 BLOCK_BYTES_LEAST = 512
@@ -19,8 +19,22 @@ LINE_BYTES_MAX = 64 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
-Format: TypeAlias = Callable[[str, bytes, int], list[Json]]
-"""(what is read, whole lines, the number of the first of them from 1) → their items. Raises SourceError naming the line."""
+Format: TypeAlias = Callable[[str, bytes, int], Rows]
+"""(what is read, whole lines, the number of the first of them from 1) → their items, with a BadRow for what cannot be read."""
+
+
+def numbered(name: str, items: list[Row], there: Sequence[bool], number: int) -> Rows:
+    """The items of lines of which some are left out: `there` says for each line whether it has one, `number` is the first's."""
+    if len(items) == len(there):
+        return Rows(name, items, [(0, number)])
+    lines: list[tuple[int, int]] = []
+    expected = 0
+    offsets = (offset for offset, is_there in enumerate(there) if is_there)
+    for at, offset in enumerate(offsets):
+        if at == 0 or offset != expected:
+            lines.append((at, number + offset))
+        expected = offset + 1
+    return Rows(name, items, lines)
 
 
 def block_bytes(size: int) -> int:

@@ -14,7 +14,7 @@ Each has a contract test in `batchwork.testing`, published for third parties.
 from __future__ import annotations
 
 from batchwork.ports.executors import Executor, ExecutorFactory, PageQuery, Pager, Running, Staffing
-from batchwork.ports.items import FieldFault, ItemSource, Reading, SourceType
+from batchwork.ports.items import BadRow, FieldFault, ItemSource, Reading, Row, Rows, SourceType
 from batchwork.ports.sinks import EventSink, Fanout
 from batchwork.ports.store import (
     Committed,
@@ -32,6 +32,7 @@ from batchwork.ports.store import (
 from batchwork.ports.tasks import Compiled, Exposed, FieldValue, Program, Scope, Setting, Task, WorkerKind, Written
 
 __all__ = [
+    "BadRow",
     "Committed",
     "Compiled",
     "Durability",
@@ -50,6 +51,8 @@ __all__ = [
     "Program",
     "Purpose",
     "Reading",
+    "Row",
+    "Rows",
     "RunChange",
     "Running",
     "Scope",

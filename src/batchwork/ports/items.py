@@ -1,9 +1,10 @@
-"""The seam of items: SourceType, which is named after `from:`, the ItemSource that it opens, and what that says of itself."""
+"""The seam of items: SourceType, which is named after `from:`, the ItemSource that it opens, and what these say and give."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -22,6 +23,53 @@ class Reading(Struct, frozen=True):
     distinct: bool
 
 
+class BadRow(Struct, frozen=True):
+    """What stands for an item that cannot be read. `key` says where it is (`FILE:LINE`), `text` what stands there."""
+
+    key: str
+    text: str
+    message: str
+    hint: str = ""
+
+
+Row: TypeAlias = "Json | BadRow"
+
+
+class Rows(list["Row"]):
+    """Items in a row that know on which lines of `name` they stand, so that one of which something is missing can be found.
+
+    `lines` are offsets with the line of the item there, from which on each item stands one line below the last.
+    """
+
+    def __init__(self, name: str = "", items: Iterable[Row] = (), lines: Sequence[tuple[int, int]] = ()) -> None:
+        super().__init__(items)
+        self.name = name
+        self._lines = list(lines)
+
+    def add(self, rows: Rows, start: int, stop: int) -> None:
+        """Append a part of other rows of the same source."""
+        if start >= stop:
+            return
+        self.name, here = rows.name, len(self)
+        at = bisect_right(rows._lines, start, key=_offset) - 1
+        offset, line = rows._lines[at]
+        self._lines.append((here, line + start - offset))
+        for offset, line in rows._lines[at + 1 :]:
+            if offset >= stop:
+                break
+            self._lines.append((here + offset - start, line))
+        self += rows[start:stop]
+
+    def place(self, at: int) -> str:
+        """Where the item at an offset stands: `FILE:LINE`."""
+        offset, line = self._lines[bisect_right(self._lines, at, key=_offset) - 1]
+        return f"{self.name}:{line + at - offset}"
+
+
+def _offset(entry: tuple[int, int]) -> int:
+    return entry[0]
+
+
 class ItemSource(Protocol):
     """A stream of items, read once for each execution of its step."""
 
@@ -32,10 +80,11 @@ class ItemSource(Protocol):
         """Raises SourceError where the source cannot be opened."""
         ...
 
-    def pages(self, start: int, size: int) -> Iterator[Sequence[Json]]:
+    def pages(self, start: int, size: int) -> Iterator[Sequence[Row]]:
         """The items from position `start` on, in pages of 1 to `size` of them. Raises SourceError.
 
-        Pages may be short where items are large, or where a command has no more to give for now.
+        Pages may be short where items are large, or where a command has no more to give for now. A BadRow stands in the
+        place of an item that cannot be read; pages that are `Rows` say where their items stand.
         """
         ...
 

@@ -8,7 +8,7 @@ from typing import get_type_hints
 from msgspec import Meta
 
 from batchwork.items.fields import check_fields
-from batchwork.ports import ItemSource, SourceType
+from batchwork.ports import BadRow, ItemSource, SourceType
 from batchwork.text.jsontext import Json, canonical
 
 
@@ -30,7 +30,11 @@ class ItemSourceContract:
         finally:
             source.close()
         assert all(1 <= len(page) <= size for page in pages), f"a page is empty or has more than {size} items"
-        return [item for page in pages for item in page]
+        items = [item for page in pages for item in page]
+        assert not any(isinstance(item, BadRow) for item in items), (
+            "a row of what the source is said to hold cannot be read"
+        )
+        return items  # type: ignore[return-value]
 
     def test_all_items_come_in_order_whatever_the_page_size(self) -> None:
         for size in (1, 2, 3, 1000):

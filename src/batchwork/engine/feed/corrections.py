@@ -20,7 +20,7 @@ LOST_SHARE: Final = 10
 
 
 class Swept(Struct, frozen=True):
-    """Units that are `gone` from the source, `lost` of them since the reading before."""
+    """Units that are `gone` from the source, `lost` those that had succeeded and were there in the reading before."""
 
     gone: int = 0
     lost: int = 0
@@ -69,9 +69,9 @@ class Corrections(Struct):
 
     def sweep(self, below: int) -> int:
         """Mark the units from number `below` on that the last reading has not had as gone; how many these are."""
-        before = self.store.count(self.step).skipped
+        before = self.store.count(self.step).succeeded
         gone = self.store.sweep(self.step, below)
-        self.swept = Swept(gone, self.store.count(self.step).skipped - before)
+        self.swept = Swept(gone, before - self.store.count(self.step).succeeded)
         return gone
 
     def take_back(self) -> Counts:
@@ -91,7 +91,7 @@ def lost_units(lost: int, there: int) -> list[str]:
     """What is said where so many units have left at once that the source may have been cut short; `there` are in it."""
     if not lost or (lost < LOST_MANY and lost * LOST_SHARE <= there):
         return []
-    them = plural(lost, "unit that was recorded is", "units that were recorded are")
+    them = plural(lost, "unit that had succeeded is", "units that had succeeded are")
     return [
         f"{them} no longer in the source, and left the results; if that was not meant, put the source back and start anew"
     ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from batchwork.engine.unit.brief import StepBrief
-from batchwork.errors import RenderError, SourceError
+from batchwork.errors import RenderError
 from batchwork.items.keys import default_keys
 from batchwork.plan.model import BatchPlan
+from batchwork.ports import BadRow, Row, Rows
 from batchwork.template import Template
-from batchwork.text.jsontext import Json, encode
+from batchwork.text.jsontext import encode
 
 
 class ItemKeys:
@@ -19,26 +21,45 @@ class ItemKeys:
         self._scope, self._censor = order.scope, order.censor
         self._written, self._arg_name = batch.key, batch.arg_name
 
-    def of(self, values: Sequence[Json], position: int) -> Sequence[str]:
-        """The keys of items, the first of which stands at `position`. Raises SourceError."""
-        return self._censor.keys(self._plain(values, position))
+    def read(self, page: Sequence[Row], position: int) -> tuple[Sequence[str], Sequence[Row]]:
+        """The keys of items, the first of which stands at `position`, and the items. Raises SourceError.
 
-    def _plain(self, values: Sequence[Json], position: int) -> Sequence[str]:
-        written = self._written
-        if written is None:
-            return default_keys(values, position)
-        if isinstance(written, str):
-            return [written] * len(values)
-        return [self._rendered(written, value, index) for index, value in enumerate(values, position)]
+        One that has no key is a bad row, and a bad row's key is its place.
+        """
+        if isinstance(self._written, Template):
+            template = self._written
+            keyed = [self._keyed(template, page, offset, position) for offset in range(len(page))]
+            keys: Sequence[str] = [row.key for row in keyed]
+            page = [row.value for row in keyed]
+        elif BadRow in set(map(type, page)):
+            keys = [self._plain(row, index) for index, row in enumerate(page, position)]
+        elif self._written is None:
+            keys = default_keys(page, position)  # type: ignore[arg-type]  # no bad row is among them
+        else:
+            keys = [self._written] * len(page)
+        return self._censor.keys(keys), page
 
-    def _rendered(self, template: Template, value: Json, index: int) -> str:
-        scope = {**self._scope, "item": value, "index": index}
+    def _plain(self, row: Row, index: int) -> str:
+        if isinstance(row, BadRow):
+            return row.key
+        return default_keys([row], index)[0] if self._written is None else str(self._written)
+
+    def _keyed(self, template: Template, page: Sequence[Row], offset: int, position: int) -> _Keyed:
+        row = page[offset]
+        if isinstance(row, BadRow):
+            return _Keyed(row.key, row)
+        scope = {**self._scope, "item": row, "index": position + offset}
         if self._arg_name is not None:
-            scope[self._arg_name] = value
+            scope[self._arg_name] = row
         try:
             key = template.render(scope)
         except RenderError as error:
-            raise SourceError(f"key of item {index} (from 0): {error.message}", error.hint) from error
-        if isinstance(key, str):
-            return key
-        return encode(key)
+            place = page.place(offset) if isinstance(page, Rows) else f"items:{position + offset}"
+            text = row if isinstance(row, str) else encode(row)
+            return _Keyed(place, BadRow(place, text, f"{place}: it has no key: {error.message}", error.hint))
+        return _Keyed(key if isinstance(key, str) else encode(key), row)
+
+
+class _Keyed(NamedTuple):
+    key: str
+    value: Row

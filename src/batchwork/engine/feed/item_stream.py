@@ -14,7 +14,7 @@ from batchwork.items.grouping import Grouping, Keyed, keyed
 from batchwork.items.keys import KeyGuard, Known
 from batchwork.model import UnitNote, UnitRecord, Units, UnitStatus
 from batchwork.plan.model import BatchPlan
-from batchwork.text.jsontext import Json
+from batchwork.ports import BadRow, Row
 
 
 class ItemStream:
@@ -39,6 +39,8 @@ class ItemStream:
     def length(self) -> int | None:
         if self.items is None or self._batch.each == "item":
             return self.items
+        if self._batch.key is not None:
+            return None  # an item that has no key stands alone
         if self._batch.on_duplicate == "skip" and self._guard is not None:
             return None  # what is skipped is not known beforehand, and leaves fewer batches
         return -(-self.items // self._batch.batch_size)
@@ -52,8 +54,13 @@ class ItemStream:
                 continue
             if self._batch.each_inferred is not None:
                 _check_each(page, position, self._batch.each_inferred)
-            for part in keyed(iter((page,)), position, self._keys.of, self._guard):
-                yield from self._numbered(grouping.add(self._without_skipped(part)))
+            keys, rows = self._keys.read(page, position)
+            bad = [offset for offset, row in enumerate(rows) if isinstance(row, BadRow)] if _has_bad(rows) else []
+            if bad and self._batch.on_bad_row == "stop":
+                raise _stopped(rows[bad[0]])
+            part = _numbered_keys(keys, rows, position, self._guard)
+            for units in self._grouped(grouping, part, bad):
+                yield from self._numbered(units)
             position += len(page)
         yield from self._numbered(grouping.end())
 
@@ -70,6 +77,20 @@ class ItemStream:
         self._pages.close()
 
     # ------------------------------------------------------------
+
+    def _grouped(self, grouping: Grouping, part: Keyed, bad: Sequence[int]) -> Iterator[Units]:
+        """The units that are complete with these items. Where units are batches, rows that cannot be read stand alone."""
+        if self._batch.each == "item" or not bad:
+            yield grouping.add(self._without_skipped(part))
+            return
+        start = 0
+        for offset in [*bad, len(part.keys)]:
+            repeated = [at - start for at in part.repeated if start <= at < offset]
+            good = part.pick(range(start, offset))
+            yield grouping.add(self._without_skipped(Keyed(good.indexes, good.keys, good.values, repeated)))
+            if offset < len(part.keys):
+                yield grouping.alone(part.keys[offset], part.values[offset])  # type: ignore[arg-type]  # it is bad
+            start = offset + 1
 
     def _recorded(self, keys: Sequence[str]) -> Collection[str]:
         return self.known(keys)
@@ -92,6 +113,20 @@ class ItemStream:
         return part.without(part.repeated)
 
 
+def _has_bad(rows: Sequence[Row]) -> bool:
+    return BadRow in set(map(type, rows))
+
+
+def _stopped(row: Row) -> SourceError:
+    assert isinstance(row, BadRow)
+    return SourceError(row.message, row.hint)
+
+
+def _numbered_keys(keys: Sequence[str], rows: Sequence[Row], position: int, guard: KeyGuard | None) -> Keyed:
+    (part,) = keyed(iter((rows,)), position, lambda *_: keys, guard)  # type: ignore[arg-type]  # the bad among them are never run
+    return part
+
+
 def _skipped(item: Keyed) -> UnitRecord:
     """The record of a duplicate."""
     index, key = item.indexes[0], item.keys[0]
@@ -99,7 +134,7 @@ def _skipped(item: Keyed) -> UnitRecord:
     return UnitRecord(index, index, key, UnitStatus.SKIPPED, 0, text, note=UnitNote.DUPLICATE)
 
 
-def _check_each(page: Sequence[Json], position: int, place: Place) -> None:
+def _check_each(page: Sequence[Row], position: int, place: Place) -> None:
     """Code that iterates over a list or a text may mean one item as well as the batch: that is not guessed."""
     for index, value in enumerate(page, position):
         if isinstance(value, list | str):

@@ -12,8 +12,7 @@ from batchwork.errors import RenderError, SourceError
 from batchwork.items.fields import open_source
 from batchwork.items.literal import open_value
 from batchwork.plan.model import BatchPlan, ItemsPlan
-from batchwork.ports import ItemSource
-from batchwork.text.jsontext import Json
+from batchwork.ports import ItemSource, Row
 
 ITEMS_AT_ONCE: Final = 5_000
 READ_AHEAD: Final = 4
@@ -31,7 +30,7 @@ class SourcePages:
         self._pages = source.pages(0, size)
         self._ahead = _Ahead(self._pages, ahead, wake) if source.may_block else None
 
-    def __iter__(self) -> Iterator[Sequence[Json] | None]:
+    def __iter__(self) -> Iterator[Sequence[Row] | None]:
         """The pages; None where none has come yet (`wake` is called when one has). Raises SourceError."""
         if self._ahead is None:
             return self._pages
@@ -72,14 +71,14 @@ def open_items(items: ItemsPlan, order: StepBrief) -> ItemSource:
 class _Ahead:
     """A thread that reads pages ahead, so that a slow source keeps nobody waiting. `most` pages are there at once."""
 
-    def __init__(self, pages: Iterator[Sequence[Json]], most: int, wake: Callable[[], None]) -> None:
+    def __init__(self, pages: Iterator[Sequence[Row]], most: int, wake: Callable[[], None]) -> None:
         self._pages, self._wake = pages, wake
         self._room = Semaphore(most)
-        self._queue: SimpleQueue[Sequence[Json] | Exception | None] = SimpleQueue()
+        self._queue: SimpleQueue[Sequence[Row] | Exception | None] = SimpleQueue()
         self._closed = False
         self._thread = Thread(target=self._read, name="items", daemon=True)
 
-    def pages(self) -> Iterator[Sequence[Json] | None]:
+    def pages(self) -> Iterator[Sequence[Row] | None]:
         """The pages, None where none has come yet. Raises what reading raised."""
         self._thread.start()
         while True:

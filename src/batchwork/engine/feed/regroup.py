@@ -8,7 +8,7 @@ from typing import TypeAlias
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.items.grouping import Grouping, Keyed
 from batchwork.model import FINAL, UnitRecord, Units, UnitStatus
-from batchwork.ports import Store
+from batchwork.ports import BadRow, Row, Store
 
 Found: TypeAlias = "tuple[int, UnitRecord] | Units"
 """A recorded batch with its position in this reading, or batches that were grouped anew (their numbers mean nothing)."""
@@ -31,7 +31,17 @@ class Regrouping:
         """Recorded batches that this reading has had, as long as the store does not know it."""
 
     def add(self, units: Units) -> Iterator[Found]:
-        """What comes of these batches, in the order of the items."""
+        """What comes of these batches, in the order of the items. Rows that cannot be read stand alone."""
+        start = 0
+        values: Sequence[Row] = units.values
+        for offset, value in enumerate(values):
+            if isinstance(value, BadRow):
+                yield from self._added(units.cut(start, offset))
+                yield self._grouping.alone(units.keys[offset], value)
+                start = offset + 1
+        yield from self._added(units.cut(start, len(units)))
+
+    def _added(self, units: Units) -> Iterator[Found]:
         assert units.members is not None
         keys = [key for members in units.members for key in members]
         values = [value for batch in units.values for value in batch]  # type: ignore[union-attr]  # lists, all of them

@@ -8,7 +8,7 @@ from batchwork.engine.feed.in_doubt import UNITS_AT_ONCE, StartingPoint
 from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.engine.unit.stored_value import item_of
-from batchwork.model import FINAL, BatchView, Counts, UnitRecord, Units, UnitStatus
+from batchwork.model import FINAL, BatchView, Counts, UnitNote, UnitRecord, Units, UnitStatus
 from batchwork.ports import Store
 from batchwork.text.jsontext import Json, decode
 
@@ -116,7 +116,8 @@ def _batch(group: list[UnitRecord], number: int, total: int | None) -> Iterator[
     if all(record.status in FINAL for record in group):
         return
     values = [item_of(record) for record in group]
-    view = BatchView(number, values, total)
+    readable = [value for record, value in zip(group, values, strict=True) if record.note is not UnitNote.BAD_ROW]
+    view = BatchView(number, readable, total)
     for record, value in zip(group, values, strict=True):
         if record.status not in FINAL:
             yield _piece(record, value, view)

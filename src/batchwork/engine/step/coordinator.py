@@ -30,7 +30,7 @@ from batchwork.engine.unit.binding import Binding
 from batchwork.engine.unit.brief import Equipment, StepBrief
 from batchwork.errors import SourceError, WorkerError
 from batchwork.events import Said, StepStarted, Warned
-from batchwork.model import Counts, Failure, Report, UnitRecord
+from batchwork.model import Counts, Failure, Report, UnitRecord, UnitStatus
 from batchwork.retry import ASKED_MAX_S
 from batchwork.text.jsontext import decode
 
@@ -283,9 +283,10 @@ class Coordinator:
         if policy == "stop":
             self._fail(refused_in_doubt(keys))
 
-    def _gave_up(self, failed: list[UnitRecord], report: Report | None = None) -> None:
-        """These units have used up their attempts: does that end the step?"""
-        self._committer.counts = self._committer.counts.add(failed=len(failed))
+    def _gave_up(self, ended: list[UnitRecord], report: Report | None = None) -> None:
+        """These units have used up their attempts, or are skipped: does that end the step?"""
+        failed = [record for record in ended if record.status is UnitStatus.FAILED]
+        self._committer.counts = self._committer.counts.add(failed=len(failed), skipped=len(ended) - len(failed))
         self._hook.failed(len(failed))
         self._judge(Settled(self._committer.counts, failed, report))
 

@@ -12,6 +12,7 @@ from batchwork.clock import Clock
 from batchwork.engine.step.checkpoint_draft import Draft, success_rows
 from batchwork.engine.step.window import Out, Window
 from batchwork.engine.unit.attempt import Attempt, Piece, doubtful_failure
+from batchwork.engine.unit.binding import BAD_ROW
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.engine.unit.settlement import Again, GivenUp, settlement
 from batchwork.engine.unit.stored_value import member_texts, own_text
@@ -20,6 +21,7 @@ from batchwork.model import (
     Failure,
     LogRecord,
     Report,
+    UnitNote,
     UnitRecord,
     UnitStatus,
 )
@@ -65,9 +67,17 @@ class Settler(Struct):
         return report.lost if self.window.stopped else [*report.lost, *report.cancelled]
 
     def refuse(self, draft: Draft, piece: Piece, offset: int, failure: Failure) -> list[UnitRecord]:
-        """A unit whose values could not be bound: an attempt that failed before any worker saw it."""
+        """A unit whose values could not be bound: an attempt that failed before any worker saw it.
+
+        One that cannot even be read may be skipped instead.
+        """
         units, failure = piece.units.pick([offset]), self.brief.censor.failure(failure)
         draft.touch(self.clock.now(), 1)
+        batch = self.brief.plan.batch
+        if failure.type == BAD_ROW and batch is not None and batch.on_bad_row == "skip":
+            skipped = self._record(Attempt(units, 0, 0, failure=failure), UnitStatus.SKIPPED)
+            draft.rows.records.append(skipped)
+            return [skipped]
         return self._decided(
             draft, Attempt(units, piece.attempt, piece.base, self.clock.wall_ms(), failure=failure), failure
         )
@@ -153,4 +163,5 @@ class Settler(Struct):
             worker=attempt.worker,
             doubts=self.doubts.get(attempt.seq, 0),
             handled=not (self.handles and status is UnitStatus.FAILED),
+            note=UnitNote.BAD_ROW if failure is not None and failure.type == BAD_ROW else None,
         )

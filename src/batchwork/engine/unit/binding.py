@@ -10,10 +10,13 @@ from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.errors import RenderError
 from batchwork.model import BatchView, Failure, Units
-from batchwork.ports import Program
+from batchwork.ports import BadRow, Program, Row
 from batchwork.text.jsontext import Json
+from batchwork.text.wording import only_if
 
 TOKEN_KEY_MAX = 100
+BAD_ROW = "bad row"
+"""The type of the failure of a row that cannot be read."""
 
 
 def token(run: str, step: str, key: str) -> str:
@@ -58,7 +61,16 @@ class Binding:
 
     def bind(self, piece: Piece) -> Bound:
         """The payloads of a piece. What cannot be rendered or carried is refused, one unit at a time."""
-        units = piece.units
+        unread = _bad_rows(piece.units)
+        if not unread:
+            return self._bound(piece.units, piece.attempt)
+        left_out = {offset for offset, _ in unread}
+        readable = [offset for offset in range(len(piece.units)) if offset not in left_out]
+        bound = self._bound(piece.units.pick(readable), piece.attempt)
+        refused = [(readable[offset], failure) for offset, failure in bound.refused]
+        return Bound(bound.units, bound.payloads, sorted([*unread, *refused], key=_offset))
+
+    def _bound(self, units: Units, attempt: int) -> Bound:
         if self._program.takes_item:
             return Bound(units, units.values, ())
         payloads: list[Json] = []
@@ -66,7 +78,7 @@ class Binding:
         refused: list[tuple[int, Failure]] = []
         for offset in range(len(units)):
             try:
-                payloads.append(self._program.bind(self.scope(units, offset, piece.attempt)))
+                payloads.append(self._program.bind(self.scope(units, offset, attempt)))
                 good.append(offset)
             except RenderError as error:
                 refused.append((offset, _refusal(error)))
@@ -89,9 +101,24 @@ class Binding:
         return scope
 
 
+def _offset(refused: tuple[int, Failure]) -> int:
+    return refused[0]
+
+
+def _bad_rows(units: Units) -> list[tuple[int, Failure]]:
+    """Those of the units that are rows which cannot be read, by offset, with why."""
+    kinds: set[type] = set(map(type, units.values))
+    if BadRow not in kinds:
+        return []
+    values: Sequence[Row] = units.values
+    rows = [(offset, row) for offset, row in enumerate(values) if isinstance(row, BadRow)]
+    return [(offset, _failure(BAD_ROW, row.message, row.hint)) for offset, row in rows]
+
+
 def _refusal(error: RenderError) -> Failure:
     """Why a unit cannot be bound."""
-    message = error.message
-    if error.hint:
-        message += f" ({error.hint})"
-    return Failure(error.failure_type, message, retryable=False)
+    return _failure(error.failure_type, error.message, error.hint)
+
+
+def _failure(kind: str, message: str, hint: str) -> Failure:
+    return Failure(kind, message + only_if(hint, f" ({hint})"), retryable=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from batchwork.model import UnitNote, UnitRecord, Units
 from batchwork.plan.model import BatchPlan
+from batchwork.ports import BadRow, Row
 from batchwork.secrets import MASK
 from batchwork.text.jsontext import Json, decode, default_key, encode
 
@@ -28,7 +29,7 @@ def item_of(record: UnitRecord) -> Json:
 def can_run_again(record: UnitRecord) -> bool:
     """Whether what is stored is the value that the unit had, so that it can be run without its source."""
     text = value_text(record)
-    if text is None or record.note is UnitNote.MASKED:
+    if text is None or record.note in (UnitNote.MASKED, UnitNote.BAD_ROW):
         return False
     return record.note is not UnitNote.IN_DOUBT or MASK not in text
 
@@ -56,7 +57,10 @@ def value_texts(units: Units, written_key: bool) -> list[str | None]:
 
 def own_text(units: Units, written_key: bool) -> str | None:
     """JSON text of the first unit's value, None where its key says it: a key that a censor has changed does not."""
-    key, value = units.keys[0] or "null", units.values[0]
+    key = units.keys[0] or "null"
+    value: Row = units.values[0]
+    if isinstance(value, BadRow):
+        return encode(value.text)
     said = not written_key and units.members is None and key_is_value(key) and key == default_key(value)
     if said:
         return None

@@ -25,9 +25,11 @@ from batchwork.spec.yaml.nodes import Node, ScalarNode
 
 _OnDuplicate = Literal["keep", "skip", "error"]
 Each = Literal["item", "batch"]
+OnBadRow = Literal["fail", "skip", "stop"]
 OnInDoubt = Literal["retry", "fail", "stop"]
 _ON_DUPLICATE: tuple[_OnDuplicate, ...] = ("keep", "skip", "error")
 _EACH: tuple[Each, ...] = ("item", "batch")
+_ON_BAD_ROW: tuple[OnBadRow, ...] = ("fail", "skip", "stop")
 _ON_IN_DOUBT: tuple[OnInDoubt, ...] = ("retry", "fail", "stop")
 
 MAX_SLOTS = 10_000
@@ -70,6 +72,14 @@ class BatchSettings(Struct, frozen=True, kw_only=True):
             default="`keep`; with a written `key` `error`",
         ),
     ] = "keep"
+    on_bad_row: Annotated[
+        OnBadRow,
+        Field(
+            word(_ON_BAD_ROW),
+            "a row that cannot be read, or has no field for `key`: `fail` a failed item of type `bad row`, `skip` it, "
+            "counted, or `stop` the step",
+        ),
+    ] = "fail"
     batch_size: Annotated[
         int,
         Field(
