@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 TESTS_AT_ONCE ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format lint types layers budget unit test simulate demo bench pins clean
+.PHONY: help setup check format lint types layers budget unit test simulate faults demo bench pins clean
 
 help:            ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -47,6 +47,9 @@ test: check      ## everything
 
 simulate: $(STAMP) ## the engine under crashes and faults that a SEED plays again; without one, as many histories as fit into MINUTES
 	$(BIN)/python tests/simulation/simulate.py $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+faults: $(STAMP) ## run the fault suite, and write what it found into docs/faults.md
+	$(BIN)/pytest -n $(TESTS_AT_ONCE) -m fault --write-faults tests
 
 demo: $(STAMP)   ## some thousand files, a few failures, the report, the retry
 	@$(BIN)/python examples/demo/demo.py

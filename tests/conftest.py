@@ -15,6 +15,8 @@ from types import FrameType
 import pytest
 from hypothesis import HealthCheck, settings
 
+import fault_suite
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
@@ -25,6 +27,35 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "batchwork"))
 
 STUCK_S = 180
 """A test that takes so long waits for something that will not come: it fails, with the stacks of all threads."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-faults", action="store_true", help="write docs/faults.md from what the tests have shown")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--write-faults") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(FaultPage())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.user_properties += [("fault", name) for mark in item.iter_markers("fault") for name in mark.args]
+
+
+class FaultPage:
+    """Remembers which faults have a test that failed, and writes the page at the end."""
+
+    def __init__(self) -> None:
+        self.failed: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed |= {str(name) for kind, name in report.user_properties if kind == "fault"}
+
+    def pytest_sessionfinish(self) -> None:
+        page = fault_suite.document(fault_suite.marked(), sorted(self.failed))
+        fault_suite.DOCUMENT.write_text(page, encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)

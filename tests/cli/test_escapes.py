@@ -43,6 +43,7 @@ SEEN_ON_LOADING = ("run.__class__.__mro__", "batch.__class__")
 UNKNOWN = ("cycler", "joiner", "lipsum", "self", "request", "config", "url_for", "get_flashed_messages", "loop")
 
 
+@pytest.mark.fault("N12")
 @pytest.mark.parametrize("expression", SEEN_ON_LOADING)
 def test_escapes_by_way_of_known_names_are_refused_on_loading(batchwork: Command, work: Path, expression: str) -> None:
     task = {"type": "echo", "message": f"{{{{ {expression} }}}}"}
@@ -53,6 +54,7 @@ def test_escapes_by_way_of_known_names_are_refused_on_loading(batchwork: Command
     assert not (work / ".batchwork").exists()
 
 
+@pytest.mark.fault("N12")
 def test_escapes_fail_and_do_nothing(batchwork: Command, work: Path) -> None:
     steps = [
         {

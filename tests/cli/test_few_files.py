@@ -18,6 +18,7 @@ steps:
 """
 
 
+@pytest.mark.fault("M10")
 @pytest.mark.parametrize("kind", TASKS)
 @pytest.mark.parametrize("limit", [7, 14, 20, 26, 40])
 def test_with_few_descriptors_a_run_works_or_says_what_it_lacks(

@@ -193,6 +193,7 @@ def cells(database: Path) -> Iterator[bytes]:
                     yield cell if isinstance(cell, bytes) else str(cell).encode("utf-8", "surrogatepass")
 
 
+@pytest.mark.fault("N01")
 def test_a_secret_is_seen_nowhere(batchwork: Command, work: Path) -> None:
     (work / "w.yaml").write_text(FLOW)
     (work / "given.json").write_text(json.dumps({"given": TOKEN, "url": f"postgres://me:{TOKEN}@host/db"}))
@@ -287,6 +288,7 @@ steps:
         assert "but it is the text '***…'" in done.stderr  # it is too long to be shown whole
 
 
+@pytest.mark.fault("N01")
 @pytest.mark.parametrize(
     "task",
     [
@@ -324,6 +326,7 @@ steps:
         assert "the secret `MY_TOKEN` would stand in an argument list" in end["steps"][step]["error"]["message"]
 
 
+@pytest.mark.fault("N02")
 def test_secrets_that_are_too_short_are_warned_of_once(batchwork: Command, work: Path) -> None:
     (work / "w.yaml").write_text(
         "secrets: [MY_TOKEN]\nsteps: [{name: a, task: shell, inputs: {command: 'echo $MY_TOKEN banana'}}]\n"

@@ -104,6 +104,7 @@ def refusals(
     return refused
 
 
+@pytest.mark.fault("F01", "F04")
 def test_through_the_shell(batchwork: Command, work: Path, source: Path) -> None:
     items = [decode(line) for line in source.read_text().splitlines()]
     steps = [step(name, source, {"task": "shell", "command": command}) for name, command in COMMANDS.items()]
@@ -129,12 +130,14 @@ def test_through_standard_input(batchwork: Command, work: Path, source: Path) ->
     assert refusals(found["input"], items, arrived, given) == {}
 
 
+@pytest.mark.fault("F02", "F04")
 def test_through_python(batchwork: Command, work: Path, source: Path) -> None:
     items = [decode(line) for line in source.read_text().splitlines()]
     found = outcomes(batchwork, work, [step("python", source, {"task": "python", "code": "return item"})])
     assert refusals(found["python"], items, lambda result: result, lambda item: item) == {}
 
 
+@pytest.mark.fault("F02")
 def test_through_urls(batchwork: Command, work: Path, source: Path, server: str) -> None:
     items = [decode(line) for line in source.read_text().splitlines()]
     steps = [

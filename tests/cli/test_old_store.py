@@ -43,6 +43,7 @@ def steps(text: str) -> dict[str, str]:
     return {name: step["status"] for name, step in json.loads(text)["steps"].items()}
 
 
+@pytest.mark.fault("H08")
 def test_looking_leaves_it_as_it_is(old: Path, batchwork: Command) -> None:
     before = old.read_bytes()
     workflow_of("again")
@@ -73,6 +74,7 @@ def test_its_notes_are_understood(old: Path, batchwork: Command) -> None:
     assert "read again" not in batchwork("resume", "again", "--plan", *STORE).stdout
 
 
+@pytest.mark.fault("H08")
 def test_a_resume_migrates_it_and_goes_on(old: Path, batchwork: Command) -> None:
     workflow_of("half")
     assert version(old) == 1

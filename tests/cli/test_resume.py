@@ -85,6 +85,7 @@ def test_a_renamed_step_leaves_its_old_name_behind(batchwork: Command, flow: Pat
     assert batchwork("results", "--step", "renamed", "--format", "jsonl").stdout.count("succeeded") == 4
 
 
+@pytest.mark.fault("I04", "K01")
 def test_a_crashed_run(batchwork: Command, crashed: str, work: Path, golden: Golden) -> None:
     status = summary(batchwork("status", "--json"))
     counts = status["steps"]["work"]["counts"]
@@ -100,6 +101,7 @@ def test_a_crashed_run(batchwork: Command, crashed: str, work: Path, golden: Gol
     assert "no failed item fits" in done.stderr
 
 
+@pytest.mark.fault("K06")
 def test_limits_may_change_before_a_crashed_run_goes_on(
     batchwork: Command, crashed: str, flow: Path, work: Path
 ) -> None:
@@ -119,6 +121,7 @@ def test_limits_may_change_before_a_crashed_run_goes_on(
     assert "2 failures (timeout)" in batchwork("errors").stdout
 
 
+@pytest.mark.fault("K03")
 def test_a_changed_command_is_refused_unless_accepted(
     batchwork: Command, flow: Path, work: Path, golden: Golden
 ) -> None:
@@ -135,6 +138,7 @@ def test_a_changed_command_is_refused_unless_accepted(
     assert sorted((work / "ledger2").read_text().split()) == ["b", "c", "d"]
 
 
+@pytest.mark.fault("K02")
 def test_a_finished_run_has_nothing_to_do(batchwork: Command, flow: Path, work: Path) -> None:
     batchwork("run", "flow.yaml", "--run-id", "r1")
     done = batchwork("resume")
@@ -171,6 +175,7 @@ def test_a_wrong_expression_is_exit_2(batchwork: Command, flow: Path) -> None:
     assert "did you mean `item`" in done.stderr
 
 
+@pytest.mark.fault("I02")
 def test_a_run_that_is_being_worked_on_is_locked(
     batchwork: Command, flow: Path, work: Path, environ: Mapping[str, str], wait_for: Callable[..., None]
 ) -> None:

@@ -51,6 +51,7 @@ def test_all_succeeded(batchwork: Command, flow: Path, golden: Golden) -> None:
     golden("run_succeeded_err", done.stderr)
 
 
+@pytest.mark.fault("L08")
 def test_tolerated_failures_are_exit_3(batchwork: Command, flow: Path, golden: Golden) -> None:
     done = batchwork("run", "flow.yaml", "bad=3", expect=3)
     golden("run_partial_out", done.stdout)
@@ -107,6 +108,7 @@ def test_an_echo_goes_to_standard_output_and_with_json_to_standard_error(batchwo
     assert "<é>\n" in done.stderr and "<\\x1b[31m>\n" in done.stderr
 
 
+@pytest.mark.fault("F11")
 @pytest.mark.parametrize(("items", "count"), [("[]", 0), ("[x]", 1)])
 def test_no_item_and_one_item(batchwork: Command, work: Path, items: str, count: int) -> None:
     (work / "w.yaml").write_text(
@@ -132,6 +134,7 @@ def test_dry_run_does_nothing(batchwork: Command, flow: Path, work: Path, golden
     assert not (work / ".batchwork").exists()
 
 
+@pytest.mark.fault("L02")
 def test_validate(batchwork: Command, flow: Path, work: Path) -> None:
     assert batchwork("validate", "flow.yaml").stdout == "flow.yaml: ok, 2 steps, 1 with items\n"
     flow.write_text(FLOW.replace("command:", "comand:", 1))
@@ -145,6 +148,7 @@ def test_a_bad_run_id_is_refused(batchwork: Command, flow: Path, name: str) -> N
     assert "cannot be the name of a run" in batchwork("run", "flow.yaml", f"--run-id={name}", expect=2).stderr
 
 
+@pytest.mark.fault("I01")
 def test_the_same_run_id_twice_is_exit_4(batchwork: Command, flow: Path) -> None:
     batchwork("run", "flow.yaml", "--run-id", "r1")
     done = batchwork("run", "flow.yaml", "--run-id", "r1", expect=4)
@@ -222,6 +226,7 @@ params: {t: 0.5}
 """
 
 
+@pytest.mark.fault("B01")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_drains_and_resume_goes_on(
     batchwork: Command, work: Path, environ: Mapping[str, str], wait_for: Callable[..., None], number: int, code: int

@@ -118,6 +118,7 @@ def spoilt(killed: Path, other: Path, folder: Path, name: str, fault: Callable[[
     return folder
 
 
+@pytest.mark.fault("H06", "H07")
 @pytest.mark.parametrize(("name", "fault"), [*CASES, ("state.db", newer), ("state.db", none)])
 def test_whatever_is_done_to_a_state_file(
     killed: Path, other: Path, tmp_path: Path, environ: dict[str, str], name: str, fault: Callable[[Path, Path], None]
@@ -151,6 +152,7 @@ def test_whatever_is_done_to_a_state_file(
     assert lost or recorded(items) == known, items.stderr
 
 
+@pytest.mark.fault("H06", "H07")
 @pytest.mark.parametrize("fault", [*FAULTS, newer])
 def test_whatever_is_done_to_the_database_of_a_run_that_ended(
     killed: Path, other: Path, tmp_path: Path, environ: dict[str, str], fault: Callable[[Path, Path], None]

@@ -88,6 +88,7 @@ def test_a_bar_and_ctrl_c(terminal: Terminal, batchwork: Command, work: Path) ->
     assert counts["in_doubt"] == 0
 
 
+@pytest.mark.fault("B05")
 def test_a_terminal_that_goes_away_is_sigterm(terminal: Terminal, batchwork: Command, work: Path) -> None:
     terminal.read_until(r" % \d+/400 ")
     assert terminal.hang_up() == 143

@@ -35,6 +35,7 @@ time.sleep(600)
 """.replace("{{", "{").replace("}}", "}")
 
 
+@pytest.mark.fault("C15")
 @pytest.mark.parametrize("how", ["killed", "dismissed"])
 def test_the_guardian(how: str, tmp_path: Path, wait_for: Any) -> None:
     cookie, ready = uuid.uuid4().hex, tmp_path / "ready"

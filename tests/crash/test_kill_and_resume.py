@@ -119,6 +119,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return count
 
 
+@pytest.mark.fault("A03")
 @pytest.mark.parametrize(
     ("body", "hit"), [("shell", "1"), ("shell", "2"), ("shell", "last"), ("python", "1"), ("python", "last")]
 )
@@ -152,6 +153,7 @@ def test_killed_at_a_point_of_the_commit_path(
     bench.check_finished()
 
 
+@pytest.mark.fault("A01", "A02")
 @pytest.mark.parametrize("body", ["shell", "python"])
 def test_killed_again_and_again(tmp_path: Path, body: str, wait_for: Callable[..., None]):
     chance = random.Random(7)
@@ -181,6 +183,7 @@ def test_killed_again_and_again(tmp_path: Path, body: str, wait_for: Callable[..
     bench.check_finished()
 
 
+@pytest.mark.fault("B04", "B09")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_graceful_stop_runs_nothing_twice(tmp_path: Path, number: signal.Signals, wait_for: Callable[..., None]):
     bench = Bench(tmp_path, "shell", count=80, pause="sleep 0.05; ")
@@ -218,9 +221,28 @@ def test_a_unit_that_was_in_doubt_three_times_is_poison(tmp_path: Path, wait_for
     assert row["error"]["type"] == "poison"
 
 
+@pytest.mark.fault("A06")
+@pytest.mark.parametrize("page", [2, 3, 5])
+def test_killed_while_the_source_is_still_read(tmp_path: Path, page: int):
+    """No item is left out, and none that was recorded runs again."""
+    bench = Bench(tmp_path, "python", count=20_000)
+    workflow = (tmp_path / "flow.yaml").read_text().replace(str(list(range(20_000))), "$(seq 0 19999)")
+    (tmp_path / "flow.yaml").write_text(workflow.replace("import os\n", "import os; item = int(item)\n"))
+    code, _, _ = bench.run("run", "flow.yaml", "--run-id", "r1", fault=f"items.load:kill9@{page}")
+    assert code == -signal.SIGKILL
+    known = {index for index, row in bench.items().items() if row["status"] == "succeeded"}
+    assert len(known) < 20_000
+    assert "20000" not in bench.run("status", "r1")[1].replace(",", ""), "the total is not known yet"
+    code, _, err = bench.run("resume", "r1")
+    assert code == 0, err
+    bench.check_finished()
+    assert all(bench.ledger()[index] == 1 for index in known)
+
+
 # ---------------------------------------------------------------- what the store is told goes wrong
 
 
+@pytest.mark.fault("A04", "A05")
 @pytest.mark.parametrize(
     "action", ["state.write:raise", "state.write:ENOSPC", "state.commit:execute_and_raise", "state.commit:EIO"]
 )
@@ -235,6 +257,7 @@ def test_a_write_that_fails_or_seems_to_costs_nothing(tmp_path: Path, action: st
     assert all(row["attempts"] == 1 for row in bench.items().values())
 
 
+@pytest.mark.fault("A04")
 def test_writes_that_go_on_failing_end_the_run_and_it_can_be_resumed(tmp_path: Path):
     bench = Bench(tmp_path, "python")
     code, _, err = bench.run(
@@ -249,6 +272,7 @@ def test_writes_that_go_on_failing_end_the_run_and_it_can_be_resumed(tmp_path: P
     assert all(bench.ledger()[index] == 1 for index in known)
 
 
+@pytest.mark.fault("A03")
 def test_killed_when_a_failure_is_handled(tmp_path: Path):
     """The failure is recorded before; its handler runs at least once, in the resume."""
     (tmp_path / "flow.yaml").write_text(

@@ -54,6 +54,7 @@ def among(kind: str, neighbours: int = 6) -> list[Any]:
 # ---------------------------------------------------------------- what an item does to itself
 
 
+@pytest.mark.fault("A13", "D01", "D02", "D03", "D05", "E05", "E06")
 @pytest.mark.parametrize(
     ("kind", "failure", "message"),
     [
@@ -118,6 +119,7 @@ def test_odd_items_succeed_and_do_no_harm(evil: Make, kind: str, result: Any) ->
     assert len(ends.results) == 7
 
 
+@pytest.mark.fault("D06")
 @pytest.mark.parametrize("kind", ["hang", "spin", "gilhang", "ignoreterm"])
 def test_an_item_that_does_not_end_is_killed_when_its_time_is_up(evil: Make, kind: str) -> None:
     began = time.monotonic()
@@ -199,6 +201,7 @@ return found
     assert ends.results == {number: f"[{number + 1},{10 * (number + 1)}]" for number in (0, 2, 3)}
 
 
+@pytest.mark.fault("E01")
 def test_a_gibibyte_of_output_costs_little_memory(evil: Make) -> None:
     before = psutil.Process().memory_info().rss
     workers = evil()
@@ -273,6 +276,7 @@ os._exit(9)
     assert proctree.look(int(pid.read_text())) is None
 
 
+@pytest.mark.fault("D03")
 def test_a_worker_killed_from_outside_costs_only_what_it_ran(make: Make) -> None:
     workers = make("import time; time.sleep(0.002); return item", slots=2)
     workers.submit(list(range(100)), lane=0)
@@ -291,6 +295,7 @@ def test_a_forked_child_that_comes_back_does_not_run_on(make: Make, tmp_path: Pa
     assert ends.results == {number: f"[{number},{number}]" for number in range(4)}
 
 
+@pytest.mark.fault("D03")
 @pytest.mark.parametrize(
     "name", ["TERM", "HUP", "KILL", "ALRM", "USR1", "USR2", "QUIT", "VTALRM", "PROF", "XCPU", "IO", "BUS", "FPE", "SYS"]
 )
@@ -375,6 +380,7 @@ def test_who_ignores_sigterm_is_killed_after_the_grace(evil: Make) -> None:
     assert workers.ends.cancelled == [0] or workers.ends.returned == [0]
 
 
+@pytest.mark.fault("C15")
 def test_when_the_coordinator_is_killed_its_workers_and_their_children_end(
     tmp_path: Path, shared: Path, wait_for: Any
 ) -> None:
@@ -406,6 +412,7 @@ while True:
 # ---------------------------------------------------------------- starting
 
 
+@pytest.mark.fault("D14")
 @pytest.mark.parametrize(
     ("told", "message"),
     [
@@ -433,6 +440,7 @@ def test_a_worker_that_cannot_be_prepared_is_one_clear_error(make: Make, told: d
     assert "Traceback" not in caught.value.message
 
 
+@pytest.mark.fault("D13")
 def test_an_error_in_a_module_names_its_file_and_line(make: Make, tmp_path: Path) -> None:
     (tmp_path / "bad_module.py").write_text("x = 1\ny = x +\n")
     workers = make(told={"kind": "function", "function": "bad_module:f", "path": [str(tmp_path)]})
@@ -570,6 +578,7 @@ def test_setup_runs_once_in_each_worker(make: Make) -> None:
     assert not ends.logs
 
 
+@pytest.mark.fault("D15")
 def test_eight_that_sleep_do_so_at_the_same_time(make: Make) -> None:
     code = "import time; began = time.monotonic(); time.sleep(0.5); return [began, time.monotonic()]"
     ends = make(code, slots=8).run(list(range(8)), size=1)
@@ -578,6 +587,7 @@ def test_eight_that_sleep_do_so_at_the_same_time(make: Make) -> None:
     assert at_once >= 4
 
 
+@pytest.mark.fault("D11")
 def test_a_retry_after_a_death_gets_a_new_worker(
     batchwork: Callable[..., subprocess.CompletedProcess[str]], work: Path
 ) -> None:
@@ -610,6 +620,7 @@ steps:
     assert items[2]["error"]["message"] == "ended with exit code 7"
 
 
+@pytest.mark.fault("A11")
 def test_time_in_which_all_stood_still_does_not_count(make: Make, tmp_path: Path, wait_for: Any) -> None:
     """As after Ctrl-Z and fg: this process and its workers are stopped for longer than the time limit, then go on."""
     script = f"""

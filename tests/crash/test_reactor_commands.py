@@ -47,6 +47,7 @@ def own_sessions(reactor: Reactor) -> bool:
 # ---------------------------------------------------------------- ends
 
 
+@pytest.mark.fault("C12")
 def test_commands_end_as_they_end(reactor: Reactor) -> None:
     codes = [1, 2, 126, 127, 143, 255]
     ends = reactor.run([
@@ -70,6 +71,7 @@ def test_commands_end_as_they_end(reactor: Reactor) -> None:
     assert ends.results == {9: {"stdout": "hi\n", "stderr": "there\n", "exit_code": 0}}
 
 
+@pytest.mark.fault("C12", "C13")
 def test_what_cannot_be_started_says_why_and_is_not_retried(reactor: Reactor, tmp_path: Path) -> None:
     (tmp_path / "data.txt").write_text("no program")
     (tmp_path / "script").write_text("#!/nope/interpreter\n")
@@ -135,6 +137,7 @@ def test_environment_directory_and_input(made: list[Reactor], tmp_path: Path) ->
 # ---------------------------------------------------------------- outputs
 
 
+@pytest.mark.fault("E01", "E02")
 def test_output_of_any_size_is_kept_within_the_limit(made: list[Reactor]) -> None:
     made.append(Reactor({"kind": "shell", "capture_limit": 1000}))
     ends = made[0].run([
@@ -151,6 +154,7 @@ def test_output_of_any_size_is_kept_within_the_limit(made: list[Reactor]) -> Non
     assert peak_kib < 64 << 10
 
 
+@pytest.mark.fault("E03")
 def test_bytes_of_any_kind_are_kept(reactor: Reactor) -> None:
     ends = reactor.run([
         sh(r"printf '\342\202'; sleep 0.05; printf '\254\n'"),
@@ -169,6 +173,7 @@ def test_bytes_of_any_kind_are_kept(reactor: Reactor) -> None:
 # ---------------------------------------------------------------- timeouts and leftovers
 
 
+@pytest.mark.fault("C01", "C02", "C07")
 def test_a_timeout_ends_the_whole_tree(made: list[Reactor]) -> None:
     made.append(Reactor(SHELL, timeout_s=0.4, slots=16))
     scripts = [
@@ -197,6 +202,7 @@ def test_a_timeout_ends_the_whole_tree(made: list[Reactor]) -> None:
     assert proctree.descendants([made[0].pid]) == []  # those without the cookie, too
 
 
+@pytest.mark.fault("C03")
 @pytest.mark.parametrize(
     "script",
     [
@@ -215,6 +221,7 @@ def test_what_outlives_its_command_is_killed_and_noted(reactor: Reactor, script:
     assert proctree.descendants([reactor.pid]) == []
 
 
+@pytest.mark.fault("C03")
 def test_leftovers_are_assigned_to_the_command_that_left_them(reactor: Reactor) -> None:
     leaves = sh(f"(setsid {FOREVER} >/dev/null 2>&1 &)", env={"BATCHWORK_IDEMPOTENCY_KEY": "r/s/1"})
     slow = reactor.submit([sh("(sleep 0.5; echo late) & wait"), sh(f"(setsid {FOREVER} &) ; sleep 0.6; echo ok")])
@@ -334,6 +341,7 @@ def test_a_reactor_that_cannot_prepare_says_so(made: list[Reactor]) -> None:
         made[0].poll()
 
 
+@pytest.mark.fault("C15")
 def test_the_reactor_ends_with_its_owner(made: list[Reactor]) -> None:
     made.append(Reactor(SHELL))
     reactor = made[0]
@@ -349,6 +357,7 @@ def test_the_reactor_ends_with_its_owner(made: list[Reactor]) -> None:
 # ---------------------------------------------------------------- no room for processes
 
 
+@pytest.mark.fault("C17")
 def test_no_attempt_is_used_while_the_system_has_no_room(made: list[Reactor], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BATCHWORK_TESTING", "1")
     monkeypatch.setenv("BATCHWORK_FAULT", ",".join(f"spawn:EAGAIN@{number}" for number in range(1, 9)))
@@ -379,3 +388,13 @@ def test_many_timeouts_at_once_are_kept(made: list[Reactor]) -> None:
     ends = made[0].run([sh(f"{FOREVER} & {FOREVER}")] * 150)
     assert {failure.type for failure in ends.failures.values()} == {"timeout"}
     assert living(made[0]) == set()
+
+
+@pytest.mark.fault("C05")
+def test_of_hundreds_of_detached_children_none_is_left(reactor: Reactor) -> None:
+    start = f"(setsid {FOREVER} >/dev/null 2>&1 &)"
+    ends = reactor.run([sh(f"for n in $(seq 200); do {start}; done; echo done"), sh("echo other")])
+    assert ends.results[0]["stdout"] == "done\n"
+    assert ends.results[1]["stdout"] == "other\n"
+    assert ends.logs == {0: "left 200 processes behind, killed\n"}
+    assert proctree.descendants([reactor.pid]) == []

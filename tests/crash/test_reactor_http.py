@@ -88,6 +88,7 @@ def test_connections_are_kept_and_never_more_than_slots(made: list[Reactor], ser
     assert server.connections <= 4
 
 
+@pytest.mark.fault("G15")
 @pytest.mark.parametrize(
     ("path", "kind", "message"),
     [
@@ -108,6 +109,7 @@ def test_a_broken_answer_is_a_failure_that_may_be_retried(
     assert message in failure.message
 
 
+@pytest.mark.fault("G15")
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 def test_a_compressed_body_is_whole_or_a_failure(reactor: Reactor, server: MisbehavingServer, coding: str) -> None:
     shares = [0, 1, 50, 99, 100]
@@ -129,6 +131,7 @@ def test_only_what_can_be_read_is_asked_for(reactor: Reactor, server: Misbehavin
     assert "`br`" in ends.failures[2].message
 
 
+@pytest.mark.fault("G07")
 @pytest.mark.parametrize("path", ["big", "claims-big", "bomb", "big-header", "many-headers"])
 def test_what_is_too_large_is_not_read_to_its_end(reactor: Reactor, server: MisbehavingServer, path: str) -> None:
     failure = reactor.run([get(f"{server.url}/{path}")]).failures[0]
@@ -138,6 +141,7 @@ def test_what_is_too_large_is_not_read_to_its_end(reactor: Reactor, server: Misb
     assert int(status.partition("VmHWM:")[2].split()[0]) < 96 << 10
 
 
+@pytest.mark.fault("G01", "G02")
 def test_the_deadline_is_for_all_of_it(made: list[Reactor], server: MisbehavingServer) -> None:
     made.append(Reactor({**HTTP, "timeout_s": 0.4}))
     ends = made[0].run([get(f"{server.url}/{path}") for path in ("hang", "drip/body", "drip/header")])
@@ -147,6 +151,7 @@ def test_the_deadline_is_for_all_of_it(made: list[Reactor], server: MisbehavingS
         assert 0.35 < ends.seconds[offset] < 1.5
 
 
+@pytest.mark.fault("G03", "G04", "G05")
 def test_statuses_and_waits(reactor: Reactor, server: MisbehavingServer) -> None:
     paths = ["404", "500", "429/7", "503/2.5", "302"]
     ends = reactor.run([get(f"{server.url}/status/{path}") for path in paths])
@@ -168,6 +173,7 @@ def test_expected_statuses_are_no_failures(made: list[Reactor], server: Misbehav
 # ---------------------------------------------------------------- redirects and addresses
 
 
+@pytest.mark.fault("G09")
 def test_redirects_are_followed_so_far_and_no_farther(reactor: Reactor, server: MisbehavingServer) -> None:
     ends = reactor.run([get(f"{server.url}/chain/5"), get(f"{server.url}/chain/6"), get(f"{server.url}/chain/20")])
     assert ends.results[0]["text"] == "end"
@@ -176,6 +182,7 @@ def test_redirects_are_followed_so_far_and_no_farther(reactor: Reactor, server: 
         assert not ends.failures[offset].retryable
 
 
+@pytest.mark.fault("G11", "G12")
 @pytest.mark.parametrize(
     "where", ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/x", "dict://127.0.0.1/x"]
 )
@@ -399,6 +406,7 @@ def test_what_cannot_be_read_is_not_sent(reactor: Reactor, server: MisbehavingSe
     assert server.requests == []
 
 
+@pytest.mark.fault("G13")
 def test_private_addresses_are_not_connected_to(
     made: list[Reactor], server: MisbehavingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -416,6 +424,7 @@ def test_private_addresses_are_not_connected_to(
 # ---------------------------------------------------------------- effects
 
 
+@pytest.mark.fault("G16")
 def test_a_post_that_may_have_arrived_is_not_retried(reactor: Reactor, server: MisbehavingServer) -> None:
     urls = [f"{server.url}/{path}" for path in ("empty", "reset", "short", "status/503")]
     for method in ("POST", "PATCH"):
@@ -440,6 +449,7 @@ def test_a_timed_out_post_is_not_retried(made: list[Reactor], server: Misbehavin
     assert failure.type == "timeout" and not failure.retryable
 
 
+@pytest.mark.fault("G16")
 def test_a_post_is_never_sent_twice_behind_our_back(made: list[Reactor], server: MisbehavingServer) -> None:
     """A kept connection that closes unanswered makes libcurl repeat the request; a POST must not be."""
     made.append(Reactor(HTTP, slots=1))

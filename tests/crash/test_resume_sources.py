@@ -159,6 +159,7 @@ def test_a_failed_step_reads_a_value_with_a_secret_again(bench: Bench):
     assert bench.ledger() == Counter({"a": 2, "canary-12345": 2})
 
 
+@pytest.mark.fault("K12")
 def test_what_was_in_doubt_and_failed_can_be_retried(bench: Bench, wait_for: Callable[..., None]):
     bench.write(
         'items: [{id: x1}, {id: x2}, {id: x3}]\nkey: "{{ item.id }}"\nmax_parallel: 2\n'
@@ -193,6 +194,7 @@ def test_a_mended_command_is_retried_with_its_changes_accepted(bench: Bench):
     assert bench.ledger() == Counter({"1": 1, "2": 2})
 
 
+@pytest.mark.fault("K12")
 def test_in_doubt_and_stop_says_what_to_do(bench: Bench, wait_for: Callable[..., None]):
     bench.write(
         "items: [1, 2]\nmax_parallel: 1\non_in_doubt: stop",

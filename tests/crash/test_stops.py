@@ -113,6 +113,7 @@ def write(work: Path, command: str) -> None:
     (work / "stops.yaml").write_text(FLOW.replace("COMMAND", command), encoding="utf-8")
 
 
+@pytest.mark.fault("B01", "B04")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
 def test_the_first_signal_drains(started: Started, number: int, code: int) -> None:
     write(started.work, WAIT)
@@ -141,6 +142,7 @@ def test_the_first_signal_drains(started: Started, number: int, code: int) -> No
     assert started.left() == []
 
 
+@pytest.mark.fault("B02")
 def test_the_second_signal_interrupts_and_uses_no_attempt(started: Started, wait_for: Callable[..., None]) -> None:
     write(started.work, "sleep 600")
     started.go("run", "stops.yaml", starts=2)
@@ -158,6 +160,7 @@ def test_the_second_signal_interrupts_and_uses_no_attempt(started: Started, wait
     assert {unit["attempts"] for unit in units} == {0}
 
 
+@pytest.mark.fault("B03")
 def test_the_third_signal_kills_at_once(started: Started, wait_for: Callable[..., None]) -> None:
     write(started.work, STUBBORN)
     started.go("run", "stops.yaml", starts=2)
@@ -171,6 +174,7 @@ def test_the_third_signal_kills_at_once(started: Started, wait_for: Callable[...
     assert started.lines("clean") == []
 
 
+@pytest.mark.fault("I02")
 def test_a_running_run_cannot_be_resumed(started: Started) -> None:
     write(started.work, WAIT)
     started.go("run", "stops.yaml", starts=2)
@@ -182,6 +186,7 @@ def test_a_running_run_cannot_be_resumed(started: Started) -> None:
     assert exit_code == 0, said
 
 
+@pytest.mark.fault("A01")
 def test_after_a_kill_only_what_was_claimed_runs_again(started: Started, wait_for: Callable[..., None]) -> None:
     write(started.work, WAIT)
     started.go("run", "stops.yaml", starts=2)
@@ -199,6 +204,7 @@ def test_after_a_kill_only_what_was_claimed_runs_again(started: Started, wait_fo
     assert started.lines("clean") == ["clean succeeded"]
 
 
+@pytest.mark.fault("B11")
 def test_stacks_are_shown_and_the_run_goes_on(started: Started) -> None:
     write(started.work, WAIT)
     started.go("run", "stops.yaml", starts=2)
@@ -240,6 +246,7 @@ steps:
 """
 
 
+@pytest.mark.fault("B07")
 def test_ctrl_z_stops_what_runs_too_and_takes_no_time_from_it(
     work: Path, environ: Mapping[str, str], wait_for: Callable[..., None]
 ) -> None:

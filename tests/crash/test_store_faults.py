@@ -82,6 +82,7 @@ POINTS += ["flush.before_commit", "flush.commit", "flush.after_commit"]
 FAULTS = [f"{point}:{action}" for point in POINTS for action in ("raise", "ENOSPC")]
 
 
+@pytest.mark.fault("A04", "A05")
 @pytest.mark.parametrize("fault", [*FAULTS, "state.commit:execute_and_raise"])
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 6])
 def test_what_fails_once_is_done_again_and_counts_once(path: Path, arm, fault: str, number: int) -> None:
@@ -96,6 +97,7 @@ def test_what_fails_once_is_done_again_and_counts_once(path: Path, arm, fault: s
     assert sound(path)
 
 
+@pytest.mark.fault("A05")
 @pytest.mark.parametrize(
     "fault", ["state.commit:execute_and_raise", "flush.after_commit:raise", "claim.after_commit:EIO"]
 )
@@ -129,6 +131,7 @@ def test_changes_outside_checkpoints_survive_a_failed_write(path: Path, arm, num
     assert sound(path)
 
 
+@pytest.mark.fault("A04", "H10")
 @pytest.mark.parametrize(
     ("fault", "kind", "says"),
     [
@@ -163,6 +166,7 @@ def test_what_goes_on_failing_ends_the_writing_and_keeps_what_was_there(path: Pa
     store.close()
 
 
+@pytest.mark.fault("H01")
 def test_a_full_disk_is_told_once_and_waited_for(path: Path, arm) -> None:
     store = opened(path, patience_s=30)
     arm("state.write:ENOSPC")
@@ -222,6 +226,7 @@ def filled(*command: str) -> tuple[list[str], int]:
     return lines, int(lines[-1].split()[1])
 
 
+@pytest.mark.fault("H02")
 def test_a_file_size_limit_is_a_full_disk(path: Path) -> None:
     lines, done = filled("prlimit", f"--fsize={1 << 20}", str(path), "0.2")
     assert 0 < done < 40_000
@@ -236,6 +241,7 @@ def test_a_file_size_limit_is_a_full_disk(path: Path) -> None:
     assert sound(path)
 
 
+@pytest.mark.fault("H01")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 def test_a_full_disk_keeps_what_was_recorded(tmp_path: Path) -> None:
     mount = tmp_path / "small"
@@ -261,6 +267,7 @@ def test_a_full_disk_keeps_what_was_recorded(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- files that are taken away meanwhile
 
 
+@pytest.mark.fault("H06")
 @pytest.mark.parametrize("name", ["x.db", "x.db-wal"])
 @pytest.mark.parametrize("how", ["removed", "replaced", "emptied"])
 def test_a_file_that_is_taken_away_while_it_is_written_to_is_missed(path: Path, name: str, how: str) -> None:
@@ -289,6 +296,7 @@ def test_a_file_that_is_taken_away_while_it_is_written_to_is_missed(path: Path, 
 # ---------------------------------------------------------------- other processes
 
 
+@pytest.mark.fault("H13")
 def test_a_lock_of_another_process_is_waited_for_with_a_warning(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "BUSY_WARN_S", 0.05)
     store = opened(path)
@@ -308,6 +316,7 @@ def test_a_lock_of_another_process_is_waited_for_with_a_warning(path: Path, monk
     store.close()
 
 
+@pytest.mark.fault("H13")
 def test_a_lock_that_is_never_given_up_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "BUSY_LIMIT_S", 0.1)
     store = opened(path)
@@ -319,6 +328,7 @@ def test_a_lock_that_is_never_given_up_is_an_error(path: Path, monkeypatch: pyte
     store.close()
 
 
+@pytest.mark.fault("H12")
 def test_a_long_reader_does_not_stop_the_writer_and_the_log_shrinks_after_it(path: Path, monkeypatch) -> None:
     monkeypatch.setattr(log, "MOVE_PAGES", 50)
     monkeypatch.setattr(log, "WARN_PAGES", 300)

@@ -104,6 +104,7 @@ def check_prefix(path: Path, what: str) -> int:
     return groups
 
 
+@pytest.mark.fault("A08")
 def test_a_torn_log_leaves_a_prefix_of_whole_groups(snapshots: list[Path], tmp_path: Path) -> None:
     chance = random.Random(20_000)
     seen = set()
@@ -141,6 +142,7 @@ WRITER = """
 """
 
 
+@pytest.mark.fault("A01")
 @pytest.mark.parametrize("durability", ["full", "fast"])
 def test_after_a_kill_all_that_was_reported_is_there(tmp_path: Path, durability: str) -> None:
     chance = random.Random(7)
@@ -159,6 +161,7 @@ def test_after_a_kill_all_that_was_reported_is_there(tmp_path: Path, durability:
         assert reported <= check_prefix(path, f"killed after {reported} groups") <= reported + 1
 
 
+@pytest.mark.fault("H06")
 def test_a_log_that_was_removed_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     store = open_store(str(path))
@@ -203,6 +206,7 @@ def test_a_log_that_was_removed_is_noticed(tmp_path: Path) -> None:
     assert len(texts) == 1, "another store in the same place is not the same store"
 
 
+@pytest.mark.fault("A09")
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_what_is_reported_has_been_synced(tmp_path: Path) -> None:
     trace = tmp_path / "trace"

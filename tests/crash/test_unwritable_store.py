@@ -83,6 +83,7 @@ def closing_all() -> Iterator[list[Store]]:
             store.close()
 
 
+@pytest.mark.fault("H04")
 @pytest.mark.parametrize("how", LEFT)
 def test_a_store_on_a_read_only_file_system_can_be_looked_at(left, small: Small, how: str) -> None:
     folder = small("20m")
@@ -102,6 +103,7 @@ def test_a_store_on_a_read_only_file_system_can_be_looked_at(left, small: Small,
     assert sorted(entry.name for entry in folder.iterdir()) == sorted([*LEFT[how], "x.db.locks"])
 
 
+@pytest.mark.fault("H01")
 @pytest.mark.parametrize("how", LEFT)
 def test_a_store_on_a_full_disk_can_be_looked_at(left, small: Small, how: str) -> None:
     folder = small("2m")

@@ -96,6 +96,7 @@ def history(folder: str, kind: str, **batch: Any) -> History:
 KINDS = pytest.mark.parametrize(("kind", "examples"), [("memory", 200), ("sqlite", 20)])
 
 
+@pytest.mark.fault("K04")
 @KINDS
 def test_items(kind: str, examples: int):
     @settings(max_examples=examples)
@@ -116,6 +117,7 @@ def test_items(kind: str, examples: int):
     holds()
 
 
+@pytest.mark.fault("K04")
 @KINDS
 def test_batches(kind: str, examples: int):
     @settings(max_examples=examples)

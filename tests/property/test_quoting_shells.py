@@ -118,6 +118,7 @@ def contexts(shell: str) -> dict[str, str]:
     return {**CONTEXTS, **BASH_CONTEXTS} if shell == "bash" else CONTEXTS
 
 
+@pytest.mark.fault("F01")
 @pytest.mark.parametrize("context", [*CONTEXTS, *BASH_CONTEXTS])
 @pytest.mark.parametrize("shell", SHELLS)
 def test_nasty_items_arrive_byte_for_byte(shell: str, context: str, tmp_path: Path) -> None:
@@ -155,6 +156,7 @@ def batched(shell: str, text: str, items: Sequence[object]) -> tuple[str, dict[s
     return "".join(parts), environ
 
 
+@pytest.mark.fault("F06")
 @pytest.mark.parametrize("item", ["a\0b", "\0"])
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_a_nul_is_refused_everywhere(context: str, item: str) -> None:
@@ -170,6 +172,7 @@ alphabet = st.one_of(
 )
 
 
+@pytest.mark.fault("F01")
 @settings(max_examples=60)
 @given(
     item=st.text(alphabet, max_size=40),

@@ -36,6 +36,7 @@ def said(file: str) -> tuple[str, str]:
     return "0", "\n".join(f"warning: {problem}" for problem in plan.warnings)
 
 
+@pytest.mark.fault("L01")
 @pytest.mark.skipif(not cases(), reason="the founding documents (../shared) are not here")
 @pytest.mark.parametrize(("file", "code", "patterns"), cases(), ids=[case[0] for case in cases()])
 def test_a_wrong_workflow_is_explained(file: str, code: str, patterns: list[str]) -> None:

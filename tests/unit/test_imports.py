@@ -73,6 +73,7 @@ def test_a_simple_run_imports_what_it_uses(tmp_path: Path, task: str, inputs: st
     assert modules & (unused - allowed) == set()
 
 
+@pytest.mark.fault("L02")
 def test_validating_opens_no_store(tmp_path: Path) -> None:
     (tmp_path / "flow.yaml").write_text("steps:\n  - {name: one, task: echo, inputs: {message: hello}}\n")
     modules = imported(tmp_path, "validate", "flow.yaml")

@@ -203,6 +203,7 @@ def test_notifications_are_sent(office: Office) -> None:
 # ---------------------------------------------------------------- resuming
 
 
+@pytest.mark.fault("K02")
 def test_a_finished_run_has_nothing_to_do(office: Office) -> None:
     ledger = Ledger(bad={2})
     office.start(workflow(ledger.step("a", [1, 2])))
@@ -255,6 +256,7 @@ def test_cleanup_runs_again_after_a_resume(office: Office) -> None:
     assert cleaned.taken() == []
 
 
+@pytest.mark.fault("I05")
 def test_what_an_earlier_execution_left_running_is_ended(office: Office, wait_for: Callable[..., None]) -> None:
     ledger = Ledger(bad={1})
     office.start(workflow(ledger.step("a", [1], tolerant=False)))

@@ -95,6 +95,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
+@pytest.mark.fault("F05")
 def test_a_value_would_be_an_option(text: str) -> None:
     said = refused(text)
     for way in ("--", "./{{", "--name={{", "| option }}"):
@@ -188,6 +189,7 @@ def test_what_is_almost_a_number_is_an_option(text: str) -> None:
         compile_command(compile_template("draw {{ item }}")).bind({"item": text})
 
 
+@pytest.mark.fault("F05")
 def test_the_message_names_command_value_and_ways_out() -> None:
     said = refused("sudo rm -r {{ item }}")
     assert said.startswith("`rm` would take '-rf', the value of `{{ item }}`, for an option; write `rm -- {{ item }}`")

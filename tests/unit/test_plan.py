@@ -473,6 +473,7 @@ steps:
 """
 
 
+@pytest.mark.fault("K06")
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -511,6 +512,7 @@ def test_what_is_done_shows_in_the_fingerprint(old: str, new: str) -> None:
     assert plan(FIRST.replace(old, new, 1)).fingerprint != plan(FIRST).fingerprint
 
 
+@pytest.mark.fault("K08")
 def test_the_identity_of_code_elsewhere_is_part_of_the_fingerprint() -> None:
     found = plan(FIRST).fingerprint["b"]
     assert isinstance(found, dict)

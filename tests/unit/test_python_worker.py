@@ -88,6 +88,7 @@ def cycle() -> list[Any]:
     return value
 
 
+@pytest.mark.fault("E05", "E06")
 @pytest.mark.parametrize(
     ("value", "message"),
     [
@@ -113,6 +114,7 @@ def test_what_is_not_json_is_refused_with_its_path(value: Any, message: str) -> 
     assert message in str(caught.value)
 
 
+@pytest.mark.fault("A13")
 def test_results_that_are_too_large_are_refused() -> None:
     with pytest.raises(ResultError, match="result too large: 67,108,866 characters"):
         encode_result("r" * (64 << 20))

@@ -191,6 +191,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.fault("N14")
 @pytest.mark.parametrize(("text", "message", "hint"), REFUSED)
 def test_places_where_nothing_can_be_bound_are_refused_with_the_rewrite(text: str, message: str, hint: str) -> None:
     with pytest.raises(WorkflowError) as caught:
@@ -289,6 +290,7 @@ def test_what_cannot_be_carried_is_said(item: str, said: list[str], text: str) -
         assert part in caught.value.message + caught.value.hint
 
 
+@pytest.mark.fault("F07")
 def test_the_longest_value_fits_exactly() -> None:
     command = compiled("x {{ item }}")
     longest = "x" * (STRING_MAX - len("BW_1="))

@@ -15,6 +15,7 @@ def half() -> float:
 THREE = RetryPolicy(max_attempts=3, delay_s=1.0, backoff=2.0, max_delay_s=10.0)
 
 
+@pytest.mark.fault("G03")
 @pytest.mark.parametrize(
     ("attempt", "delay"),
     [(1, 1.0), (2, 2.0), (3, None), (4, None)],
@@ -33,6 +34,7 @@ def test_jitter_is_full():
     assert next_delay(policy, 1, Failure("ValueError", "x"), half) == 2.0
 
 
+@pytest.mark.fault("G05")
 def test_retry_after_is_a_lower_bound_over_the_longest_delay_up_to_an_hour():
     asked = Failure("http", "busy", status_code=429, retry_after_s=5.0)
     assert next_delay(THREE, 1, asked, half) == 5.0
@@ -41,6 +43,7 @@ def test_retry_after_is_a_lower_bound_over_the_longest_delay_up_to_an_hour():
     assert next_delay(THREE, 1, Failure("http", "busy", status_code=429, retry_after_s=0.5), half) == 1.0
 
 
+@pytest.mark.fault("G03", "G04")
 @pytest.mark.parametrize(
     ("failure", "again"),
     [
@@ -69,6 +72,7 @@ def test_what_is_not_named_is_not_retried():
     assert not may_retry(RetryPolicy(max_attempts=2, on=("timeout",)), Failure("exit", "", exit_code=1))
 
 
+@pytest.mark.fault("D11")
 def test_the_second_death_of_a_worker_is_the_last():
     died = Failure("worker died", "SIGSEGV")
     assert settlement(THREE, 1, died, 1, half) == Again(1.0)

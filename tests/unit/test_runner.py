@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from batchwork.model import Failure, NeedSkipped, Reopened, RunRecord, RunStatus
 from batchwork.plan.model import Plan, StepPlan
 from batchwork.ports import StepChange
 from batchwork.ports.journals import ExecutionMark
+from batchwork.spec.fields.retry import RetryPolicy
 from batchwork.store.memory import MemoryStore
 from batchwork.template import Value, compile_template
 from batchwork.testing.fakes import CallableTask, Cancelled, Collected, callable_executors
@@ -466,3 +469,29 @@ def test_a_store_that_breaks_between_steps_leaves_no_step_running(
         bench.run(workflow(step_plan("a", task=doing(act)), step_plan("b", task=giving(1))))
     assert ended.is_set()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("step ")]
+
+
+@pytest.mark.fault("P01")
+@pytest.mark.parametrize("jump_ms", [-3_600_000, 86_400_000])
+def test_a_clock_that_is_set_meanwhile_changes_no_duration_and_no_delay(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, jump_ms: int
+) -> None:
+    """Each look at the wall clock finds it an hour earlier, or a day later, than the one before."""
+    looks = count()
+    true = SystemClock.wall_ms
+    monkeypatch.setattr(SystemClock, "wall_ms", lambda clock: true(clock) + jump_ms * next(looks))
+    tried: Counter[int] = Counter()
+
+    def once_broken(payload: Any) -> object:
+        tried[payload["item"]] += 1
+        return Failure("Broken", "not yet") if tried[payload["item"]] == 1 else payload["item"]
+
+    retry = RetryPolicy(max_attempts=2, delay_s=0.05, jitter=False)
+    plan = workflow(step_plan("a", items=[1, 2, 3], task=doing(once_broken), retry=retry, timeout_s=30.0))
+    assert bench.run(plan).status is RunStatus.SUCCEEDED
+    step = bench.step("a")
+    assert 50 <= step.duration_ms < 30_000
+    for unit in bench.store.units(step.number):
+        assert unit.record.attempts == 2
+        assert 0 <= unit.record.duration_us < 30_000_000
+    assert next(looks) > 3

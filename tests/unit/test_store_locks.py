@@ -88,6 +88,7 @@ def test_the_owner_is_named(folder: Path, started) -> None:
     assert locks(folder).living("r1")
 
 
+@pytest.mark.fault("I04")
 @pytest.mark.parametrize("kind", ["alone", "spawn", "fork"])
 def test_a_dead_owner_is_no_owner_even_if_its_children_live(folder: Path, started, wait_for, kind: str) -> None:
     process, line = started(kind)
@@ -100,6 +101,7 @@ def test_a_dead_owner_is_no_owner_even_if_its_children_live(folder: Path, starte
     locks(folder).lease("r1").release()
 
 
+@pytest.mark.fault("I01")
 def test_of_many_at_once_one_gets_it(folder: Path) -> None:
     program = textwrap.dedent(OWNER)
     command = [sys.executable, "-c", program, str(folder), "alone"]

@@ -40,6 +40,7 @@ def started(path: Path):
     return store
 
 
+@pytest.mark.fault("H16")
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o277])
 def test_folder_and_files_are_private_whatever_the_umask(tmp_path: Path, mask: int) -> None:
     before = os.umask(mask)
@@ -81,6 +82,7 @@ def test_the_schema_is_what_the_migrations_make(tmp_path: Path) -> None:
     made.close()
 
 
+@pytest.mark.fault("H07")
 def test_a_newer_store_is_refused_and_left_untouched(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     started(path).close()
@@ -97,6 +99,7 @@ def test_a_newer_store_is_refused_and_left_untouched(tmp_path: Path) -> None:
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["x.db", "x.db.locks"]
 
 
+@pytest.mark.fault("H07")
 def test_a_newer_store_is_not_even_checkpointed(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     started(path).close()
@@ -150,6 +153,7 @@ def test_what_is_no_store_is_refused(tmp_path: Path, make, says: str) -> None:
         assert path.read_bytes() == before
 
 
+@pytest.mark.fault("H04")
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be made"):
@@ -172,6 +176,7 @@ def test_urls_of_other_stores_are_refused() -> None:
         open_store("")
 
 
+@pytest.mark.fault("H04")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
 @pytest.mark.parametrize("what", ["folder", "file"])
 def test_without_permission_the_store_says_so(request: pytest.FixtureRequest, what: str) -> None:
@@ -218,6 +223,7 @@ def open_with(path: Path, steps) -> apsw.Connection:
     return connection
 
 
+@pytest.mark.fault("H08")
 def test_an_older_store_is_migrated_and_backed_up(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     started(path).close()
@@ -233,6 +239,7 @@ def test_an_older_store_is_migrated_and_backed_up(tmp_path: Path) -> None:
     assert mode(tmp_path / f"x.db.v{NEWEST}") == 0o600
 
 
+@pytest.mark.fault("H08")
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.db"
     started(path).close()
@@ -246,6 +253,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pyt
     connection.close()
 
 
+@pytest.mark.fault("H08")
 def test_a_kill_during_the_first_opening_does_no_harm(tmp_path: Path) -> None:
     program = "import sys; from batchwork.store import open_store; open_store(sys.argv[1])"
     path = tmp_path / "x.db"
@@ -257,6 +265,7 @@ def test_a_kill_during_the_first_opening_does_no_harm(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- habits
 
 
+@pytest.mark.fault("H17")
 def test_the_file_of_the_database_is_never_opened() -> None:
     opens = set()
     for file in SOURCE.rglob("*.py"):

@@ -358,6 +358,7 @@ def test_credentials() -> None:
         bind(auth="{{ item }}")
 
 
+@pytest.mark.fault("G16")
 def test_idempotent_requests_carry_their_key() -> None:
     payload = bind(method="POST", idempotent=True)
     assert payload["idempotent"] is True and ["Idempotency-Key", "run/step/k"] in payload["headers"]  # type: ignore[operator]
@@ -393,6 +394,7 @@ def test_a_rendered_method_is_checked() -> None:
         bind({"item": "GE T"}, method="{{ item }}")
 
 
+@pytest.mark.fault("F02")
 def test_nasty_items_arrive_unchanged_or_are_refused(shared: Path) -> None:
     refused = set()
     for line in (shared / "faultkit" / "nasty_items.jsonl").read_text().splitlines():

@@ -142,6 +142,7 @@ def test_words_are_bound() -> None:
             bind(fields(argv="{{ item }}"), {"item": wrong})
 
 
+@pytest.mark.fault("F06")
 @pytest.mark.parametrize("name", ["command", "argv", "env", "working_dir"])
 def test_a_nul_is_refused_and_said(name: str) -> None:
     written = {
@@ -162,6 +163,7 @@ def test_standard_input_carries_anything() -> None:
         bind(fields(command="x", stdin="{{ item }}"), {"item": "\ud800"})
 
 
+@pytest.mark.fault("F07")
 @pytest.mark.parametrize("item", ["x" * 200_000, "é" * 70_000])
 def test_what_does_not_fit_is_left_out_of_the_environment_or_refused(item: str) -> None:
     env = bind(fields(command="x", stdin="{{ item }}"), {"item": item, "key": item})["env"]

@@ -196,6 +196,7 @@ ESCAPES = [
 ]
 
 
+@pytest.mark.fault("N12")
 @pytest.mark.parametrize("text", ESCAPES)
 def test_known_escapes_from_the_sandbox_are_refused(text: str, work: object) -> None:
     with pytest.raises(RenderError):
@@ -261,6 +262,7 @@ def test_wrong_syntax_is_a_problem_with_its_place(text: str, line: int, column: 
     assert caught.value.problems[0].place == Place("w.yaml", line, column)
 
 
+@pytest.mark.fault("L07")
 def test_names_are_known_beforehand() -> None:
     template = compile_template("{{ itme }} {{ item.x }} {{ steps['a'].result[0] | length + n }} {{ q | default(1) }}")
     assert template.roots == {"itme", "item", "steps", "n", "q"}
