@@ -7,7 +7,7 @@ it is lost is said, and a resume needs the workflow's file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from msgspec import Struct
@@ -28,17 +28,21 @@ _IDENTITY: Final = frozenset({"id"})
 class Censor:
     """Takes secrets out of values. `names` are the secrets that a workflow declares, `environ` holds what they are.
 
+    `further` are credentials that it holds without declaring them.
+
     Keys of units are identity: they pass once, when they are made (`keys`), and are the same from then on.
     """
 
     hides = True
     """Whether there is anything to hide."""
 
-    def __init__(self, names: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, names: Sequence[str] = (), environ: Mapping[str, str] | None = None, further: Iterable[str] = ()
+    ) -> None:
         known = environ or {}
         # Longer ones first: a secret may hold another one.
         self._named = sorted(((name, known[name]) for name in names if known.get(name)), key=lambda pair: -len(pair[1]))
-        self._mask = masker(names, known)
+        self._mask = masker(names, known, further)
 
     # ------------------------------------------------------------ texts and values
 
@@ -174,10 +178,16 @@ class NoCensor(Censor):
         return event
 
 
-def censor_of(names: Sequence[str], environ: Mapping[str, str], text: str, params: Mapping[str, Json]) -> Censor:
+def censor_of(
+    names: Sequence[str],
+    environ: Mapping[str, str],
+    text: str,
+    params: Mapping[str, Json],
+    further: Sequence[str] = (),
+) -> Censor:
     """The censor of a run: one that hides nothing where neither its secrets, its workflow nor its parameters give cause."""
-    censor = Censor(names, environ)
-    if names or url_passwords(environ.values()) or censor.text(text) != text or censor.params(params)[1]:
+    censor = Censor(names, environ, further)
+    if names or further or url_passwords(environ.values()) or censor.text(text) != text or censor.params(params)[1]:
         return censor
     return NoCensor()
 

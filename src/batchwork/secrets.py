@@ -100,9 +100,10 @@ class Masker:
         return value if self._in_text(number) == number else MASK
 
 
-def masker(names: Iterable[str], environ: Mapping[str, str]) -> Masker:
-    """What masks the secrets of these names, and the passwords of URLs in the environment."""
-    return Masker({name: environ[name] for name in names if environ.get(name)}, url_passwords(environ.values()))
+def masker(names: Iterable[str], environ: Mapping[str, str], further: Iterable[str] = ()) -> Masker:
+    """What masks the secrets of these names, `further` ones without, and the passwords of URLs in the environment."""
+    named = {name: environ[name] for name in names if environ.get(name)}
+    return Masker(named, [*url_passwords(environ.values()), *further])
 
 
 def too_short(names: Iterable[str], environ: Mapping[str, str]) -> list[str]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
-from urllib.parse import quote, quote_plus
 
 import pytest
+from canaries import cells, found
 
 Command = Callable[..., "CompletedProcess[str]"]
 
@@ -130,32 +128,8 @@ notify:
 """
 
 
-def forms(secret: str) -> Iterator[bytes]:
-    octets = secret.encode()
-    for text in (
-        secret,
-        quote(secret, safe=""),
-        quote_plus(secret),
-        json.dumps(secret)[1:-1],
-        json.dumps(json.dumps(secret))[3:-3],
-        repr(secret)[1:-1],
-        ascii(secret)[1:-1],
-        repr(octets)[2:-1],
-        octets.hex(),
-        octets.hex().upper(),
-        secret[:9],
-        secret[-30:],
-    ):
-        yield text.encode()
-    for before in range(3):
-        padded = bytes(before) + octets
-        yield base64.b64encode(padded)[-(-before * 8 // 6) : len(padded) * 8 // 6]
-
-
 def places(octets: bytes) -> list[bytes]:
-    """Where a secret stands in what was written, also where white space breaks it up."""
-    joined = b"".join(octets.replace(b"\\n", b"").split())
-    return [form for form in forms(TOKEN) if form in octets or form in joined]
+    return found(octets, TOKEN)
 
 
 @contextmanager
@@ -182,15 +156,6 @@ def watched_arguments() -> Iterator[list[bytes]]:
     finally:
         over.set()
         thread.join()
-
-
-def cells(database: Path) -> Iterator[bytes]:
-    with closing(sqlite3.connect(database)) as connection:
-        tables = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
-        for table in tables:
-            for row in connection.execute(f'select * from "{table}"'):
-                for cell in row:
-                    yield cell if isinstance(cell, bytes) else str(cell).encode("utf-8", "surrogatepass")
 
 
 @pytest.mark.fault("N01")

@@ -223,6 +223,8 @@ KNOW_SECRETS = {
     "engine/run/resume_check.py": "compares what is kept",
     "engine/step/desk.py": "what comes from executors",
     "engine/unit/brief.py": "hands it on to steps, and for keys",
+    "plan/credentials/given.py": "passwords of URLs in parameters",
+    "plan/credentials/written.py": "passwords of URLs in the file",
     "plan/resolve.py": "problems that a command prints",
     "cli/commands/plan.py": "what a command prints",
     "plan/commands.py": "refuses secrets in argument lists",

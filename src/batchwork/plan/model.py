@@ -93,6 +93,8 @@ class Plan(WorkflowSettings, frozen=True, kw_only=True):
     steps: tuple[StepPlan, ...]  # in the order written; finalizers last
     notify: tuple[NotifyPlan, ...]
     fingerprint: Mapping[str, Json]
+    credentials: tuple[str, ...] = ()  # what it holds without declaring it: of `auth`, headers, URLs
+    defaulted: frozenset[str] = frozenset()  # parameters that are as the file says
     warnings: tuple[Problem, ...] = ()
     decisions: tuple[Problem, ...] = ()  # what was decided for the author (`each`), with its place
 

@@ -10,6 +10,8 @@ from msgspec.structs import asdict, replace
 from batchwork.censor import Censor, NoCensor
 from batchwork.errors import NOWHERE, Place, Problem, WorkflowError
 from batchwork.plan.commands import notify_command
+from batchwork.plan.credentials.given import given_credentials
+from batchwork.plan.credentials.written import written_credentials
 from batchwork.plan.fingerprint import fingerprint
 from batchwork.plan.knowns import CONSTANT_NAMES, RESERVED, Circumstances, Knowns
 from batchwork.plan.model import NotifyPlan, Plan, StepPlan
@@ -32,16 +34,21 @@ def load_plan(file: str, text: str, given: Circumstances) -> Plan:
     Executes nothing and imports no module that the workflow names.
     """
     problems: list[Problem] = []
+    if isinstance(given.params_file, str):
+        given = replace(given, params_file=read_params(given.params_file))
     lines = text.split("\n")
     root = read_yaml(file, text, problems)
+    written = tuple(dict.fromkeys(written_credentials(root, text)))
     if root is None and problems:
-        raise _error(problems, file, lines)
+        raise _error(problems, file, lines, Censor(further=written))
     spec = parse(root, file, problems)
     knowns = _knowns(spec, given, problems)
     steps = _steps(knowns)
     notify = tuple(_notification(entry, knowns) for entry in spec.notify)
     secrets = tuple(node.text for node in spec.secrets)
-    censor = Censor(secrets, given.environ)
+    brought = given_credentials(steps, knowns.params, knowns.env, given.environ)
+    credentials = tuple(dict.fromkeys([*written, *brought]))
+    censor = Censor(secrets, given.environ, credentials)
     if problems:
         raise _error(problems, file, lines, censor)
     stem = os.path.splitext(os.path.basename(file))[0]
@@ -56,6 +63,8 @@ def load_plan(file: str, text: str, given: Circumstances) -> Plan:
         steps=steps,
         notify=notify,
         fingerprint=fingerprint(steps, {name: value.json for name, value in knowns.env.items()}),
+        credentials=credentials,
+        defaulted=_defaulted(knowns),
         warnings=tuple(_tidy(knowns.warnings, file, lines, censor)),
         decisions=tuple(_tidy(knowns.decisions, file, lines, censor)),
         **asdict(replace(settings, name=settings.name or stem or "workflow")),
@@ -63,16 +72,25 @@ def load_plan(file: str, text: str, given: Circumstances) -> Plan:
 
 
 def _knowns(spec: Spec, given: Circumstances, problems: list[Problem]) -> Knowns:
-    from_file = given.params_file
-    if isinstance(from_file, str):
-        from_file = read_params(from_file)
-    params, missing = parameter_values(spec.params, given.words, from_file or {}, problems)
+    params, missing = parameter_values(spec.params, given.words, _values_of_file(given), problems)
     knowns = Knowns(spec, given, params, missing, problems=problems)
     _check_parameters(knowns)
     knowns.outputs = _outputs(knowns)
     _read_env(knowns)
     _check_secrets(knowns)
     return knowns
+
+
+def _values_of_file(given: Circumstances) -> Mapping[str, Json]:
+    assert not isinstance(given.params_file, str)
+    return given.params_file or {}
+
+
+def _defaulted(knowns: Knowns) -> frozenset[str]:
+    """The parameters for which nobody gave a value."""
+    words = knowns.given.words
+    names = words if isinstance(words, Mapping) else [word.partition("=")[0] for word in words]
+    return frozenset(knowns.params) - {*names, *_values_of_file(knowns.given)}
 
 
 def _steps(knowns: Knowns) -> tuple[StepPlan, ...]:

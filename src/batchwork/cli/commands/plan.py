@@ -46,7 +46,7 @@ def show_plan(plan: Plan) -> None:
 
 def plan_lines(plan: Plan) -> Iterator[str]:
     """A plan in words, without its secrets, whatever they came in by."""
-    return map(Censor(plan.secrets, os.environ).text, _all_lines(plan))
+    return map(Censor(plan.secrets, os.environ, plan.credentials).text, _all_lines(plan))
 
 
 def _all_lines(plan: Plan) -> Iterator[str]:

@@ -14,7 +14,8 @@ from batchwork.text.jsontext import Json, decode, encode
 class Kept(Struct, frozen=True):
     """`executions` are those that have not ended, or have left journals; `secrets` are the names of those that may have been taken out.
 
-    `lost_text`: the stored workflow lacks something that has no name. `lost_params`: so do these parameters.
+    `lost_text`: the stored workflow lacks something that has no name. `lost_params`: so do these parameters,
+    and of them `defaulted` have the value that the workflow's file gives them, which a resume can read there again.
     """
 
     executions: tuple[ExecutionMark, ...] = ()
@@ -22,6 +23,7 @@ class Kept(Struct, frozen=True):
     secrets: tuple[str, ...] = ()
     lost_text: bool = False
     lost_params: tuple[str, ...] = ()
+    defaulted: tuple[str, ...] = ()
 
     def text(self) -> str:
         """As the run's record keeps it."""
@@ -32,6 +34,7 @@ class Kept(Struct, frozen=True):
                 "secrets": list(self.secrets),
                 "lost_text": self.lost_text,
                 "lost_params": list(self.lost_params),
+                "defaulted": list(self.defaulted),
             }
         )
 
@@ -50,6 +53,7 @@ def kept_from(record: RunRecord) -> Kept:
         _texts(found.get("secrets")),
         found.get("lost_text") is True,
         _texts(found.get("lost_params")),
+        _texts(found.get("defaulted")),
     )
 
 

@@ -137,8 +137,9 @@ def _new_record(plan: Plan, backends: Backends, request: RunRequest, censor: Cen
     run = request.run_id
     workflow, lost_text = censor.workflow(plan.text)
     params, lost_params = censor.params(plan.params)
-    kept = Kept((), request.max_parallel, plan.secrets, lost_text, lost_params)
-    for name in lost_params:
+    defaulted = tuple(name for name in lost_params if name in plan.defaulted)
+    kept = Kept((), request.max_parallel, plan.secrets, lost_text, lost_params, defaulted)
+    for name in [name for name in lost_params if name not in defaulted]:
         backends.sink.emit(Warned(f"{LOST.format(name)}, so this run cannot be resumed; pass it in by `secrets:`"))
     return RunRecord(
         id=backends.clock.run_id() if run is None else run,
@@ -182,7 +183,7 @@ def _censor(plan: Plan, backends: Backends) -> Censor:
             f"the {secrets} {names} {are} not set",
             f"set {them} in the environment, for example `export {missing[0]}=…`",
         )
-    return censor_of(plan.secrets, backends.environ, plan.text, plan.params)
+    return censor_of(plan.secrets, backends.environ, plan.text, plan.params, plan.credentials)
 
 
 def _check_before(plan: Plan, backends: Backends) -> None:

@@ -14,6 +14,7 @@ from batchwork.engine.run.request import Backends, RunRequest
 from batchwork.errors import RunRefused, WorkflowError
 from batchwork.events import Warned
 from batchwork.model import RunRecord
+from batchwork.plan.credentials.written import credentials_in
 from batchwork.plan.model import Plan
 from batchwork.ports import RunChange
 from batchwork.text.jsontext import Json, decode, encode
@@ -40,9 +41,12 @@ def current_plan(
     """
     kept = kept_from(record)
     plan = _loaded(record, kept, load, backends, request)
-    censor = Censor(plan.secrets, backends.environ)
+    # What stood in the file before may have been another credential; early runs kept it as it was.
+    further = [*plan.credentials, *credentials_in(record.workflow)]
+    censor = Censor(plan.secrets, backends.environ, further)
+    _insist_on_defaults(record, kept, plan, censor)
     fingerprint = censor.text(encode(plan.fingerprint))
-    was, now = decode(censor.text(record.fingerprint)), decode(fingerprint)  # early runs kept it as it was
+    was, now = decode(censor.text(record.fingerprint)), decode(fingerprint)
     assert isinstance(was, dict)
     assert isinstance(now, dict)
     changed = differences(was, now)
@@ -64,12 +68,10 @@ def _loaded(record: RunRecord, kept: Kept, load: Loader, backends: Backends, req
     params = _params(record, kept, backends)
     text = _read(os.path.join(backends.cwd, record.file))
     if text is not None:
-        if Censor(kept.secrets, backends.environ).workflow(text)[0] == record.workflow:
-            return load(text, record.file, params)
         try:
             return load(text, record.file, params)
         except WorkflowError as error:
-            if request.accept_changes or kept.lost_text:
+            if _is_stored(text, record, kept, backends.environ) or request.accept_changes or kept.lost_text:
                 raise
             first = str(error.problems[0]) if error.problems else ""
             backends.sink.emit(
@@ -85,15 +87,35 @@ def _loaded(record: RunRecord, kept: Kept, load: Loader, backends: Backends, req
     return load(stored, record.file, params)
 
 
+def _is_stored(text: str, record: RunRecord, kept: Kept, environ: Mapping[str, str]) -> bool:
+    """Whether this is the workflow that is stored, as far as that is known without its plan."""
+    return Censor(kept.secrets, environ, credentials_in(text)).workflow(text)[0] == record.workflow
+
+
 def _params(record: RunRecord, kept: Kept, backends: Backends) -> Mapping[str, Json]:
-    if kept.lost_params:
+    """The parameters as they were, without those that lost a password which the workflow's file still has."""
+    lost = [name for name in kept.lost_params if name not in kept.defaulted]
+    if lost:
         raise RunRefused(
-            f"run {record.id} cannot be resumed: {LOST.format(kept.lost_params[0])}",
+            f"run {record.id} cannot be resumed: {LOST.format(lost[0])}",
             "start a new run, and pass passwords in by `secrets:` and `{{ env.NAME }}`, which a resume can do again",
         )
     params = put_back(decode(record.params), kept.secrets, backends.environ)
     assert isinstance(params, dict)
-    return params
+    return {name: value for name, value in params.items() if name not in kept.defaulted}
+
+
+def _insist_on_defaults(record: RunRecord, kept: Kept, plan: Plan, censor: Censor) -> None:
+    """A default with a password comes from the file again: but for the password it must be what it was. Raises RunRefused."""
+    was = decode(record.params)
+    assert isinstance(was, dict)
+    now, _ = censor.params({name: plan.params.get(name) for name in kept.defaulted})
+    changed = list(inside({name: was.get(name) for name in kept.defaulted}, now))
+    if changed:
+        raise RunRefused(
+            f"run {record.id} cannot be resumed: the default of a parameter is another one now:{listed(changed)}",
+            f"undo the change in {record.file}, or start a new run",
+        )
 
 
 def _read(path: str) -> str | None:
@@ -108,7 +130,7 @@ def _read(path: str) -> str | None:
 
 def other_params(record: RunRecord, plan: Plan, environ: Mapping[str, str]) -> list[str]:
     """One line for each parameter of the run that is another in the plan; both as they are stored, without secrets."""
-    censor, was = Censor(plan.secrets, environ), decode(record.params)
+    censor, was = Censor(plan.secrets, environ, plan.credentials), decode(record.params)
     assert isinstance(was, dict)
     return [f"parameter {line}" for line in inside(censor.params(was)[0], censor.params(plan.params)[0])]
 

@@ -8,16 +8,19 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
+from batchwork.text.credentials import credentials_of, is_credential_header
+
 _MASK_MIN = 4
 """Shorter credentials are not masked: they would be found everywhere."""
 
 
 def masks(payload: Mapping[str, object]) -> tuple[str, ...]:
-    """What must not be seen of what was sent: passwords and the values of Authorization headers, in their usual forms."""
+    """What must not be seen of what was sent: passwords, Authorization headers, keys and cookies, in their usual forms."""
     url, auth, headers = payload["url"], payload.get("auth"), payload.get("headers") or []
-    found = []
-    if isinstance(headers, list):
-        found = [str(value) for name, value in headers if str(name).lower() in _SECRET_HEADERS]
+    found: list[str] = []
+    for name, value in headers if isinstance(headers, list) else ():
+        if is_credential_header(str(name)):
+            found += credentials_of(str(name), str(value))
     user = password = inside_user = inside = written = ""
     if isinstance(auth, list):
         user, password = map(str, auth)
@@ -38,12 +41,9 @@ def _of_url(url: str) -> tuple[str, str, str]:
     return unquote(user), unquote(password), password
 
 
-_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization"})
-
-
 @lru_cache(maxsize=64)
 def _forms(values: tuple[str, ...], logins: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    plain = {part for value in values for part in (value, value.partition(" ")[2].strip())}
+    plain = set(values)
     for user, password in logins:
         if password:
             plain |= {password, base64.b64encode(f"{user}:{password}".encode()).decode()}
