@@ -55,7 +55,7 @@ def measure(code: str, make: Any, size: int, count: int) -> Cost:
         "interpreter": sys.executable,
     }
     executor = PythonExecutor()
-    staffing = Staffing(1, None, strict=False, cookie=COOKIE, environ=dict(os.environ), cwd=os.getcwd())
+    staffing = Staffing(1, None, cookie=COOKIE, environ=dict(os.environ), cwd=os.getcwd())
     executor.start(PythonProgram(prepare, frozenset({"item"}), takes_item=True), staffing)
     try:
         drive(executor, [[make(0)]], 1)

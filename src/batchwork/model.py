@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from batchwork.step_notes import StepNote
 from batchwork.text.jsontext import Json
 
 
@@ -115,13 +115,16 @@ class BatchView(Struct, frozen=True):
 class Call(Struct, frozen=True):
     """An order to a worker: run these units, this attempt, with these bound values (JSON data, one for each unit).
 
-    `id` is unique within a process's execution of a step and is the number of the claim that covers the call.
+    `id` is unique within a process's execution of a step and is the number of the claim that covers the call. At the failure
+    `ends_after` it ends, and what has not started is returned; with `forgives` those that may be tried again do not count.
     """
 
     id: int
     attempt: int
     units: Units
     payloads: Sequence[Json]
+    ends_after: int | None = None
+    forgives: bool = False
 
 
 class Failure(Struct, frozen=True):
@@ -313,23 +316,6 @@ class RunRecord(Struct, frozen=True):
     window: str = ""  # the redo window as `status` prints it
     options: str = "{}"  # JSON text of what the command line changed (max_parallel …)
     living: bool = False  # whether a process works on it; read, never written
-
-
-class Reopened(Struct, frozen=True, tag="reopened"):
-    """Failed units of the step were given fresh attempts after it had ended: its source is not read again."""
-
-
-class WhenFalse(Struct, frozen=True, tag="when"):
-    """The step was skipped: its `when` is false."""
-
-
-class NeedSkipped(Struct, frozen=True, tag="need"):
-    """The step was skipped: `step`, which it refers to, was."""
-
-    step: str
-
-
-StepNote: TypeAlias = Reopened | WhenFalse | NeedSkipped
 
 
 class StepRecord(Struct, frozen=True):

@@ -11,16 +11,13 @@ from msgspec.structs import replace
 from batchwork.model import (
     Counts,
     Failure,
-    NeedSkipped,
-    Reopened,
     RunRecord,
     RunStatus,
-    StepNote,
     StepRecord,
     StepStatus,
-    WhenFalse,
 )
 from batchwork.ports.store import Sample
+from batchwork.step_notes import NeedSkipped, Reopened, StepNote, WhenFalse
 from batchwork.text.wording import columns, duration, ljust, number, only_if, plural, rate, share, short, size, visible
 
 CRASHED: Final = "crashed"

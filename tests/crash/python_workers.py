@@ -53,7 +53,6 @@ class Workers:
         usual = {
             "slots": 1,
             "timeout_s": None,
-            "strict": False,
             "cookie": self.cookie,
             "environ": dict(os.environ),
             "cwd": tempfile.gettempdir(),
@@ -67,10 +66,16 @@ class Workers:
         self._calls = 0
         self.open: dict[int, Call] = {}
 
-    def submit(self, payloads: list[Json], numbers: list[int] | None = None, lane: int = 0) -> None:
+    def submit(
+        self,
+        payloads: list[Json],
+        numbers: list[int] | None = None,
+        lane: int = 0,
+        ends: tuple[int | None, bool] = (None, False),
+    ) -> None:
         chosen = numbers if numbers is not None else list(range(len(payloads)))
         self._calls += 1
-        call = Call(self._calls, 1, Units(chosen, chosen, list(map(str, chosen)), payloads), payloads)
+        call = Call(self._calls, 1, Units(chosen, chosen, list(map(str, chosen)), payloads), payloads, *ends)
         self.open[call.id] = call
         self.executor.submit(lane, call)
 

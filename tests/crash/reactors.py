@@ -74,7 +74,6 @@ class Reactor:
         *,
         slots: int = 8,
         timeout_s: float | None = None,
-        strict: bool = False,
         grace_s: float = 5.0,
         environ: Mapping[str, str] | None = None,
         cwd: str | None = None,
@@ -85,13 +84,13 @@ class Reactor:
         self.censor: Censor = NoCensor()
         self._count = 0
         environ = {**os.environ, **(environ or {})}
-        staffing = Staffing(slots, timeout_s, strict, self.cookie, environ, cwd or os.getcwd(), grace_s)
+        staffing = Staffing(slots, timeout_s, self.cookie, environ, cwd or os.getcwd(), grace_s)
         self.executor.start(Prepared(prepare), staffing)
 
-    def submit(self, payloads: Sequence[Json]) -> Ends:
+    def submit(self, payloads: Sequence[Json], ends: tuple[int | None, bool] = (None, False)) -> Ends:
         count, self._count = self._count, self._count + 1
         seqs = range(len(payloads))
-        call = Call(count, 1, Units(seqs, seqs, [str(seq) for seq in seqs], [None] * len(payloads)), payloads)
+        call = Call(count, 1, Units(seqs, seqs, [str(seq) for seq in seqs], [None] * len(payloads)), payloads, *ends)
         self.ends[count] = Ends()
         self.executor.submit(0, call)
         return self.ends[count]
@@ -109,9 +108,9 @@ class Reactor:
     def finish(self) -> None:
         self.until(lambda: self.executor.load()[0] == 0)
 
-    def run(self, payloads: Sequence[Json]) -> Ends:
+    def run(self, payloads: Sequence[Json], ends_at: tuple[int | None, bool] = (None, False)) -> Ends:
         """Submit, wait for all, and return what became of them."""
-        ends = self.submit(payloads)
+        ends = self.submit(payloads, ends_at)
         self.finish()
         assert len(ends) == len(payloads)
         return ends

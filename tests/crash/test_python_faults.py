@@ -330,10 +330,25 @@ def test_a_signal_from_outside_between_two_items_costs_nothing(make: Make) -> No
 # ---------------------------------------------------------------- stopping
 
 
-def test_a_first_failure_ends_a_strict_call(make: Make) -> None:
-    workers = make("return 1 / item", strict=True)
-    workers.submit([1, 0, 2, 3])
-    workers.submit([4, 5], [10, 11])
+@pytest.mark.parametrize(
+    ("ends", "last"),
+    [((1, False), 1), ((2, False), 3), ((3, False), 4), ((1, True), 4), ((2, True), None), ((None, False), None)],
+    ids=str,
+)
+def test_a_call_ends_after_so_many_failures(make: Make, ends: tuple[int | None, bool], last: int | None) -> None:
+    workers = make("if item: return {1} if item > 1 else 1 / 0")
+    items = [0, 1, 0, 1, 2, 0, 0]
+    workers.submit(items, ends=ends)
+    workers.wait(workers.idle)
+    started = range(len(items) if last is None else last + 1)
+    assert sorted(workers.ends.returned) == sorted(set(range(len(items))) - set(started))
+    assert set(workers.ends.failures) == {1, 3, 4} & set(started)
+
+
+def test_a_call_that_came_before_a_failure_was_known_is_handed_back(make: Make) -> None:
+    workers = make("return 1 / item")
+    workers.submit([1, 0, 2, 3], ends=(1, False))
+    workers.submit([4, 5], [10, 11], ends=(1, False))
     workers.wait(workers.idle)
     assert set(workers.ends.failures) == {1}
     assert set(workers.ends.results) == {0}

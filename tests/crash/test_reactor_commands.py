@@ -291,11 +291,21 @@ def test_close_leaves_no_process(made: list[Reactor]) -> None:
     made.clear()
 
 
-def test_strict_starts_nothing_after_a_failure(made: list[Reactor], tmp_path: Path) -> None:
-    made.append(Reactor(SHELL, slots=1, strict=True))
-    ends = made[0].run([sh("true"), sh("exit 1"), sh(f"touch {tmp_path}/ran"), sh("true")])
-    assert (set(ends.results), set(ends.failures), ends.returned) == ({0}, {1}, {2, 3})
-    assert not (tmp_path / "ran").exists()
+@pytest.mark.parametrize(
+    ("ends", "last"),
+    [((1, False), 1), ((2, False), 3), ((3, False), 4), ((1, True), 4), ((2, True), None), ((None, False), None)],
+    ids=str,
+)
+def test_a_call_ends_after_so_many_failures(
+    made: list[Reactor], tmp_path: Path, ends: tuple[int | None, bool], last: int | None
+) -> None:
+    commands = ["true", "exit 1", "true", "exit 2", "exit 127", "true", "true"]
+    made.append(Reactor(SHELL, slots=1))
+    seen = made[0].run([sh(f"touch {tmp_path}/{number}; {text}") for number, text in enumerate(commands)], ends)
+    started = range(len(commands) if last is None else last + 1)
+    assert seen.returned == set(range(len(commands))) - set(started)
+    assert set(seen.failures) == {1, 3, 4} & set(started)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [str(number) for number in started]
 
 
 def test_signals_of_the_terminal_reach_neither_reactor_nor_commands(reactor: Reactor) -> None:

@@ -16,8 +16,15 @@ import pytest
 
 from batchwork import faults
 from batchwork.errors import StoreError, StoreFull
-from batchwork.model import AttemptRecord, Checkpoint, Claim, Counts, UnitStatus, WhenFalse
+from batchwork.model import (
+    AttemptRecord,
+    Checkpoint,
+    Claim,
+    Counts,
+    UnitStatus,
+)
 from batchwork.ports import Opening, RunChange, StepChange
+from batchwork.step_notes import WhenFalse
 from batchwork.store import open_store
 from batchwork.store.sqlite import log, schema, writer
 from batchwork.testing.store_case import BROKE, assert_raises, commit, picture, run_record, successes, unit

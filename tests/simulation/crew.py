@@ -104,6 +104,7 @@ class Job:
     waiting: deque[int]
     running: dict[int, float] = field(default_factory=dict)  # since when
     over: set[int] = field(default_factory=set)
+    failures: int = 0
 
     @property
     def finished(self) -> bool:
@@ -248,7 +249,8 @@ class Crew:
             self._die(lane, job, offset, began, duration_us)
         elif outcome.failure is not None:
             self._tell(job, Report(call, failures=[(offset, outcome.failure, duration_us)], worker=f"w{lane}"))
-            if self._staffing.strict:
+            job.failures += not (job.call.forgives and outcome.failure.retryable)
+            if job.call.ends_after is not None and job.failures >= job.call.ends_after:
                 self._give_back(job)
         else:
             text = encode(result_of(job.call.units.values[offset]))
@@ -269,7 +271,7 @@ class Crew:
             failure = Failure("worker died", "it died")
             self._tell(job, Report(job.call.id, failures=[(offset, failure, duration_us)], worker=f"w{lane}"))
         for other in list(self._jobs[lane]):
-            if self._staffing.strict or self._chance(0.5):
+            if other.call.ends_after is not None or self._chance(0.5):
                 self._give_back(other)
         self._sweep(self._jobs[lane])
         if any(self._jobs[lane]):

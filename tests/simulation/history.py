@@ -22,9 +22,10 @@ from batchwork.engine.run import lifecycle, runner
 from batchwork.engine.run.request import Backends, RetryRequest, RunEnd, RunRequest
 from batchwork.engine.stopping.stop_level import KILL, Control
 from batchwork.errors import BatchworkError
-from batchwork.model import Reopened, RunStatus, StepStatus
+from batchwork.model import RunStatus, StepStatus
 from batchwork.plan.model import Plan
 from batchwork.ports import Pager, Staffing
+from batchwork.step_notes import Reopened
 
 CALM_MOST = 4
 """So many executions without trouble must be enough for any run to succeed."""

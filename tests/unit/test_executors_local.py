@@ -33,7 +33,7 @@ class Program:
     [("reactor", "ReactorExecutor", 1, 3), ("python", "PythonExecutor", 3, 1), ("inline", "InlineExecutor", 1, None)],
 )
 def test_each_kind_of_worker_has_its_executor(worker: WorkerKind, name: str, lanes: int, width: int | None) -> None:
-    staffing = Staffing(3, None, False, "cookie", dict(os.environ), os.getcwd())
+    staffing = Staffing(3, None, "cookie", dict(os.environ), os.getcwd())
     executor = local_executors(SystemClock())(Program(worker), staffing)
     assert type(executor).__name__ == name
     assert executor.lanes == lanes
@@ -52,6 +52,6 @@ def test_choosing_imports_no_executor() -> None:
 
 
 def test_a_kind_of_worker_that_nobody_has_is_named() -> None:
-    staffing = Staffing(3, None, False, "cookie", dict(os.environ), os.getcwd())
+    staffing = Staffing(3, None, "cookie", dict(os.environ), os.getcwd())
     with pytest.raises(WorkerError, match="there is no executor for workers of the kind `moon`"):
         local_executors(SystemClock())(Program("moon"), staffing)

@@ -22,11 +22,18 @@ from batchwork.engine.run.runner import Runner
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.errors import StoreError
 from batchwork.events import Event, RunFinished, RunStarted, Said, StepFinished, Stopping, Warned
-from batchwork.model import Failure, NeedSkipped, Reopened, RunRecord, RunStatus, StepRecord, StepStatus, WhenFalse
+from batchwork.model import (
+    Failure,
+    RunRecord,
+    RunStatus,
+    StepRecord,
+    StepStatus,
+)
 from batchwork.plan.model import Plan, StepPlan
 from batchwork.ports import StepChange
 from batchwork.ports.journals import ExecutionMark
 from batchwork.spec.fields.retry import RetryPolicy
+from batchwork.step_notes import NeedSkipped, Reopened, WhenFalse
 from batchwork.store.memory import MemoryStore
 from batchwork.template import Value, compile_template
 from batchwork.testing.fakes import CallableTask, Cancelled, Collected, callable_executors

@@ -91,9 +91,9 @@ def test_what_a_python_worker_is_told_is_as_described() -> None:
         return json.loads(heard[1])
 
     prepare = {"kind": "code", "code": "return item", "names": ["item"]}
-    staffing = Staffing(1, None, False, "cookie", {}, "/srv")
+    staffing = Staffing(1, None, "cookie", {}, "/srv")
     assert told(python_orders.prepare_body(prepare, staffing)) == told(example(python_orders, "P"))
-    sent = python_reports.Sent(Call(7, 1, CALL.units, CALL.payloads[:4]), 1)
+    sent = python_reports.Sent(Call(7, 1, CALL.units, CALL.payloads[:4], 1), 1)
     assert told(python_orders.call_body(sent, 0, None)) == told(example(python_orders, "C"))
     items = ["a", "b"]
     batch = python_reports.Sent(Call(8, 1, CALL.units, [[{"index": 0, "items": items}]]), 2)
@@ -121,7 +121,7 @@ def test_what_a_python_worker_says_is_as_described() -> None:
         (2, "ValueError", "no", 15)
     ]
     assert ([*report.cancelled], [*report.returned], report.logs, sent.left) == ([3], [4], {0: "printed\n"}, 0)
-    outcomes = calls.Outcomes(7)
+    outcomes = calls.Outcomes(7, calls.CallEnd(None, forgives=False))
     outcomes.results, outcomes.durations = list(report.results), [12, 9]
     outcomes.failures = [(2, {"type": "ValueError", "message": "no", "traceback": ""}, 15), (3, {}, 1)]
     outcomes.add_log(0, "printed\n")
@@ -134,10 +134,12 @@ def test_what_a_python_worker_says_is_as_described() -> None:
 
 def test_what_a_reactor_is_told_is_as_described() -> None:
     told = {tag: json.loads(body) for tag, body in examples(reactor_orders)}
-    staffing = Staffing(8, None, False, "c0ffee", {"PATH": "/bin"}, "/srv")
+    staffing = Staffing(8, None, "c0ffee", {"PATH": "/bin"}, "/srv")
     assert told == {
         "P": json.loads(reactor_orders.program_order(Prepared({"kind": "shell"}), staffing)),
-        "C": json.loads(reactor_orders.call_order(Call(7, 1, CALL.units, [{"argv": ["true"]}, {"argv": ["false"]}]))),
+        "C": json.loads(
+            reactor_orders.call_order(Call(7, 1, CALL.units, [{"argv": ["true"]}, {"argv": ["false"]}], 1))
+        ),
         "S": json.loads(reactor_orders.RECALL_ORDER),
         "X": json.loads(reactor_orders.end_order(5.0)),
     }
@@ -213,7 +215,7 @@ def test_a_run_of_python_workers_sends_what_is_described(monkeypatch: pytest.Mon
     workers = Workers(CODE, TOLD, lambda query: '["abc"]')
     assert workers.run(batches).results == {1: "3", 2: "3", 3: "3"}
     begun = tmp_path / "begun"
-    workers.submit([[{"index": 9, "items": ["stop"], "file": str(begun)}]], [9])
+    workers.submit([[{"index": 9, "items": ["stop"], "file": str(begun)}]], [9], ends=(1, False))
     workers.wait(begun.exists)
     workers.executor.cancel()
     workers.wait(workers.idle)
@@ -234,7 +236,7 @@ def test_a_run_of_a_reactor_sends_what_is_described(monkeypatch: pytest.MonkeyPa
     begun = tmp_path / "begun"
     tap = Tap(monkeypatch)
     reactor = Reactor({"kind": "shell", "capture_limit": 1000}, slots=2)
-    reactor.run([sh("setsid sleep 60 & exit 0"), sh("exit 3")])
+    reactor.run([sh("setsid sleep 60 & exit 0"), sh("exit 3")], (1, True))
     ends = reactor.submit([sh(f"echo 1 >> {begun}; exec sleep 60")] * 3)
     reactor.until(lambda: begun.exists() and len(begun.read_text()) == 4)
     reactor.executor.recall()

@@ -23,7 +23,6 @@ class PageQuery(Struct, frozen=True):
 class Staffing(Struct, frozen=True):
     """What an executor needs to know of a step. `slots` is the number of attempts at once, never exceeded.
 
-    `strict`: a call ends at its first failure (the rest is returned), because failures stop the step or order counts.
     `journals` is where workers leave what they do for whoever comes after a crash (a folder and the step's number); then
     each report's `recorded` must be called. Empty: nowhere.
     `cookie` marks every process that is started (environment variable BATCHWORK_COOKIE). It is data, and can be sent.
@@ -31,7 +30,6 @@ class Staffing(Struct, frozen=True):
 
     slots: int
     timeout_s: float | None
-    strict: bool
     cookie: str
     environ: Mapping[str, str]
     cwd: str

@@ -19,12 +19,12 @@ from batchwork.model import (
     RunningUnit,
     RunRecord,
     RunStatus,
-    StepNote,
     StepRecord,
     StepStatus,
     UnitRecord,
     UnitStatus,
 )
+from batchwork.step_notes import StepNote
 
 
 def _unheard(text: str) -> None:

@@ -118,7 +118,6 @@ class ExecutorContract(ABC):
         usual: dict[str, Any] = {
             "slots": 2,
             "timeout_s": None,
-            "strict": False,
             "cookie": uuid.uuid4().hex,
             "environ": dict(os.environ),
             "cwd": tempfile.gettempdir(),

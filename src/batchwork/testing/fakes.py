@@ -171,7 +171,7 @@ class CallableExecutor:
                 self._reports.put(report)
 
     def _reported(self, call: Call) -> Iterable[Report]:
-        recalls = self._recalls
+        recalls, failures = self._recalls, 0
         for offset, payload in enumerate(call.payloads):
             rest = range(offset, len(call.units))
             if self._recalls != recalls:
@@ -179,7 +179,8 @@ class CallableExecutor:
                 return
             report = self._report(call.id, offset, payload)
             yield report
-            if report.failures and self._staffing.strict and len(rest) > 1:
+            failures += _counting(report, call)
+            if failures == call.ends_after and len(rest) > 1:
                 yield Report(call.id, returned=rest[1:], worker="fake")
                 return
 
@@ -194,6 +195,11 @@ class CallableExecutor:
         if isinstance(result, Failure):
             return Report(call, failures=[(offset, result, 1000)], worker="fake")
         return Report(call, done=[offset], results=[text], durations_us=[1000], worker="fake")
+
+
+def _counting(report: Report, call: Call) -> int:
+    """Failures of a report that count for the end of its call."""
+    return sum(1 for _, failure, _ in report.failures if not (call.forgives and failure.retryable))
 
 
 def callable_executors(program: Program, staffing: Staffing, pages: Pager | None = None) -> CallableExecutor:

@@ -16,10 +16,10 @@ from batchwork.model import (
     StepStatus,
     Successes,
     UnitRecord,
-    WhenFalse,
 )
 from batchwork.ports import RunChange, StepChange
 from batchwork.ports.store import Sample
+from batchwork.step_notes import WhenFalse
 from batchwork.testing.store_case import (
     BROKE,
     EXITED,

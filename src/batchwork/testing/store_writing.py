@@ -13,7 +13,6 @@ from batchwork.model import (
     Counts,
     Handled,
     LogRecord,
-    NeedSkipped,
     RunningUnit,
     RunStatus,
     StepStatus,
@@ -22,6 +21,7 @@ from batchwork.model import (
     UnitRecord,
 )
 from batchwork.ports import RunChange, StepChange
+from batchwork.step_notes import NeedSkipped
 from batchwork.testing.store_case import (
     BROKE,
     EXITED,

@@ -10,10 +10,11 @@ from msgspec import Struct
 
 from batchwork.engine.run.choose_failed import Chosen
 from batchwork.engine.run.scheduling import ENDED, downstream, met, tolerated
-from batchwork.model import Reopened, StepRecord, StepStatus
+from batchwork.model import StepRecord, StepStatus
 from batchwork.plan.model import Plan, StepPlan
 from batchwork.ports import StepChange, Store
 from batchwork.report import why_skipped
+from batchwork.step_notes import Reopened
 from batchwork.text.wording import number, plural
 
 IN_DOUBT_STOPS: Final = "with `on_in_doubt: stop` nothing runs until it says `retry` or `fail`"

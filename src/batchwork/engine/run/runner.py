@@ -24,11 +24,17 @@ from batchwork.errors import RenderError, StoreError
 from batchwork.events import Event, Progressed, RunFinished, RunStarted, StepFinished, Stopping
 from batchwork.faults import fault
 from batchwork.folders import private_folder
-from batchwork.model import Failure, NeedSkipped, Reopened, RunStatus, StepNote, StepRecord, StepStatus, WhenFalse
+from batchwork.model import (
+    Failure,
+    RunStatus,
+    StepRecord,
+    StepStatus,
+)
 from batchwork.plan.model import StepPlan
 from batchwork.ports import EventSink, RunChange, StepChange
 from batchwork.ports.journals import ExecutionMark
 from batchwork.report import exit_code
+from batchwork.step_notes import NeedSkipped, Reopened, StepNote, WhenFalse
 from batchwork.telling.sampling import Sampler
 
 _SHOWN_MAX = 100

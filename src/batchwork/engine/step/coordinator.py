@@ -82,7 +82,7 @@ class Coordinator:
         program = brief.plan.task.compiled.program(brief.setting)
         self._binding = binding = Binding(brief, program)
         staffing = replace(
-            brief.staffing(brief.slots, brief.strict, brief.plan.timeout_s),
+            brief.staffing(brief.slots, brief.plan.timeout_s),
             journals=equipment.journals.place(brief.number),
         )
         self._desk = desk = Desk(equipment.executors(program, staffing), brief.censor)
@@ -92,7 +92,7 @@ class Coordinator:
         closing.callback(self._control.register(desk.wake))
         self._feed = feed = open_feed(brief, equipment, binding.uses_batch, desk.wake, self._hook.exists)
         closing.callback(feed.close)
-        self._dispatch = Dispatch(self._window, desk, self._entrance, clock, brief.strict)
+        self._dispatch = Dispatch(self._window, desk, self._entrance, clock, brief)
         self._settler = Settler(brief, self._window, clock, self._hook.exists, program.says, feed.opening.doubts)
         self._committer = Committer(brief.number, equipment.store, clock, desk.wake)
         self._begin()
@@ -340,7 +340,7 @@ class Coordinator:
         if self._held_back() or (self._brief.in_order and self._dispatch.overtaken()):
             self._dispatch.withdraw(self._committer.draft)
         if not self._window.stopped:
-            self._dispatch.hand_out()
+            self._dispatch.hand_out(self._committer.counts)
 
     def _show(self, counts: Counts) -> None:
         show = self._progress.show

@@ -5,37 +5,37 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from batchwork.clock import Clock
 from batchwork.engine.step.call_size import SLOW_UNIT_US, Crew, Outstanding, UnitTime, wanted
 from batchwork.engine.step.checkpoint_draft import Draft
 from batchwork.engine.step.desk import Desk
+from batchwork.engine.step.gates.call_ends import CallEnds
 from batchwork.engine.step.gates.entrance import Entrance
 from batchwork.engine.step.window import Window
 from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.binding import Bound
-from batchwork.model import Call, Failure
+from batchwork.engine.unit.brief import StepBrief
+from batchwork.model import Call, Counts, Failure
 
 
 class Dispatch:
-    """The calls of one step between the window and the desk: made, claimed (`clear`), handed out.
+    """The calls of one step between the window and the desk: made, claimed (`clear`), handed out."""
 
-    `strict`: failures stop the step, or order counts.
-    """
-
-    def __init__(self, window: Window, desk: Desk, entrance: Entrance, clock: Clock, strict: bool) -> None:
+    def __init__(self, window: Window, desk: Desk, entrance: Entrance, clock: Clock, brief: StepBrief) -> None:
         self._window, self._desk, self._entrance, self._clock = window, desk, entrance, clock
         self._latency_us = desk.latency_s * 1e6
         self.unit_time = UnitTime(slow_us=max(SLOW_UNIT_US, self._latency_us))
-        # A call that waits inside a worker would start in spite of a failure before it, or when nobody counts.
-        self._one_by_one = strict or entrance.limits
+        self._ends = CallEnds.of(brief)
         self._cleared: deque[Call] = deque()
 
     @property
     def depth(self) -> int:
-        """Calls that a lane takes."""
-        if self.unit_time.short and not self._one_by_one:
-            return 2
-        return 1
+        """Calls that a lane takes. Where gates hold up starts, one that waits there would start when nobody counts."""
+        if not self.unit_time.short or self._ends.alone or self._entrance.limits:
+            return 1
+        return 2
 
     def warm(self, units: int | None) -> None:
         """Start workers for what is out and what is to come: `units` from the feed if that is known, retries beside them."""
@@ -70,8 +70,11 @@ class Dispatch:
         """The call's claim is on disk: it may start."""
         self._cleared.append(call)
 
-    def hand_out(self) -> None:
-        """Cleared calls go to lanes, the emptiest first, as far as these take them and the gates let them start."""
+    def hand_out(self, counts: Counts) -> None:
+        """Cleared calls go to lanes, the emptiest first, as far as these take them and the gates let them start.
+
+        `counts` are those of the step now: how many units may still fail is known best as late as this.
+        """
         now, depth = self._clock.now(), self.depth
         while self._cleared and self._desk.takes(depth):
             call = self._cleared[0]
@@ -79,8 +82,10 @@ class Dispatch:
                 return
             self._cleared.popleft()
             self._entrance.started(len(call.units))
-            self._window.out[call.id].started_ms = self._clock.wall_ms()
-            self._desk.submit(call)
+            out = self._window.out[call.id]
+            out.started_ms = self._clock.wall_ms()
+            ends_after, forgives = self._ends.at(call.attempt - out.base, self._entrance.spare(counts))
+            self._desk.submit(replace(call, ends_after=ends_after, forgives=forgives))
 
     def occupied(self) -> int:
         """Slots that are taken, or will be by what is claimed."""

@@ -171,7 +171,7 @@ class _Handling:
         program = self._task.compiled.program(setting)
         binding, self._says = Binding(brief, program), program.says
         slots = min(SLOTS_MOST, brief.slots)
-        staffing = brief.staffing(slots, strict=False, timeout_s=brief.plan.timeout_s)
+        staffing = brief.staffing(slots, brief.plan.timeout_s)
         desk = mail.desk = Desk(self._executors(program, staffing), brief.censor)
         number = 0
         while mail.level < TERMINATE:

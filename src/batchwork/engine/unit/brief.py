@@ -62,11 +62,6 @@ class StepBrief(Struct, frozen=True):
         return self.plan.batch is None or not self.plan.batch.parallel
 
     @property
-    def strict(self) -> bool:
-        """Whether a call ends at its first failure, because failures stop the step or order counts."""
-        return self.in_order or self.plan.batch is None or not self.plan.batch.continue_on_error
-
-    @property
     def slots(self) -> int:
         """Attempts at once."""
         return self.plan.batch.slots if self.plan.batch is not None else 1
@@ -81,12 +76,11 @@ class StepBrief(Struct, frozen=True):
         """Whether the keys of units say nothing of their values."""
         return self.plan.batch is not None and self.plan.batch.key is not None
 
-    def staffing(self, slots: int, strict: bool, timeout_s: float | None) -> Staffing:
+    def staffing(self, slots: int, timeout_s: float | None) -> Staffing:
         """What an executor needs to know that works for this step."""
         return Staffing(
             slots=slots,
             timeout_s=timeout_s,
-            strict=strict,
             cookie=self.cookie,
             environ=self.setting.environ,
             cwd=self.setting.cwd,

@@ -16,19 +16,16 @@ from batchwork.model import (
     Counts,
     Failure,
     LogRecord,
-    NeedSkipped,
-    Reopened,
     RunRecord,
     RunStatus,
-    StepNote,
     StepRecord,
     StepStatus,
     Successes,
     UnitNote,
     UnitRecord,
     UnitStatus,
-    WhenFalse,
 )
+from batchwork.step_notes import NeedSkipped, Reopened, StepNote, WhenFalse
 from batchwork.text import jsontext
 from batchwork.text.patterns import pattern
 

@@ -1,15 +1,16 @@
 """What a Python worker is told: the bodies of the frames that go to it.
 
-    P {"program": {"kind": "code", "code": "return item", "names": ["item"]}, "runtime": {"strict": false, "cwd": "/srv"}}
-    C {"id": 7, "number": 1, "seen": 0, "units": [["a"], ["b"], ["c"], ["d"]]}
+    P {"program": {"kind": "code", "code": "return item", "names": ["item"]}, "runtime": {"cwd": "/srv"}}
+    C {"id": 7, "number": 1, "seen": 0, "ends": [1, false], "units": [["a"], ["b"], ["c"], ["d"]]}
     C {"id": 8, "number": 2, "seen": 1, "units": [[{"index": 0, "shared": 0}]], "shared": [["a", "b"]], "slot": 0}
     R {"page": "[1,2]"}
     R {"page": null, "error": "there are no earlier results here"}
 
-P comes once, as the first. `program` is what the task type made for each worker; `strict`: a call ends at its first failure.
+P comes once, as the first. `program` is what the task type made for each worker.
 
 C is a call, `id` its name and `number` its place among all calls of this lane, by which it is recalled in shared memory.
-`seen`: how many failures of this worker were known when it was sent; a strict worker that has had more hands it back.
+`ends`: after how many failures it ends (none: whatever fails), and whether those that may be tried again do not count.
+`seen`: how many failures of this worker were known when it was sent; where there are more, a call that they end goes back.
 `units` are payloads. Where a payload has a batch at `slot`, its items stand in `shared` once for all units of the batch.
 
 R answers a question for results of an earlier step: `page` is a JSON text, or null where it cannot be given.
@@ -28,13 +29,15 @@ from batchwork.workers.python.reports import Sent
 
 def prepare_body(prepare: Mapping[str, Any], staffing: Staffing) -> bytes:
     """The program, in P."""
-    runtime = {"strict": staffing.strict, "cwd": staffing.cwd}
+    runtime = {"cwd": staffing.cwd}
     return json.dumps({"program": prepare, "runtime": runtime}, default=_plain).encode("ascii")
 
 
 def call_body(sent: Sent, seen: int, batch_slot: int | None) -> bytes:
     """A call, in C. `seen`: how many failures of this worker were known when it was sent."""
     call: dict[str, Any] = {"id": sent.call.id, "number": sent.number, "seen": seen, "units": sent.call.payloads}
+    if sent.call.ends_after is not None:
+        call["ends"] = sent.call.ends_after, sent.call.forgives
     if batch_slot is not None:
         call["units"], call["shared"] = _shared(sent.call.payloads, batch_slot)
         call["slot"] = batch_slot

@@ -64,6 +64,10 @@ class Entrance:
         held, self._held_s = self._held_s, None
         return held
 
+    def spare(self, counts: Counts) -> int | None:
+        """How many more units may fail before a gate ends the step; None where any number may."""
+        return min((spare for gate in self._starts if (spare := gate.spare(counts)) is not None), default=None)
+
     def saw(self, settled: Settled) -> Failure | None:
         """Show the gates what has been settled; the step's failure, where one of them ends it."""
         verdicts = [gate.saw(settled) for gate in (*self._claims, *self._starts)]

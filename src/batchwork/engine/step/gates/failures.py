@@ -24,6 +24,9 @@ class FirstFailure(Gate):
             return None
         return cls(batch.each)
 
+    def spare(self, counts: Counts) -> int | None:
+        return 0
+
     def saw(self, settled: Settled) -> Failure | None:
         if not settled.failed:
             return None
@@ -51,6 +54,15 @@ class TooManyFailures(Gate):
         if counts.succeeded + counts.failed < self._means_from():
             return None
         return self._failure(counts) if self.failing and exceeded(self.limit, counts) else None
+
+    def spare(self, counts: Counts) -> int | None:
+        if self.limit.share is None:
+            return max(0, (self.limit.count or 0) - counts.failed)
+        if self.limit.share >= 1:
+            return None
+        finished = counts.succeeded + counts.failed
+        by_share = (self.limit.share * finished - counts.failed) / (1 - self.limit.share)
+        return max(0, int(by_share), self._means_from() - 1 - finished)
 
     def at_end(self, counts: Counts) -> Failure | None:
         return self._failure(counts) if exceeded(self.limit, counts) else None

@@ -38,6 +38,10 @@ class Gate(Struct):
     def spend(self, count: int) -> None:
         """`count` attempts start."""
 
+    def spare(self, counts: Counts) -> int | None:
+        """How many more units may fail before it ends the step, at least; None where any number may."""
+        return None
+
     def saw(self, settled: Settled) -> Failure | None:
         """Learn what has been settled; the step's failure, where that ends it."""
         return None

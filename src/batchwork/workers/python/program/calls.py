@@ -35,11 +35,25 @@ class Terminated(BaseException):
     """SIGTERM came while a unit ran: the author's `finally` runs, then the worker ends."""
 
 
-class Outcomes:
-    """What is known of a call and not yet sent."""
+class CallEnd:
+    """When a call's failures end it: after so many (None: never), of those that count."""
 
-    def __init__(self, call: int) -> None:
-        self.call = call
+    def __init__(self, after: int | None, forgives: bool) -> None:
+        self._after, self._forgives = after, forgives
+
+    def comes_with(self, failure: Mapping[str, Any]) -> bool:
+        """Count a failure; whether it is now."""
+        if self._after is None or (self._forgives and failure.get("retryable", True)):
+            return False
+        self._after -= 1
+        return self._after <= 0
+
+
+class Outcomes:
+    """What is known of a call and not yet sent. `end`: when failures end it."""
+
+    def __init__(self, call: int, end: CallEnd) -> None:
+        self.call, self.end = call, end
         self.start = 0  # everything before was sent
         self.results: list[str] = []
         self.durations: list[int] = []
@@ -84,12 +98,9 @@ class Outcomes:
 class Caller:
     """Runs calls with one prepared function."""
 
-    def __init__(
-        self, function: Callable[[Any], Any], wire: Wire, journal: Journal, aftermath: Aftermath, strict: bool
-    ) -> None:
+    def __init__(self, function: Callable[[Any], Any], wire: Wire, journal: Journal, aftermath: Aftermath) -> None:
         self._function, self._wire, self._journal, self._aftermath = function, wire, journal, aftermath
-        self._strict = strict
-        self._failures = 0
+        self._failures = self._ended_at = 0
         self._ending = False
         self._deadline = 0.0
         signal.signal(signal.SIGTERM, self._on_term)
@@ -109,12 +120,12 @@ class Caller:
 
     def refuses(self, call: Mapping[str, Any]) -> bool:
         """Whether a call was sent before its sender knew that the step stops or that an earlier unit failed."""
-        return self._journal.recalled(call["number"]) or (self._strict and call["seen"] < self._failures)
+        return self._journal.recalled(call["number"]) or ("ends" in call and call["seen"] < self._ended_at)
 
     def run(self, call: Mapping[str, Any]) -> None:
         """Run a call's units in turn and report all of them."""
         units = call["units"]
-        outcomes = Outcomes(call["id"])
+        outcomes = Outcomes(call["id"], CallEnd(*call.get("ends", (None, False))))
         stop = 0
         if not self.refuses(call):
             if "shared" in call:
@@ -188,7 +199,8 @@ class Caller:
         if not failure:
             return f"C{offset} {us}\n"
         self._failures += 1
-        if self._strict:
+        if outcomes.end.comes_with(failure):
+            self._ended_at = self._failures
             self._deadline = 0.0
         return f"F{offset} {us} {int(time() * 1000)} {json.dumps(failure)}\n"
 

@@ -78,7 +78,7 @@ def _prepared(wire: Wire, journal: Journal, output: Output) -> Caller | None:
     surroundings.remember()
     gc.collect()
     gc.freeze()
-    caller = Caller(function, wire, journal, Aftermath(output, stragglers, surroundings), told["runtime"]["strict"])
+    caller = Caller(function, wire, journal, Aftermath(output, stragglers, surroundings))
     wire.send_json(READY, {})
     return caller
 

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from batchwork.workers import frames
 from batchwork.workers.reactor.program.loop import IN, Loop
-from batchwork.workers.reactor.program.outbox import Outbox, Unit
+from batchwork.workers.reactor.program.outbox import CallEnd, Outbox, Unit
 from batchwork.workers.reactor.program.running import Outputs, RunningWatch
 
 _GROUP_S = 0.005
@@ -60,10 +60,10 @@ class Waiting:
         self._arrived = 0
         self._counter = mmap.mmap(counter, 8) if counter is not None else bytearray(8)
 
-    def add(self, call: int, payloads: list[dict[str, object]]) -> None:
+    def add(self, call: int, payloads: list[dict[str, object]], end: CallEnd) -> None:
         for offset, payload in enumerate(payloads):
             self._arrived += 1
-            self.units.append(Unit(call, offset, self._arrived, payload))
+            self.units.append(Unit(call, offset, self._arrived, payload, end))
 
     def next(self) -> Unit:
         """The next one to be started. It counts as begun."""
@@ -73,10 +73,9 @@ class Waiting:
 
 
 class Slots:
-    """How many units may run at once, and how many do. `strict`: a failure gives back what waits."""
+    """How many units may run at once, and how many do."""
 
     def __init__(self) -> None:
-        self.strict = False
         self.count = 1
         self.taken = 0
 
@@ -113,7 +112,7 @@ class Reactor:
         for tag, body in self._reader.feed(part):
             if tag == frames.CALL:
                 order = json.loads(body)
-                self._waiting.add(order["id"], order["units"])
+                self._waiting.add(order["id"], order["units"], CallEnd(*order.get("ends", (None, False))))
             elif tag == frames.RECALL:
                 self._give_back()
             elif tag == frames.CANCEL:
@@ -125,7 +124,7 @@ class Reactor:
 
     def _prepare(self, order: dict[str, Any]) -> None:
         program, runtime = order["program"], order["runtime"]
-        self._slots.count, self._slots.strict = runtime["slots"], runtime["strict"]
+        self._slots.count = runtime["slots"]
         try:
             self._runner = self._make_runner(program, runtime)
         except Exception as error:  # whatever it is, the owner must hear of it  # noqa: BLE001
@@ -154,10 +153,10 @@ class Reactor:
 
     # ------------------------------------------------------------ what goes
 
-    def _freed(self, failed: bool) -> None:
-        """A unit has been reported: its slot is free."""
+    def _freed(self, ends: bool) -> None:
+        """A unit has been reported: its slot is free. `ends`: its failure ends its call."""
         self._slots.taken -= 1
-        if failed and self._slots.strict:
+        if ends:
             self._give_back()
 
     def _give_back(self) -> None:

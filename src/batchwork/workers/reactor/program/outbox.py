@@ -39,16 +39,36 @@ class NotStarted(Exception):
     """A unit cannot be started, now or later; the message says why."""
 
 
+class CallEnd:
+    """When a call's failures have all that waits handed back: after so many (None: never), of those that count."""
+
+    __slots__ = ("_after", "_forgives")
+
+    def __init__(self, after: int | None, forgives: bool) -> None:
+        self._after, self._forgives = after, forgives
+
+    def comes_with(self, failure: Failed) -> bool:
+        """Count a failure; whether it is now."""
+        if self._after is None or (self._forgives and failure.get("retryable", True)):
+            return False
+        self._after -= 1
+        return self._after <= 0
+
+
+NEVER = CallEnd(None, forgives=False)
+
+
 class Unit:
-    """One unit of a call: what is to be run, the how manieth it is of all that came, and when it was started."""
+    """One unit of a call: what is to be run, the how manieth it is of all that came, when its call ends, and when it was started."""
 
-    __slots__ = ("call", "number", "offset", "payload", "started")
+    __slots__ = ("call", "end", "number", "offset", "payload", "started")
 
-    def __init__(self, call: int, offset: int, number: int, payload: dict[str, object]) -> None:
+    def __init__(self, call: int, offset: int, number: int, payload: dict[str, object], end: CallEnd = NEVER) -> None:
         self.call = call
         self.offset = offset
         self.number = number
         self.payload = payload
+        self.end = end
         self.started = 0.0
 
 
@@ -80,7 +100,7 @@ class _Tally:
 class Outbox:
     """Collects outcomes until `flush`, then writes them in the background of the loop.
 
-    `freed` is called when a unit that ran has been reported: its slot is free; and whether it has failed.
+    `freed` is called when a unit that ran has been reported: its slot is free; and whether its call ends with its failure.
     """
 
     def __init__(self, loop: Loop, fd: int, freed: Callable[[bool], None]) -> None:
@@ -115,7 +135,7 @@ class Outbox:
         tally.failures.append((unit.offset, failure, us))
         if log:
             tally.logs[unit.offset] = log
-        self._freed(True)
+        self._freed(unit.end.comes_with(failure))
 
     def cancelled(self, unit: Unit, log: str = "") -> None:
         tally = self._tally(unit.call)
