@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from mmap import mmap
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -19,6 +20,7 @@ from batchwork.workers.journals.reading import noted_in
 from batchwork.workers.nameless_file import nameless_file
 from batchwork.workers.python.program import journal as program
 from batchwork.workers.python.program.journal import BEGAN, BLIND, END, MARK, SEGMENT, SETTLED, START, Journal
+from batchwork.workers.reactor.program.notes import Notes
 
 MIB = 1 << 20
 
@@ -380,3 +382,64 @@ def test_a_nameless_journal_makes_nobody_wait() -> None:
         theirs.wait_until_kept()
         theirs.begin(1, 1)
         assert theirs.pages.words[BLIND] == 0
+
+
+# ---------------------------------------------------------------- a reactor's
+
+
+class AUnit(NamedTuple):
+    call: int
+    offset: int
+
+
+def told(ours: WorkerJournal, *calls: int) -> dict[int, tuple[set[int], set[int]]]:
+    """For each call, what has an outcome and what is in doubt."""
+    found = ours.noted({*calls})
+    ends = {call: {*noted.done, *noted.failed, *noted.cancelled} for call, noted in found.items()}
+    return {call: (ends[call], noted.started - ends[call]) for call, noted in found.items()}
+
+
+def test_a_reactor_notes_starts_and_ends() -> None:
+    with closing(WorkerJournal(nameless_file("test"), lambda: None)) as ours:
+        notes = Notes(ours.descriptor)
+        for call, offset in ((1, 0), (2, 0), (1, 1), (2, 1)):
+            assert notes.started(AUnit(call, offset))
+        notes.done(AUnit(2, 0), 5, '{"a":"\\u00e9"}', "")
+        notes.failed(AUnit(1, 1), 6, '{"type":"exit","message":"no","exit_code":3}', '"left one"')
+        notes.cancelled(AUnit(2, 1))
+        assert told(ours, 1, 2, 3) == {1: ({1}, {0}), 2: ({0, 1}, set())}
+        noted = ours.noted({1})[1]
+        assert noted.failed[1][2] == Failure("exit", "no", exit_code=3)
+        assert noted.logs == {1: "left one"}
+
+
+def test_what_runs_long_is_told_of_in_every_segment() -> None:
+    """A long unit holds up no reuse of segments, and is in doubt to the end; memory stays bounded."""
+    with closing(WorkerJournal(nameless_file("test"), lambda: None)) as ours:
+        notes = Notes(ours.descriptor)
+        assert notes.started(AUnit(1, 0))
+        result = '"' + "x" * (MIB // 4) + '"'
+        for call in range(2, 400):
+            assert notes.started(AUnit(call, 0))
+            notes.outcomes(1)
+            notes.done(AUnit(call, 0), 5, result, "")
+            assert told(ours, 1, call) == {1: (set(), {0}), call: ({0}, set())}
+            notes.sent(written=True)
+            ours.receipt()()
+        assert os.fstat(ours.descriptor).st_blocks * 512 < 12 * MIB
+
+
+def test_where_an_outcome_finds_no_room_nothing_starts_before_it_is_on_disk() -> None:
+    with closing(WorkerJournal(nameless_file("test"), lambda: None)) as ours:
+        notes = Notes(ours.descriptor)
+        for offset in (0, 1):
+            assert notes.started(AUnit(1, offset))
+        notes.done(AUnit(1, 0), 5, '"' + "x" * SEGMENT + '"', "")
+        notes.outcomes(1)
+        assert told(ours, 1) == {1: (set(), {0, 1})}
+        assert notes.held
+        notes.sent(written=True)
+        assert notes.held
+        ours.receipt()()
+        assert not notes.held
+        assert notes.started(AUnit(2, 0))

@@ -133,7 +133,7 @@ def test_notes() -> None:
 
 
 def unit(call: int, offset: int) -> Unit:
-    return Unit(call, offset, offset + 1, {})
+    return Unit(call, offset, {})
 
 
 def test_outcomes_are_grouped_by_call_in_the_order_of_their_offsets() -> None:

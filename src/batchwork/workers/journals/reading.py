@@ -72,7 +72,7 @@ def _records(pages: mmap, segment: int) -> Iterator[tuple[int, str]]:
         raise Unreadable
     call = -1
     try:
-        lines = str(memoryview(pages)[base:end], "ascii").split("\n")
+        lines = str(pages[base:end], "utf-8").split("\n")
         if lines.pop():
             raise Unreadable
         for line in lines:

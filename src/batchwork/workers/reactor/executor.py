@@ -13,8 +13,8 @@ from batchwork.errors import WorkerError
 from batchwork.model import Call, Report
 from batchwork.ports import Pager, Program, Running, Staffing
 from batchwork.workers import frames
+from batchwork.workers.journals.folder import Shelf
 from batchwork.workers.link import Link, Links
-from batchwork.workers.nameless_file import nameless_file
 from batchwork.workers.reactor.orders import RECALL_ORDER, call_order, end_order, program_order
 from batchwork.workers.reactor.reports import Ledger
 from batchwork.workers.reactor.starts import ReactorStarts, cannot_run
@@ -41,6 +41,7 @@ class ReactorExecutor:
 
     def start(self, program: Program, staffing: Staffing, pages: Pager | None = None) -> None:
         self._staffing = staffing
+        self._shelf = Shelf(staffing.journals)
         self.width = staffing.slots
         proctree.become_subreaper()  # what a dead reactor leaves becomes ours, not init's
         self._prepare = program_order(program, staffing)
@@ -146,12 +147,9 @@ class ReactorExecutor:
             self._send(link, self._ledger.waiting.popleft())
 
     def _make_link(self) -> Link:
-        counter = nameless_file("batchwork-counter")
-        try:
-            self._ledger.new_reactor(counter)
-            return Link(_command(counter), self._staffing, os.environ, inherit=(counter,))
-        finally:
-            os.close(counter)
+        journal = self._shelf.new()
+        self._ledger.new_reactor(journal)
+        return Link(_command(journal.descriptor), self._staffing, os.environ, inherit=(journal.descriptor,))
 
     def _died(self, link: Link, status: int) -> None:
         self._links.remove(link)
@@ -210,7 +208,7 @@ class ReactorExecutor:
         self._links.close()
 
 
-def _command(counter: int) -> Callable[[int, int], Sequence[str]]:
+def _command(journal: int) -> Callable[[int, int], Sequence[str]]:
     """The argument list of a reactor, from the numbers of its two pipes."""
     program = (sys.executable, "-P", "-m", "batchwork.workers.reactor.program.main")
-    return lambda read, write: (*program, str(read), str(write), str(counter))
+    return lambda read, write: (*program, str(read), str(write), str(journal))

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import json
-import mmap
-import os
-import struct
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from batchwork.model import Call, Failure, Report
 from batchwork.ports import Running
-
-_COUNT = struct.Struct("=Q")
+from batchwork.ports.journals import Noted
+from batchwork.workers.journals.journal import WorkerJournal
 
 
 class _Open:
-    """A call that is not reported in full. `before` is how many units had been sent to its reactor before it."""
+    """A call that is not reported in full."""
 
-    __slots__ = ("before", "call", "left")
+    __slots__ = ("call", "left")
 
-    def __init__(self, call: Call, before: int) -> None:
+    def __init__(self, call: Call) -> None:
         self.call = call
-        self.before = before
         self.left = dict.fromkeys(range(len(call.payloads)))
 
 
@@ -35,8 +31,7 @@ class Ledger:
     def __init__(self) -> None:
         self.waiting: deque[Call] = deque()
         self._open: dict[int, _Open] = {}
-        self._sent = 0
-        self._begun: mmap.mmap | None = None
+        self._journal: WorkerJournal | None = None
         self._running: list[Running] = []
         self._running_at = 0.0
         self.load = 0
@@ -48,20 +43,18 @@ class Ledger:
     def taken(self, reports: Iterable[Report]) -> None:
         self.load -= sum(map(count_of, reports))
 
-    def new_reactor(self, counter: int) -> None:
-        """Units are counted anew: those sent here, those begun by the reactor, in the file `counter`."""
+    def new_reactor(self, journal: WorkerJournal) -> None:
+        """Units are noted in this journal from now on."""
         self.close()
-        self._sent = 0
-        os.ftruncate(counter, _COUNT.size)
-        self._begun = mmap.mmap(counter, _COUNT.size)
+        self._journal = journal
 
     def sent(self, call: Call) -> None:
         """A call is with the reactor now."""
-        self._open[call.id] = _Open(call, self._sent)
-        self._sent += len(call.payloads)
+        self._open[call.id] = _Open(call)
 
     def report(self, body: bytes, worker: str) -> Report | None:
         """The report of an outcomes frame; None where its call is not known any more."""
+        recorded = None if self._journal is None else self._journal.receipt()
         head, *results = body.decode().split("\n")
         header = json.loads(head)
         opened = self._open.get(header["id"])
@@ -76,7 +69,16 @@ class Ledger:
             del self._open[opened.call.id]
         logs = _logs(header.get("logs", {}))
         return Report(
-            header["id"], done, results, header.get("us", ()), failures, cancelled, returned, logs=logs, worker=worker
+            header["id"],
+            done,
+            results,
+            header.get("us", ()),
+            failures,
+            cancelled,
+            returned,
+            logs=logs,
+            worker=worker,
+            recorded=recorded,
         )
 
     def now_running(self, body: bytes, worker: str, now: float) -> None:
@@ -98,29 +100,56 @@ class Ledger:
         ]
 
     def died(self, *, wanted: bool) -> Iterator[Report]:
-        """The reactor is dead: units that had begun are lost (cancelled, if it was killed on our word), the rest has not run."""
-        assert self._begun is not None
-        begun = _COUNT.unpack_from(self._begun)[0]
+        """The reactor is dead. What it noted is recovered; what it only began is lost (cancelled, if it was killed on our word).
+
+        The rest has not run.
+        """
+        assert self._journal is not None
         opened, self._open = self._open, {}
-        for one in opened.values():
-            first = begun - one.before
-            ran = [offset for offset in one.left if offset < first]
-            rest = [offset for offset in one.left if offset >= first]
-            if wanted:
-                yield Report(one.call.id, cancelled=ran, returned=rest)
-            else:
-                yield Report(one.call.id, lost=ran, returned=rest)
+        noted = self._journal.noted(opened)
+        for call, one in opened.items():
+            report = what_it_left(call, [*one.left], noted.get(call, Noted()), wanted=wanted)
+            yield replace(report, recorded=self._journal.receipt())
+        self.close()
 
     def close(self) -> None:
-        if self._begun is not None:
-            self._begun.close()
-            self._begun = None
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
 
     def unsent(self) -> Iterator[Report]:
         """What waits for a reactor goes back."""
         while self.waiting:
             call = self.waiting.popleft()
             yield Report(call.id, returned=range(len(call.payloads)))
+
+
+def what_it_left(call: int, offsets: Sequence[int], noted: Noted, *, wanted: bool) -> Report:
+    """What became of these units of a call whose reactor is dead."""
+    fates: dict[str, list[int]] = {"done": [], "failed": [], "started": [], "returned": []}
+    for offset in offsets:
+        fates[_fate(offset, noted)].append(offset)
+    done, failed, ran, returned = fates.values()
+    lost, cancelled = ([], ran) if wanted else (ran, [])
+    return Report(
+        call,
+        done,
+        [noted.done[offset][1] for offset in done],
+        [noted.done[offset][0] for offset in done],
+        [(offset, noted.failed[offset][2], noted.failed[offset][0]) for offset in failed],
+        cancelled,
+        returned,
+        lost,
+        {offset: text for offset, text in noted.logs.items() if offset in offsets},
+    )
+
+
+def _fate(offset: int, noted: Noted) -> str:
+    if offset in noted.done:
+        return "done"
+    if offset in noted.failed:
+        return "failed"
+    return "started" if offset in noted.started else "returned"
 
 
 def _logs(texts: Mapping[str, Any]) -> dict[int, str]:

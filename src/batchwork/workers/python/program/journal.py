@@ -36,7 +36,7 @@ EVER = (1 << 64) - 1
 """As RECALL: all calls. As SETTLED: nobody will ask for what stands here once its frame is sent."""
 
 _GROW = 1 << 20
-_SWITCH_AT = 1 << 20
+SWITCH_AT = 1 << 20
 """So much in a segment, and the next call begins in the other one: what is touched stays small."""
 _GIVE_BACK_AT = 4 << 20
 _LOOK_S = 0.001
@@ -97,7 +97,7 @@ class Journal:
         if self._all_on_disk():  # nothing that stands here is needed any more
             self._enter()
             words[BLIND] = 0
-        elif self.end - self._active.base > _SWITCH_AT:
+        elif self.used > SWITCH_AT:
             self.switch(self.frames)
         while not (self.append(self._call) or (self.switch(self.frames) and self.append(self._call))):
             if self._all_on_disk():
@@ -131,6 +131,11 @@ class Journal:
         self.pages.map[0] |= RECALLED
 
     # ------------------------------------------------------------ records
+
+    @property
+    def used(self) -> int:
+        """Bytes of records in the active segment."""
+        return self.end - self._active.base
 
     def expect(self) -> None:
         """From here on a frame's worth of records may come; then it is asked for room, and is time for a frame."""

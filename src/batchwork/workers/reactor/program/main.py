@@ -1,20 +1,19 @@
 """The reactor's program: one loop that speaks frames and runs many commands or requests at once. How they run is not here.
 
-    python -m batchwork.workers.reactor.program.main IN OUT [COUNTER]
+    python -m batchwork.workers.reactor.program.main IN OUT [JOURNAL]
 
-IN and OUT are the numbers of two inherited pipes. COUNTER is a file of 8 bytes, shared with the owner, in which stands
-how many units have been started, in the order in which they came: should the reactor die, the rest did not run.
+IN and OUT are the numbers of two inherited pipes. JOURNAL is that of a file, in which it notes what it starts and what came
+of that: should it die, or its owner, the rest did not run.
 
-It ends when its owner closes the pipe, and kills everything that it started; signals of the terminal are its owner's.
+It ends when its owner closes the pipe: what ends within a moment is noted, and everything else that it started is killed.
+Signals of the terminal are its owner's.
 """
 
 from __future__ import annotations
 
 import json
-import mmap
 import os
 import signal
-import struct
 import sys
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -22,6 +21,7 @@ from typing import Any, Protocol
 
 from batchwork.workers import frames
 from batchwork.workers.reactor.program.loop import IN, Loop
+from batchwork.workers.reactor.program.notes import Notes
 from batchwork.workers.reactor.program.outbox import CallEnd, Outbox, Unit
 from batchwork.workers.reactor.program.running import Outputs, RunningWatch
 
@@ -31,7 +31,9 @@ _BACKLOG_MAX = 8 << 20
 """Bytes of outcomes that the owner has not read, past which nothing more is started."""
 _STARTS_MAX = 32
 """Units started before the loop turns again, so that what comes meanwhile is heard."""
-_COUNT = struct.Struct("=Q")
+_LAST_MOMENT_S = 0.2
+"""How long units may still run after the owner is gone."""
+_LOOK_S = 0.01
 
 
 class UnitRunner(Protocol):
@@ -52,26 +54,6 @@ class UnitRunner(Protocol):
         ...
 
 
-class Waiting:
-    """Units that have not been started, in the order in which they came; how many were started stands in `counter`."""
-
-    def __init__(self, counter: int | None) -> None:
-        self.units: deque[Unit] = deque()
-        self._arrived = 0
-        self._counter = mmap.mmap(counter, 8) if counter is not None else bytearray(8)
-
-    def add(self, call: int, payloads: list[dict[str, object]], end: CallEnd) -> None:
-        for offset, payload in enumerate(payloads):
-            self._arrived += 1
-            self.units.append(Unit(call, offset, self._arrived, payload, end))
-
-    def next(self) -> Unit:
-        """The next one to be started. It counts as begun."""
-        unit = self.units.popleft()
-        _COUNT.pack_into(self._counter, 0, unit.number)
-        return unit
-
-
 class Slots:
     """How many units may run at once, and how many do."""
 
@@ -87,11 +69,12 @@ class Slots:
 class Reactor:
     """Takes calls from one pipe, keeps `slots` units running, reports to the other."""
 
-    def __init__(self, read: int, write: int, counter: int | None = None) -> None:
+    def __init__(self, read: int, write: int, journal: int | None = None) -> None:
         self._loop = Loop()
-        self._outbox = Outbox(self._loop, write, self._freed)
+        notes = None if journal is None else Notes(journal)
+        self._outbox = Outbox(self._loop, write, self._freed, notes)
         self._reader = frames.FrameReader()
-        self._waiting = Waiting(counter)
+        self._waiting: deque[Unit] = deque()
         self._slots = Slots()
         self._over = False
         self._runner: UnitRunner | None = None
@@ -108,11 +91,15 @@ class Reactor:
             return
         if not part:
             self._over = True
+            self._loop.forget(fd)
             return
         for tag, body in self._reader.feed(part):
             if tag == frames.CALL:
                 order = json.loads(body)
-                self._waiting.add(order["id"], order["units"], CallEnd(*order.get("ends", (None, False))))
+                end = CallEnd(*order.get("ends", (None, False)))
+                self._waiting += [
+                    Unit(order["id"], offset, payload, end) for offset, payload in enumerate(order["units"])
+                ]
             elif tag == frames.RECALL:
                 self._give_back()
             elif tag == frames.CANCEL:
@@ -160,9 +147,9 @@ class Reactor:
             self._give_back()
 
     def _give_back(self) -> None:
-        for unit in self._waiting.units:
+        for unit in self._waiting:
             self._outbox.returned(unit)
-        self._waiting.units.clear()
+        self._waiting.clear()
 
     def _refill(self) -> bool:
         """Start what there are slots for; whether there is more to start at once."""
@@ -170,12 +157,21 @@ class Reactor:
         if runner is None or watch is None or self._outbox.backlog >= _BACKLOG_MAX:
             return False
         for _ in range(_STARTS_MAX):
-            if not waiting.units or slots.full:
+            if not waiting or slots.full or not self._may_start(waiting[0]):
                 return False
             slots.taken += 1
-            runner.start(waiting.next())
+            runner.start(waiting.popleft())
             watch.begin()
-        return bool(waiting.units) and not slots.full
+        return bool(waiting) and not slots.full
+
+    def _may_start(self, unit: Unit) -> bool:
+        """Note that a unit starts. While there is no room for notes, nothing does."""
+        notes = self._outbox.notes
+        if notes is None or (not notes.held and notes.started(unit)):
+            return True
+        self._outbox.flush(self._loop.now())  # what is on disk makes room
+        self._loop.timers.at(self._loop.now() + _LOOK_S, lambda: None)
+        return False
 
     def run(self) -> None:
         """Work until the owner closes its pipe."""
@@ -185,13 +181,20 @@ class Reactor:
             if outbox:
                 now = loop.now()
                 rest = outbox.flushed + _GROUP_S - now
-                if rest <= 0 or not self._waiting.units:
+                if rest <= 0 or not self._waiting:
                     outbox.flush(now)
                 elif longest is None:
                     longest = rest
             loop.turn(longest)
         if self._runner is not None:
+            self._have_a_moment()
             self._runner.destroy()
+
+    def _have_a_moment(self) -> None:
+        """The owner is gone. What ends soon is noted, and need not run again."""
+        until = self._loop.now() + _LAST_MOMENT_S
+        while self._slots.taken and (left := until - self._loop.now()) > 0:
+            self._loop.turn(left)
 
 
 def make_room(descriptors: int) -> None:

@@ -28,6 +28,7 @@ from typing import TypeAlias
 
 from batchwork.workers.frames import OUTCOMES, frame
 from batchwork.workers.reactor.program.loop import OUT, Loop
+from batchwork.workers.reactor.program.notes import Notes
 
 Failed: TypeAlias = dict[str, object]
 """The fields of a `model.Failure`, as JSON."""
@@ -59,14 +60,13 @@ NEVER = CallEnd(None, forgives=False)
 
 
 class Unit:
-    """One unit of a call: what is to be run, the how manieth it is of all that came, when its call ends, and when it was started."""
+    """One unit of a call: what is to be run, when its call ends, and when it was started."""
 
-    __slots__ = ("call", "end", "number", "offset", "payload", "started")
+    __slots__ = ("call", "end", "offset", "payload", "started")
 
-    def __init__(self, call: int, offset: int, number: int, payload: dict[str, object], end: CallEnd = NEVER) -> None:
+    def __init__(self, call: int, offset: int, payload: dict[str, object], end: CallEnd = NEVER) -> None:
         self.call = call
         self.offset = offset
-        self.number = number
         self.payload = payload
         self.end = end
         self.started = 0.0
@@ -103,10 +103,11 @@ class Outbox:
     `freed` is called when a unit that ran has been reported: its slot is free; and whether its call ends with its failure.
     """
 
-    def __init__(self, loop: Loop, fd: int, freed: Callable[[bool], None]) -> None:
+    def __init__(self, loop: Loop, fd: int, freed: Callable[[bool], None], notes: Notes | None = None) -> None:
         os.set_blocking(fd, False)
         self._loop = loop
         self._freed = freed
+        self.notes = notes
         self._fd = fd
         self._tallies: dict[int, _Tally] = {}
         self._pending = bytearray()
@@ -124,6 +125,8 @@ class Outbox:
         return len(self._pending)
 
     def done(self, unit: Unit, result: str, us: int, log: str = "") -> None:
+        if self.notes is not None:
+            self.notes.done(unit, us, result, _encode(log) if log else "")
         tally = self._tally(unit.call)
         tally.done.append((unit.offset, us, result))
         if log:
@@ -131,6 +134,8 @@ class Outbox:
         self._freed(False)
 
     def failed(self, unit: Unit, failure: Failed, us: int, log: str = "") -> None:
+        if self.notes is not None:
+            self.notes.failed(unit, us, _encode(failure), _encode(log) if log else "")
         tally = self._tally(unit.call)
         tally.failures.append((unit.offset, failure, us))
         if log:
@@ -138,6 +143,8 @@ class Outbox:
         self._freed(unit.end.comes_with(failure))
 
     def cancelled(self, unit: Unit, log: str = "") -> None:
+        if self.notes is not None:
+            self.notes.cancelled(unit)
         tally = self._tally(unit.call)
         tally.cancelled.append(unit.offset)
         if log:
@@ -151,6 +158,8 @@ class Outbox:
         tally = self._tallies.get(call)
         if tally is None:
             tally = self._tallies[call] = _Tally()
+            if self.notes is not None:
+                self.notes.outcomes(len(self._tallies))
         return tally
 
     def flush(self, now: float) -> None:
@@ -162,6 +171,8 @@ class Outbox:
         self._tallies.clear()
         self.flushed = now
         self._write()
+        if self.notes is not None:
+            self.notes.sent(written=not self._pending)
 
     def send(self, message: bytes) -> None:
         """Hand on a frame of another kind."""
