@@ -99,6 +99,22 @@ def test_a_resume_migrates_it_and_goes_on(old: Path, batchwork: Command) -> None
     }
 
 
+@pytest.mark.fault("H08")
+def test_a_kill_while_it_is_migrated_leaves_it_as_it_was(old: Path, batchwork: Command) -> None:
+    workflow_of("half")
+    (old.parent / "items.txt").write_text("good\nbad\ngood\nhang\ngone\n")
+    kill = {"BATCHWORK_TESTING": "1", "BATCHWORK_FAULT": "migrate:kill9@1"}
+    batchwork("resume", "half", *STORE, env=kill, expect=-9)
+    before = batchwork("items", "half", "--json", *STORE).stdout
+    assert before
+    assert version(old) == 1
+    batchwork("resume", "half", *STORE, expect=3)
+    assert version(old) > 1
+    known = {row["index"] for row in map(json.loads, before.splitlines()) if row["status"] in ("succeeded", "failed")}
+    rows = [json.loads(line) for line in batchwork("items", "half", "--json", *STORE).stdout.splitlines()]
+    assert known <= {row["index"] for row in rows if row["status"] in ("succeeded", "failed")}
+
+
 def test_a_retry_migrates_it_and_goes_on(old: Path, batchwork: Command) -> None:
     workflow_of("done")
     batchwork("retry", "done", *STORE, expect=3)

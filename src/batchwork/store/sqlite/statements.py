@@ -33,6 +33,15 @@ def _text(name: str) -> str:
 
 
 @cache
+def many_statement(name: str, rows: int) -> str:
+    """queries/NAME.sql, which inserts one row, for that many."""
+    head, values, rest = _text(name).partition("values (")
+    one, _, tail = rest.partition(")")
+    group = f"({one.replace(' ', '')})"
+    return head + values[:-1] + ",".join([group] * rows) + tail
+
+
+@cache
 def rows_statement(rows: int) -> str:
     """unit_success.sql for that many units: parameters 1 to 4 are shared, then seven for each unit."""
     groups = []
