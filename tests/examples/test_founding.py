@@ -105,7 +105,7 @@ def test_batch_configuration(founding: Founding) -> None:
     end = founding.run(2)
     assert end["status"] == "succeeded"
     assert end["steps"]["process_data"]["counts"] == {
-        "total": 5, "succeeded": 5, "failed": 0, "skipped": 0, "in_doubt": 0, "pending": 0,
+        "total": 5, "succeeded": 5, "failed": 0, "skipped": 0, "in_doubt": 0, "pending": 0, "running": 0,
     }  # fmt: skip
     assert [result["stdout"] for result in founding.results("process_data")] == [f"Processing {c}\n" for c in "abcde"]
 

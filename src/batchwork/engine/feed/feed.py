@@ -120,6 +120,8 @@ class Feed:
 
     def with_length(self, counts: Counts) -> Counts:
         """The counters with the total, where that is known before the source has been read to its end, which corrects it."""
+        if self.opening.refused:
+            return counts  # nothing is read: what was known of the source stays
         length = self._supply.length
         if length is not None and length < counts.finished:
             length = None  # more is recorded than the source has: how many of these are gone is known at its end
