@@ -69,6 +69,7 @@ class Censor:
             results=self.texts(report.results),
             failures=[(offset, self.failure(failure), us) for offset, failure, us in report.failures],
             logs={offset: self._mask(text) for offset, text in report.logs.items()},
+            setup=self._mask(report.setup),
         )
 
     def running(self, unit: Running) -> Running:

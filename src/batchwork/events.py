@@ -48,6 +48,14 @@ class Said(Struct, frozen=True):
     text: str
 
 
+class WorkerPrepared(Struct, frozen=True):
+    """What a Python task's `setup` has printed in one worker."""
+
+    step: str
+    worker: str
+    text: str
+
+
 class Warned(Struct, frozen=True):
     """Something a person should know, once."""
 
@@ -70,7 +78,9 @@ class RunFinished(Struct, frozen=True):
     message: str = ""
 
 
-Event: TypeAlias = RunStarted | StepStarted | Progressed | StepFinished | Said | Warned | Stopping | RunFinished
+Event: TypeAlias = (
+    RunStarted | StepStarted | Progressed | StepFinished | Said | WorkerPrepared | Warned | Stopping | RunFinished
+)
 
 
 def to_json(event: Event) -> str:

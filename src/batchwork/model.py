@@ -128,10 +128,7 @@ class Call(Struct, frozen=True):
 
 
 class Failure(Struct, frozen=True):
-    """Why an attempt failed. `type` is an exception's name, or one of the words below.
-
-    exit · signal · timeout · worker died · poison · in doubt · template · refused · bad row · option-like value · result · http · connect · spawn · source
-    """
+    """Why an attempt failed. `type` is an exception's name, or exit · signal · timeout · worker died · poison · in doubt · template · refused · bad row · option-like value · result · http · connect · spawn · source."""
 
     type: str
     message: str
@@ -141,6 +138,7 @@ class Failure(Struct, frozen=True):
     retry_after_s: float | None = None
     retryable: bool = True  # False: not retried unless `retry.on` names its type or code
     result: str | None = None  # JSON text of what there was of a result (a failed command's output)
+    kinds: Sequence[str] = ()  # names that were asked about and that an exception goes by too; not stored
 
 
 class Report(Struct, frozen=True):
@@ -148,6 +146,7 @@ class Report(Struct, frozen=True):
 
     `results` are JSON texts and `durations_us` microseconds, one for each of `done`. `failures` have theirs. `cancelled`
     used no attempt; `returned` never started; `lost` may have run or not. `recorded` is called once all is on disk.
+    `setup` is what was printed while the worker was prepared, with its first report.
     """
 
     call: int
@@ -161,6 +160,7 @@ class Report(Struct, frozen=True):
     logs: Mapping[int, str] = field(default_factory=dict)
     worker: str = ""
     recorded: Callable[[], None] | None = None
+    setup: str = ""
 
     @property
     def count(self) -> int:

@@ -35,10 +35,15 @@ def next_delay(policy: RetryPolicy, attempt: int, failure: Failure, random: Call
 
 def may_retry(policy: RetryPolicy, failure: Failure) -> bool:
     """Whether a failure of this kind is worth another attempt. What `on` names always is; else what can change is."""
-    named = {failure.type, failure.exit_code, failure.status_code} - {None}
     if policy.on:
-        return bool(named & set(policy.on))
+        return is_named(policy, failure)
     if not failure.retryable or failure.exit_code in NEVER_AGAIN_EXITS:
         return False
     status = failure.status_code
     return status is None or not 400 <= status < 500 or status in AGAIN_STATUSES
+
+
+def is_named(policy: RetryPolicy, failure: Failure) -> bool:
+    """Whether `on` names this failure: its type or one that it derives from, its exit code, its HTTP status."""
+    names = {failure.type, *failure.kinds, failure.exit_code, failure.status_code} - {None}
+    return not names.isdisjoint(policy.on)

@@ -21,9 +21,9 @@ import pytest
 from batchwork.censor import Censor
 from batchwork.tasks.python.task import OPERANDS, WITHOUT_OPERAND
 from batchwork.workers.python.log import WorkerLog
-from batchwork.workers.python.program import coroutines, operations, output
+from batchwork.workers.python.program import coroutines, failures, operations, output
 from batchwork.workers.python.program.compiling import Code, compile_body, run_setup
-from batchwork.workers.python.program.failures import Refused, Unprepared, failure_fields, place_of
+from batchwork.workers.python.program.failures import Refused, Unprepared, failure_fields, is_of_kind, place_of
 from batchwork.workers.python.program.functions import make_function
 from batchwork.workers.python.program.operations import operation
 from batchwork.workers.python.program.prepare import prepare_program
@@ -245,6 +245,45 @@ def test_huge_messages_are_cut() -> None:
     failure = failure_fields(ValueError("e" * (8 << 20)))
     assert len(failure["message"]) < 70_000
     assert len(failure["traceback"]) < 70_000
+
+
+class OwnError(ConnectionResetError):
+    class Inner(LookupError):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "is_one"),
+    [
+        (ConnectionResetError(), "OSError", True),
+        (ConnectionResetError(), "IOError", True),  # another name of it
+        (ConnectionResetError(), "builtins.OSError", True),
+        (ConnectionResetError(), "socket.error", True),  # imported under another name
+        (TimeoutError(), "OSError", True),
+        (TimeoutError(), "Exception", True),
+        (TimeoutError(), "BaseException", True),
+        (OwnError(), "OwnError", True),
+        (OwnError(), f"{__name__}.OwnError", True),
+        (OwnError(), "ConnectionError", True),
+        (OwnError.Inner(), "Inner", True),
+        (OwnError.Inner(), f"{__name__}.OwnError.Inner", True),
+        (json.JSONDecodeError("", "", 0), "json.JSONDecodeError", True),
+        (json.JSONDecodeError("", "", 0), "json.decoder.JSONDecodeError", True),
+        (json.JSONDecodeError("", "", 0), "ValueError", True),
+        (ValueError(), "OSError", False),
+        (ValueError(), "object", False),
+        (ValueError(), "nowhere.ValueError", False),
+        (ValueError(), "print", False),
+        (ValueError(), "", False),
+        (KeyboardInterrupt(), "Exception", False),
+    ],
+)
+def test_an_error_goes_by_the_names_that_except_would_catch_it_by(
+    error: BaseException, name: str, is_one: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert is_of_kind(error, name) is is_one
+    monkeypatch.setattr(failures, "_asked", [name])
+    assert failure_fields(error).get("kinds", []) == [name] * is_one
 
 
 def test_results_that_are_wrong_are_not_tried_again() -> None:

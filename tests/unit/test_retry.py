@@ -79,3 +79,9 @@ def test_the_second_death_of_a_worker_is_the_last():
     assert settlement(THREE, 2, died, 2, half) == GivenUp()
     named = RetryPolicy(max_attempts=3, on=("worker died",))
     assert settlement(named, 2, died, 2, half) == Again(0.0)
+
+
+def test_a_type_that_an_error_derives_from_names_it_too():
+    reset = Failure("ConnectionResetError", "", kinds=["OSError"])
+    assert may_retry(RetryPolicy(max_attempts=2, on=("OSError",)), reset)
+    assert not may_retry(RetryPolicy(max_attempts=2, on=("ValueError",)), reset)

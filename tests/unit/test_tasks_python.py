@@ -16,13 +16,14 @@ from batchwork.errors import Place, Problem
 from batchwork.model import BatchView
 from batchwork.plan.code import steps_used
 from batchwork.plan.each import takes_batch
-from batchwork.ports import Compiled, Setting, Written
+from batchwork.ports import Compiled, Setting, Staffing, Written
 from batchwork.tasks.base import MethodTask
 from batchwork.tasks.python.names import names_taken
 from batchwork.tasks.python.source import InlineCode, find_function
 from batchwork.tasks.python.task import PythonTask
 from batchwork.template import Value
 from batchwork.text.jsontext import Json
+from batchwork.workers.python.orders import prepare_body
 
 TASK = PythonTask()
 PLACE = Place("flow.yaml", 7, 5)
@@ -395,3 +396,48 @@ def test_a_third_partys_task_runs_in_the_worker() -> None:
     assert function({"fields": {"path": "a"}, "unit": {"key": "k"}}) == ["a", 7, "k"]
     with pytest.raises(Refused, match="Expected `str`, got `int`"):
         function({"fields": {"path": 5}, "unit": {"key": "k"}})
+
+
+# ---------------------------------------------------------------- workers
+
+
+def test_how_long_workers_serve_is_told() -> None:
+    told = program(fields(code="return item")).prepare
+    assert (told["setup_timeout_s"], told["max_items_per_worker"], told["restart_worker_on"]) == (600.0, None, [])
+    written = fields(
+        code="return item", setup_timeout="5m", max_items_per_worker="{{ params.n }}", restart_worker_on="OSError"
+    )
+    told = program(written).prepare
+    assert (told["setup_timeout_s"], told["max_items_per_worker"], told["restart_worker_on"]) == (300.0, 1, ["OSError"])
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ({"setup_timeout": 0}, "`setup_timeout` must be a duration greater than 0"),
+        ({"max_items_per_worker": 0}, "`max_items_per_worker` must be a whole number of at least 1"),
+        ({"restart_worker_on": []}, "`restart_worker_on` must be names of error types"),
+        (
+            {"max_items_per_worker": "{{ index }}"},
+            "`max_items_per_worker` is the same for all items, and cannot use `index`",
+        ),
+    ],
+)
+def test_wrong_words_about_workers_are_said(written: dict[str, Json], expected: str) -> None:
+    (found,) = problems(code="return item", **written)
+    assert expected in found
+
+
+def test_the_number_of_the_worker_is_a_name_in_code_and_setup(tmp_path: Path) -> None:
+    written = fields(code="return [worker, device, item]", setup="device = f'cuda:{worker}'")
+    assert not compiled(written).warnings
+    told = program(written).prepare
+    assert told["fixed"] == told["setup_fixed"] == {"worker": {"worker": None}}
+    staffing = Staffing(1, None, "cookie", {}, "/srv")
+    body = json.loads(prepare_body(told, staffing, 3))["program"]
+    assert body["fixed"] == body["setup_fixed"] == {"worker": {"json": 3}}
+    assert program(written, worker="mine").prepare["fixed"] == {"worker": {"json": "mine"}}
+    assert program(fields(code="return worker", worker=7)).prepare["fixed"] == {"worker": {"json": 7}}
+    (tmp_path / "numbered.py").write_text("def f(item, worker): pass")
+    there = msgspec.structs.replace(setting(), workflow_dir=str(tmp_path))
+    assert compiled(fields(function="numbered:f")).program(there).prepare["fixed"] == {"worker": {"worker": None}}

@@ -92,7 +92,7 @@ def test_what_a_python_worker_is_told_is_as_described() -> None:
 
     prepare = {"kind": "code", "code": "return item", "names": ["item"]}
     staffing = Staffing(1, None, "cookie", {}, "/srv")
-    assert told(python_orders.prepare_body(prepare, staffing)) == told(example(python_orders, "P"))
+    assert told(python_orders.prepare_body(prepare, staffing, 0)) == told(example(python_orders, "P"))
     sent = python_reports.Sent(Call(7, 1, CALL.units, CALL.payloads[:4], 1), 1)
     assert told(python_orders.call_body(sent, 0, None)) == told(example(python_orders, "C"))
     items = ["a", "b"]
@@ -223,6 +223,9 @@ def test_a_run_of_python_workers_sends_what_is_described(monkeypatch: pytest.Mon
     alone = Workers("return users[0]", {**TOLD, "takes_item": True, "batch_slot": None})
     assert "no earlier results" in alone.run(["a"]).failures[0].message
     alone.executor.close()
+    leaving = Workers("return item", {"max_items_per_worker": 1})
+    assert leaving.run([1, 2]).results == {0: "1", 1: "2"}
+    leaving.executor.close()
     broken = Workers("return (", {})
     broken.submit(["a"])
     with pytest.raises(Exception, match="SyntaxError"):

@@ -25,6 +25,7 @@ class Staffing(Struct, frozen=True):
 
     `journals` is where workers leave what they do for whoever comes after a crash (a folder and the step's number); then
     each report's `recorded` must be called. Empty: nowhere.
+    `asked` are names of error types: what they are names of is told with a failure, as its `kinds`.
     `cookie` marks every process that is started (environment variable BATCHWORK_COOKIE). It is data, and can be sent.
     """
 
@@ -35,6 +36,7 @@ class Staffing(Struct, frozen=True):
     cwd: str
     grace_s: float = 5.0
     journals: str = ""
+    asked: tuple[str, ...] = ()
 
 
 class Running(Struct, frozen=True):

@@ -6,8 +6,8 @@ follow the first one, each of them is JSON too. This one asks for what has not s
     00 00 00 03  53  7b 7d
 
 To a worker go P (prepare a program), C (run a call), S (hand back what has not started), X (end what runs) and R (a
-page of results). From a worker come H (ready), E (cannot be prepared), O (outcomes of a call), N (what is running now) and
-Q (a page is wanted).
+page of results). From a worker come H (ready), E (cannot be prepared), O (outcomes of a call), N (what is running now),
+Q (a page is wanted) and L (the worker leaves).
 What stands in their bodies is for Python workers and reactors to say.
 """
 
@@ -20,7 +20,7 @@ _HEAD = struct.Struct(">IB")
 """Length of tag and body, tag."""
 
 PREPARE, CALL, RECALL, CANCEL, PAGE = b"P"[0], b"C"[0], b"S"[0], b"X"[0], b"R"[0]
-READY, BROKEN, OUTCOMES, NOW_RUNNING, QUERY = b"H"[0], b"E"[0], b"O"[0], b"N"[0], b"Q"[0]
+READY, BROKEN, OUTCOMES, NOW_RUNNING, QUERY, LEAVING = b"H"[0], b"E"[0], b"O"[0], b"N"[0], b"Q"[0], b"L"[0]
 
 
 RUNNING_FROM_S = 1.0

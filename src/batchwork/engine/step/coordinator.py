@@ -252,7 +252,7 @@ class Coordinator:
 
     def _settle(self, reports: list[Report]) -> None:
         """What reports say goes into the draft, and what came of `on_item_error`."""
-        for report in reports:
+        for report in self._progress.with_setup(reports):
             self._settle_one(report)
         for reaction in self._hook.taken():
             self._take(reaction)

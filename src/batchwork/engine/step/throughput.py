@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from threading import Lock
 
 from batchwork.engine.step.running_units import RunningUnits
-from batchwork.events import Progressed
-from batchwork.model import Counts
+from batchwork.events import Progressed, WorkerPrepared
+from batchwork.model import Counts, Report
 from batchwork.ports import EventSink
 
 DURATIONS_KEPT = 2_000
@@ -62,6 +62,13 @@ class Progress:
         """Where the step stands `now` (monotonic seconds)."""
         if now - self._shown_at >= PROGRESS_EVERY_S:
             self.show_last(counts, running, waiting, now)
+
+    def with_setup(self, reports: Iterable[Report]) -> Iterator[Report]:
+        """The reports; what was printed while their workers were prepared is told."""
+        for report in reports:
+            if report.setup:
+                self._sink.emit(WorkerPrepared(self._step, report.worker, report.setup))
+            yield report
 
     def show_last(self, counts: Counts, running: int, waiting: int, now: float) -> None:
         """The same, however soon after what was told before."""

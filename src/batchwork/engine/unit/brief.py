@@ -84,6 +84,7 @@ class StepBrief(Struct, frozen=True):
             cookie=self.cookie,
             environ=self.setting.environ,
             cwd=self.setting.cwd,
+            asked=tuple(name for name in self.plan.retry.on if isinstance(name, str)),
         )
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from batchwork.model import Failure
-from batchwork.retry import next_delay
+from batchwork.retry import is_named, next_delay
 from batchwork.spec.fields.retry import RetryPolicy
 
 
@@ -29,7 +29,7 @@ def settlement(
     policy: RetryPolicy, attempt: int, failure: Failure, deaths: int, random: Callable[[], float]
 ) -> Settlement:
     """What a failed attempt means. `attempt` counts from 1 since the unit was last given fresh ones; `deaths` of workers."""
-    if deaths > 1 and failure.type not in policy.on:
+    if deaths > 1 and not is_named(policy, failure):
         return GivenUp()
     delay = next_delay(policy, attempt, failure, random)
     if delay is None:

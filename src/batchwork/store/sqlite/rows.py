@@ -47,7 +47,7 @@ FIRST_FINAL = SUCCEEDED
 _NOTES: dict[str, UnitNote | None] = {"": None, **{note.value: note for note in UnitNote}}
 
 _FORMER: dict[int | None, UnitStatus | None] = {None: None, **dict(enumerate(STATUSES))}
-_FAILURE_FIELDS = tuple((part.name, part.default) for part in fields(Failure))
+_FAILURE_FIELDS = tuple((part.name, part.default) for part in fields(Failure) if part.name != "kinds")
 _FAILURE_NAMES = frozenset(name for name, _ in _FAILURE_FIELDS)
 _RUN_ID = pattern(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 

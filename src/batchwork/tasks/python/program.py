@@ -16,6 +16,9 @@ from batchwork.text.jsontext import Json
 
 _WITH_ATTRIBUTES = frozenset({"params", "args", "run"})
 
+WORKER = "worker"
+"""The number of the worker, from 0: a name in code, unless something else has that name."""
+
 Getter = Callable[[Scope], Any]
 
 
@@ -93,6 +96,8 @@ class _Supply(Struct):
             self.getters[name] = _VIEWS.get(name, _plain)(name)
             if name in _VIEWS:
                 self.views.append(name)
+        elif name == WORKER and name not in self.setting.constants:
+            self.fixed[name] = {"worker": None}
         elif name in self.setting.constants:
             self.fixed[name] = _told(name, self.setting.constants[name], self.setting, self.code)
 
@@ -100,7 +105,10 @@ class _Supply(Struct):
 def told_constants(names: Iterable[str], setting: Setting, code: str) -> dict[str, Any]:
     """The constants among `names` as a worker is told them."""
     known = sorted(set(names) & setting.constants.keys())
-    return {name: _told(name, setting.constants[name], setting, code) for name in known}
+    told = {name: _told(name, setting.constants[name], setting, code) for name in known}
+    if WORKER in names and WORKER not in setting.names:
+        told[WORKER] = {"worker": None}
+    return told
 
 
 def _is_item(name: str, value: FieldValue) -> bool:

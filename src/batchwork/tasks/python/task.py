@@ -14,9 +14,9 @@ import msgspec
 
 from batchwork.errors import Place, Problem
 from batchwork.ports import Compiled, Program, Setting, Written
-from batchwork.tasks.fields import Given, about, constant_problems, rendered, value_of
+from batchwork.tasks.fields import Given, about, constant, constant_problems, read_problems, rendered, seconds, value_of
 from batchwork.tasks.python.names import names_bound
-from batchwork.tasks.python.program import make_program, told_constants
+from batchwork.tasks.python.program import WORKER, make_program, told_constants
 from batchwork.tasks.python.source import (
     FunctionSource,
     InlineCode,
@@ -46,7 +46,7 @@ OPERANDS = {
 """Each operation with a natural name for its operand, if it takes one."""
 WITHOUT_OPERAND = frozenset({"min", "max", "round", "sum", "negate", "abs"})
 """Those that do without an operand."""
-_ALWAYS = frozenset({"result", "__name__", "__file__", "__builtins__"})
+_ALWAYS = frozenset({WORKER, "result", "__name__", "__file__", "__builtins__"})
 
 
 class PythonFields(msgspec.Struct):
@@ -66,6 +66,16 @@ class PythonFields(msgspec.Struct):
     interpreter: Annotated[
         str | None,
         about("The Python that runs it, 3.8 or newer; it needs no batchwork. An active environment's, if not given."),
+    ] = None
+    setup_timeout: Annotated[
+        float | str, about("Longest time until a worker is ready, in seconds or 30s, 5m. It is tried three times.")
+    ] = "10m"
+    max_items_per_worker: Annotated[
+        int | None, about("After so many items (or batches, with `each: batch`) a new worker takes the place of one.")
+    ] = None
+    restart_worker_on: Annotated[
+        list[str] | str | None,
+        about("Error types after which a new worker takes the place of one, for example a lost connection."),
     ] = None
 
 
@@ -102,7 +112,7 @@ class PythonTask:
 def _program(fields: Given, code: InlineCode, setup: InlineCode, setting: Setting) -> Program:
     inputs = {name: fields[name] for name in _inputs(fields)}
     file = next((value.place.file for value in fields.values() if value.place.file), "workflow")  # for tracebacks
-    told: dict[str, Any] = {"interpreter": _interpreter(fields, setting), "file": file}
+    told: dict[str, Any] = {"interpreter": _interpreter(fields, setting), "file": file, **_service(fields, setting)}
     if setup.text:
         told.update(setup=setup.text, setup_line=max(1, fields["setup"].place.line))
         told["setup_fixed"] = told_constants(setup.taken, setting, setup.text)
@@ -118,11 +128,37 @@ def _program(fields: Given, code: InlineCode, setup: InlineCode, setting: Settin
     path = str(text_of(fields["function"].render(setting.constants)))
     source = find_function(path, [setting.workflow_dir, setting.cwd])
     told.update(kind="function", function=path, inputs=list(inputs))
-    wanted = {*_wanted_by(source), *inputs} & (setting.names | inputs.keys())
+    wanted = {*_wanted_by(source), *inputs} & {*setting.names, *inputs, WORKER}
     return make_program(told, wanted, inputs, setting, "steps")
 
 
+def _service(fields: Given, setting: Setting) -> dict[str, Any]:
+    """How long workers may take to be ready, and when they are replaced."""
+    until: list[str] = []
+    return {
+        "setup_timeout_s": constant(fields, "setup_timeout", setting, seconds, 600.0),
+        "max_items_per_worker": constant(fields, "max_items_per_worker", setting, _count, None),
+        "restart_worker_on": constant(fields, "restart_worker_on", setting, _names, until),
+    }
+
+
 # ---------------------------------------------------------------- fields
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    raise ValueError("a whole number of at least 1")
+
+
+def _names(value: object) -> list[str]:
+    names = [value] if isinstance(value, str) else value
+    if isinstance(names, list) and names and all(isinstance(name, str) and name for name in names):
+        return names
+    raise ValueError("names of error types, for example [InterfaceError]")
+
+
+_READERS = {"setup_timeout": seconds, "max_items_per_worker": _count, "restart_worker_on": _names}
 
 
 def _text(fields: Given, name: str) -> str | None:
@@ -179,7 +215,8 @@ def _problems(task: Written) -> Iterator[Problem]:
     elif given == ["operation"]:
         yield from _operation_problems(task)
     yield from _code_problems(fields)
-    yield from constant_problems(fields, ("function", "operation", "interpreter"))
+    yield from constant_problems(fields, ("function", "operation", "interpreter", *_READERS))
+    yield from read_problems(fields, _READERS)
     for name in _inputs(fields):
         if not name.isidentifier() or keyword.iskeyword(name):
             message = f"the input `{name}` cannot be a name in Python"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from batchwork.errors import BatchworkError
 from batchwork.model import Call, Report
@@ -16,9 +17,10 @@ from batchwork.workers import frames
 from batchwork.workers.journals.folder import Shelf
 from batchwork.workers.link import Link, Links
 from batchwork.workers.python.orders import page_body, prepare_body
+from batchwork.workers.python.preparation import SETUP_S, LostSince, Preparation
 from batchwork.workers.python.reports import Sent, report_of
 from batchwork.workers.python.troubles import LaneStarts, cannot_prepare, cannot_start, not_ready
-from batchwork.workers.python.worker import LostSince, Worker
+from batchwork.workers.python.worker import Worker
 from batchwork.workers.starts import Trouble
 
 
@@ -34,7 +36,8 @@ class Hall(Struct):
 class Lane:
     """Calls in their order, and the worker that runs them, started when the first one comes."""
 
-    def __init__(self, prepare: Mapping[str, Any], staffing: Staffing, hall: Hall) -> None:
+    def __init__(self, number: int, prepare: Mapping[str, Any], staffing: Staffing, hall: Hall) -> None:
+        self._number = number
         self._prepare, self._staffing, self._hall = prepare, staffing, hall
         self._calls: deque[Sent] = deque()
         self._numbers = 0
@@ -54,6 +57,7 @@ class Lane:
 
     def warm(self) -> None:
         """Have a worker, although there may be no call yet."""
+        self._starts.stopped = False
         if self._worker is None:
             self._starts.wanted = True
 
@@ -74,7 +78,8 @@ class Lane:
             return
         self._starts.succeeded()
         self._hall.links.add(worker.link)
-        worker.link.send(frames.PREPARE, prepare_body(self._prepare, self._staffing))
+        body = prepare_body(self._prepare, self._staffing, self._number)
+        worker.prepare(body, Preparation(now, self._prepare.get("setup_timeout_s", SETUP_S)))
 
     def _send_waiting(self) -> None:
         worker = self._worker
@@ -96,7 +101,7 @@ class Lane:
         ended = worker.link.reap()  # first, because it reads the last of what was said
         for tag, body in worker.link.take():
             try:
-                report = self._understand(worker, tag, body)
+                report = self._understand(worker, tag, body, now)
             except (ValueError, KeyError, TypeError, IndexError):
                 worker.distrust()
                 break
@@ -107,16 +112,21 @@ class Lane:
         worker.enforce(now, self._staffing.timeout_s, lost_since)
         return reports
 
-    def _understand(self, worker: Worker, tag: int, body: bytes) -> Report | None:
+    def _understand(self, worker: Worker, tag: int, body: bytes, now: float) -> Report | None:
         if tag == frames.OUTCOMES:
             return self._reported(worker, body)
         if tag == frames.QUERY:
             worker.link.send(frames.PAGE, self._page(json.loads(body)))
         elif tag == frames.READY:
-            worker.ready = self._starts.was_ready = True
+            worker.preparation.succeeded(worker.log.text(0))
+            self._starts.prepared()
             self._send_waiting()
+        elif tag == frames.LEAVING:
+            worker.leave(now)
         elif tag == frames.BROKEN:
-            self._starts.trouble.because(cannot_prepare(json.loads(body), self._prepare["interpreter"]))
+            told = json.loads(body)
+            why = cannot_prepare(told, self._prepare["interpreter"], worker.log.text(0))
+            worker.broken(why, again=bool(told["again"]))
         return None
 
     def _reported(self, worker: Worker, body: bytes) -> Report | None:
@@ -131,7 +141,7 @@ class Lane:
             self._starts.worked()
         while self._calls and not self._calls[0].left:
             self._calls.popleft()
-        return report
+        return replace(report, setup=worker.preparation.take_printed())
 
     def _page(self, query: dict[str, Any]) -> bytes:
         if self._hall.pages is None:
@@ -145,7 +155,9 @@ class Lane:
     def _buried(self, worker: Worker, now: float) -> list[Report]:
         """The worker is dead: what becomes of its calls, and of the next worker."""
         status = worker.link.status or 0
-        if not worker.ready and not worker.cause:
+        if worker.preparation.failure is not None:
+            self._starts.not_prepared(worker.preparation, now)
+        elif not worker.ready and not worker.cause:
             self._starts.never_ready(not_ready(self._prepare["interpreter"], status, worker.log.text(0)))
         reports = worker.post_mortem(self._calls, now)
         if worker.cause:
@@ -182,7 +194,7 @@ class Lane:
 
     def recall(self) -> list[Report]:
         """What the worker has not got comes back at once, what it has not started comes over the pipe."""
-        self._starts.wanted = False
+        self._starts.wanted, self._starts.stopped = False, True
         if self._worker is not None:
             self._worker.journal.recall(self._numbers)
         waiting = [sent for sent in self._calls if not sent.sent]

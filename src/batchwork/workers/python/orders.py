@@ -1,12 +1,13 @@
 """What a Python worker is told: the bodies of the frames that go to it.
 
-    P {"program": {"kind": "code", "code": "return item", "names": ["item"]}, "runtime": {"cwd": "/srv"}}
+    P {"program": {"kind": "code", "code": "return item", "names": ["item"]}, "runtime": {"cwd": "/srv", "asked": []}}
     C {"id": 7, "number": 1, "seen": 0, "ends": [1, false], "units": [["a"], ["b"], ["c"], ["d"]]}
     C {"id": 8, "number": 2, "seen": 1, "units": [[{"index": 0, "shared": 0}]], "shared": [["a", "b"]], "slot": 0}
     R {"page": "[1,2]"}
     R {"page": null, "error": "there are no earlier results here"}
 
-P comes once, as the first. `program` is what the task type made for each worker.
+P comes once, as the first. `program` is what the task type made for each worker. `asked` are names of error types, of which
+a failure says which it goes by.
 
 C is a call, `id` its name and `number` its place among all calls of this lane, by which it is recalled in shared memory.
 `ends`: after how many failures it ends (none: whatever fails), and whether those that may be tried again do not count.
@@ -27,10 +28,19 @@ from batchwork.text.jsontext import Json
 from batchwork.workers.python.reports import Sent
 
 
-def prepare_body(prepare: Mapping[str, Any], staffing: Staffing) -> bytes:
-    """The program, in P."""
-    runtime = {"cwd": staffing.cwd}
+def prepare_body(prepare: Mapping[str, Any], staffing: Staffing, number: int) -> bytes:
+    """The program, in P. `number`: the worker's, among those of the step."""
+    prepare = {**prepare, **{part: _numbered(prepare[part], number) for part in _CONSTANTS if part in prepare}}
+    runtime = {"cwd": staffing.cwd, "asked": staffing.asked}
     return json.dumps({"program": prepare, "runtime": runtime}, default=_plain).encode("ascii")
+
+
+_CONSTANTS = ("fixed", "setup_fixed")
+
+
+def _numbered(constants: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """The constants, with the number of a worker where that is one."""
+    return {name: {"json": number} if "worker" in value else value for name, value in constants.items()}
 
 
 def call_body(sent: Sent, seen: int, batch_slot: int | None) -> bytes:

@@ -45,7 +45,8 @@ class Sent(Struct):
 def failure_from(fields: Mapping[str, Any]) -> Failure:
     """A failure as a worker describes it."""
     kind, message, traceback = (str(fields.get(name, "")) for name in ("type", "message", "traceback"))
-    return Failure(kind, message, traceback, retryable=fields.get("retryable", True) is not False)
+    kinds = [str(name) for name in fields.get("kinds", ())]
+    return Failure(kind, message, traceback, retryable=fields.get("retryable", True) is not False, kinds=kinds)
 
 
 def report_of(sent: Sent, body: bytes, worker: str, recorded: Callable[[], None] | None = None) -> Report:

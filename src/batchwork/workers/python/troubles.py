@@ -6,10 +6,14 @@ import errno
 from typing import Any
 
 from batchwork.errors import WorkerError
+from batchwork.workers.python.preparation import Preparation
 from batchwork.workers.starts import Starts, Trouble, how_it_ended
 
 _IDLE_DEATHS = 5
 """Deaths in a row that no unit is to blame for, after which the step fails."""
+_SETUP_TRIES = 3
+_SETUP_PAUSES_S = (0.25, 1.0)
+"""Waits after the first and the second time that a worker could not be prepared: a database may be just starting."""
 
 
 class LaneStarts(Starts):
@@ -18,7 +22,25 @@ class LaneStarts(Starts):
     def __init__(self, trouble: Trouble) -> None:
         super().__init__(trouble)
         self.was_ready = False
+        self.stopped = False
+        """No more are wanted."""
         self._idle_deaths = 0
+        self._setups = 0  # in a row, that failed
+
+    def prepared(self) -> None:
+        """A worker is ready."""
+        self.was_ready = True
+        self._setups = 0
+
+    def not_prepared(self, preparation: Preparation, now: float) -> None:
+        """A worker could not be prepared. It is tried three times in all, where another try may help."""
+        self._setups += 1
+        assert preparation.failure is not None
+        if not preparation.again or self._setups >= _SETUP_TRIES:
+            self.trouble.because(_tried(preparation.failure, self._setups))
+            return
+        self.at = now + _SETUP_PAUSES_S[self._setups - 1]
+        self.wanted = not self.stopped
 
     def worked(self) -> None:
         self._deaths = self._idle_deaths = 0
@@ -56,12 +78,24 @@ def cannot_start(interpreter: str, error: OSError) -> WorkerError:
     return WorkerError(f"cannot start a Python worker with `{interpreter}`: {error.strerror}{what}", hint)
 
 
-def cannot_prepare(told: dict[str, Any], interpreter: str) -> WorkerError:
+def cannot_prepare(told: dict[str, Any], interpreter: str, log: str) -> WorkerError:
     why = ": ".join(filter(None, (told["type"], told["message"])))
-    hint = ""
+    hint = "\n".join(log.strip().splitlines()[-8:])
     if told["type"] == "ModuleNotFoundError":
         hint = f"its interpreter is `{interpreter}`"
     return WorkerError(f"the Python worker cannot be prepared: {why}", hint)
+
+
+def _tried(why: WorkerError, times: int) -> WorkerError:
+    if times == 1:
+        return why
+    return WorkerError(f"{why.message} (tried {times} times)", why.hint)
+
+
+def too_slow(setup_timeout_s: float) -> WorkerError:
+    """It took too long to be prepared."""
+    text = f"the Python worker cannot be prepared: `setup` took longer than {setup_timeout_s:g} s"
+    return WorkerError(text, "`setup_timeout` says how long it may take")
 
 
 def not_ready(interpreter: str, status: int, log: str) -> WorkerError:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack, closing
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from batchwork.errors import WorkerError
 from batchwork.model import Failure, Report
 from batchwork.ports import Staffing
 from batchwork.ports.journals import Noted
@@ -18,8 +19,10 @@ from batchwork.workers.journals.folder import Shelf
 from batchwork.workers.link import Arguments, Link
 from batchwork.workers.python.log import WorkerLog
 from batchwork.workers.python.orders import call_body
+from batchwork.workers.python.preparation import LostSince, Preparation
 from batchwork.workers.python.reports import Death, Sent, report_of_death
 from batchwork.workers.python.threads import with_thread_limits
+from batchwork.workers.python.troubles import too_slow
 from batchwork.workers.starts import how_it_ended
 
 _PROGRAM_FOLDER = os.path.join(os.path.dirname(os.path.realpath(__file__)), "program")
@@ -34,11 +37,10 @@ package.__path__ = [sys.argv[1]]
 from batchwork_worker.main import run_worker
 run_worker(sys.argv[2:])
 """
+LEAVE_S = 5.0
+"""How long a worker may take to end by itself (its exit functions run)."""
 _LOOK_S = 1.0
 """Where there is a time limit, workers are looked at so often, and so is the clock: a gap in it was a pause."""
-
-LostSince: TypeAlias = Callable[[float], float]
-"""Seconds that this process stood still since a time, which count for no one."""
 
 
 class Cause(NamedTuple):
@@ -64,10 +66,29 @@ class Worker:
             self.link = Link(command, staffing, environ, inherit=shared, output=self.log.descriptor)
             undo.pop_all()
         self.name = f"python/{self.link.pid}"
-        self.ready = False
+        self.preparation = Preparation()
         self.seen = 0
         self.cause: Cause | None = None
         self._kill_at: float | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can run calls."""
+        return self.preparation.done
+
+    def prepare(self, body: bytes, preparation: Preparation) -> None:
+        """Send it its program."""
+        self.preparation = preparation
+        self.link.send(frames.PREPARE, body)
+
+    def broken(self, why: WorkerError, *, again: bool) -> None:
+        """It could not be prepared, and ends. `again`: another one may."""
+        self.preparation.failed(why, again=again)
+        self.cause = Cause(None)
+
+    def leave(self, now: float) -> None:
+        """Its service is over: it ends by itself, and is killed if that takes long."""
+        self.cause, self._kill_at = self.cause or Cause(None), now + LEAVE_S
 
     def send(self, sent: Sent, batch_slot: int | None) -> None:
         sent.sent = True
@@ -77,7 +98,9 @@ class Worker:
         """Seconds until it has to be looked at, whatever comes."""
         if self._kill_at is not None:
             return max(0.0, self._kill_at - now)
-        if timeout_s is None or not self.ready:
+        if not self.ready:
+            return None if self.cause else max(0.0, min(self.preparation.left(now, lost_since), _LOOK_S))
+        if timeout_s is None:
             return None
         return max(0.0, min(self._left(now, timeout_s, lost_since), _LOOK_S))
 
@@ -86,8 +109,15 @@ class Worker:
         if self._kill_at is not None and now >= self._kill_at:
             self._kill_at = None
             self.link.kill_tree()
-        if timeout_s is None or self.cause or not self.ready or self._left(now, timeout_s, lost_since) > 0:
-            return
+        if not self.ready:
+            if not self.cause and self.preparation.left(now, lost_since) <= 0:
+                self.broken(too_slow(self.preparation.limit_s), again=True)
+                self.link.kill_tree()
+        elif timeout_s is not None and not self.cause and self._left(now, timeout_s, lost_since) <= 0:
+            self._time_out(now, timeout_s, lost_since)
+
+    def _time_out(self, now: float, timeout_s: float, lost_since: LostSince) -> None:
+        """End it because of what it runs."""
         self.link.signal(signal.SIGSTOP)
         running = self.journal.running()  # it holds still now: is it the same unit?
         if running is None or self._left(now, timeout_s, lost_since) > 0:

@@ -16,12 +16,13 @@ from .journal import BEGAN, MARK, START, Journal
 from .traces.aftermath import LOOK_FROM_US
 from .values.encoding import encode_result
 from .values.fresh import Shared
-from .wire import OUTCOMES, Wire
+from .wire import LEAVING, OUTCOMES, Wire
 
 _TYPING = False  # importing typing costs more than all else here
 if _TYPING:
     from typing import Any, Callable, Mapping, Sequence
 
+    from .service import Service
     from .traces.aftermath import Aftermath
 
 HAND_BACK_S = 0.05
@@ -98,11 +99,13 @@ class Outcomes:
 class Caller:
     """Runs calls with one prepared function."""
 
-    def __init__(self, function: Callable[[Any], Any], wire: Wire, journal: Journal, aftermath: Aftermath) -> None:
+    def __init__(
+        self, function: Callable[[Any], Any], wire: Wire, journal: Journal, aftermath: Aftermath, service: Service
+    ) -> None:
         self._function, self._wire, self._journal, self._aftermath = function, wire, journal, aftermath
         self._failures = self._ended_at = 0
         self._ending = False
-        self._deadline = 0.0
+        self.service = service
         signal.signal(signal.SIGTERM, self._on_term)
 
     def _on_term(self, _number: int, frame: Any) -> None:
@@ -112,7 +115,7 @@ class Caller:
         if not self._journal.ending():  # not from the coordinator: it ends this worker as it ends any process
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTERM)
-        self._ending, self._deadline = True, 0.0
+        self._ending, self.service.deadline = True, 0.0
         if not self._journal.running():
             os._exit(128 + signal.SIGTERM)
         if frame is not None and not frame.f_code.co_filename.startswith(_OWN):
@@ -132,11 +135,14 @@ class Caller:
                 spread_items(units, call["slot"], call["shared"])
             self._journal.begin(call["number"], call["id"])
             self._aftermath.output.connect()
-            stop = self._loop(units, outcomes)
+            stop = self._loop(units[: self.service.left], outcomes)
+            self.service.left -= stop
             self._aftermath.of_call()
         self._send(outcomes, stop, range(stop, len(units)))
         if self._ending:
             os._exit(128 + signal.SIGTERM)
+        if self.service.over:
+            self._wire.send_json(LEAVING, {})
 
     def _loop(self, units: list[Any], outcomes: Outcomes) -> int:
         """Run units; how many were started."""
@@ -148,12 +154,12 @@ class Caller:
         words[MARK] = mark = output.trim()
         end, limit, end_at = journal.end, journal.limit, journal.end_at
         began = clock()
-        self._deadline = began + HAND_BACK_S
+        self.service.deadline = began + HAND_BACK_S
         offset = -1
         for offset, unit in enumerate(units):
             times[BEGAN] = began
             words[START] = offset + 1
-            if shared[0] or began > self._deadline:  # after it was noted as begun, see `Journal`
+            if shared[0] or began > self.service.deadline:  # after it was noted as begun, see `Journal`
                 break
             failure: dict[str, Any] | None = None
             text = note = ""
@@ -201,7 +207,8 @@ class Caller:
         self._failures += 1
         if outcomes.end.comes_with(failure):
             self._ended_at = self._failures
-            self._deadline = 0.0
+            self.service.deadline = 0.0
+        self.service.failed(failure)
         return f"F{offset} {us} {int(time() * 1000)} {json.dumps(failure)}\n"
 
     def _look(self, offset: int, mark: int, seen: tuple[int, bool], outcomes: Outcomes) -> tuple[int, str]:

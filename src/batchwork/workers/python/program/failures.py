@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from .values.encoding import ResultError
 
 _TYPING = False  # importing typing costs more than all else here
 if _TYPING:
     from types import TracebackType
-    from typing import Any
+    from typing import Any, Sequence
 
 MESSAGE_MAX = 16 << 10
 TRACEBACK_MAX = 16 << 10
@@ -33,7 +34,34 @@ def failure_fields(error: BaseException) -> dict[str, Any]:
         return {"type": "result", "message": clean_text(str(error)), "retryable": False}
     if isinstance(error, Refused):
         return {"type": "refused", "message": clean_text(str(error)), "retryable": False}
-    return {"type": type(error).__name__, "message": message_of(error), "traceback": traceback_of(error)}
+    fields: dict[str, Any] = {
+        "type": type(error).__name__,
+        "message": message_of(error),
+        "traceback": traceback_of(error),
+    }
+    kinds = [name for name in _asked if is_of_kind(error, name)]
+    if kinds:
+        fields["kinds"] = kinds
+    return fields
+
+
+_asked: list[str] = []
+"""Names of error types by which failures are to be known."""
+
+
+def ask_for(names: Sequence[str]) -> None:
+    """From now on, failures say which of these names they go by."""
+    _asked[:] = names
+
+
+def is_of_kind(error: BaseException, name: str) -> bool:
+    """Whether `except NAME` would catch it: its type or one that it derives from, by its plain, full or imported name."""
+    for kind in type(error).__mro__[:-1]:
+        if name in (kind.__name__, f"{kind.__module__}.{kind.__qualname__}"):
+            return True
+    place, _, last = name.rpartition(".")
+    found = getattr(sys.modules.get(place or "builtins"), last, None)
+    return isinstance(found, type) and issubclass(found, BaseException) and isinstance(error, found)
 
 
 def message_of(error: BaseException) -> str:

@@ -10,12 +10,13 @@ import signal
 import sys
 
 from .calls import Caller
-from .failures import Unprepared, failure_fields, place_of
+from .failures import Unprepared, ask_for, failure_fields, place_of
 from .journal import Journal
 from .output import Output, speak_utf8
 from .own_modules import look_first_in
 from .prepare import prepare_program
 from .processes import become_worker, end_everything, watch
+from .service import Service
 from .traces.aftermath import Aftermath
 from .traces.stragglers import Stragglers
 from .traces.surroundings import Surroundings
@@ -50,6 +51,8 @@ def run_worker(arguments: list[str]) -> NoReturn:
                 caller.run(json.loads(frame[1]))
             except BrokenPipeError:  # the coordinator is gone; what came of the call stands in the journal
                 break
+            if caller.service.over:
+                break
     _end(0 if caller is not None else BROKEN_EXIT)
 
 
@@ -68,6 +71,8 @@ def _prepared(wire: Wire, journal: Journal, output: Output) -> Caller | None:
     surroundings = Surroundings()
     program: Mapping[str, Any] = told["program"]
     look_first_in(program.get("path", ()), getattr(sys.modules["batchwork_worker"], "early", ()))
+    until = program.get("restart_worker_on", ())
+    ask_for([*told["runtime"].get("asked", ()), *until])
     try:
         function = prepare_program(program, wire.ask)
     except BaseException as error:  # noqa: BLE001  the author's setup and modules may raise anything
@@ -78,19 +83,21 @@ def _prepared(wire: Wire, journal: Journal, output: Output) -> Caller | None:
     surroundings.remember()
     gc.collect()
     gc.freeze()
-    caller = Caller(function, wire, journal, Aftermath(output, stragglers, surroundings))
+    service = Service(program.get("max_items_per_worker"), until)
+    caller = Caller(function, wire, journal, Aftermath(output, stragglers, surroundings), service)
     wire.send_json(READY, {})
     return caller
 
 
 def _broken(error: BaseException) -> dict[str, Any]:
     if isinstance(error, Unprepared):
-        return {"type": "", "message": str(error)}
+        return {"type": "", "message": str(error), "again": False}
     failure = failure_fields(error)
     place = place_of(error)
     if place.strip(" ()") in failure["message"]:
         place = ""
-    return {"type": failure["type"], "message": failure["message"] + place}
+    again = not isinstance(error, (SyntaxError, ModuleNotFoundError, SystemExit))
+    return {"type": failure["type"], "message": failure["message"] + place, "again": again}
 
 
 def _end(status: int) -> NoReturn:

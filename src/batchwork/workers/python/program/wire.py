@@ -1,14 +1,16 @@
 """What a Python worker says, in frames over two inherited pipes: a length (4 bytes, big-endian), a tag (1 byte), a body.
 
     H {}
-    E {"type": "ModuleNotFoundError", "message": "No module named 'nowhere' (flow.yaml:3)"}
+    L {}
+    E {"type": "ModuleNotFoundError", "message": "No module named 'nowhere' (flow.yaml:3)", "again": false}
     Q {"step": "users", "what": "results", "start": 0, "count": 1000}
     O {"id": 7, "done": [[0, 2]], "us": [12, 9], "failures": [[2, {"type": "ValueError", "message": "no", "traceback": ""}, 15]],
        "cancelled": [3], "returned": [4], "logs": {"0": "printed\\n"}}
       {"a":1}
       null
 
-H: the program is prepared, calls may come. E: it cannot be, and the worker ends; `type` may be empty.
+H: the program is prepared, calls may come. E: it cannot be, and the worker ends; `type` may be empty, `again` says whether it
+is worth another try. L: the worker's service is over, and it ends by itself; calls that it has not answered go back.
 
 Q asks for a page of an earlier step's results; `what` is results, failed or succeeded. Calls may come before the answer.
 
@@ -34,7 +36,7 @@ if _TYPING:
 
 _HEAD = struct.Struct(">IB")
 PREPARE, CALL, PAGE = b"P"[0], b"C"[0], b"R"[0]
-READY, BROKEN, OUTCOMES, QUERY = b"H"[0], b"E"[0], b"O"[0], b"Q"[0]
+READY, BROKEN, OUTCOMES, QUERY, LEAVING = b"H"[0], b"E"[0], b"O"[0], b"Q"[0], b"L"[0]
 
 _READ_SIZE = 1 << 16
 """More than that at once costs the allocation of a buffer that is seldom filled."""
