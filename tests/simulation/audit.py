@@ -198,7 +198,7 @@ class Audit:
     def _hook_began(self, name: str, seq: int, key: str) -> None:
         unit = self._step(name).units.get(seq)
         self._world.say(f"{name}: on_item_error starts for {key}")
-        if unit is None or unit.status is not UnitStatus.FAILED:
+        if unit is None or UnitStatus.FAILED not in (unit.status, unit.gone):
             self._world.violate(f"on_item_error of {name} runs for {key}, whose failure is not on disk")
             return
         if unit.handled:

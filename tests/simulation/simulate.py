@@ -18,12 +18,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="one history, with its story")
     parser.add_argument("--first", type=int, default=None, help="the first seed of many")
     parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--histories", type=int, default=None, help="so many, whatever the time")
+    parser.add_argument("--brief", action="store_true", help="without the story of what is wrong")
     asked = parser.parse_args()
     with simulated() as folder:
         if asked.seed is not None:
             return one(asked.seed, folder)
         first = asked.first if asked.first is not None else int.from_bytes(os.urandom(4))
-        return many(first, asked.minutes * 60, folder)
+        until = Until(asked.minutes * 60, asked.histories)
+        return many(first, until, folder, asked.brief)
 
 
 def one(seed: int, folder: str) -> int:
@@ -35,22 +38,41 @@ def one(seed: int, folder: str) -> int:
     return int(wrong is not None)
 
 
-def many(first: int, seconds: float, folder: str) -> int:
-    """Histories from a seed on, until the time is over or something is wrong."""
-    began, seed, executions, starts = time.monotonic(), first, 0, 0
-    while time.monotonic() - began < seconds:
+class Until:
+    """When it is enough: after so many histories, or after so long."""
+
+    def __init__(self, seconds: float, histories: int | None) -> None:
+        self._began, self._seconds, self._histories = time.monotonic(), seconds, histories
+
+    @property
+    def took_s(self) -> float:
+        return time.monotonic() - self._began
+
+    def over(self, count: int) -> bool:
+        """Whether `count` histories are enough."""
+        if self._histories is not None:
+            return count >= self._histories
+        return self.took_s >= self._seconds
+
+
+def many(first: int, until: Until, folder: str, brief: bool) -> int:
+    """Histories from a seed on, until it is enough or something is wrong."""
+    seed, executions, starts = first, 0, 0
+    while not until.over(seed - first):
         history = History(seed, folder)
         wrong = history.happen()
         executions, starts = executions + history.executions, starts + history.starts
         if wrong is not None:
-            print(history.story())
-            print(f"seed {seed}: {wrong}")
+            if not brief:
+                print(history.story())
+            print(f"seed {seed}: {' '.join(wrong.split())[-300:] if brief else wrong}")
             return 1
         seed += 1
-    took = time.monotonic() - began
     count = seed - first
+    rate = count / until.took_s * 60
     print(
-        f"{count:,} histories ({count / took * 60:,.0f} a minute), {executions:,} executions, {starts:,} attempts, from seed {first} on: nothing is wrong"
+        f"{count:,} histories ({rate:,.0f} a minute) from seed {first} on, {executions:,} executions, {starts:,} attempts: "
+        "nothing is wrong"
     )
     return 0
 
