@@ -26,8 +26,10 @@ class AtRest:
         self._claims_before = {step.record.number: dict(step.claims) for step in disk.steps}
         self._doubts = {step.record.number: _expected_doubts(step) for step in disk.steps}
 
-    def check(self) -> None:
-        """Whatever has happened: what is on disk fits together."""
+    def check(self, power_cut: bool) -> None:
+        """Whatever has happened: what is on disk fits together. After a `power_cut` doubts that were recorded may not be."""
+        if power_cut:
+            self._doubts.clear()
         for step in self._disk.steps:
             self._check_rows(step)
             self._check_counts(step)

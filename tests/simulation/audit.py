@@ -150,6 +150,18 @@ class Audit:
 
     # ------------------------------------------------------------ outcomes
 
+    def over(self, program: SimProgram, call: Call, offset: int) -> None:
+        """A worker has ended a unit, and does not run it any more."""
+        self._running.pop((program.step, call.units.keys[offset]), None)
+
+    def done(self, program: SimProgram, call: Call, offset: int) -> None:
+        """A unit has succeeded; it is told later."""
+        if program.role == "unit":
+            key = call.units.keys[offset]
+            self._ended.add((program.step, key))
+            self._last[program.step, key] = "done"
+            self._world.say(f"{program.step}: {key} is done")
+
     def told(self, program: SimProgram, call: Call, report: Report) -> None:
         """A worker tells what came of units."""
         name, keys = program.step, call.units.keys
@@ -158,7 +170,6 @@ class Audit:
                 self._handled[name, keys[offset]] -= 1
             return
         words = {
-            "done": list(report.done),
             "failed": [offset for offset, _, _ in report.failures],
             "cancelled": list(report.cancelled),
             "returned": list(report.returned),
@@ -170,8 +181,6 @@ class Audit:
                 self._world.say(f"{name}: {keys[offset]} is {word}")
                 if word != "returned":
                     self._last[name, keys[offset]] = word
-                if word == "done":
-                    self._ended.add((name, keys[offset]))
 
         for offset, failure, _ in report.failures:
             self._judge(name, call, offset, failure)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from audit import Audit
 
 HANG_S = 1e9
+GATHER_S = 0.05
+"""A worker tells so late at most what it has done."""
 
 
 def result_of(value: Json) -> Json:
@@ -103,7 +105,7 @@ class Job:
     call: Call
     waiting: deque[int]
     running: dict[int, float] = field(default_factory=dict)  # since when
-    over: set[int] = field(default_factory=set)
+    done: list[tuple[int, str, int]] = field(default_factory=list)  # not told yet: offset, result, duration
     failures: int = 0
 
     @property
@@ -244,6 +246,7 @@ class Crew:
         if offset not in job.running or self._closed:
             return
         began = job.running.pop(offset)
+        self._audit.over(self._program, job.call, offset)
         call, duration_us = job.call.id, max(1, round(outcome.duration_s * 1e6))
         if self._chance(self._temper.deaths) or outcome.kind == "died":
             self._die(lane, job, offset, began, duration_us)
@@ -253,8 +256,12 @@ class Crew:
             if job.call.ends_after is not None and job.failures >= job.call.ends_after:
                 self._give_back(job)
         else:
-            text = encode(result_of(job.call.units.values[offset]))
-            self._tell(job, Report(call, done=[offset], results=[text], durations_us=[duration_us], worker=f"w{lane}"))
+            self._audit.done(self._program, job.call, offset)
+            job.done.append((offset, encode(result_of(job.call.units.values[offset])), duration_us))
+            if job.finished or self._chance(0.5):
+                self._tell_done(job)
+            else:
+                self._world.later(GATHER_S, lambda: self._tell_done(job))
         self._sweep(self._jobs[lane])
         self._go_on(lane)
 
@@ -300,9 +307,19 @@ class Crew:
 
     # ------------------------------------------------------------ reports
 
+    def _tell_done(self, job: Job) -> None:
+        """What has succeeded in a call is told together."""
+        done = sorted(job.done)
+        job.done.clear()
+        if done and not self._closed:
+            offsets, results, durations = zip(*done, strict=True)
+            self._tell(job, Report(job.call.id, done=offsets, results=results, durations_us=durations, worker="w"))
+
     def _tell(self, job: Job, report: Report) -> None:
         if not report.count:
             return
+        if job.finished and not report.done:
+            self._tell_done(job)
         delay_s = 0.0
         if self._chance(self._temper.late):
             delay_s = 0.1 * self._world.random.random()

@@ -67,12 +67,6 @@ MUTATIONS = (
         "        self._store.submit(draft.checkpoint(",
     ),
     Mutation(
-        "a final unit can be changed",
-        "store/memory_step.py",
-        "        if old is not None and old.status in FINAL:\n            return\n",
-        "",
-    ),
-    Mutation(
         "progress is told before it is on disk",
         STEP + "coordinator.py",
         "            self._show(counts)\n",
@@ -111,37 +105,6 @@ MUTATIONS = (
         STEP + "checkpoint_draft.py",
         "        results=report.results,\n",
         "        results=report.results[::-1],\n",
-        (
-            (
-                STEP + "desk.py",
-                "        return list(map(self._censor.report, reports))",
-                "        return _joined(reports)",
-            ),
-            (
-                STEP + "desk.py",
-                "class _Out(Struct):",
-                '''def _joined(reports: list[Report]) -> list[Report]:
-    """Reports of successes of one call put together."""
-    from msgspec.structs import replace
-
-    found: dict[int, Report] = {}
-    for report in reports:
-        old = found.get(report.call)
-        if old is None:
-            found[report.call] = report
-        else:
-            found[report.call] = replace(
-                old, done=[*old.done, *report.done], results=[*old.results, *report.results],
-                durations_us=[*old.durations_us, *report.durations_us], failures=[*old.failures, *report.failures],
-                cancelled=[*old.cancelled, *report.cancelled], returned=[*old.returned, *report.returned],
-                lost=[*old.lost, *report.lost],
-            )
-    return list(found.values())
-
-
-class _Out(Struct):''',
-            ),
-        ),
     ),
     Mutation(
         "retries are given up too early",
@@ -232,8 +195,8 @@ class _Out(Struct):''',
     Mutation(
         "what is gone from the source stays",
         FEED + "corrections.py",
-        "        self.gone = self.store.sweep(self.step, below)\n",
-        "        self.gone = 0\n",
+        "        gone = self.store.sweep(self.step, below)\n",
+        "        gone = 0\n",
     ),
     Mutation(
         "units that have moved stay where they were",

@@ -16,9 +16,12 @@ from batchwork.engine.step.coordinator import Coordinator
 from batchwork.engine.step.fate import StepDone, StepFailed, StepStopped
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.engine.unit.brief import Equipment
-from batchwork.model import Checkpoint, Claim, Counts
+from batchwork.items.grouping import batch_key
+from batchwork.model import Checkpoint, Claim, Counts, RunningUnit, Successes
+from batchwork.spec.fields.retry import RetryPolicy
 from batchwork.template import compile_template
 from batchwork.testing.fakes import CallableTask, callable_executors
+from batchwork.text.jsontext import encode
 
 
 @pytest.fixture
@@ -164,3 +167,81 @@ def test_a_step_that_tolerates_no_failure_has_failed_where_the_process_died_befo
     assert again.failure == first.failure
     tolerant = bench.run(failing(), [0, 1, 2], resumed=True, continue_on_error=True)
     assert tolerant == StepDone(Counts(3, succeeded=2, failed=1))
+
+
+def record(bench: Bench, seqs: list[int], members: bool = False) -> None:
+    """What an earlier process has recorded: the units (batches of two) of these numbers, but not those between them."""
+    lists = [[str(2 * seq), str(2 * seq + 1)] for seq in seqs]
+    keys = [batch_key(keys) for keys in lists] if members else [str(seq) for seq in seqs]
+    commit_and_wait(
+        bench.store,
+        Checkpoint(
+            bench.number,
+            successes=[
+                Successes(
+                    1, 0, "w", seqs, seqs, keys, [encode([2 * seq, 2 * seq + 1]) if members else None for seq in seqs],
+                    ["0"] * len(seqs), [1] * len(seqs), [encode(keys) for keys in lists] if members else None,
+                )
+            ],
+            counts=Counts(None, succeeded=len(seqs)),
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("recorded", "source", "again"),
+    [
+        ([0, 1, 2, 6], [0, 1, 2, 6], []),
+        ([0, 1, 2, 6], [0, 1, 2, 6, 7], [7]),
+        ([0, 1, 2, 6, 7], [0, 1, 2, 7, 9], [9]),
+        ([5], [5], []),
+        ([0, 3, 4], [0, 1, 4], [1]),
+        ([0, 3, 4], [0, 1, 2, 3, 4], [1, 2]),
+        ([0, 1, *range(10, 6_000)], [0, 1, 5_999, 5_998, 3], [3]),
+    ],
+)
+def test_what_is_recorded_runs_once_though_it_moves_up_to_where_nothing_was_recorded(
+    bench: Bench, recorded: list[int], source: list[int], again: list[int]
+):
+    record(bench, recorded)
+    seen: list[Any] = []
+    end = bench.run(lambda payload: seen.append(payload["item"]) or payload["item"], source, resumed=True, slots=1)
+    assert seen == again
+    assert isinstance(end, StepDone)
+    assert len(bench.results()) == len(source)
+    assert None not in bench.results()
+
+
+def test_recorded_batches_run_once_though_they_move_up_to_where_nothing_was_recorded(bench: Bench):
+    record(bench, [0, 1, 4], members=True)  # of 0 to 9, two at a time; 4 to 7 never ran, and are no more
+    seen: list[Any] = []
+    end = bench.run(
+        lambda payload: seen.append(payload["item"]),
+        [0, 1, 2, 3, 20, 8, 9],
+        each="batch",
+        batch_size=2,
+        resumed=True,
+    )
+    assert isinstance(end, StepDone)
+    assert seen == [[20]]
+
+
+def test_what_was_running_when_a_step_was_left_does_not_cover_its_attempts(bench: Bench):
+    bench.run(failing(0), [0, 1], continue_on_error=True, retry=RetryPolicy(max_attempts=3))
+    running = [RunningUnit(0, 0, "0", 1, 0, "w")]  # told in the first second of its first attempt
+    commit_and_wait(bench.store, Checkpoint(bench.number, running=running))
+    bench.store.lease("r1")
+    bench.store.reopen(bench.number, None)
+    seen: list[Any] = []
+    act = failing(0)
+    bench.run(
+        lambda payload: seen.append(payload["item"]) or act(payload),
+        [],
+        resumed=True,
+        reopened=True,
+        continue_on_error=True,
+        slots=1,
+        parallel=False,
+    )
+    assert seen == [0]
+    assert bench.store.units(bench.number, key="0")[0].record.attempts == 4

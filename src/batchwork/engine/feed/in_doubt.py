@@ -64,7 +64,7 @@ def settle_in_doubt(order: StepBrief, equipment: Equipment, handles: bool) -> St
     store, step = equipment.store, order.number
     settled = _settled(order, equipment, handles)
     counts = _with_ended(store.count(step), settled.records)
-    if settled.ended:
+    if settled.ended or order.reopened:
         commit_and_wait(store, settled.checkpoint(step, counts))
     equipment.journals.forget(step)
     if settled.refused:
@@ -149,6 +149,7 @@ class _Settled(Struct):
             logs=self.logs,
             ended=[claim for claim in self.ended if claim not in {left.id for left in self.refused}],
             counts=counts,
+            running=(),  # what ran when the step was left does not, and must not cover what is stored of it
         )
 
 

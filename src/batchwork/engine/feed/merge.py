@@ -18,7 +18,7 @@ from batchwork.engine.feed.duplicates import Duplicates
 from batchwork.engine.feed.in_doubt import StartingPoint
 from batchwork.engine.feed.regroup import Regrouping, status_now
 from batchwork.engine.feed.runs import Runs
-from batchwork.engine.feed.side_by_side import by_number, in_place, stored_between
+from batchwork.engine.feed.side_by_side import by_number, in_place, is_beyond, missing_keys, stored_between
 from batchwork.engine.feed.stream import Stream
 from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.brief import StepBrief
@@ -188,7 +188,8 @@ class Merge:
         if page is None:
             return Beyond(position)
         count = in_place(page, units, duplicates)
-        if count is None:
+        missing = missing_keys(page, units, duplicates)
+        if count is None or is_beyond(self._store, self._order.number, missing, last, units.members is not None):
             return self._parted(position)
         return Aligned(position, page, whole=count == len(units))
 

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from batchwork.model import UnitRecord, Units
 from batchwork.ports import Store, UnitPage
 
+BEYOND_AT_ONCE = 5_000
+"""Stored units that are looked through one by one; where there are more, the store makes an index."""
+
 
 def stored_between(store: Store, step: int, first: int, last: int) -> UnitPage | None:
     """What is stored under the numbers `first` to `last`; None where nothing is from `first` on."""
@@ -50,3 +53,29 @@ def in_place(page: UnitPage, units: Units, duplicates: Sequence[UnitRecord]) -> 
         elif skipped.get(seq) != key:
             return None
     return count
+
+
+def missing_keys(page: UnitPage, units: Units, duplicates: Sequence[UnitRecord]) -> list[str]:
+    """The keys of the units and duplicates that `page` lacks; where units are batches, those of their members."""
+    if len(page.keys) == len(units) + len(duplicates):
+        return []
+    there = {*page.keys}
+    missing = [offset for offset, key in enumerate(units.keys) if key not in there]
+    if units.members is not None:
+        return [key for offset in missing for key in units.members[offset]]
+    return [units.keys[offset] for offset in missing] + [record.key for record in duplicates if record.key not in there]
+
+
+def is_beyond(store: Store, step: int, keys: Sequence[str], last: int, batches: bool) -> bool:
+    """Whether some of these are stored beyond number `last`: what stood behind what was never recorded has moved up.
+
+    Usually hardly anything is stored there, since what is missing was among the last to be claimed.
+    """
+    beyond = store.page(step, last, BEYOND_AT_ONCE) if keys else None
+    if beyond is None or not beyond.seqs:
+        return False
+    if batches:
+        return any(record.seq > last for record in store.members(step, keys).values())
+    if len(beyond.seqs) < BEYOND_AT_ONCE:
+        return not {*beyond.keys}.isdisjoint(keys)
+    return any(record.seq > last for record in store.match(step, keys).values())
