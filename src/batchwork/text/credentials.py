@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from batchwork.text.patterns import pattern
 
@@ -15,6 +16,7 @@ _PAIR_MIN = 8
 """Shorter values of cookies are settings, not keys."""
 
 
+@lru_cache(maxsize=1024)
 def is_credential_header(name: str) -> bool:
     """Whether what stands in a header of this name must not be seen: `Authorization`, `Cookie`, `X-API-Key` …"""
     return _header.match(name.strip()) is not None

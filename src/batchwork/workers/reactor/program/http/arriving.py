@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from batchwork.workers.reactor.program.http.decoding import BodyError, Decoding
@@ -10,40 +10,36 @@ from batchwork.workers.reactor.program.http.saving import Saving
 from batchwork.workers.reactor.program.outbox import Failed
 
 
-class Head:
-    """The header lines that have come, of the last answer and of informational ones before it."""
+class Head(NamedTuple):
+    """What of the header lines says how a body comes. `framed`: its end is told otherwise than by the connection's."""
 
-    def __init__(self) -> None:
-        self.lines: list[bytes] = []
+    status: int = 0
+    encoding: str = ""
+    length: int = 0
+    framed: bool = True
+    leads_on: bool = False
 
-    def status(self) -> int:
-        """The status of the last answer; 0 before there is one."""
-        words = self._first().split(None, 2)
-        return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
 
-    def header(self, name: str) -> str:
-        """A header of the last answer, "" where there is none."""
-        found: list[str] = []
-        for line in self.lines:
-            if line[:5] == b"HTTP/":
-                found.clear()
-            elif line[: len(name) + 1].lower() == b"%s:" % name.encode():
-                found.append(line[len(name) + 1 :].decode("latin-1").strip())
-        return ", ".join(found)
+def read_head(lines: Sequence[bytes]) -> Head:
+    """The head of the last answer in the lines, which may hold informational ones before it."""
+    text = b"".join(lines).lower()
+    text = text[text.rfind(b"\nhttp/") + 1 :]
+    first = text[: text.find(b"\n")].split(None, 2)
+    status = int(first[1]) if len(first) > 1 and first[1].isdigit() else 0
+    length = _header(text, b"content-length")
+    return Head(
+        status,
+        _header(text, b"content-encoding"),
+        int(length) if length.isdecimal() and len(length) < 20 else 0,
+        bool(length) or b"\ntransfer-encoding:" in text or status in {204, 304} or not text.startswith(b"http/1"),
+        300 <= status < 400 and b"\nlocation:" in text,
+    )
 
-    def framed(self) -> bool:
-        """Whether the end of the body is more than the end of the connection."""
-        if not self._first().startswith(b"HTTP/1"):
-            return True
-        return bool(self.header("content-length") or self.header("transfer-encoding")) or self.status() in {204, 304}
 
-    def length(self) -> int:
-        """How large the body is said to be; 0 where nothing is said."""
-        said = self.header("content-length")
-        return int(said) if said.isdecimal() and said.isascii() and len(said) < 20 else 0
-
-    def _first(self) -> bytes:
-        return next((line for line in reversed(self.lines) if line[:5] == b"HTTP/"), b"")
+def _header(text: bytes, name: bytes) -> str:
+    """A header of a head in lower case, "" where there is none; joined where it comes several times."""
+    parts = text.split(b"\n%s:" % name)[1:]
+    return ", ".join([part[: part.find(b"\n")].decode("latin-1").strip() for part in parts]) if parts else ""
 
 
 class Room(NamedTuple):
@@ -65,27 +61,27 @@ class Wanted(NamedTuple):
 
 
 class Arriving:
-    """What has come of an answer. `failure` is why it is not to go on."""
+    """What has come of an answer. `head` is known from when its body begins; `failure` is why it is not to go on."""
 
     def __init__(self, room: Room) -> None:
-        self.head = Head()
+        self.lines: list[bytes] = []
+        self.head: Head | None = None
         self.body = bytearray()
         self.saving: Saving | None = None
         self.failure: Failed | None = None
         self._room = room
         self._wanted = Wanted(lambda _status: None, follow=False)
         self._decoding: Decoding | None = None
-        self._came = 0
 
     def clear(self, wanted: Wanted) -> None:
         """Another answer is to come; a body that was handed on is left alone."""
         self.drop()
-        self.head.lines.clear()
+        self.lines.clear()
+        self.head = None
         self.body = bytearray()
         self.failure = None
         self._decoding = None
         self._wanted = wanted
-        self._came = 0
 
     def drop(self) -> None:
         """Leave no part of a file."""
@@ -93,16 +89,23 @@ class Arriving:
             self.saving.drop()
             self.saving = None
 
+    def status(self) -> int:
+        return (self.head or read_head(self.lines)).status
+
     def leads_on(self) -> bool:
         """Whether the answer says to ask elsewhere, and that is to be done."""
-        return self._wanted.follow and 300 <= self.head.status() < 400 and bool(self.head.header("location"))
+        return self._wanted.follow and (self.head or read_head(self.lines)).leads_on
 
     def take(self, part: bytes) -> int | None:
         """Keep a part of the body. 0, fewer than there were, has libcurl stop."""
         try:
-            decoding = self._decoding or self._begin()
-            for piece in decoding.decode(part):
-                self._keep(piece)
+            if self.head is None:
+                self._begin()
+            if self._decoding is None:
+                self._keep(part)
+            else:
+                for piece in self._decoding.decode(part):
+                    self._keep(piece)
         except BodyError as error:
             self.failure = {"type": "http", "message": str(error), "retryable": error.may_pass}
             return 0
@@ -114,8 +117,8 @@ class Arriving:
     def complete(self, *, bodiless: bool) -> Failed | None:
         """What is wrong with an answer that has come to its end; `bodiless`: none has a body to such a request."""
         try:
-            decoding = self._decoding or self._begin()
-            if not decoding.complete(framed=bodiless or self.head.framed()):
+            head = self.head or self._begin()
+            if self._decoding is not None and not self._decoding.complete(framed=bodiless or head.framed):
                 return {"type": "http", "message": "the compressed body ended before it was whole"}
             if self.saving is not None:
                 self.saving.keep()
@@ -125,28 +128,29 @@ class Arriving:
             return self._unsaved(error)
         return None
 
-    def _begin(self) -> Decoding:
+    def _begin(self) -> Head:
         """Raises BodyError, OSError."""
+        head = self.head = read_head(self.lines)
         if self.leads_on():
-            self._decoding = Decoding("")
-            return self._decoding
-        self._decoding = Decoding(self.head.header("content-encoding"))
-        path = self._wanted.save_to(self.head.status())
+            return head
+        if head.encoding:
+            self._decoding = Decoding(head.encoding)
+        path = self._wanted.save_to(head.status)
         if path is not None:
             self.saving = Saving(path)
-        self._insist_on_room(self.head.length())
-        return self._decoding
+        self._insist_on_room(head.length)
+        return head
 
     def _keep(self, piece: bytes) -> None:
         """Raises BodyError, OSError."""
         if self.leads_on():
             return
-        self._came += len(piece)
-        self._insist_on_room(self._came)
-        if self.saving is None:
+        saving = self.saving
+        self._insist_on_room((len(self.body) if saving is None else saving.size) + len(piece))
+        if saving is None:
             self.body += piece
         else:
-            self.saving.write(piece)
+            saving.write(piece)
 
     def _insist_on_room(self, size: int) -> None:
         """Raises BodyError."""
@@ -155,5 +159,5 @@ class Arriving:
             raise BodyError(self._room.said, may_pass=False)
 
     def _unsaved(self, error: OSError) -> Failed:
-        path = error.filename or self._wanted.save_to(self.head.status())
+        path = error.filename or self._wanted.save_to(self.status())
         return {"type": "file", "message": f"the body cannot be saved: {error.strerror or error}: {path}"}

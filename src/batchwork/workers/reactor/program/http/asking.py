@@ -6,6 +6,7 @@ every other header on, an API key for example.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -13,6 +14,7 @@ from urllib.parse import quote, urlsplit
 from batchwork.workers.reactor.program.outbox import NotStarted
 
 URL_MARKS = "%/:?#[]@!$&'()*+,;=~"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HARMLESS = frozenset({"user-agent", "content-type"})
 """Headers that go along to another origin, and those that begin with `accept`."""
@@ -84,7 +86,7 @@ def sendable(url: str) -> str:
     scheme = url.partition(":")[0].lower()
     if scheme not in {"http", "https"}:
         raise NotStarted(f"only http and https URLs are requested, not {scheme[:20]!r}" if ":" in url else "not a URL")
-    if any(character < " " or character == "\x7f" for character in url):
+    if _CONTROL.search(url):
         raise NotStarted("the URL has a control character (a line feed?) in it")
     if url.isascii() and " " not in url:
         return url

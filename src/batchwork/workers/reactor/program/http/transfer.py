@@ -22,6 +22,8 @@ _NOT_IDEMPOTENT = frozenset({"POST", "PATCH"})
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 _METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]{1,50}")
 _ONLY_HTTP = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
+_SPLITTING = re.compile(r"[\r\n\0]")
+_ASKED_FOR = f"Accept-Encoding: {ASKED_FOR}".encode()
 _DURATION = re.compile(r" after \d+ ms")
 """Would make each message different from the next."""
 
@@ -56,7 +58,7 @@ class Transfer:
         if self._redirects >= self._manner.follow:
             raise NotStarted(f"more than {self._manner.follow} redirects")
         self._redirects += 1
-        ask = redirected(self._ask, self._answer.head.status(), _in_ascii(target))
+        ask = redirected(self._ask, self._answer.status(), _in_ascii(target))
         timeout_s = self._manner.timeout_s
         self._set(ask, timeout_s and max(0.001, timeout_s - elapsed_s))
         return True
@@ -125,7 +127,7 @@ class Transfer:
         handle = self.handle
         handle.setopt(pycurl.NOSIGNAL, 1)
         handle.setopt(pycurl.WRITEFUNCTION, self._answer.take)
-        handle.setopt(pycurl.HEADERFUNCTION, self._answer.head.lines.append)
+        handle.setopt(pycurl.HEADERFUNCTION, self._answer.lines.append)
         handle.setopt(pycurl.HTTP_CONTENT_DECODING, 0)
         handle.setopt(pycurl.USERAGENT, "batchwork")
         handle.setopt(pycurl.PROTOCOLS, _ONLY_HTTP)
@@ -158,7 +160,7 @@ class Transfer:
         saved = (str(self._payload["save_to"]), saving.size) if saving is not None else None
         code = self.handle.getinfo(pycurl.RESPONSE_CODE)
         body, answer.body = answer.body, bytearray()  # it may be large, and this transfer waits long
-        return Response(code, answer.head.lines, body, elapsed_s, saved)
+        return Response(code, answer.lines, body, elapsed_s, saved)
 
     def drop(self) -> None:
         """Leave nothing of an answer that is given up."""
@@ -216,14 +218,14 @@ def _header_lines(headers: Any, *, typed: bool) -> list[bytes]:
     """
     lines, names = [b"Expect:"], set()
     for name, value in headers:
-        if any(mark in f"{name}{value}" for mark in "\r\n\0"):
+        if _SPLITTING.search(line := f"{name}: {value}"):
             raise NotStarted(f"the header {str(name)[:50]!r} has a line end or a NUL in it")
-        names.add(str(name).lower())
-        if str(name).lower() == "accept-encoding":
-            value = readable_encodings(str(value))  # noqa: PLW2901
-        lines.append(f"{name}: {value}".encode() if str(value).strip() else f"{name};".encode())
+        names.add(low := str(name).lower())
+        if low == "accept-encoding":
+            line = f"{name}: {readable_encodings(str(value))}"
+        lines.append(line.encode() if str(value).strip() else f"{name};".encode())
     if "accept-encoding" not in names:
-        lines.append(f"Accept-Encoding: {ASKED_FOR}".encode())
+        lines.append(_ASKED_FOR)
     if "content-type" not in names and not typed:
         lines.append(b"Content-Type:")
     return lines
