@@ -12,6 +12,7 @@ from batchwork.errors import UsageError, WorkflowError
 from batchwork.plan import resolve, tasks
 from batchwork.plan.knowns import Circumstances
 from batchwork.plan.model import BatchPlan, Plan
+from batchwork.plugins import find_task
 from batchwork.spec.fields.retry import RetryPolicy
 from batchwork.spec.written import Rate, Threshold
 from batchwork.text.jsontext import Json
@@ -256,6 +257,29 @@ def test_how_many_attempts_at_once(inputs: str, task: str, expected: tuple[bool,
 def test_max_parallel_of_the_defaults_holds_for_all_batches() -> None:
     assert batch("", "defaults: {max_parallel: 4}").slots == 4
     assert batch("max_parallel: 2,", "defaults: {max_parallel: 4}").slots == 2
+
+
+def test_the_shell_of_the_defaults_holds_for_all_shell_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "find_task", find_task)
+    text = """
+defaults: {shell: bash -euo pipefail}
+steps:
+  - {name: a, task: shell, inputs: {command: x}}
+  - {name: b, task: shell, inputs: {command: x, shell: dash}}
+  - {name: c, task: shell, inputs: {argv: [x]}}
+  - {name: d, task: echo, inputs: {message: x}}
+  - {name: e, task: batch, inputs: {items: [1], task: {type: shell, command: x}, on_item_error: {type: shell, command: x}}}
+"""
+    made = plan(text)
+    shells = {step.name: step.task.fields.get("shell") for step in made.steps}
+    assert {name: value and value.json for name, value in shells.items()} == {
+        "a": "bash -euo pipefail",
+        "b": "dash",
+        "c": None,
+        "d": None,
+        "e": "bash -euo pipefail",
+    }
+    assert wrong("defaults: {shell: [bash, -e]}\n" + ONE) == ["`shell` must be text, but it is a list"]
 
 
 def test_failures_and_duplicates() -> None:

@@ -402,3 +402,21 @@ def test_path_filters_cut_as_pathlib_does(path: str) -> None:
 def test_path_filters_need_a_text(value: object) -> None:
     with pytest.raises(RenderError, match="`stem` needs a path"):
         compile_template("{{ item | stem }}").render({"item": value})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["docker inspect -f '{{.State}}' x", "{{ x", "{{json .}}", "a {{ }} b", "{{ x }", "awk '{{print $1}'", "{{ ) }}"],
+)
+def test_where_a_template_cannot_be_read_the_literal_way_is_said(text: str) -> None:
+    with pytest.raises(WorkflowError) as caught:
+        compile_template(text)
+    assert "{{ '{{' }}" in caught.value.problems[0].hint
+
+
+def test_literal_braces() -> None:
+    assert compile_template("-f '{{ '{{' }}.State}}' {{ x }}").render({"x": 1}) == "-f '{{.State}}' 1"
+    with pytest.raises(WorkflowError) as caught:
+        compile_template("printf '{%s}'")
+    assert "{{ '{%' }}" in caught.value.problems[0].hint
+    assert compile_template("printf '{{ '{%' }}s}'").render({}) == "printf '{%s}'"

@@ -66,6 +66,9 @@ def plan_task(spec: TaskSpec | None, names: frozenset[str], knowns: Knowns, shar
 def _entries(spec: TaskSpec, owns_timeout: bool, shared: bool, knowns: Knowns) -> dict[str, Entry]:
     """The task's fields without those that are the step's."""
     entries = dict(spec.fields)
+    shell = knowns.spec.defaults.shell
+    if shell is not None and spec.type == "shell" and entries.keys().isdisjoint(("shell", "argv")):
+        entries["shell"] = Entry(shell.place, shell)
     if not owns_timeout and (timeout := entries.pop("timeout", None)) and not shared:
         knowns.problems.append(Problem(timeout.place, "`timeout` is not possible for this task"))
     if spec.retry is not None and not shared:

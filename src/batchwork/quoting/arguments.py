@@ -23,7 +23,6 @@ _DEAF = names("find")
 """Commands that take options after a `--` too."""
 
 _number = pattern(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCII)
-_SHOWN_MAX = 40
 
 
 class Argument(Struct, frozen=True):
@@ -43,7 +42,7 @@ class Argument(Struct, frozen=True):
             if not text:
                 continue
             if text[0] == "-" and not self._may(expression, scope):
-                raise option_like(self.command, expression.source, text)
+                raise option_like(self.command, expression.source)
             return
 
     def _may(self, expression: Expression, scope: Scope) -> bool:
@@ -68,16 +67,15 @@ def begins_as_written(expression: Expression, scope: Scope) -> bool:
     return expression.marked is not None and text_of(expression.marked(scope)).startswith(HEAD)
 
 
-def option_like(command: str, source: str, text: str) -> OptionLikeValue:
-    """What is said of a value that would be an option of `command`."""
-    shown = text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…"
+def option_like(command: str, source: str) -> OptionLikeValue:
+    """What is said of a value that would be an option of `command`. The value is no part of it: it may be secret."""
     core = source.rpartition("|")[0].strip() if source.endswith(tuple(MANY_WORDS)) else source
     template = f"{{{{ {core} }}}}"
     before = f"`{command} -- {template}`, which ends its options, or "
     if command in _DEAF:
         before = "(a ` --` does not help here) "
     return OptionLikeValue(
-        f"`{command}` would take {shown!r}, the value of `{{{{ {source} }}}}`, for an option",
+        f"`{command}` would take the value of `{{{{ {source} }}}}` for an option, for it begins with a `-`",
         f"write {before}`./{template}` for a path, or `--name={template}`; `{{{{ {core} | option }}}}` allows it",
     )
 

@@ -91,7 +91,7 @@ def _check_given(template: Template, words: Sequence[str], scope: Scope) -> None
     suspects = {id(word): name for name, word in unguarded(Command(shown)) if word.starts_with_hole()}
     for word, text in zip(shown, words, strict=True):
         if id(word) in suspects and not is_number(text):
-            raise option_like(suspects[id(word)], expression.source, text)
+            raise option_like(suspects[id(word)], expression.source)
 
 
 def _written(expression: Expression, words: Sequence[str], scope: Scope) -> Sequence[bool]:

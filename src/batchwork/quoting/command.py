@@ -7,11 +7,12 @@ from itertools import count
 
 from msgspec.structs import replace
 
-from batchwork.errors import Problem, WorkflowError
+from batchwork.errors import Place, Problem, WorkflowError
 from batchwork.quoting.arguments import arguments, spread
 from batchwork.quoting.code.builtins import builtin_dangers
 from batchwork.quoting.code.interpreters import Danger, dangers
 from batchwork.quoting.flows import flow_warnings
+from batchwork.quoting.hiding import hidden_failure
 from batchwork.quoting.operands import formats
 from batchwork.quoting.places import REFUSED, WHOLE_NUMBERS, reference
 from batchwork.quoting.reader import Unclosed
@@ -25,8 +26,13 @@ _pieces = pattern(f"([{HOLE}{PASTED}])")
 _POSIX = names("sh bash dash zsh ksh ksh93 mksh pdksh ash yash posh rbash busybox")
 
 
-def compile_command(template: Template | str, shell: str = "/bin/sh") -> ShellCommand:
-    """Compile a command for `shell`. Raises WorkflowError with a problem for each template that cannot be bound."""
+def compile_command(
+    template: Template | str, shell: str = "/bin/sh", options: Sequence[str] | None = None
+) -> ShellCommand:
+    """Compile a command for `shell`. Raises WorkflowError with a problem for each template that cannot be bound.
+
+    With the shell's `options` there is a warning where the failure of a command may be hidden.
+    """
     if isinstance(template, str):
         return ShellCommand((template,))
     problem = _refused_as_a_whole(template, shell)
@@ -34,7 +40,10 @@ def compile_command(template: Template | str, shell: str = "/bin/sh") -> ShellCo
         raise WorkflowError([problem])
     bound = tuple(expression for expression in template.expressions if expression.mark != "raw")
     if not bound:
-        return ShellCommand(tuple(map(_as_it_is, template.parts)))
+        text = "".join(map(_marked, template.parts))
+        return ShellCommand(
+            tuple(map(_as_it_is, template.parts)), warnings=hidden_failures(text, template.place, shell, options)
+        )
     scanner = _scanned(template)
     name = shell.rpartition("/")[2]
     found = [*_dangers(scanner, name)]
@@ -43,7 +52,25 @@ def compile_command(template: Template | str, shell: str = "/bin/sh") -> ShellCo
         raise WorkflowError(list(dict.fromkeys(problems)))
     whole = {bound[danger.number].core for danger in found} | _in_arithmetic(bound, scanner)
     made = _assembled(template, scanner, whole, bound)
-    return replace(made, warnings=_warnings(bound, scanner, name))
+    hidden = _hidden(scanner, template.place, options)
+    return replace(made, warnings=(*_warnings(bound, scanner, name), *hidden))
+
+
+def hidden_failures(text: str, place: Place, shell: str, options: Sequence[str] | None) -> tuple[Problem, ...]:
+    """A warning where a command without values hides a failure. What cannot be read is the shell's to complain of."""
+    if shell.rpartition("/")[2] not in _POSIX:
+        return ()
+    try:
+        return _hidden(scanned(text), place, options)
+    except (Unclosed, RecursionError):
+        return ()
+
+
+def _hidden(scanner: Scanner, place: Place, options: Sequence[str] | None) -> tuple[Problem, ...]:
+    found = None if options is None else hidden_failure(scanner, options)
+    if found is None:
+        return ()
+    return (Problem(place.below(scanner.text.count("\n", 0, found.at)), found.message, found.hint),)
 
 
 def _in_arithmetic(bound: Sequence[Expression], scanner: Scanner) -> set[str]:
@@ -83,7 +110,8 @@ def _refused_as_a_whole(template: Template, shell: str) -> Problem | None:
         return Problem(
             template.place,
             "`{% %}` cannot stand in a command, whose text is the same for all items",
-            "use {{ a if x else b }}, `for x in {{ xs | args }}` of the shell itself, or a task of type python",
+            "use {{ a if x else b }}, `for x in {{ xs | args }}` of the shell itself, or a task of type python; "
+            "`{%` that is text is written {{ '{%' }}",
         )
     written = "".join(part for part in template.parts if isinstance(part, str))
     if HOLE in written:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from batchwork.quoting.arguments import unguarded
 from batchwork.quoting.code.builtins import builtin_dangers
 from batchwork.quoting.code.interpreters import Danger, dangers, with_appended
-from batchwork.quoting.said import fed, is_saying, said, speakers
+from batchwork.quoting.said import fed, inside_commands, is_saying, said
 from batchwork.quoting.scan import Scanner
 from batchwork.quoting.words import DYNAMIC, Command, Word, names
 
@@ -86,7 +86,7 @@ def _sources(words: Sequence[Word], values: _Values) -> tuple[int, ...]:
     for word in words:
         numbers += said(word)
         numbers += (number for name in word.variables for number in values.get(name, ()))
-        for command in filter(is_saying, speakers(word)):
+        for command in filter(is_saying, inside_commands(word)):
             numbers += _sources(command.words[1:], values)
     return tuple(numbers)
 

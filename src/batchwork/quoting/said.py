@@ -27,11 +27,11 @@ def said(word: Word) -> tuple[int, ...]:
 
 def inside(word: Word) -> Iterator[int]:
     """The templates whose values the substitutions of a word put into it."""
-    for command in speakers(word):
+    for command in inside_commands(word):
         yield from says(command)
 
 
-def speakers(word: Word) -> Iterator[Command]:
+def inside_commands(word: Word) -> Iterator[Command]:
     """The commands whose output is in a word."""
     depth = min((command.spot.depth for command in word.inside), default=0)
     for command in word.inside:

@@ -44,7 +44,7 @@ class Pasted(Struct, frozen=True):
         for part in parts:
             carried(part, f"an element of {what}")
             if self.command and part.startswith("-") and not is_number(part) and not self._is_written(part, scope):
-                raise option_like(self.command, expression.source, part)
+                raise option_like(self.command, expression.source)
         return " ".join(map(shlex.quote, parts))
 
     def _is_written(self, part: str, scope: Scope) -> bool:

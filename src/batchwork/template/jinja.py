@@ -19,6 +19,7 @@ from batchwork.template.heads import mark_heads, mark_texts
 from batchwork.template.lookup import Path, unknown_name
 from batchwork.template.rounds import counting, with_rounds
 from batchwork.template.sandbox import Sandbox, sandboxed
+from batchwork.template.split import LITERAL
 from batchwork.text.spelling import suggest
 
 _GUARDS = frozenset(("default", "d"))
@@ -239,9 +240,11 @@ def _rendering(template: Template, names: tuple[str, ...], needs: frozenset[str]
 
 def _wrong(error: TemplateSyntaxError, place: Place, source: str) -> WorkflowError:
     message = error.message or "unknown"
-    hint = ""
+    hint = LITERAL
+    if "{%" in source:
+        hint = LITERAL.replace("{{`", "{%`").replace("'{{'", "'{%'")
     if source and "\n" not in source and len(source) < 200:
-        hint = f"in `{source}`"
+        hint = f"in `{source}`; {hint}"
     if isinstance(error, TemplateAssertionError) and message.startswith("No filter named "):
         name = message.split("'")[1]
         near = suggest(name, [*sandboxed().filters, *MARKS])

@@ -15,6 +15,10 @@ _in_expression = pattern(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\}\}|[][(){}'
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 
+LITERAL = "`{{` that is no template is written {{ '{{' }}"
+"""What is said where something cannot be read as a template."""
+
+
 class Raw(Struct, frozen=True):
     """An expression that is not compiled yet. `trim_left`/`trim_right`: it was written with `{{-` or `-}}`."""
 
@@ -85,7 +89,7 @@ def _is_stray(closer: str, depth: list[str]) -> bool:
 
 def _unreadable(place: Place, message: str, source: str) -> WorkflowError:
     line = source.split("\n", 1)[0]
-    return WorkflowError([Problem(place, f"template syntax: {message}", f"in `{line[:100]}`")])
+    return WorkflowError([Problem(place, f"template syntax: {message}", f"in `{line[:100]}`; {LITERAL}")])
 
 
 def merged(parts: list[str | Raw]) -> Iterator[str | Raw]:

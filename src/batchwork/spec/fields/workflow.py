@@ -11,7 +11,7 @@ from batchwork.spec.fields.batch import MAX_SLOTS
 from batchwork.spec.fields.notify import NotifySpec
 from batchwork.spec.fields.retry import AttemptSpec
 from batchwork.spec.fields.step import StepSpec
-from batchwork.spec.readers import BOOLEAN, MAPPING, NAME_LIST, NODE, SCALAR_TEXT, ValueReader, integer, word
+from batchwork.spec.readers import BOOLEAN, MAPPING, NAME_LIST, NODE, SCALAR_TEXT, TEXT, ValueReader, integer, word
 from batchwork.spec.written import MaybeTemplate, WrittenSettings
 from batchwork.spec.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode
 
@@ -58,7 +58,7 @@ class WorkflowParts(Struct, frozen=True, kw_only=True):
         MapNode | None,
         Field(
             MAPPING,
-            "`retry`, `timeout`, `max_parallel` for all steps that do not say otherwise",
+            "`retry`, `timeout`, `max_parallel`, `shell` for all steps that do not say otherwise",
             null=True,
             template=False,
         ),
@@ -82,6 +82,15 @@ class DefaultsSpec(AttemptSpec, frozen=True, kw_only=True):
     max_parallel: Annotated[
         MaybeTemplate[int],
         Field(integer(1, MAX_SLOTS), "attempts at once in steps with items", synonyms=("max_workers",)),
+    ] = None
+    shell: Annotated[
+        ScalarNode | None,
+        Field(
+            TEXT,
+            "the shell of all `shell` tasks, with its options: `bash -euo pipefail`",
+            default="/bin/sh",
+            template=False,
+        ),
     ] = None
 
 

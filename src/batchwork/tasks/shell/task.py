@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from batchwork.errors import Problem, RenderError, WorkflowError
 from batchwork.ports import Compiled, Exposed, Scope, Setting, Written
-from batchwork.quoting import ArgumentList, ShellCommand, compile_argv, compile_command
+from batchwork.quoting import ArgumentList, ShellCommand, compile_argv, compile_command, hidden_failures
 from batchwork.secrets import unmistakable
 from batchwork.tasks.fields import Given, about, bytes_of, constant, constant_problems, read_problems, value_of
 from batchwork.tasks.shell.program import SHELL, VARIABLE, CommandLine, ShellProgram, Words
@@ -61,7 +61,7 @@ class ShellTask:
         if argv is not None:
             run = _compiled_argv(argv)
         elif command is not None:
-            run = _compiled_command(command, _known_shell(fields))
+            run = _compiled_command(command, *_known_shell(fields))
         else:
             run = _Run()
         problems += [
@@ -108,7 +108,7 @@ def _choice_problems(argv: Value | None, command: Value | None, task: Written) -
         yield Problem(place, "`shell` means nothing beside `argv`, which is run without a shell")
 
 
-def _compiled_command(value: Value, shell: str) -> _Run:
+def _compiled_command(value: Value, shell: str, options: Sequence[str] | None) -> _Run:
     if value.template is None:
         text = value.json
         if not isinstance(text, str) or not text.strip():
@@ -116,9 +116,9 @@ def _compiled_command(value: Value, shell: str) -> _Run:
         if "\0" in text:
             message = "the command contains a NUL, which cannot be passed to a command"
             return _Run(problems=[Problem(value.place, message)])
-        return _Run(compile_command(text))
+        return _Run(compile_command(text), warnings=hidden_failures(text, value.place, shell, options))
     try:
-        command = compile_command(value.template, shell)
+        command = compile_command(value.template, shell, options)
     except WorkflowError as error:
         return _Run(problems=error.problems)
     warnings = [*command.warnings, *filter(None, map(_paste_warning, command.pasted))]
@@ -176,7 +176,7 @@ def _line(fields: Given, run: _Run, setting: Setting) -> CommandLine | Words:
     written, command = value_of(fields, "command"), run.command
     assert written is not None
     assert command is not None
-    if written.template is not None and launcher[0] != _known_shell(fields):
+    if written.template is not None and launcher[0] != _known_shell(fields)[0]:
         command = compile_command(written.template, launcher[0])  # which shell it is was not known before
     return CommandLine(command, (*launcher, "-c"), command.constant)
 
@@ -194,15 +194,16 @@ def _launcher(shell: Value | None, constants: Scope) -> tuple[str, ...]:
     return words
 
 
-def _known_shell(fields: Given) -> str:
-    """The shell that a command is compiled for beforehand: the usual one where it is not known yet."""
+def _known_shell(fields: Given) -> tuple[str, Sequence[str] | None]:
+    """The shell that a command is compiled for beforehand, the usual one where it is not known yet; its options, if known."""
     shell = value_of(fields, "shell")
-    if shell is None or not shell.is_constant:
-        return SHELL
+    if shell is not None and not shell.is_constant:
+        return SHELL, None
     try:
-        return _launcher(shell, {})[0]
+        words = _launcher(shell, {})
     except RenderError:  # told as a problem
-        return SHELL
+        return SHELL, None
+    return words[0], words[1:]
 
 
 def _shell_problems(fields: Given) -> Iterator[Problem]:
