@@ -551,8 +551,14 @@ def test_certificates_are_checked_unless_told(made: list[Reactor], certificate: 
     for failure in made[0].run([get(url) for url in urls]).failures.values():
         assert failure.type == "connect" and not failure.retryable
         assert "certificate" in failure.message.lower()
+        for told in ("is not trusted", "trusted is what ", "CURL_CA_BUNDLE or SSL_CERT_FILE names another file"):
+            assert told in failure.message
+    assert "the certificate of localhost is not" in made[0].run([get(urls[0])]).failures[0].message
     trusting = made[1].run([get(url) for url in urls])
     assert not trusting.failures.keys() - {1}, trusting
     assert trusting.results[0]["text"] == "ok"
     assert "127.0.0.1" in trusting.failures[1].message  # the name in it is another
+    assert str(certificate / "cert.pem") in trusting.failures[1].message
     assert set(made[2].run([get(url) for url in urls]).results) == {0, 1}
+    made.append(Reactor(HTTP, environ={"CURL_CA_BUNDLE": "", "SSL_CERT_FILE": str(certificate / "cert.pem")}))
+    assert made[3].run([get(urls[0])]).results[0]["text"] == "ok"
