@@ -154,12 +154,13 @@ class Caller:
         words[MARK] = mark = output.trim()
         end, limit, end_at = journal.end, journal.limit, journal.end_at
         began = clock()
-        self.service.deadline = began + HAND_BACK_S
+        service = self.service
+        service.deadline = began + HAND_BACK_S
         offset = -1
         for offset, unit in enumerate(units):
             times[BEGAN] = began
             words[START] = offset + 1
-            if shared[0] or began > self.service.deadline:  # after it was noted as begun, see `Journal`
+            if shared[0] or began > service.deadline:  # after it was noted as begun, see `Journal`
                 break
             failure: dict[str, Any] | None = None
             text = note = ""
