@@ -62,10 +62,14 @@ def stored_plan(text: str, file: str, params: Mapping[str, Json], lenient: bool 
 @contextmanager
 def open_to_look(where: str | None, warn: Callable[[str], None]) -> Iterator[Store]:
     """The store at `where`, for looking only; closed at the end. Raises StoreError where there is none."""
+    from batchwork.clock import SystemClock
+    from batchwork.engine.run.crash.looking import doubts_seen
     from batchwork.ports import Opening
     from batchwork.store import store_at
+    from batchwork.workers.journals.keeper import KeptJournals
 
-    store = store_at(where).open(Opening("look", warn=warn))
+    clock = SystemClock()
+    store = store_at(where).open(Opening("look", warn=warn, in_doubt=doubts_seen(KeptJournals(clock), clock)))
     try:
         yield store
     finally:
@@ -88,6 +92,7 @@ def backends(
     Only for the purpose `run` one is made where there is none. Raises StoreError.
     """
     from batchwork.clock import SystemClock
+    from batchwork.engine.run.crash.looking import doubts_seen
     from batchwork.engine.run.request import Aftercare, Backends
     from batchwork.events import Warned
     from batchwork.ports import Opening
@@ -102,7 +107,11 @@ def backends(
         view = choose_view(watch.progress, watch.quiet, watch.as_json, out, clock)
         parts.callback(out.flush)
         parts.callback(view.close)
-        store = there.open(Opening(purpose, durability, lambda text: view.emit(Warned(text)), clock))
+        journals = KeptJournals(clock)
+        opening = Opening(
+            purpose, durability, lambda text: view.emit(Warned(text)), clock, in_doubt=doubts_seen(journals, clock)
+        )
+        store = there.open(opening)
         executors = local_executors(clock)
         yield Backends(
             store,
@@ -112,7 +121,7 @@ def backends(
             dict(os.environ),
             os.getcwd(),
             there.state_dir,
-            Aftercare(guard, KeptJournals(clock)),
+            Aftercare(guard, journals),
         )
 
 

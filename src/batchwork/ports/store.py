@@ -120,14 +120,26 @@ Purpose: TypeAlias = Literal["run", "resume", "look"]
 """What a store is opened for. Only `run` makes one that is not there; `look` leaves an older one as it is."""
 
 
+InDoubt: TypeAlias = Callable[[RunRecord, int, Sequence[Claim]], Sequence[Claim]]
+"""Which units of a step's claims are in doubt, of a run that nobody works on."""
+
+
+def _all_of_them(run: RunRecord, step: int, claims: Sequence[Claim]) -> Sequence[Claim]:
+    return claims
+
+
 class Opening(Struct, frozen=True):
-    """How a store is opened. `warn` gets texts for people, from any thread; `patience_s`: how long a full disk is waited for."""
+    """How a store is opened. `warn` gets texts for people, from any thread; `patience_s`: how long a full disk is waited for.
+
+    `in_doubt` narrows down what claims say to what was really running.
+    """
 
     purpose: Purpose = "run"
     durability: Durability = "full"
     warn: Callable[[str], None] = _unheard
     clock: Clock = field(default_factory=SystemClock)
     patience_s: float = 30.0
+    in_doubt: InDoubt = _all_of_them
 
 
 class StorePlace(Protocol):

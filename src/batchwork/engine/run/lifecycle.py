@@ -61,6 +61,7 @@ def start_run(plan: Plan, backends: Backends, request: RunRequest, control: Cont
     record = _new_record(plan, backends, request, censor)
     with _held(backends.store, record.id):
         record, mark = _marked(record, backends, censor)
+        record = replace(record, window=window_text(plan, request.max_parallel, kept=bool(mark.folder)))
         try:
             backends.store.create_run(record, _outline(plan))
         except (StoreError, RunRefused):
@@ -151,7 +152,7 @@ def _new_record(plan: Plan, backends: Backends, request: RunRequest, censor: Cen
         status=RunStatus.RUNNING,
         created_ms=backends.clock.wall_ms(),
         durability=request.durability,
-        window=window_text(plan, request.max_parallel),
+        window="",
         options=kept.text(),
     )
 
@@ -209,9 +210,9 @@ def _begin_again(execution: Execution, backends: Backends) -> Execution:
     known = [(step.name, step.batch) for step in sorted(store.steps(run), key=lambda step: step.order)]
     if known != _outline(plan):
         store.add_steps(run, _outline(plan))
-    window = window_text(plan, execution.max_parallel)
     earlier = tuple(journals.left(execution.earlier))
     record, mark = _marked(execution.record, backends, execution.censor, earlier)
+    window = window_text(plan, execution.max_parallel, kept=bool(mark.folder))
     change = RunChange(status=RunStatus.RUNNING, ended_ms=None, window=window, options=record.options)
     store.update_run(run, change)
     return replace(execution, record=record, mark=mark, earlier=earlier)

@@ -263,10 +263,6 @@ def unsettled(connection: apsw.Connection, step: int) -> list[Claim]:
     return found
 
 
-def count_unsettled(connection: apsw.Connection, step: int) -> int:
-    return len({seq for claim in unsettled(connection, step) for seq in claim.seqs})
-
-
 def highest_claimed(connection: apsw.Connection, step: int) -> int:
     """The largest seq in any claim, -1 where there is none."""
     rows = connection.execute(statement("claims"), (step,)).fetchall()

@@ -135,9 +135,7 @@ class SqliteStore:
         with self._readers.snapshot() as connection:
             rows = connection.execute(statement("steps"), (run,)).fetchall()
             crashed = bool(rows) and self._crashed(connection, integer_in(rows[0][0]))
-            return [
-                step_of(row, listing.count_unsettled(connection, integer_in(row[0])) if crashed else 0) for row in rows
-            ]
+            return [step_of(row, self._count_doubted(connection, integer_in(row[0])) if crashed else 0) for row in rows]
 
     def add_steps(self, run: str, steps: Sequence[tuple[str, bool]]) -> None:
         def write(connection: apsw.Connection) -> None:
@@ -222,7 +220,7 @@ class SqliteStore:
     def count(self, step: int) -> Counts:
         with self._readers.snapshot() as connection:
             counts = recording.counted(connection, step)
-            doubtful = listing.count_unsettled(connection, step) if self._crashed(connection, step) else 0
+            doubtful = self._count_doubted(connection, step) if self._crashed(connection, step) else 0
         return replace(counts, in_doubt=doubtful)
 
     def units(
@@ -293,8 +291,17 @@ class SqliteStore:
         name = connection.execute(statement("step_name"), (step,)).get
         if not self._crashed(connection, step):
             return listing.begin(wanted, listing.running(connection, step, name, wanted.ordered))
-        claims = listing.unsettled(connection, step)
+        claims = self._doubted(connection, step)
         return listing.begin(wanted, listing.doubtful(connection, step, name, claims, wanted.ordered))
+
+    def _doubted(self, connection: apsw.Connection, step: int) -> Sequence[Claim]:
+        """The claims of a step that nobody works on, with only those units that are in doubt."""
+        claims, found = listing.unsettled(connection, step), connection.execute(statement("step_run"), (step,)).get
+        run = None if found is None else self.run(found[0])
+        return claims if run is None else self._opening.in_doubt(run, step, claims)
+
+    def _count_doubted(self, connection: apsw.Connection, step: int) -> int:
+        return len({seq for claim in self._doubted(connection, step) for seq in claim.seqs})
 
     def _crashed(self, connection: apsw.Connection, step: int) -> bool:
         """Whether nobody works on the step's run, so that what it claimed and did not settle is in doubt."""

@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from batchwork.engine.run.scheduling import downstream
 from batchwork.plan.model import Plan, StepPlan
 
+WITHOUT_JOURNALS = (
+    " (of items shorter than 50 ms: about 100 ms of work for each worker, as there is no memory for journals)"
+)
 
-def window_text(plan: Plan, max_parallel: int | None = None) -> str:
-    """How much a `kill -9` can make run twice, as `status` prints it."""
+
+def window_text(plan: Plan, max_parallel: int | None = None, *, kept: bool = True) -> str:
+    """How much a `kill -9` can make run twice, as `status` prints it. `kept`: workers leave journals."""
     units = most_at_once(plan.steps, max_parallel)
-    items, workers = ("item", "its worker") if units == 1 else ("items", "each worker")
-    return (
-        f"a kill -9 makes at most {units:,} {items} run twice "
-        f"(of items shorter than 50 ms: about 100 ms of work for {workers})"
-    )
+    items = "item" if units == 1 else "items"
+    return f"a kill -9 makes at most {units:,} {items} run twice{'' if kept else WITHOUT_JOURNALS}"
 
 
 def most_at_once(steps: Sequence[StepPlan], max_parallel: int | None = None) -> int:
