@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -74,26 +75,15 @@ class Units(Struct, frozen=True):
 
     def cut(self, start: int, stop: int) -> Units:
         """The units from `start` up to `stop`."""
-        part = slice(start, stop)
-        return Units(
-            self.seqs[part],
-            self.indexes[part],
-            self.keys[part],
-            self.values[part],
-            self.members and self.members[part],
-            self.batches and self.batches[part],
-        )
+        return self._part(lambda column: column[start:stop])
 
     def pick(self, offsets: Sequence[int]) -> Units:
         """The units at `offsets`."""
-        return Units(
-            [self.seqs[i] for i in offsets],
-            [self.indexes[i] for i in offsets],
-            [self.keys[i] for i in offsets],
-            [self.values[i] for i in offsets],
-            self.members and [self.members[i] for i in offsets],
-            self.batches and [self.batches[i] for i in offsets],
-        )
+        return self._part(lambda column: [column[offset] for offset in offsets])
+
+    def _part(self, part: Callable[[Sequence[Any]], Sequence[Any]]) -> Units:
+        members, batches = self.members and part(self.members), self.batches and part(self.batches)
+        return Units(part(self.seqs), part(self.indexes), part(self.keys), part(self.values), members, batches)
 
 
 class BatchView(Struct, frozen=True):

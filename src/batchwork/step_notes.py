@@ -8,7 +8,9 @@ from msgspec import Struct
 
 
 class Reopened(Struct, frozen=True, tag="reopened"):
-    """Failed units of the step were given fresh attempts after it had ended: its source is not read again."""
+    """Failed units of the step were given fresh attempts after it had ended: its source is read again only with `reread`."""
+
+    reread: bool = False
 
 
 class WhenFalse(Struct, frozen=True, tag="when"):

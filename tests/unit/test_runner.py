@@ -16,7 +16,7 @@ from step_plans import batch_plan, step_plan, task_plan, workflow
 
 from batchwork.censor import Censor
 from batchwork.clock import SystemClock
-from batchwork.engine.run.request import Backends, Execution, RunEnd
+from batchwork.engine.run.request import Backends, Execution, RunEnd, RunRequest
 from batchwork.engine.run.results import Results
 from batchwork.engine.run.runner import Runner
 from batchwork.engine.stopping.stop_level import Control
@@ -58,7 +58,8 @@ class Bench:
             self.store.create_run(record, [(step.name, step.batch is not None) for step in plan.steps])
         found = self.store.run("r1")
         assert found is not None
-        execution = Execution(plan, found, ExecutionMark("cookie"), resumed=resumed, **options)
+        request = RunRequest(allow_failures=options.pop("allow_failures", False))
+        execution = Execution(plan, found, ExecutionMark("cookie"), request=request, resumed=resumed, **options)
         backends = Backends(
             self.store, callable_executors, self.sink, self.clock, {"HOME": "/h"}, "/", str(self.folder)
         )

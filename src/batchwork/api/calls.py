@@ -65,11 +65,14 @@ def resume(
     *,
     store: FilePath | None = None,
     accept_changes: bool = False,
+    reread: bool = False,
     progress: str = "off",
 ) -> FinishedRun:
-    """Go on with a run, the latest by default. Raises RunRefused, RunLocked, WorkflowError, StoreError, UsageError."""
+    """Go on with a run, the latest by default; `reread` as `--reread`. Raises RunRefused, RunLocked, WorkflowError, StoreError, UsageError."""
     run = check.optional_text("run", run)
-    request = RunRequest(accept_changes=check.flag("accept_changes", accept_changes))
+    request = RunRequest(
+        accept_changes=check.flag("accept_changes", accept_changes), reread=check.flag("reread", reread)
+    )
     place, watch = check.optional_path("store", store), _watch(progress)
     loader = _Remembering()
 
@@ -86,6 +89,7 @@ def retry_failed(
     where: str | None = None,
     downstream: bool = False,
     accept_changes: bool = False,
+    reread: bool = False,
     store: FilePath | None = None,
     progress: str = "off",
 ) -> FinishedRun:
@@ -93,6 +97,7 @@ def retry_failed(
     run = check.optional_text("run", run)
     request = RetryRequest(
         accept_changes=check.flag("accept_changes", accept_changes),
+        reread=check.flag("reread", reread),
         where=check.optional_text("where", where),
         downstream=check.flag("downstream", downstream),
     )

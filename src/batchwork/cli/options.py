@@ -95,6 +95,16 @@ def watching_options(command: F) -> F:
     return command
 
 
+def reread_option(command: F) -> F:
+    """`--reread`."""
+    return click.option(
+        "--reread",
+        is_flag=True,
+        help="Items that run again get the values that their source has now, found by key. "
+        "Default: those that are recorded.",
+    )(command)
+
+
 def accept_option(command: F) -> F:
     """`--accept-changes`."""
     return click.option(

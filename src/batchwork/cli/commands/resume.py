@@ -8,6 +8,7 @@ from batchwork.cli.options import (
     HelpfulCommand,
     accept_option,
     parallel_option,
+    reread_option,
     run_argument,
     store_option,
     watching_options,
@@ -18,6 +19,7 @@ from batchwork.cli.options import (
 @run_argument
 @click.option("--plan", "explained", is_flag=True, help="Print what would happen and why, and do nothing.")
 @accept_option
+@reread_option
 @parallel_option
 @store_option
 @watching_options
@@ -25,6 +27,7 @@ def resume_command(
     run: str | None,
     explained: bool,
     accept_changes: bool,
+    reread: bool,
     max_parallel: int | None,
     store: str | None,
     progress: str,
@@ -43,7 +46,9 @@ def resume_command(
     from batchwork.compose import Watch, stored_plan
     from batchwork.engine.run.lifecycle import RunRequest, resume_run
 
-    request = RunRequest(max_parallel=max_parallel, allow_failures=allow_failures, accept_changes=accept_changes)
+    request = RunRequest(
+        max_parallel=max_parallel, allow_failures=allow_failures, accept_changes=accept_changes, reread=reread
+    )
     return execute(
         store,
         stored_durability(run, store),

@@ -8,6 +8,7 @@ from batchwork.cli.options import (
     HelpfulCommand,
     accept_option,
     parallel_option,
+    reread_option,
     run_argument,
     store_option,
     watching_options,
@@ -27,6 +28,7 @@ from batchwork.cli.options import (
     "--downstream", is_flag=True, help="Also run again the steps that come after. Default: mark them as stale."
 )
 @accept_option
+@reread_option
 @parallel_option
 @store_option
 @watching_options
@@ -35,6 +37,7 @@ def retry_command(
     expression: str | None,
     downstream: bool,
     accept_changes: bool,
+    reread: bool,
     max_parallel: int | None,
     store: str | None,
     progress: str,
@@ -51,6 +54,7 @@ def retry_command(
         max_parallel=max_parallel,
         allow_failures=allow_failures,
         accept_changes=accept_changes,
+        reread=reread,
         where=expression,
         downstream=downstream,
     )

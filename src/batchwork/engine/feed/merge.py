@@ -17,6 +17,7 @@ from batchwork.engine.feed.corrections import Corrections, lost_units
 from batchwork.engine.feed.duplicates import Duplicates
 from batchwork.engine.feed.in_doubt import StartingPoint
 from batchwork.engine.feed.regroup import Regrouping, status_now
+from batchwork.engine.feed.renewal import Renewal, begun
 from batchwork.engine.feed.runs import Runs
 from batchwork.engine.feed.side_by_side import by_number, in_place, is_beyond, missing_keys, stored_between
 from batchwork.engine.feed.stream import Stream
@@ -73,11 +74,12 @@ class Merge:
     """Turns the units of a reading (numbered by position) into pieces that are to be run, and says how many there are."""
 
     def __init__(self, store: Store, order: StepBrief, stream: Stream, opening: StartingPoint) -> None:
-        self._store, self._order, self._stream, self._opening = store, order, stream, opening
+        self._store, self._stream, self._opening = store, stream, opening
         self._corrections = Corrections(store, order.number)
         self._duplicates = Duplicates()
         self._mode: Mode = Aligned()
         self._total = 0
+        self._renewal = Renewal(store, order)
         stream.known = self.known
 
     @property
@@ -93,7 +95,7 @@ class Merge:
 
     def pieces(self) -> Iterator[Piece | None]:
         """The pieces, None where the source has nothing for now."""
-        if self._store.was_reread(self._order.number):
+        if self._renewal.narrow or self._store.was_reread(self._renewal.number):
             self._mode = self._parted(0)
         for units in self._stream.units():
             if units is None:
@@ -112,7 +114,7 @@ class Merge:
         if len(self._corrections):
             self._write()
         mode = self._mode
-        if isinstance(mode, Aligned) and self._store.page(self._order.number, mode.position - 1, 1).seqs:
+        if isinstance(mode, Aligned) and self._store.page(self._renewal.number, mode.position - 1, 1).seqs:
             mode = self._parted(mode.position)
         match mode:
             case Aligned() | Beyond():
@@ -135,12 +137,12 @@ class Merge:
         """The counters at the end of the step: counted anew where units are gone, which no coordinator has settled."""
         if not self._corrections.swept.gone:
             return counts
-        stored = self._store.count(self._order.number)
+        stored = self._store.count(self._renewal.number)
         return Counts(counts.total, stored.succeeded, stored.failed, stored.skipped, 0)
 
     def remarks(self) -> list[str]:
         swept = self._corrections.swept
-        return lost_units(swept.lost, self._total - swept.gone)
+        return [*lost_units(swept.lost, self._total - swept.gone), *self._renewal.remarks()]
 
     def release(self, keys: Sequence[str]) -> None:
         """These units are on disk now."""
@@ -153,7 +155,7 @@ class Merge:
     def known(self, keys: Sequence[str]) -> Mapping[str, int]:
         """Which of these keys this reading has had and are recorded, with their positions."""
         found = {}
-        for key, record in self._store.match(self._order.number, keys).items():
+        for key, record in self._store.match(self._renewal.number, keys).items():
             if self._has_read(record):
                 found[key] = record.index if record.index is not None else record.seq
         return found
@@ -171,7 +173,7 @@ class Merge:
 
     def _parted(self, below: int) -> Parted:
         """Begin a reading of its own, by which its units are told from others."""
-        step = self._order.number
+        step = self._renewal.number
         return Parted(below, self._store.next_seq(step), self._store.reading(step))
 
     def _next_mode(self, units: Units, duplicates: Sequence[UnitRecord], last: int) -> Mode:
@@ -184,7 +186,7 @@ class Merge:
         return mode
 
     def _compared(self, position: int, units: Units, duplicates: Sequence[UnitRecord], last: int) -> Mode:
-        page = stored_between(self._store, self._order.number, position, last)
+        page = stored_between(self._store, self._renewal.number, position, last)
         if page is None:
             return Beyond(position)
         count = in_place(page, units, duplicates)
@@ -226,7 +228,7 @@ class Merge:
             self._stream.release(units.keys)
             return
         stored = by_number(page)
-        runs, final = Runs(units), list[str]()
+        runs, final = Runs(self._renewal.valued(units, begun(units, stored))), list[str]()
         for offset, seq in enumerate(units.seqs):
             status, attempts, base, doubts, due_ms = stored.get(seq, _NEW)
             if UnitStatus(status) in FINAL:
@@ -247,7 +249,7 @@ class Merge:
 
     def _place(self, duplicates: Sequence[UnitRecord], parted: Parted) -> None:
         self._total += len(duplicates)
-        known = self._store.match(self._order.number, [record.key for record in duplicates]) if duplicates else {}
+        known = self._store.match(self._renewal.number, [record.key for record in duplicates]) if duplicates else {}
         for record in duplicates:
             if record.key in known:
                 self._corrections.move(known[record.key], record.seq)
@@ -255,15 +257,16 @@ class Merge:
                 self._duplicates.fresh.append(replace(record, seq=parted.number()))
 
     def _looked_up(self, units: Units, parted: Parted) -> Iterator[Piece]:
-        if not len(units):
+        known = self._store.match(self._renewal.number, units.keys) if len(units) else {}
+        if not len(units := self._renewal.taken(units, known)):
             return
         self._total += len(units)
-        known = self._store.match(self._order.number, units.keys)
         seqs = [
             self._seq_at(index, known.get(key), parted) for index, key in zip(units.indexes, units.keys, strict=True)
         ]
         placed = Units(seqs, units.indexes, units.keys, units.values, units.members, units.batches)
-        runs = Runs(placed)
+        open_ones = [at for at, key in enumerate(units.keys) if key in known and status_now(known[key]) not in FINAL]
+        runs = Runs(self._renewal.valued(placed, open_ones))
         for offset, key in enumerate(units.keys):
             record = known.get(key)
             if record is None:
@@ -286,10 +289,10 @@ class Merge:
     # ------------------------------------------------------------ batches
 
     def _regrouping(self, parted: Parted) -> Regrouping:
-        batch = self._order.plan.batch
+        batch = self._renewal.order.plan.batch
         assert batch is not None
         grouping = Grouping("batch", batch.batch_size, views=self._stream.views, total=self._stream.items)
-        return Regrouping(self._store, self._order, grouping, parted.below, parted.reading)
+        return Regrouping(self._renewal, grouping, parted.below, parted.reading)
 
     def _regrouped(self, units: Units, mode: Regrouped) -> Iterator[Piece]:
         for found in mode.batches.add(units):
@@ -306,7 +309,7 @@ class Merge:
 
     def _as_recorded(self, record: UnitRecord, index: int) -> Piece:
         """A recorded batch that is not finished, with the members that it has."""
-        value = decode(self._store.values(self._order.number, [record.seq])[0])
+        value = decode(self._store.values(self._renewal.number, [record.seq])[0])
         assert isinstance(value, list)
         views = [BatchView(index, value, self._stream.items)] if self._stream.views else None
         self._note(record.seq, record.doubts, record.due_ms)

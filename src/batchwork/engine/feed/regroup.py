@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from batchwork.engine.unit.brief import StepBrief
+from batchwork.engine.feed.renewal import Renewal
 from batchwork.items.grouping import Grouping, Keyed
 from batchwork.model import FINAL, UnitRecord, Units, UnitStatus
-from batchwork.ports import BadRow, Row, Store
+from batchwork.ports import BadRow, Row
 
 Found: TypeAlias = "tuple[int, UnitRecord] | Units"
 """A recorded batch with its position in this reading, or batches that were grouped anew (their numbers mean nothing)."""
@@ -22,8 +22,9 @@ class Regrouping:
     as not recorded.
     """
 
-    def __init__(self, store: Store, order: StepBrief, grouping: Grouping, first: int, reading: int) -> None:
-        self._store, self._step, self._secrets = store, order.number, order.censor.hides
+    def __init__(self, renewal: Renewal, grouping: Grouping, first: int, reading: int) -> None:
+        self._renewal = renewal
+        self._recorded: Mapping[str, UnitRecord] = {}
         self._first, self._reading = first, reading
         self._grouping = grouping
         self._grouping.batch = first
@@ -45,7 +46,7 @@ class Regrouping:
         assert units.members is not None
         keys = [key for members in units.members for key in members]
         values = [value for batch in units.values for value in batch]  # type: ignore[union-attr]  # lists, all of them
-        recorded = self._store.members(self._step, keys)
+        recorded = self._recorded = self._renewal.store.members(self._renewal.number, keys)
         others: list[int] = []
         here: set[int] = set()  # what is written meanwhile is not in `recorded`
         for offset, key in enumerate(keys):
@@ -67,6 +68,8 @@ class Regrouping:
         return self._grouping.end()
 
     def _grouped(self, keys: Sequence[str], values: Sequence[object], offsets: Sequence[int]) -> Iterator[Units]:
+        if self._renewal.narrow:
+            offsets = [at for at in offsets if keys[at] in self._recorded]
         if offsets:
             items = Keyed(offsets, [keys[at] for at in offsets], [values[at] for at in offsets])  # type: ignore[misc]
             units = self._grouping.add(items)
@@ -78,7 +81,10 @@ class Regrouping:
         return record.seq >= self._first and record.reading != self._reading and record.seq not in self.met
 
     def _stays(self, record: UnitRecord) -> bool:
-        return status_now(record) in FINAL or not self._secrets or (record.note is None and record.gone is None)
+        order = self._renewal.order
+        if status_now(record) in FINAL:
+            return True
+        return not order.reread and (not order.censor.hides or (record.note is None and record.gone is None))
 
 
 def status_now(record: UnitRecord) -> UnitStatus:

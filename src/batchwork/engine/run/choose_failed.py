@@ -42,15 +42,16 @@ class Chosen(Struct, frozen=True):
     """The failed units that get fresh attempts, by step: their seqs, or None for all of a step's.
 
     `unread` are steps with units that can run only with the values of the source; `left` how many of a step that is not
-    read again stay failed for that reason.
+    read again stay failed for that reason. `reread`: all units get the values that the source has now.
     """
 
     steps: Mapping[str, tuple[int, ...] | None]
     unread: frozenset[str] = frozenset()
     left: Mapping[str, int] = field(default_factory=dict)
+    reread: bool = False
 
 
-def choose(store: Store, records: Iterable[StepRecord], where: Template | None) -> Chosen:
+def choose(store: Store, records: Iterable[StepRecord], where: Template | None, reread: bool = False) -> Chosen:
     """The failed units for which the expression is true, all where there is none, as far as they can be run again."""
     steps: dict[str, tuple[int, ...] | None] = {}
     unread, left = set(), {}
@@ -59,7 +60,7 @@ def choose(store: Store, records: Iterable[StepRecord], where: Template | None) 
         for view in _failed(store, record):
             if not _holds(where, view):
                 left_out = True
-            elif not record.batch or can_run_again(view.record):
+            elif _has_value(record, view, reread):
                 found.append(view.record.seq)
             elif record.status is StepStatus.SUCCEEDED:
                 bare, left_out = bare + 1, True
@@ -70,7 +71,12 @@ def choose(store: Store, records: Iterable[StepRecord], where: Template | None) 
             steps[record.name] = tuple(found) if left_out else None
         if bare:
             left[record.name] = bare
-    return Chosen(steps, frozenset(unread), left)
+    return Chosen(steps, frozenset(unread), left, reread)
+
+
+def _has_value(record: StepRecord, view: UnitView, reread: bool) -> bool:
+    """Whether the unit can run: with a new value, without any, or with what is recorded."""
+    return reread or not record.batch or can_run_again(view.record)
 
 
 def _failed(store: Store, record: StepRecord) -> Iterator[UnitView]:

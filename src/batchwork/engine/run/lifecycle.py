@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +28,7 @@ from batchwork.plan.model import Plan
 from batchwork.ports import EventSink, Fanout, RunChange, Scope, Store
 from batchwork.ports.journals import ExecutionMark
 from batchwork.report import exit_code
+from batchwork.step_notes import Reopened
 from batchwork.telling.structured_log import StructuredLog
 from batchwork.text.jsontext import encode
 from batchwork.text.wording import plural
@@ -48,9 +49,10 @@ __all__ = [
 ]
 
 LEFT: Final = (
-    "{} {} as before: the stored item is not complete (secrets and what was in doubt are never stored), "
-    "and a step that succeeded does not read its items again; start a new run for them"
+    "{} {} as before: the stored item is not complete (secrets, what was in doubt, rows that could not be read). "
+    "A step that succeeded reads its items again only with `--reread`"
 )
+RECORDED: Final = "failed units run with the values that are recorded; `--reread` takes those that the source has now"
 
 
 def start_run(plan: Plan, backends: Backends, request: RunRequest, control: Control) -> RunEnd:
@@ -99,9 +101,12 @@ def retry_run(run: str | None, load: Loader, backends: Backends, request: RetryR
         record = find_run(backends.store, record.id)
         execution, backends = _taken_up(record, load, backends, request)
         plan, records = execution.plan, _records(backends.store, record.id)
-        chosen = choose(backends.store, [records[step.name] for step in plan.steps if step.name in records], expression)
-        for step, count in chosen.left.items():
-            backends.sink.emit(Warned(LEFT.format(plural(count, "failed unit"), _stay(count)), step))
+        present = [records[step.name] for step in plan.steps if step.name in records]
+        chosen = choose(backends.store, present, expression, request.reread)
+        _tell(
+            backends.sink,
+            {step: LEFT.format(plural(count, "failed unit"), _stay(count)) for step, count in chosen.left.items()},
+        )
         stale = request.downstream and any(step.stale for step in records.values())
         goes_on = request.where is None and record.status not in FINISHED
         if not (chosen.steps or stale or goes_on):
@@ -109,6 +114,7 @@ def retry_run(run: str | None, load: Loader, backends: Backends, request: RetryR
         execution = _begin_again(execution, backends)
         records = _records(backends.store, record.id)
         carry_out(retrying(plan, records, chosen, request.where is None, request.downstream), backends.store)
+        _tell(backends.sink, dict.fromkeys(_as_recorded(plan, chosen, _records(backends.store, record.id)), RECORDED))
         return _execute(execution, backends, control)
 
 
@@ -171,7 +177,7 @@ def _execution(plan: Plan, record: RunRecord, request: RunRequest, censor: Censo
     most = request.max_parallel
     if most is None:
         most = kept.max_parallel
-    return Execution(plan, record, ExecutionMark(""), censor, most, request.allow_failures, earlier=kept.executions)
+    return Execution(plan, record, ExecutionMark(""), censor, most, request, earlier=kept.executions)
 
 
 def _censor(plan: Plan, backends: Backends) -> Censor:
@@ -236,6 +242,19 @@ def _nothing_to_do(record: RunRecord, request: RunRequest, why: str) -> RunEnd:
 def _in_vain(chosen: Chosen, where: str | None) -> str:
     what = "no failed item that can be run again" if chosen.left else "no failed item"
     return what if where is None else f"{what} fits `{where}`"
+
+
+def _tell(sink: EventSink, warnings: Mapping[str, str]) -> None:
+    for step, text in warnings.items():
+        sink.emit(Warned(text, step))
+
+
+def _as_recorded(plan: Plan, chosen: Chosen, records: Mapping[str, StepRecord]) -> Iterator[str]:
+    """The steps whose units run with the values that are recorded, where their source may have others now."""
+    for step in plan.steps:
+        changing = step.batch is not None and step.batch.items.kind != "literal" and step.batch.items.source != "range"
+        if changing and step.name in chosen.steps and records[step.name].note == Reopened():
+            yield step.name
 
 
 def _stay(count: int) -> str:

@@ -43,13 +43,17 @@ class Backends(Struct, frozen=True):
 
 
 class RunRequest(Struct, frozen=True):
-    """What was asked for beside the workflow. `max_parallel` lowers that of every step, also when the run is resumed."""
+    """What was asked for beside the workflow. `max_parallel` lowers that of every step, also when the run is resumed.
+
+    `reread`: units that are recorded run again with the values that the source has now, not with those that they had.
+    """
 
     run_id: str | None = None
     max_parallel: int | None = None
     durability: str = "full"
     allow_failures: bool = False
     accept_changes: bool = False
+    reread: bool = False
 
 
 def check_run_id(run_id: str) -> None:
@@ -83,7 +87,7 @@ class Execution(Struct, frozen=True):
     mark: ExecutionMark
     censor: Censor = NoCensor()
     max_parallel: int | None = None
-    allow_failures: bool = False
+    request: RunRequest = RunRequest()
     resumed: bool = False
     earlier: tuple[ExecutionMark, ...] = ()
 

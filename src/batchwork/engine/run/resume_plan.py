@@ -27,6 +27,7 @@ class Act(StrEnum):
     START = "start"  # it has not run
     CONTINUE = "continue"  # it was running: what is recorded stays, the rest is run
     REVIVE = "revive"  # it failed: failed units get fresh attempts, and it goes on
+    REREAD = "reread"  # it has ended: failed units get fresh attempts with the values that the source has now
     RETRY = "retry"  # it has ended: failed units get fresh attempts, the source is not read again
     ANEW = "anew"  # it is forgotten and runs again
     STALE = "stale"  # it stays, marked: an earlier step is retried
@@ -88,7 +89,7 @@ class _Retry(Struct, frozen=True):
     def revival(self, step: StepPlan, record: StepRecord) -> Revival:
         """What is done with a step that is not a finalizer."""
         if step.name in self.chosen.steps:
-            return _retried(step, record, self.chosen.steps[step.name], step.name in self.chosen.unread)
+            return self._retried(step, record)
         if self.again and record.stale:
             return Revival(step, record, Act.ANEW, "a step before it was retried")
         if step.name in self.later:
@@ -99,6 +100,16 @@ class _Retry(Struct, frozen=True):
         if record.status is StepStatus.FAILED and not self.everything:
             return Revival(step, record, Act.KEEP, "failed, and nothing of it is chosen")
         return _resumed(step, record)
+
+    def _retried(self, step: StepPlan, record: StepRecord) -> Revival:
+        chosen = self.chosen.steps[step.name]
+        count = record.counts.failed if chosen is None else len(chosen)
+        what = _fresh(count) if record.batch else "it failed"
+        read = record.batch and (record.status is StepStatus.SUCCEEDED or record.counts.pending == 0)
+        act = Act.REVIVE
+        if read and record.status in ENDED and (self.chosen.reread or step.name not in self.chosen.unread):
+            act = Act.REREAD if self.chosen.reread else Act.RETRY
+        return Revival(step, record, act, what, chosen)
 
 
 def _resumed(step: StepPlan, record: StepRecord) -> Revival:
@@ -134,14 +145,6 @@ def _succeeded(record: StepRecord) -> str:
     return f": {number(counts.succeeded)} succeeded{failed}"
 
 
-def _retried(step: StepPlan, record: StepRecord, chosen: tuple[int, ...] | None, unread: bool) -> Revival:
-    count = record.counts.failed if chosen is None else len(chosen)
-    what = _fresh(count) if record.batch else "it failed"
-    read = record.batch and (record.status is StepStatus.SUCCEEDED or record.counts.pending == 0)
-    act = Act.RETRY if read and record.status in ENDED and not unread else Act.REVIVE
-    return Revival(step, record, act, what, chosen)
-
-
 def _fresh(failed: int) -> str:
     return f"{plural(failed, 'failed unit')} {'gets' if failed == 1 else 'get'} fresh attempts"
 
@@ -166,7 +169,7 @@ def _continued(record: StepRecord) -> str:
     counts = record.counts
     done = number(counts.finished) if counts.total is None else f"{number(counts.finished)} of {number(counts.total)}"
     doubt = f", {number(counts.in_doubt)} in doubt" if counts.in_doubt else ""
-    source = "" if isinstance(record.note, Reopened) else "; its items are read again and matched by key"
+    source = "" if record.note == Reopened() else "; its items are read again and matched by key"
     return f"{done} done{doubt}{source}"
 
 
@@ -177,6 +180,7 @@ def explained(revivals: Iterable[Revival]) -> Iterator[str]:
         Act.START: "starts",
         Act.CONTINUE: "goes on",
         Act.REVIVE: "goes on",
+        Act.REREAD: "is retried, its items read again",
         Act.RETRY: "is retried",
         Act.ANEW: "runs again",
         Act.STALE: "is kept, and marked stale",
@@ -206,9 +210,10 @@ def carry_out(revivals: Sequence[Revival], store: Store) -> None:
                 # The status last: a failed step that a crash leaves here is found failed, and revived by the next resume.
                 store.reopen(number_, chosen)
                 store.update_step(number_, StepChange(status=StepStatus.RUNNING, failure=None))
-            case Act.RETRY:
+            case Act.RETRY | Act.REREAD:
                 # The status first: a succeeded step with open units would not be looked at again.
-                store.update_step(number_, StepChange(status=StepStatus.RUNNING, note=Reopened(), failure=None))
+                note = Reopened(reread=revival.act is Act.REREAD)
+                store.update_step(number_, StepChange(status=StepStatus.RUNNING, note=note, failure=None))
                 store.reopen(number_, chosen)
             case _:
                 assert_never(revival.act)

@@ -156,7 +156,7 @@ class Runner:
             plan=lowered(step, execution.max_parallel),
             number=record.number,
             run=execution.record.id,
-            start=Start.of(record.status is StepStatus.PENDING, isinstance(record.note, Reopened)),
+            start=_beginning(record, execution.request.reread),
             scope=scope,
             setting=names.setting(step, scope),
             cookie=execution.cookie,
@@ -204,7 +204,7 @@ class Runner:
         journals.end(self._execution.mark)
         message = self._message(status, run)
         self._announcer.emit(RunFinished(run, status, duration_s, message))
-        code = exit_code(status, interrupted_code(control.signal), self._execution.allow_failures)
+        code = exit_code(status, interrupted_code(control.signal), self._execution.request.allow_failures)
         return RunEnd(run, status, code, message)
 
     def _message(self, status: RunStatus, run: str) -> str:
@@ -231,6 +231,12 @@ def _made(folder: str) -> str:
     except OSError as error:
         message = f"the run's folder {folder} cannot be made: {error.strerror}"
         raise StoreError(message, "make it writable, or name another place with `--store`") from error
+
+
+def _beginning(record: StepRecord, reread: bool) -> Start:
+    reopened = record.note if isinstance(record.note, Reopened) else None
+    fresh = record.status is StepStatus.PENDING
+    return Start.of(fresh, reopened is not None, reread or (reopened is not None and reopened.reread))
 
 
 def wants(step: StepPlan, scope: Mapping[str, object]) -> bool:

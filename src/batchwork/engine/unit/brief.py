@@ -22,12 +22,18 @@ class Start(Enum):
     """There may be stored units and claims."""
     REOPENED = "reopened"
     """So there may, and pending units are read from them and not from the source (`batchwork retry` on a finished step)."""
+    REREAD = "reread"
+    """As resumed; what is recorded runs with the value that the source has now."""
+    RENEWED = "renewed"
+    """As reopened, but pending units get the values that the source has now, and the places of bad rows are taken anew."""
 
     @classmethod
-    def of(cls, fresh: bool, reopened: bool) -> Start:
+    def of(cls, fresh: bool, reopened: bool, reread: bool = False) -> Start:
         """How a step begins that has not run before (`fresh`), or whose failed units a retry has reopened."""
         if reopened:
-            return cls.REOPENED
+            return cls.RENEWED if reread else cls.REOPENED
+        if reread and not fresh:
+            return cls.REREAD
         return cls.FRESH if fresh else cls.RESUMED
 
 
@@ -55,6 +61,11 @@ class StepBrief(Struct, frozen=True):
     def reopened(self) -> bool:
         """Whether pending units are read from the store and not from the source."""
         return self.start is Start.REOPENED
+
+    @property
+    def reread(self) -> bool:
+        """Whether what is recorded runs with the values that the source has now."""
+        return self.start in (Start.REREAD, Start.RENEWED)
 
     @property
     def in_order(self) -> bool:
