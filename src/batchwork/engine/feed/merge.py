@@ -191,7 +191,7 @@ class Merge:
             return Beyond(position)
         count = in_place(page, units, duplicates)
         missing = missing_keys(page, units, duplicates)
-        if count is None or is_beyond(self._store, self._order.number, missing, last, units.members is not None):
+        if count is None or is_beyond(self._store, self._renewal.number, missing, last, units.members is not None):
             return self._parted(position)
         return Aligned(position, page, whole=count == len(units))
 
