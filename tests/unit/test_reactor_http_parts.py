@@ -58,6 +58,15 @@ def test_to_another_origin_only_what_tells_nothing_goes_along(target: str, statu
     assert (back.headers, back.auth) == (HARMLESS, None), "what was taken off stays off"
 
 
+def test_a_body_with_a_secret_goes_to_no_other_origin() -> None:
+    ask = ASK._replace(method="POST", body="s", body_stays=True)
+    assert redirected(ask, 307, "http://a.example/y").body == "s"
+    assert redirected(ask, 303, "http://b.example/").body is None
+    for status in (307, 308):
+        with pytest.raises(NotStarted, match="a declared secret is in it"):
+            redirected(ask, status, "http://b.example/")
+
+
 def test_a_login_in_the_url_stays_with_its_origin() -> None:
     ask = ASK._replace(url="http://us:pw@a.example/x")
     assert redirected(ask, 302, "http://a.example/y").url == "http://us:pw@a.example/y"

@@ -412,3 +412,23 @@ def test_nasty_items_arrive_unchanged_or_are_refused(shared: Path) -> None:
         found = parse_qsl(parts.query, keep_blank_values=True)
         assert found == [("a", text), ("b", "1"), *([("c", text)] if params else [])]
     assert refused == {".", "\udcff"}
+
+
+@pytest.mark.parametrize(
+    ("written", "stays"),
+    [
+        ({"json": {"client_secret": "{{ env.KEY }}"}}, True),
+        ({"data": {"client_secret": "{{ env.KEY }}"}}, True),
+        ({"data": "key={{ env.KEY }}"}, True),
+        ({"multipart": {"a": "{{ env.KEY }}"}}, True),
+        ({"json": {"a": "{{ item }}"}}, False),
+        ({"headers": {"X-API-Key": "{{ env.KEY }}"}}, False),
+    ],
+)
+def test_a_body_with_a_declared_secret_is_marked(written: dict[str, Json], stays: bool) -> None:
+    environ = {"KEY": "s3same/'ü\"-open"}
+    setting = Setting("s", {"env": environ}, frozenset(UNIT), environ, "/w", "/w", None, ("KEY",))
+    made = compiled(url="http://h/", method="POST", **written).program(setting)
+    payload = made.bind({**UNIT, "env": environ})
+    assert isinstance(payload, dict)
+    assert payload.get("body_stays", False) is stays

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -15,7 +15,7 @@ from batchwork.tasks.http_request.headers import checked_credential, checked_met
 from batchwork.tasks.http_request.place import SavePlace
 from batchwork.tasks.http_request.urls import BoundUrl
 from batchwork.template import Value, text_of
-from batchwork.text.jsontext import Json
+from batchwork.text.jsontext import Json, encode
 
 
 def _bearer(auth: object) -> str | None:
@@ -62,7 +62,10 @@ class Head(Struct, frozen=True):
 
 
 class HttpProgram(Struct):
-    """Requests for a reactor. The payload is the whole request. `method` is checked already where it is a text."""
+    """Requests for a reactor. The payload is the whole request. `method` is checked already where it is a text.
+
+    `holds_secret` tells of a body whether a declared secret is in it, which no redirect may take to another origin.
+    """
 
     prepare: Mapping[str, Any]
     uses: frozenset[str]
@@ -71,6 +74,7 @@ class HttpProgram(Struct):
     head: Head
     body: Body
     save_to: SavePlace | None = None
+    holds_secret: Callable[[str], bool] | None = None
 
     worker = "reactor"
     takes_item = False
@@ -89,6 +93,8 @@ class HttpProgram(Struct):
             "auth": auth,
             "idempotent": self.head.idempotent,
         }
+        if self.holds_secret is not None and body is not None and self.holds_secret(encode(body)):
+            payload["body_stays"] = True
         if self.save_to is not None and (path := self.save_to.path(scope)) is not None:
             payload["save_to"] = path
         return payload

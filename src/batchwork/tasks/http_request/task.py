@@ -10,6 +10,7 @@ import msgspec
 
 from batchwork.errors import BindError, Problem, RenderError
 from batchwork.ports import Compiled, Setting, Written
+from batchwork.secrets import masker
 from batchwork.tasks.fields import (
     Given,
     about,
@@ -129,6 +130,7 @@ def _program(fields: Given, setting: Setting) -> HttpProgram:
         head=Head(value_of(fields, "headers"), value_of(fields, "auth"), idempotent),
         body=Body(value_of(fields, "json"), value_of(fields, "data"), value_of(fields, "multipart")),
         save_to=save_place(value_of(fields, "save_to")),
+        holds_secret=masker(setting.secrets, setting.environ).finds if setting.secrets else None,
     )
 
 

@@ -21,20 +21,28 @@ _HARMLESS = frozenset({"user-agent", "content-type"})
 
 
 class Ask(NamedTuple):
-    """A request. `body` is a text, `{"file": path}`, `{"multipart": parts}`, or None; `auth` is user and password."""
+    """A request. `body` is a text, `{"file": path}`, `{"multipart": parts}`, or None; `auth` is user and password.
+
+    `body_stays`: the body holds what no other origin may get.
+    """
 
     method: str
     url: str
     headers: list[list[str]]
     body: str | Mapping[str, Any] | None
     auth: list[str] | None
+    body_stays: bool = False
 
 
 def asked(payload: Mapping[str, Any]) -> Ask:
     """The request that a unit's payload describes. Raises NotStarted where it cannot be sent."""
-    url = sendable(str(payload["url"]))
     return Ask(
-        str(payload["method"]).upper(), url, payload.get("headers") or [], payload.get("body"), payload.get("auth")
+        str(payload["method"]).upper(),
+        sendable(str(payload["url"])),
+        payload.get("headers") or [],
+        payload.get("body"),
+        payload.get("auth"),
+        bool(payload.get("body_stays")),
     )
 
 
@@ -48,6 +56,8 @@ def redirected(ask: Ask, status: int, target: str) -> Ask:
     ask = _as_get(ask) if _becomes_get(ask.method, status) else ask
     if same:
         return ask._replace(url=_with_login(url, ask.url))
+    if ask.body is not None and ask.body_stays:
+        raise NotStarted("redirected to another origin, which the body may not be sent to: a declared secret is in it")
     return ask._replace(url=url, headers=[pair for pair in ask.headers if _goes_along(pair[0])], auth=None)
 
 
