@@ -366,6 +366,80 @@ def test_slow_items_are_handed_back_after_a_moment(make: Make) -> None:
     assert sorted(workers.ends.returned) == list(range(1, 50))
 
 
+SLOW = """
+import os, time
+with open(item["ran"], "a") as ran:
+    ran.write("%d\\n" % item["n"])
+if item["n"] % 3 == 1:
+    print("said by", item["n"])
+if item["n"] == 4:
+    raise ValueError("as told")
+while item["n"] == 7 and not os.path.exists(item["go"]):
+    time.sleep(0.01)
+return item["n"]
+"""
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+@pytest.mark.parametrize("queued", [False, True], ids=["alone", "a call behind it"])
+def test_what_is_done_beside_a_slow_item_is_told_and_the_rest_goes_back(
+    make: Make, tmp_path: Path, slots: int, queued: bool
+) -> None:
+    """With several workers. One that is alone keeps the rest, which nobody else could do."""
+    go, ran = tmp_path / "go", tmp_path / "ran"
+    items = [{"n": n, "ran": str(ran), "go": str(go)} for n in range(20)]
+    workers = make(SLOW, slots=slots)
+    workers.submit(items[:15])
+    if queued:
+        workers.submit(items[15:], list(range(15, 20)))
+    back = [*range(8, 20 if queued else 15)] if slots > 1 else []
+    workers.wait(lambda: len(workers.ends.results) == 6 and len(workers.ends.returned) == len(back))
+    assert sorted(workers.ends.returned) == back
+    assert set(workers.ends.failures) == {4}
+    assert workers.ends.logs == {1: "said by 1\n", 4: "said by 4\n"}
+    assert workers.executor.ready()[0] is (slots == 1)
+    go.touch()
+    workers.wait(workers.idle)
+    workers.wait(lambda: workers.executor.ready()[0], "the worker takes calls again")
+    assert workers.ends.logs[7] == "said by 7\n"
+    assert sorted(workers.ends.returned) == (back or [*range(8, 15)])  # one that is alone gives it back at the end
+    left = {*range(20 if queued else 15)} - {*workers.ends.returned}
+    assert sorted(map(int, ran.read_text().split())) == sorted(left)
+    workers.ends.returned.clear()
+    workers.submit(items[8:15], list(range(8, 15)))  # "reported twice" is looked for by `Workers`
+    workers.wait(workers.idle)
+
+
+def test_a_worker_that_dies_on_a_slow_item_costs_that_one(make: Make, tmp_path: Path) -> None:
+    go, ran = tmp_path / "go", tmp_path / "ran"
+    workers = make(SLOW, slots=2)
+    workers.submit([{"n": n, "ran": str(ran), "go": str(go)} for n in range(10)])
+    workers.wait(lambda: len(workers.ends.returned) == 2)
+    (victim,) = proctree.with_cookie(workers.cookie)
+    os.kill(victim, signal.SIGKILL)
+    workers.wait(workers.idle)
+    assert {number: failure.type for number, failure in workers.ends.failures.items()} == {
+        4: "ValueError",
+        7: "worker died",
+    }
+    assert (sorted(workers.ends.results), workers.ends.returned) == ([0, 1, 2, 3, 5, 6], [8, 9])
+
+
+def test_items_that_are_slow_now_and_then_run_once_each(make: Make, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    code = f"""
+import os, time
+fd = os.open({str(ran)!r}, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600)
+os.write(fd, b"%d\\n" % item)
+os.close(fd)
+time.sleep([0, 0, 0, 0.001, 0.039, 0.042, 0.045, 0.08][item * 7919 % 97 % 8] if item % 5 == 0 else 0)
+return item
+"""
+    ends = make(code, slots=3).run(list(range(600)), size=40)
+    assert sorted(map(int, ran.read_text().split())) == list(range(600))
+    assert ends.results == {number: str(number) for number in range(600)}
+
+
 def test_sigterm_lets_the_author_tidy_up(make: Make, tmp_path: Path) -> None:
     here, tidy = tmp_path / "here", tmp_path / "tidy"
     code = f"""

@@ -140,7 +140,7 @@ def test_workers_are_asked_for_until_they_are_ready():
     assert executor.said == ["warm 1", "warm 1"]
 
 
-def test_lanes_that_are_not_ready_get_nothing_unless_none_is():
+def test_lanes_that_are_not_ready_take_nothing_but_what_must_be_handed_over():
     executor = Scripted(2)
     executor.is_ready = [False, True]
     desk = Desk(executor, NoCensor())
@@ -149,8 +149,8 @@ def test_lanes_that_are_not_ready_get_nothing_unless_none_is():
     assert not desk.takes(1)
     executor.is_ready = [False, False]
     desk.hear(0.0)
-    assert desk.ready == 0
-    assert desk.takes(1)
+    assert (desk.ready, desk.held) == (0, 1)
+    assert not desk.takes(1)
     desk.submit(call(2))
     assert executor.submitted[-1] == (2, 0)
     executor.is_ready = [True, True]

@@ -46,6 +46,11 @@ class Desk:
         return self._lanes.count_ready
 
     @property
+    def held(self) -> int:
+        """Calls that are with lanes that are not ready."""
+        return self._lanes.held
+
+    @property
     def calls(self) -> int:
         """Calls that are with the executor."""
         return len(self._out)
@@ -60,8 +65,11 @@ class Desk:
             self._executor.warm(lanes)
 
     def takes(self, depth: int) -> bool:
-        """Whether a lane takes a further call, where each takes `depth` of them; a lane that is wide takes any number."""
-        return self.width > 1 or self._lanes.takes(depth)
+        """Whether a lane takes a further call, where each takes `depth` of them; a lane that is wide takes any number.
+
+        One that is not ready takes none: its worker is dead or on a slow unit, and another may be ready earlier.
+        """
+        return self.width > 1 or (self._lanes.count_ready > 0 and self._lanes.takes(depth))
 
     def submit(self, call: Call) -> None:
         """Hand a call to the lane with the fewest; also one that came back."""

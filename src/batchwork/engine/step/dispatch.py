@@ -51,7 +51,7 @@ class Dispatch:
         desk = self._desk
         if not desk.ready:
             return []
-        out = Outstanding(len(self._window.out), self._window.units_out, busy)
+        out = Outstanding(len(self._window.out) - desk.held, self._window.units_out, busy)
         sizes = wanted(self.unit_time, out, Crew(desk.ready, desk.width, self.depth, self._latency_us))
         if self._entrance.limits and desk.width > 1:  # what waits for a slot inside a reactor would start uncounted
             sizes = [min(size, desk.width - busy - out.units) for size in sizes]

@@ -29,6 +29,13 @@ class Lanes:
                 self._buckets[self._calls[lane]][lane] = None
         return True
 
+    @property
+    def held(self) -> int:
+        """Calls in lanes that are not ready: they are on something slow, and leave the others alone."""
+        if self.count_ready == len(self._ready):
+            return 0
+        return sum(calls for calls, ready in zip(self._calls, self._ready, strict=True) if not ready)
+
     def takes(self, depth: int) -> bool:
         """Whether a lane has fewer than `depth` calls."""
         return any(self._buckets[:depth])

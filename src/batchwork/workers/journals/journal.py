@@ -91,6 +91,10 @@ class WorkerJournal:
         self._words[RECALL] = upto
         self._map[0] |= RECALLED
 
+    def go_on(self) -> None:
+        """What comes now is to be run again."""
+        self._map[0] &= ~RECALLED & 0xFF
+
     def end(self) -> None:
         """The worker is being ended: SIGTERM comes from here."""
         self._map[0] |= ENDING
@@ -108,7 +112,7 @@ class WorkerJournal:
         return self._words[CALL]
 
     def noted(self, wanted: Container[int], worker: str = "") -> dict[int, Noted]:
-        """What is noted of these calls. Only for a worker that is dead; nothing where that cannot be read."""
+        """What is noted of these calls; nothing where that cannot be read. The worker is dead, or has been at one unit for a while."""
         with suppress(Unreadable):
             return noted_in(self._map, wanted, worker)
         return {}

@@ -57,8 +57,8 @@ class PythonExecutor:
 
     def start(self, program: Program, staffing: Staffing, pages: Pager | None = None) -> None:
         self._staffing = staffing
-        hall = Hall(self._links, pages, self._trouble, Shelf(staffing.journals))
-        self._lanes = [Lane(number, program.prepare, staffing, hall) for number in range(staffing.slots)]
+        hall = Hall(self._links, pages, self._trouble, Shelf(staffing.journals), staffing)
+        self._lanes = [Lane(number, program.prepare, hall) for number in range(staffing.slots)]
 
     def warm(self, lanes: int) -> None:
         if not self._stopping:

@@ -17,6 +17,7 @@ from batchwork.workers import frames
 from batchwork.workers.journals.folder import Shelf
 from batchwork.workers.link import Link, Links
 from batchwork.workers.python.orders import page_body, prepare_body
+from batchwork.workers.python.patience import Patience
 from batchwork.workers.python.preparation import SETUP_S, LostSince, Preparation
 from batchwork.workers.python.reports import Sent, report_of
 from batchwork.workers.python.troubles import LaneStarts, cannot_prepare, cannot_start, not_ready
@@ -31,18 +32,20 @@ class Hall(Struct):
     pages: Pager | None
     trouble: Trouble
     shelf: Shelf
+    staffing: Staffing
 
 
 class Lane:
     """Calls in their order, and the worker that runs them, started when the first one comes."""
 
-    def __init__(self, number: int, prepare: Mapping[str, Any], staffing: Staffing, hall: Hall) -> None:
+    def __init__(self, number: int, prepare: Mapping[str, Any], hall: Hall) -> None:
         self._number = number
-        self._prepare, self._staffing, self._hall = prepare, staffing, hall
+        self._prepare, self._hall = prepare, hall
         self._calls: deque[Sent] = deque()
         self._numbers = 0
         self._worker: Worker | None = None
         self._starts = LaneStarts(hall.trouble)
+        self._patience = Patience(shared=hall.staffing.slots > 1)
 
     # ------------------------------------------------------------ work
 
@@ -52,8 +55,8 @@ class Lane:
 
     @property
     def ready(self) -> bool:
-        """Whether there is a worker that can run calls."""
-        return self._worker is not None and self._worker.ready
+        """Whether there is a worker that can run calls, and has no slow unit that they would have to wait for."""
+        return self._worker is not None and self._worker.ready and not self._patience.holding
 
     def warm(self) -> None:
         """Have a worker, although there may be no call yet."""
@@ -72,18 +75,18 @@ class Lane:
             return
         interpreter = self._prepare["interpreter"]
         try:
-            self._worker = worker = Worker(interpreter, self._staffing, self._hall.shelf)
+            self._worker = worker = Worker(interpreter, self._hall.staffing, self._hall.shelf)
         except OSError as error:
             self._starts.failed(error, now, cannot_start(interpreter, error))
             return
         self._starts.succeeded()
         self._hall.links.add(worker.link)
-        body = prepare_body(self._prepare, self._staffing, self._number)
+        body = prepare_body(self._prepare, self._hall.staffing, self._number)
         worker.prepare(body, Preparation(now, self._prepare.get("setup_timeout_s", SETUP_S)))
 
     def _send_waiting(self) -> None:
         worker = self._worker
-        if worker is None or not worker.ready or worker.cause:
+        if worker is None or worker.cause or not self.ready:
             return
         for sent in self._calls:
             if not sent.sent:
@@ -109,8 +112,17 @@ class Lane:
                 reports.append(report)
         if ended:
             return reports + self._buried(worker, now)
-        worker.enforce(now, self._staffing.timeout_s, lost_since)
-        return reports
+        worker.enforce(now, self._hall.staffing.timeout_s, lost_since)
+        return reports + self._beside_slow(worker, now)
+
+    def _beside_slow(self, worker: Worker, now: float) -> list[Report]:
+        """Where the worker is on one unit for too long: what it has done, and what others can do."""
+        patience = self._patience
+        if worker.cause or not patience.is_over(now, worker.journal, self._calls) or patience.asked is None:
+            return []
+        reports = worker.so_far(self._calls, patience.asked, patience.shared)
+        self._calls = deque(sent for sent in self._calls if sent.left or sent.sent)
+        return [report for report in reports if report.count]
 
     def _understand(self, worker: Worker, tag: int, body: bytes, now: float) -> Report | None:
         if tag == frames.OUTCOMES:
@@ -139,8 +151,11 @@ class Lane:
         worker.seen += len(report.failures)
         if report.done:
             self._starts.worked()
-        while self._calls and not self._calls[0].left:
+        while self._calls and self._calls[0].over:
             self._calls.popleft()
+        if not any(sent.sent for sent in self._calls):
+            self._patience.end(worker.journal)
+            self._send_waiting()
         return replace(report, setup=worker.preparation.take_printed())
 
     def _page(self, query: dict[str, Any]) -> bytes:
@@ -166,6 +181,7 @@ class Lane:
             blamed = any(report.failures for report in reports)
             self._starts.died(status, now, idle=bool(self._calls) and not blamed)
         self._calls.clear()
+        self._patience = Patience(self._patience.shared)
         worker.link.sweep()
         self.close()
         return reports
@@ -187,8 +203,11 @@ class Lane:
         """Seconds until this lane has to be looked at, whatever comes."""
         if self._worker is None:
             return max(0.0, self._starts.at - now) if self._starts.wanted else None
-        timeout_s = self._staffing.timeout_s if self._calls else None
-        return self._worker.next_look(now, timeout_s, lost_since)
+        timeout_s = self._hall.staffing.timeout_s if self._calls else None
+        look, slow = self._worker.next_look(now, timeout_s, lost_since), self._patience.look_at
+        if slow is None:
+            return look
+        return max(0.0, slow - now) if look is None else min(look, max(0.0, slow - now))
 
     # ------------------------------------------------------------ stopping
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 from msgspec import Struct, field
@@ -21,6 +22,8 @@ class Sent(Struct):
     reported: bytearray = field(default_factory=bytearray)
     left: int = 0
     sent: bool = False
+    heard: int = 0  # units that the worker itself has spoken of
+    early: bool = False  # something was reported before it did
 
     def __post_init__(self) -> None:
         self.left = len(self.call.payloads)
@@ -31,12 +34,18 @@ class Sent(Struct):
         self.left -= (stop - start) - self.reported.count(1, start, stop)
         self.reported[start:stop] = b"\1" * (stop - start)
 
+    @property
+    def over(self) -> bool:
+        """Whether the worker has nothing more to say of it."""
+        return self.heard >= len(self.reported)
+
     def open_offsets(self) -> list[int]:
         """What is not reported yet."""
         return [offset for offset, done in enumerate(self.reported) if not done]
 
     def returned(self, worker: str = "") -> Report:
         """Everything that is left goes back."""
+        self.early = True
         offsets = self.open_offsets()
         self.mark(0, len(self.reported))
         return Report(self.call.id, returned=offsets, worker=worker)
@@ -55,6 +64,7 @@ def report_of(sent: Sent, body: bytes, worker: str, recorded: Callable[[], None]
     if end < 0:
         end = len(body)
     header = json.loads(body[:end])
+    told = bytes(sent.reported)
     done = _offsets(sent, header.get("done", ()))
     results = _results(str(memoryview(body)[end + 1 :], "ascii"), len(done))  # no copy between: it may be 64 MiB
     failures = [(offset, failure_from(fields), us) for offset, fields, us in header.get("failures", ())]
@@ -62,7 +72,7 @@ def report_of(sent: Sent, body: bytes, worker: str, recorded: Callable[[], None]
     for offset in (*(offset for offset, _, _ in failures), *cancelled, *returned):
         sent.mark(offset, offset + 1)
     logs = {int(offset): str(log) for offset, log in header.get("logs", {}).items()}
-    return Report(
+    report = Report(
         sent.call.id,
         done,
         results,
@@ -75,6 +85,37 @@ def report_of(sent: Sent, body: bytes, worker: str, recorded: Callable[[], None]
         worker,
         recorded,
     )
+    sent.heard += report.count
+    return _news(report, told) if sent.early else report
+
+
+def _news(report: Report, told: bytes) -> Report:
+    """Without what was reported before."""
+
+    def fresh(offsets: Sequence[int]) -> list[int]:
+        return [offset for offset in offsets if not told[offset]]
+
+    new = [not told[offset] for offset in report.done]
+    return replace(
+        report,
+        done=fresh(report.done),
+        results=[*compress(report.results, new)],
+        durations_us=[*compress(report.durations_us, new)],
+        failures=[failure for failure in report.failures if not told[failure[0]]],
+        cancelled=fresh(report.cancelled),
+        returned=fresh(report.returned),
+        logs={offset: log for offset, log in report.logs.items() if not told[offset]},
+    )
+
+
+def report_so_far(sent: Sent, noted: Noted, running: int, worker: str, gives: bool) -> Report:
+    """What a worker has done of a call before the unit that it runs; with `gives` what comes after it goes back."""
+    sent.early = True
+    report = _recovered(sent, noted)
+    rest = [offset for offset in sent.open_offsets() if gives and offset > running]
+    for offset in rest:
+        sent.mark(offset, offset + 1)
+    return replace(report, returned=rest, worker=worker)
 
 
 def _results(lines: str, count: int) -> list[str]:

@@ -16,11 +16,12 @@ from batchwork.ports import Staffing
 from batchwork.ports.journals import Noted
 from batchwork.workers import frames
 from batchwork.workers.journals.folder import Shelf
+from batchwork.workers.journals.journal import Running
 from batchwork.workers.link import Arguments, Link
 from batchwork.workers.python.log import WorkerLog
 from batchwork.workers.python.orders import call_body
 from batchwork.workers.python.preparation import LostSince, Preparation
-from batchwork.workers.python.reports import Death, Sent, report_of_death
+from batchwork.workers.python.reports import Death, Sent, report_of_death, report_so_far
 from batchwork.workers.python.threads import with_thread_limits
 from batchwork.workers.python.troubles import too_slow
 from batchwork.workers.starts import how_it_ended
@@ -149,6 +150,18 @@ class Worker:
         self._kill_at = now + grace_s
         self.journal.end()
         self.link.terminate()
+
+    def so_far(self, calls: Iterable[Sent], running: Running, gives: bool) -> list[Report]:
+        """What it has done of the call that it is at; with `gives` all that it has not started goes back."""
+        reports = []
+        for sent in calls:
+            if sent.number == running.call:
+                noted = self.journal.noted({sent.call.id}).get(sent.call.id, Noted())
+                reports.append(report_so_far(sent, noted, running.offset, self.name, gives))
+                self.seen += len(reports[-1].failures)
+            elif gives:
+                reports.append(sent.returned(self.name))
+        return reports
 
     def post_mortem(self, calls: Iterable[Sent], now: float) -> list[Report]:
         """What becomes of the calls of a dead worker: what it noted is recovered, who ran is to blame, all else goes back."""
