@@ -35,7 +35,9 @@ def test_steps_are_a_list_or_a_mapping_and_task_means_type() -> None:
     assert all(one.task is not None and one.task.type == "echo" for one in as_list.steps + as_mapping.steps)
 
 
-@pytest.mark.parametrize(("written", "meant"), [("python_code", "python"), ("http.request", "http_request")])
+@pytest.mark.parametrize(
+    ("written", "meant"), [("python_code", "python"), ("http.request", "http_request"), ("print_message", "echo")]
+)
 def test_synonyms_of_types_are_normalised(written: str, meant: str) -> None:
     outer = step(f"task: {written}")
     inner = step(f"{{task: batch, inputs: {{items: [1], task: {{type: {written}}}}}}}")

@@ -11,7 +11,7 @@ from batchwork.spec.mapping import Block
 from batchwork.spec.readers import Reader, is_null, wrong
 from batchwork.spec.yaml.nodes import Entry, MapNode, Node, ScalarNode, describe
 
-TYPE_SYNONYMS = {"python_code": "python", "http.request": "http_request"}
+TYPE_SYNONYMS = {"python_code": "python", "http.request": "http_request", "print_message": "echo"}
 TASK_FORM = "a task is `{type: shell, command: …}`"
 
 
