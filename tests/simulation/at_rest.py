@@ -116,7 +116,7 @@ class AtRest:
         else:
             self._check_items(name, plan.batch, here, items)
         self._check_results(name, here, results)
-        unhandled = [unit.key for unit in step.units.values() if not unit.handled]
+        unhandled = [unit.key for unit in step.units.values() if not unit.handled and unit.gone is None]
         if unhandled:
             self._world.violate(f"on_item_error of {name} has not run for {unhandled}")
 

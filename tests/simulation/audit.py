@@ -43,6 +43,7 @@ class Audit:
         self._started: defaultdict[str, deque[float]] = defaultdict(deque)
         self._last_index: dict[str, int] = {}
         self._handled: Counter[tuple[str, str]] = Counter()
+        self._hooks: set[tuple[str, str]] = set()  # units for which on_item_error runs
         self._ended: set[tuple[str, str]] = set()
         self._deaths: Counter[tuple[str, str]] = Counter()
         self._polled_at_level = 0
@@ -95,14 +96,18 @@ class Audit:
             self._world.violate(f"{key} of {name} runs twice at the same time")
         self._running[name, key] = call.attempt
         self._check_again(name, key)
-        slots = plan.batch.slots if plan.batch is not None else 1
-        if sum(1 for other, _ in self._running if other == name) > slots:
-            self._world.violate(f"more than {slots} units of {name} run at once")
+        self._check_slots(name)
         self._check_not_done(name, step, seq, key)
         unit = step.units.get(seq)
         self._check_attempt(name, plan, call.attempt, unit)
         if plan.batch is not None and not plan.batch.parallel:
             self._check_order(name, step, call.units.indexes[offset], seq)
+
+    def _check_slots(self, name: str) -> None:
+        batch = self._plan_of(name).batch
+        slots = 1 if batch is None else batch.slots
+        if sum(1 for other, _ in (*self._running, *self._hooks) if other == name) > slots:
+            self._world.violate(f"more than {slots} units of {name} run at once, on_item_error included")
 
     def _check_again(self, name: str, key: str) -> None:
         """A unit starts again only for a reason: it failed, was interrupted or lost, or was in doubt when its process died."""
@@ -152,7 +157,10 @@ class Audit:
 
     def over(self, program: SimProgram, call: Call, offset: int) -> None:
         """A worker has ended a unit, and does not run it any more."""
-        self._running.pop((program.step, call.units.keys[offset]), None)
+        if program.role == "unit":
+            self._running.pop((program.step, call.units.keys[offset]), None)
+        else:
+            self._hooks.discard((program.step, call.units.keys[offset]))
 
     def done(self, program: SimProgram, call: Call, offset: int) -> None:
         """A unit has succeeded; it is told later."""
@@ -166,7 +174,8 @@ class Audit:
         """A worker tells what came of units."""
         name, keys = program.step, call.units.keys
         if program.role != "unit":
-            for offset in (*report.lost, *report.returned):
+            for offset in (*report.lost, *report.returned, *report.cancelled):
+                self._hooks.discard((name, keys[offset]))
                 self._handled[name, keys[offset]] -= 1
             return
         words = {
@@ -212,6 +221,8 @@ class Audit:
             return
         if unit.handled:
             self._world.violate(f"on_item_error of {name} runs for {key} again")
+        self._hooks.add((name, key))
+        self._check_slots(name)
         self._handled[name, key] += 1
         if self._handled[name, key] > 1:
             self._world.violate(f"on_item_error of {name} runs twice for {key} in one execution")

@@ -134,14 +134,14 @@ MUTATIONS = (
     Mutation(
         "an interruption uses up an attempt",
         STEP + "settle.py",
-        "self._record(attempt.unused(), UnitStatus.INTERRUPTED)",
-        "self._record(attempt, UnitStatus.INTERRUPTED)",
+        "self._record(out.attempt(offset, report).unused(), UnitStatus.INTERRUPTED)",
+        "self._record(out.attempt(offset, report), UnitStatus.INTERRUPTED)",
     ),
     Mutation(
         "doubts are not counted",
         FEED + "in_doubt.py",
-        "            doubts=doubts + 1,\n",
-        "            doubts=doubts,\n",
+        "        doubts = unit.doubts + 1\n",
+        "        doubts = unit.doubts\n",
     ),
     Mutation(
         "what failed in doubt is counted twice",
@@ -152,14 +152,14 @@ MUTATIONS = (
     Mutation(
         "failures are counted twice",
         STEP + "coordinator.py",
-        "self._committer.counts.add(failed=len(failed))",
-        "self._committer.counts.add(failed=2 * len(failed))",
+        "self._committer.counts.add(failed=len(failed), ",
+        "self._committer.counts.add(failed=2 * len(failed), ",
     ),
     Mutation(
         "a claim does not end",
-        STEP + "coordinator.py",
-        "            draft.rows.ended.append(report.call)\n",
-        "",
+        STEP + "checkpoint_draft.py",
+        "            self.rows.ended.append(call.id)\n",
+        "            pass\n",
     ),
     Mutation(
         "claims that are given back do not end",
@@ -170,8 +170,8 @@ MUTATIONS = (
     Mutation(
         "calls start after a stop",
         STEP + "coordinator.py",
-        "        if not self._window.stopped:\n            self._dispatch.hand_out()\n",
-        "        self._dispatch.hand_out()\n",
+        "        if not self._window.stopped:\n            self._dispatch.hand_out(self._committer.counts)\n",
+        "        self._dispatch.hand_out(self._committer.counts)\n",
         (
             (
                 STEP + "coordinator.py",
@@ -279,15 +279,33 @@ MUTATIONS = (
     ),
     Mutation(
         "values of units in doubt are not read again",
-        FEED + "merge.py",
-        "            self._corrections.fill(units, offset)\n",
-        "            pass\n",
+        FEED + "corrections.py",
+        "        self._values.append((units.seqs[offset], value, members))\n",
+        "",
     ),
     Mutation(
-        "more slots than there are",
-        STEP + "call_size.py",
-        "    missing = crew.width + ahead - out.busy - out.units\n",
-        "    missing = 2 * crew.width + ahead - out.busy - out.units\n",
+        "what is missing at its place is taken for new",
+        FEED + "side_by_side.py",
+        "    if beyond is None or not beyond.seqs:\n",
+        "    if beyond is None or beyond.seqs:\n",
+    ),
+    Mutation(
+        "a total that has shrunk is believed",
+        FEED + "feed.py",
+        "        if length is not None and length < counts.finished:\n",
+        "        if length is None:\n",
+    ),
+    Mutation(
+        "a retry goes by number where order counts",
+        FEED + "retried_units.py",
+        "if self._order.in_order else",
+        "if not self._order.plan else",
+    ),
+    Mutation(
+        "on_item_error takes no slot",
+        STEP + "coordinator.py",
+        "        self._hook.start(self._brief.slots - self._dispatch.occupied())\n",
+        "        self._hook.start(self._brief.slots)\n",
     ),
     Mutation(
         "the first duplicate only is told apart",
