@@ -19,7 +19,7 @@ def steady(text: str) -> str:
     text = re.sub(r"\d{8}-\d{6}-[0-9a-f]{6}", "RUN", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "WHEN", text)
     text = re.sub(r"(/tmp|/var|/private)\S*/(?=\S)", "FOLDER/", text)
-    text = re.sub(r"\b\d+(\.\d+)? (ms|s|min \d\d s)\b(?! apart)", "TIME", text)
+    text = re.sub(r"\b\d+(\.\d+)? (µs|ms|s|min \d\d s)\b(?! apart)", "TIME", text)
     text = re.sub(r"\b[\d,.]+/(s|min|h)\b", "RATE", text)
     text = re.sub(r"\b(python/|reactor-)\d+", r"\1PID", text)
     text = re.sub(r"^  (CPU \d+ %|machine  |speed  ).*\n", "", text, flags=re.M)
