@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from batchwork.engine.step.fate import StepDone, StepFailed, StepStopped
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.engine.unit.brief import Equipment
 from batchwork.items.grouping import batch_key
-from batchwork.model import Checkpoint, Claim, Counts, RunningUnit, Successes
+from batchwork.model import Checkpoint, Claim, Counts, Failure, RunningUnit, Successes
 from batchwork.spec.fields.retry import RetryPolicy
 from batchwork.template import compile_template
 from batchwork.testing.fakes import CallableTask, callable_executors
@@ -245,3 +246,27 @@ def test_what_was_running_when_a_step_was_left_does_not_cover_its_attempts(bench
     )
     assert seen == [0]
     assert bench.store.units(bench.number, key="0")[0].record.attempts == 4
+
+
+def test_a_retry_waits_for_its_slot_though_the_source_has_nothing_left(bench: Bench):
+    handling = threading.Event()
+    together: list[bool] = []
+
+    def act(payload: dict[str, Any]) -> object:
+        together.append(handling.is_set())
+        return Failure("No", "no", retryable=payload["item"] == 0)
+
+    def hook(_: object) -> None:
+        handling.set()
+        threading.Event().wait(0.2)  # the retry is due meanwhile
+        handling.clear()
+
+    bench.run(
+        act,
+        [0, 1],
+        slots=1,
+        continue_on_error=True,
+        retry=RetryPolicy(max_attempts=2, delay_s=0.05),
+        on_item_error=hook,
+    )
+    assert together == [False] * 3
