@@ -61,6 +61,7 @@ def bench(work: Path, batchwork: Command) -> Bench:
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("grouping", GROUPINGS)
+@pytest.mark.promise("6.06")
 def test_each_is_a_failed_item_and_the_others_run(bench: Bench, source: str, grouping: str) -> None:
     (items, name), (settings, code) = SOURCES[source], GROUPINGS[grouping]
     bench.write(items, settings + "      continue_on_error: true", code)
@@ -79,6 +80,7 @@ def test_each_is_a_failed_item_and_the_others_run(bench: Bench, source: str, gro
 
 
 @pytest.mark.parametrize("grouping", GROUPINGS)
+@pytest.mark.promise("6.09")
 def test_they_may_be_skipped_and_are_counted(bench: Bench, grouping: str) -> None:
     settings, code = GROUPINGS[grouping]
     bench.write(SOURCES["file"][0], settings + "      on_bad_row: skip", code)
@@ -90,6 +92,7 @@ def test_they_may_be_skipped_and_are_counted(bench: Bench, grouping: str) -> Non
 @pytest.mark.parametrize(
     ("settings", "failure"), [("      on_bad_row: stop", "source"), ("      parallel: false", "bad row")]
 )
+@pytest.mark.promise("6.10")
 def test_they_may_stop_the_step(bench: Bench, settings: str, failure: str) -> None:
     bench.write(SOURCES["file"][0], settings, GROUPINGS["alone"][1])
     done = bench.batchwork("run", "w.yaml", expect=1)
@@ -114,6 +117,7 @@ def test_on_item_error_sees_them(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("grouping", GROUPINGS)
+@pytest.mark.promise("6.07")
 def test_a_later_reading_takes_what_stands_there(bench: Bench, grouping: str) -> None:
     settings, code = GROUPINGS[grouping]
     bench.write(SOURCES["file"][0], settings + "      max_failures: 1", code)

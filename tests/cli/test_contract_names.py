@@ -35,6 +35,7 @@ steps:
         ("{batch_size: 2, each: batch}", ["exit code 3 exit 3 1 [5, 6] 0"]),
     ],
 )
+@pytest.mark.promise("3.15")
 def test_code_in_on_item_error_has_the_error_and_the_batch(
     batchwork: Command, work: Path, extra: str, told: list[str]
 ) -> None:
@@ -71,6 +72,7 @@ steps:
 """
 
 
+@pytest.mark.promise("3.03")
 def test_a_wrong_parameter_is_found_with_its_line(batchwork: Command, work: Path) -> None:
     (work / "flow.yaml").write_text(WRONG_PARAMS)
     done = batchwork("validate", "flow.yaml", expect=2)
@@ -80,6 +82,7 @@ def test_a_wrong_parameter_is_found_with_its_line(batchwork: Command, work: Path
     assert "2 problems found" in done.stderr
 
 
+@pytest.mark.promise("3.13")
 def test_without_a_params_block_a_parameter_is_there_if_it_is_given(batchwork: Command, work: Path) -> None:
     (work / "flow.yaml").write_text('steps: {a: {task: echo, inputs: {message: "{{ params.who }}"}}}')
     done = batchwork("run", "flow.yaml", expect=2)
@@ -102,6 +105,7 @@ steps:
 """
 
 
+@pytest.mark.promise("2.14")
 def test_a_step_with_a_wrong_name_or_type_is_checked_all_the_same(batchwork: Command, work: Path) -> None:
     (work / "flow.yaml").write_text(MANY)
     done = batchwork("validate", "flow.yaml", expect=2)
@@ -155,6 +159,7 @@ steps:
 """
 
 
+@pytest.mark.promise("6.13")
 def test_batch_item_is_the_unit(batchwork: Command, work: Path) -> None:
     (work / "flow.yaml").write_text(BATCHES)
     done = batchwork("run", "flow.yaml", expect=0)

@@ -45,6 +45,7 @@ UNKNOWN = ("cycler", "joiner", "lipsum", "self", "request", "config", "url_for",
 
 @pytest.mark.fault("N12")
 @pytest.mark.parametrize("expression", SEEN_ON_LOADING)
+@pytest.mark.promise("3.01")
 def test_escapes_by_way_of_known_names_are_refused_on_loading(batchwork: Command, work: Path, expression: str) -> None:
     task = {"type": "echo", "message": f"{{{{ {expression} }}}}"}
     flow = {"params": {"xs": [1]}, "steps": [{"name": "s", "task": "batch", "inputs": {"items": [1], "task": task}}]}

@@ -159,6 +159,7 @@ def watched_arguments() -> Iterator[list[bytes]]:
 
 
 @pytest.mark.fault("N01")
+@pytest.mark.promise("10.13")
 def test_a_secret_is_seen_nowhere(batchwork: Command, work: Path) -> None:
     (work / "w.yaml").write_text(FLOW)
     (work / "given.json").write_text(json.dumps({"given": TOKEN, "url": f"postgres://me:{TOKEN}@host/db"}))
@@ -267,6 +268,7 @@ steps:
         'echo, inputs: {message: x}, on_error: {task: shell, argv: [echo, "{{ env.MY_TOKEN }}"]}',
     ],
 )
+@pytest.mark.promise("10.13")
 def test_secrets_in_argument_lists_are_refused_beforehand(task: str, batchwork: Command, work: Path) -> None:
     (work / "w.yaml").write_text(
         'secrets: [MY_TOKEN]\nparams: {p: x}\nenv: {COPY: "{{ env.MY_TOKEN }}"}\n'
@@ -302,6 +304,7 @@ def test_secrets_that_are_too_short_are_warned_of_once(batchwork: Command, work:
     assert json.loads(batchwork("items", "--json").stdout)["result"]["stdout"] == "an banana\n"
 
 
+@pytest.mark.promise("3.25")
 def test_plan_says_what_is_pasted(batchwork: Command, work: Path) -> None:
     (work / "w.yaml").write_text("""
 params: {xs: [a, b]}

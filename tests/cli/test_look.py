@@ -60,6 +60,7 @@ def lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.mark.promise("9.06")
 def test_runs(batchwork: Command, ran: Path) -> None:
     table = batchwork("runs", cwd=ran).stdout.splitlines()
     assert table[0].split() == ["run", "workflow", "status", "started", "took", "items", "done"]
@@ -68,11 +69,13 @@ def test_runs(batchwork: Command, ran: Path) -> None:
     assert (run["run"], run["status"], run["counts"]["failed"]) == ("r1", "partial", 3)
 
 
+@pytest.mark.promise("9.06")
 def test_status(batchwork: Command, ran: Path, golden: Golden) -> None:
     golden("status", batchwork("status", cwd=ran).stdout)
     assert batchwork("status", "r1", "--watch", cwd=ran).stdout == batchwork("status", cwd=ran).stdout
 
 
+@pytest.mark.promise("9.14")
 def test_items_as_json(batchwork: Command, ran: Path) -> None:
     units = lines(batchwork("items", "--json", cwd=ran).stdout)
     assert len(units) == 12
@@ -109,6 +112,7 @@ def test_items_as_a_table(batchwork: Command, ran: Path, golden: Golden) -> None
     assert "\x1b" not in shown
 
 
+@pytest.mark.promise("9.07")
 def test_errors(batchwork: Command, ran: Path, golden: Golden) -> None:
     done = batchwork("errors", cwd=ran)
     golden("errors", done.stdout)
@@ -125,14 +129,17 @@ def test_logs_of_an_item(batchwork: Command, ran: Path, golden: Golden, words: t
     golden("logs", batchwork("logs", *words, cwd=ran).stdout)
 
 
+@pytest.mark.promise("7.13")
 def test_logs_of_a_command(batchwork: Command, ran: Path, golden: Golden) -> None:
     golden("logs_shell", batchwork("logs", "n3", cwd=ran).stdout)
 
 
+@pytest.mark.promise("7.13")
 def test_logs_of_nothing(batchwork: Command, ran: Path) -> None:
     assert "`batchwork items r1` lists the keys" in batchwork("logs", "r1", "nope", cwd=ran, expect=4).stderr
 
 
+@pytest.mark.promise("9.11")
 def test_results(batchwork: Command, ran: Path, golden: Golden) -> None:
     rows = lines(batchwork("results", "--step", "words", "--format", "jsonl", cwd=ran).stdout)
     assert [row["index"] for row in rows] == list(range(6))
@@ -143,6 +150,7 @@ def test_results(batchwork: Command, ran: Path, golden: Golden) -> None:
     assert "results of step shell" in done.stderr
 
 
+@pytest.mark.promise("9.11")
 def test_results_in_a_file(batchwork: Command, ran: Path, work: Path) -> None:
     batchwork("results", "--step", "words", "-o", str(work / "out.jsonl"), cwd=ran)
     assert (work / "out.jsonl").read_text() == batchwork(
@@ -167,6 +175,7 @@ def test_without_a_store(batchwork: Command, work: Path, command: str) -> None:
     assert list(work.iterdir()) == []
 
 
+@pytest.mark.promise("9.20")
 def test_a_run_that_is_not_there(batchwork: Command, ran: Path) -> None:
     for command in ("status", "items", "errors", "results", "resume", "retry"):
         done = batchwork(command, "r2", cwd=ran, expect=4)

@@ -55,6 +55,7 @@ def test_help_of_a_command(batchwork: Command, golden: Callable[[str, str], None
         (("results", "--format", "csv"), "jsonl"),
     ],
 )
+@pytest.mark.promise("9.18")
 def test_a_wrong_command_line_is_exit_2_with_a_hint(batchwork: Command, words: tuple[str, ...], expected: str) -> None:
     done = batchwork(*words, expect=2)
     assert expected in done.stderr

@@ -105,6 +105,7 @@ def refusals(
 
 
 @pytest.mark.fault("F01", "F04")
+@pytest.mark.promise("3.22")
 def test_through_the_shell(batchwork: Command, work: Path, source: Path) -> None:
     items = [decode(line) for line in source.read_text().splitlines()]
     steps = [step(name, source, {"task": "shell", "command": command}) for name, command in COMMANDS.items()]
@@ -131,6 +132,7 @@ def test_through_standard_input(batchwork: Command, work: Path, source: Path) ->
 
 
 @pytest.mark.fault("F02", "F04")
+@pytest.mark.promise("3.06")
 def test_through_python(batchwork: Command, work: Path, source: Path) -> None:
     items = [decode(line) for line in source.read_text().splitlines()]
     found = outcomes(batchwork, work, [step("python", source, {"task": "python", "code": "return item"})])

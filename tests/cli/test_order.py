@@ -79,6 +79,7 @@ def expected(attempts: int, handled: bool) -> list[int]:
     "retry", [None, {"max_attempts": 3}, {"max_attempts": 2, "delay": 0.03}], ids=["once", "at once", "later"]
 )
 @pytest.mark.parametrize("kind", ["python", "shell", "http"])
+@pytest.mark.promise("6.15")
 def test_failures_do_not_change_the_order(
     batchwork: Command, work: Path, server: ThreadingHTTPServer, kind: str, retry: dict[str, Any] | None, handled: bool
 ) -> None:

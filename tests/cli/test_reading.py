@@ -46,6 +46,7 @@ steps:
 """
 
 
+@pytest.mark.promise("6.31")
 def test_reading_runs_no_further_ahead_than_queue_size(batchwork: Command, work: Path) -> None:
     (work / "prints.py").write_text(PRINTS)
     (work / "flow.yaml").write_text(AHEAD % sys.executable)
@@ -76,6 +77,7 @@ def test_written_items_that_are_lists_or_texts_need_each(batchwork: Command, wor
 
 
 @pytest.mark.parametrize("items", ["$(printf 'a\\nb')", '{{ [{"a": 1}, [1]] }}'])
+@pytest.mark.promise("6.34")
 def test_items_that_turn_out_to_be_lists_or_texts_need_each(batchwork: Command, work: Path, items: str) -> None:
     (work / "flow.yaml").write_text(ITERATES % items)
     assert "line 11" in batchwork("plan", "flow.yaml", expect=0).stdout

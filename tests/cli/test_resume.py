@@ -70,6 +70,7 @@ def crashed(flow: Path, work: Path, environ: Mapping[str, str], wait_for: Callab
     return "r1"
 
 
+@pytest.mark.promise("9.34")
 def test_a_renamed_step_leaves_its_old_name_behind(batchwork: Command, flow: Path, work: Path) -> None:
     flow.write_text(FLOW.replace("continue_on_error: true", "max_failures: 0"))
     (work / "bad-d").touch()
@@ -86,6 +87,7 @@ def test_a_renamed_step_leaves_its_old_name_behind(batchwork: Command, flow: Pat
 
 
 @pytest.mark.fault("I04", "K01")
+@pytest.mark.promise("7.03", "9.02", "9.32", "10.03")
 def test_a_crashed_run(batchwork: Command, crashed: str, work: Path, golden: Golden) -> None:
     status = summary(batchwork("status", "--json"))
     counts = status["steps"]["work"]["counts"]
@@ -102,6 +104,7 @@ def test_a_crashed_run(batchwork: Command, crashed: str, work: Path, golden: Gol
 
 
 @pytest.mark.fault("K06")
+@pytest.mark.promise("9.35")
 def test_limits_may_change_before_a_crashed_run_goes_on(
     batchwork: Command, crashed: str, flow: Path, work: Path
 ) -> None:
@@ -122,6 +125,7 @@ def test_limits_may_change_before_a_crashed_run_goes_on(
 
 
 @pytest.mark.fault("K03")
+@pytest.mark.promise("9.20", "9.33")
 def test_a_changed_command_is_refused_unless_accepted(
     batchwork: Command, flow: Path, work: Path, golden: Golden
 ) -> None:
@@ -149,6 +153,7 @@ def test_a_finished_run_has_nothing_to_do(batchwork: Command, flow: Path, work: 
     assert ledger(work) == ["a", "b", "c", "d"]
 
 
+@pytest.mark.promise("9.03", "9.42")
 def test_retry_runs_what_failed_and_marks_what_came_after(batchwork: Command, flow: Path, work: Path) -> None:
     for name in ("bad-b", "bad-d"):
         (work / name).touch()
@@ -176,6 +181,7 @@ def test_a_wrong_expression_is_exit_2(batchwork: Command, flow: Path) -> None:
 
 
 @pytest.mark.fault("I02")
+@pytest.mark.promise("9.20")
 def test_a_run_that_is_being_worked_on_is_locked(
     batchwork: Command, flow: Path, work: Path, environ: Mapping[str, str], wait_for: Callable[..., None]
 ) -> None:

@@ -45,6 +45,7 @@ def flow(work: Path) -> Path:
     return file
 
 
+@pytest.mark.promise("9.16")
 def test_all_succeeded(batchwork: Command, flow: Path, golden: Golden) -> None:
     done = batchwork("run", "flow.yaml", expect=0)
     golden("run_succeeded_out", done.stdout)
@@ -52,6 +53,7 @@ def test_all_succeeded(batchwork: Command, flow: Path, golden: Golden) -> None:
 
 
 @pytest.mark.fault("L08")
+@pytest.mark.promise("9.19")
 def test_tolerated_failures_are_exit_3(batchwork: Command, flow: Path, golden: Golden) -> None:
     done = batchwork("run", "flow.yaml", "bad=3", expect=3)
     golden("run_partial_out", done.stdout)
@@ -59,11 +61,13 @@ def test_tolerated_failures_are_exit_3(batchwork: Command, flow: Path, golden: G
     batchwork("run", "flow.yaml", "bad=3", "--allow-failures", expect=0)
 
 
+@pytest.mark.promise("9.17")
 def test_a_failed_step_is_exit_1(batchwork: Command, flow: Path, golden: Golden) -> None:
     done = batchwork("run", "flow.yaml", "bad=0", "tolerant=false", "--max-parallel", "1", expect=1)
     golden("run_failed_out", done.stdout)
 
 
+@pytest.mark.promise("9.01")
 def test_json_is_all_there_is_on_standard_output(batchwork: Command, flow: Path) -> None:
     done = batchwork("run", "flow.yaml", "bad=3", "--json", "--run-id", "r1", expect=3)
     end = json.loads(done.stdout)
@@ -97,6 +101,7 @@ def test_bars_are_refused_where_there_is_no_terminal(batchwork: Command, flow: P
     assert "\x1b" not in batchwork("run", "flow.yaml", "--progress", "bar").stderr
 
 
+@pytest.mark.promise("5.30")
 def test_an_echo_goes_to_standard_output_and_with_json_to_standard_error(batchwork: Command, work: Path) -> None:
     (work / "echo.yaml").write_text(
         'steps:\n  - name: say\n    for_each: ["é", "日本", "\\e[31m"]\n    task: echo\n'
@@ -127,6 +132,7 @@ def test_parameters_from_a_file_and_the_command_line(batchwork: Command, flow: P
     assert "bda" in done.stderr and "bad" in done.stderr
 
 
+@pytest.mark.promise("9.05")
 def test_dry_run_does_nothing(batchwork: Command, flow: Path, work: Path, golden: Golden) -> None:
     done = batchwork("run", "flow.yaml", "--dry-run")
     golden("plan", done.stdout)
@@ -165,6 +171,7 @@ def test_where_the_store_is(batchwork: Command, flow: Path, work: Path, said: st
     assert not (work / ".batchwork").exists()
 
 
+@pytest.mark.promise("9.44")
 def test_resume_option_continues_or_starts(batchwork: Command, flow: Path) -> None:
     def runs() -> list[str]:
         return [json.loads(line)["run"] for line in batchwork("runs", "--json").stdout.splitlines()]
@@ -180,6 +187,7 @@ def test_resume_option_continues_or_starts(batchwork: Command, flow: Path) -> No
 
 
 @pytest.mark.parametrize("more", [(), ("--resume",)])
+@pytest.mark.promise("9.45")
 def test_a_run_id_of_other_parameters_or_another_workflow_is_refused(
     batchwork: Command, flow: Path, work: Path, more: tuple[str, ...]
 ) -> None:
@@ -228,6 +236,7 @@ params: {t: 0.5}
 
 @pytest.mark.fault("B01")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.promise("9.21")
 def test_a_signal_drains_and_resume_goes_on(
     batchwork: Command, work: Path, environ: Mapping[str, str], wait_for: Callable[..., None], number: int, code: int
 ) -> None:

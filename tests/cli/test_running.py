@@ -46,6 +46,7 @@ def running(tmp_path: Path, environ: Mapping[str, str], task: object) -> Iterato
 
 
 @pytest.mark.parametrize("kind", sorted(TASKS))
+@pytest.mark.promise("9.06", "9.08", "9.09")
 def test_what_runs_is_listed_with_what_it_has_printed(
     kind: str, batchwork: Command, tmp_path: Path, environ: Mapping[str, str], wait_for: WaitFor
 ) -> None:

@@ -120,6 +120,7 @@ def spoilt(killed: Path, other: Path, folder: Path, name: str, fault: Callable[[
 
 @pytest.mark.fault("H06", "H07")
 @pytest.mark.parametrize(("name", "fault"), [*CASES, ("state.db", newer), ("state.db", none)])
+@pytest.mark.promise("10.18")
 def test_whatever_is_done_to_a_state_file(
     killed: Path, other: Path, tmp_path: Path, environ: dict[str, str], name: str, fault: Callable[[Path, Path], None]
 ) -> None:

@@ -75,6 +75,7 @@ def terminal(work: Path, environ: Mapping[str, str]) -> Iterator[Terminal]:
         os.kill(found.pid, signal.SIGKILL)
 
 
+@pytest.mark.promise("9.25")
 def test_a_bar_and_ctrl_c(terminal: Terminal, batchwork: Command, work: Path) -> None:
     terminal.read_until(r"work ━+─+ +\d+ % \d+/400 ")
     terminal.press("\x03")
@@ -89,6 +90,7 @@ def test_a_bar_and_ctrl_c(terminal: Terminal, batchwork: Command, work: Path) ->
 
 
 @pytest.mark.fault("B05")
+@pytest.mark.promise("9.22")
 def test_a_terminal_that_goes_away_is_sigterm(terminal: Terminal, batchwork: Command, work: Path) -> None:
     terminal.read_until(r" % \d+/400 ")
     assert terminal.hang_up() == 143

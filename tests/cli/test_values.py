@@ -37,6 +37,7 @@ def rows(done: CompletedProcess[str]) -> list[dict[str, object]]:
         "argv: \"{{ ['./tool', item] }}\"",
     ],
 )
+@pytest.mark.promise("3.27")
 def test_an_option_like_value_fails_its_item_before_the_command_starts(
     batchwork: Command, work: Path, task: str
 ) -> None:
@@ -54,6 +55,7 @@ def test_an_option_like_value_fails_its_item_before_the_command_starts(
     assert (work / "seen").read_text().split()[-1] == "a"
 
 
+@pytest.mark.promise("3.41")
 def test_a_shell_of_the_defaults_sees_every_failure(batchwork: Command, work: Path) -> None:
     command = 'command: "false | cat; echo {{ item }}"'
     (work / "w.yaml").write_text("defaults: {shell: bash -euo pipefail}" + FLOW % command)
@@ -66,6 +68,7 @@ def test_a_shell_of_the_defaults_sees_every_failure(batchwork: Command, work: Pa
     assert "pipefail" in said.stdout + said.stderr
 
 
+@pytest.mark.promise("2.19")
 def test_literal_braces_are_written_as_an_expression(batchwork: Command, work: Path) -> None:
     (work / "w.yaml").write_text("""
 steps:

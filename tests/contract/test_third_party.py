@@ -96,6 +96,7 @@ class TestTheSource(ItemSourceContract, SourceTypeContract):
         return ROWS
 
 
+@pytest.mark.promise("5.31")
 def test_a_source_of_another_package_is_used(tmp_path: Path) -> None:
     write_cities(tmp_path)
     assert results("source", tmp_path, FLOW_OF_ROWS) == [f"C{number} has {number}" for number in range(8)]
@@ -142,6 +143,7 @@ class TestTheTask(TaskContract):
         return {"whom": "{{ item }}", "word": "hi"}
 
 
+@pytest.mark.promise("5.31")
 def test_a_task_of_another_package_is_used(tmp_path: Path) -> None:
     flow = FLOW_OF_PEOPLE.replace("{TASK}", '{type: greet, whom: "{{ item }}"}')
     assert results("task", tmp_path, flow) == ["hello, Ines", "hello, Omar"]
@@ -178,6 +180,7 @@ class TestTheTaskOfTheExecutor(TaskContract):
         return {"what": "{{ item }}"}
 
 
+@pytest.mark.promise("5.31")
 def test_an_executor_of_another_package_is_used(tmp_path: Path) -> None:
     flow = FLOW_OF_PEOPLE.replace("{TASK}", '{type: moon, what: "dust for {{ item }}"}')
     assert results("executor", tmp_path, flow) == ["dust for Ines", "dust for Omar"]

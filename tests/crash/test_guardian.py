@@ -37,6 +37,7 @@ time.sleep(600)
 
 @pytest.mark.fault("C15")
 @pytest.mark.parametrize("how", ["killed", "dismissed"])
+@pytest.mark.promise("10.09")
 def test_the_guardian(how: str, tmp_path: Path, wait_for: Any) -> None:
     cookie, ready = uuid.uuid4().hex, tmp_path / "ready"
     main = subprocess.Popen([sys.executable, "-c", MAIN, cookie, how, str(ready)])

@@ -28,6 +28,7 @@ steps:
 
 
 @pytest.mark.fault("D04")
+@pytest.mark.promise("10.07")
 def test_an_item_that_takes_all_memory_fails_alone(work: Path, batchwork) -> None:
     (work / "w.yaml").write_text(WORKFLOW)
     batchwork("run", "w.yaml", expect=3)

@@ -124,6 +124,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     ("body", "hit"), [("shell", "1"), ("shell", "2"), ("shell", "last"), ("python", "1"), ("python", "last")]
 )
 @pytest.mark.parametrize("point", POINTS)
+@pytest.mark.promise("7.02")
 def test_killed_at_a_point_of_the_commit_path(
     tmp_path: Path, point: str, hit: str, body: str, counted: Callable[[str], Path]
 ):
@@ -155,6 +156,7 @@ def test_killed_at_a_point_of_the_commit_path(
 
 @pytest.mark.fault("A01", "A02")
 @pytest.mark.parametrize("body", ["shell", "python"])
+@pytest.mark.promise("10.01")
 def test_killed_again_and_again(tmp_path: Path, body: str, wait_for: Callable[..., None]):
     chance = random.Random(7)
     bench = Bench(tmp_path, body, count=400, at_once=8)
@@ -199,6 +201,7 @@ def test_a_graceful_stop_runs_nothing_twice(tmp_path: Path, number: signal.Signa
     assert set(bench.ledger().values()) == {1}
 
 
+@pytest.mark.promise("7.05")
 def test_a_unit_that_was_in_doubt_three_times_is_poison(tmp_path: Path, wait_for: Callable[..., None]):
     (tmp_path / "flow.yaml").write_text(
         "steps:\n  - name: s\n    task: batch\n    inputs:\n      items: [1]\n      continue_on_error: true\n"
@@ -273,6 +276,7 @@ def test_writes_that_go_on_failing_end_the_run_and_it_can_be_resumed(tmp_path: P
 
 
 @pytest.mark.fault("A03")
+@pytest.mark.promise("6.29")
 def test_killed_when_a_failure_is_handled(tmp_path: Path):
     """The failure is recorded before; its handler runs at least once, in the resume."""
     (tmp_path / "flow.yaml").write_text(

@@ -82,6 +82,7 @@ def among(kind: str, neighbours: int = 6) -> list[Any]:
         ("big", "result", "result too large"),
     ],
 )
+@pytest.mark.promise("10.07")
 def test_only_the_item_that_did_it_fails(evil: Make, kind: str, failure: str, message: str) -> None:
     workers = evil()
     ends = workers.run(among(kind))
@@ -131,6 +132,7 @@ def test_an_item_that_does_not_end_is_killed_when_its_time_is_up(evil: Make, kin
     assert time.monotonic() - began < 30
 
 
+@pytest.mark.promise("5.39")
 def test_a_daemon_lives_on_until_its_worker_ends(evil: Make) -> None:
     workers = evil()
     ends = workers.run(among("daemon"))
@@ -162,6 +164,7 @@ open(item["pid"], "w").write(str(child.pid))
     ],
     ids=["succeeds", "raises", "gives no JSON", "exits", "dies", "is killed", "takes too long"],
 )
+@pytest.mark.promise("5.39")
 def test_what_an_item_started_ends_when_it_fails(make: Make, tmp_path: Path, end: str, lives: bool) -> None:
     pid = tmp_path / "pid"
     workers = make(f"if item:{STARTS.replace(chr(10), chr(10) + ' ')}{end}\nreturn 1", timeout_s=2.0)
@@ -202,6 +205,7 @@ return found
 
 
 @pytest.mark.fault("E01")
+@pytest.mark.promise("10.12")
 def test_a_gibibyte_of_output_costs_little_memory(evil: Make) -> None:
     before = psutil.Process().memory_info().rss
     workers = evil()
@@ -299,6 +303,7 @@ def test_a_forked_child_that_comes_back_does_not_run_on(make: Make, tmp_path: Pa
 @pytest.mark.parametrize(
     "name", ["TERM", "HUP", "KILL", "ALRM", "USR1", "USR2", "QUIT", "VTALRM", "PROF", "XCPU", "IO", "BUS", "FPE", "SYS"]
 )
+@pytest.mark.promise("10.07")
 def test_any_signal_that_ends_a_worker_fails_what_it_ran(make: Make, name: str) -> None:
     code = f"import os, signal, time\nif item == 2: os.kill(os.getpid(), signal.SIG{name}); time.sleep(60)\nreturn item"
     ends = make(code).run([0, 1, 2, 3])
@@ -382,6 +387,7 @@ return item["n"]
 
 @pytest.mark.parametrize("slots", [1, 2])
 @pytest.mark.parametrize("queued", [False, True], ids=["alone", "a call behind it"])
+@pytest.mark.promise("10.11")
 def test_what_is_done_beside_a_slow_item_is_told_and_the_rest_goes_back(
     make: Make, tmp_path: Path, slots: int, queued: bool
 ) -> None:
@@ -470,6 +476,7 @@ def test_who_ignores_sigterm_is_killed_after_the_grace(evil: Make) -> None:
 
 
 @pytest.mark.fault("C15")
+@pytest.mark.promise("10.09")
 def test_when_the_coordinator_is_killed_its_workers_and_their_children_end(
     tmp_path: Path, shared: Path, wait_for: Any
 ) -> None:
@@ -550,6 +557,7 @@ def test_starting_is_tried_again_while_the_system_has_no_processes(make: Make, m
 # ---------------------------------------------------------------- surroundings
 
 
+@pytest.mark.promise("5.08")
 def test_an_old_python_without_batchwork_can_be_a_worker(make: Make) -> None:
     candidates = sorted(Path.home().glob(".pyenv/versions/3.8*/bin/python"))
     if not candidates:
@@ -569,6 +577,7 @@ def test_a_file_named_like_a_module_of_the_library_does_no_harm(make: Make, tmp_
     assert ends.results == {0: "1"}
 
 
+@pytest.mark.promise("5.34")
 def test_output_of_every_kind_belongs_to_its_item(make: Make) -> None:
     code = """
 import os, subprocess, sys
@@ -660,6 +669,7 @@ def test_the_environment_of_tasks_has_no_marks_of_ours_but_its_children_do(make:
     assert json.loads(ends.results[0]) == [[], "/somewhere"]
 
 
+@pytest.mark.promise("5.06")
 def test_setup_runs_once_in_each_worker(make: Make) -> None:
     told = {"setup": "calls = []\nprint('setting up')", "setup_line": 1}
     ends = make("calls.append(item)\nreturn len(calls)", told=told).run(list(range(5)))

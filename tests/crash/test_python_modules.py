@@ -39,6 +39,7 @@ def beside(folder: Path, text: str, names: list[str] = NAMES) -> None:
         (folder / f"{name}.py").write_text(text)
 
 
+@pytest.mark.promise("3.50")
 def test_no_name_of_the_library_breaks_a_worker(make: Make, tmp_path: Path) -> None:
     """Whatever the worker itself imports, and what installed packages import, is Python's own."""
     beside(tmp_path, "raise RuntimeError('the wrong one')\n")

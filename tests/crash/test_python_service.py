@@ -43,6 +43,7 @@ def failing(folder: Path, times: int, how: str = "raise ConnectionRefusedError('
 
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("how", ["raise ConnectionRefusedError('starting')", "1 / 0"])
+@pytest.mark.promise("5.07")
 def test_setup_is_tried_three_times(make: Make, tmp_path: Path, times: int, how: str) -> None:
     assert make(setup=failing(tmp_path, times, how)).run([1, 2]).results == {0: "1", 1: "2"}
     assert (tmp_path / "tries").read_text() == "x" * (times + 1)
@@ -66,6 +67,7 @@ def test_what_another_try_cannot_mend_is_tried_once(make: Make, tmp_path: Path, 
     assert (tmp_path / "tries").read_text() == "x"
 
 
+@pytest.mark.promise("5.07")
 def test_setup_that_hangs_is_ended_and_tried_again(make: Make, tmp_path: Path) -> None:
     workers = make(setup=failing(tmp_path, 1, "time.sleep(600)"), setup_timeout_s=2.0)
     assert workers.run([1]).results == {0: "1"}
@@ -86,6 +88,7 @@ def test_while_a_step_stops_setup_is_not_tried_again(make: Make, tmp_path: Path)
     assert (tmp_path / "tries").read_text() == "x"
 
 
+@pytest.mark.promise("5.07")
 def test_what_setup_prints_comes_with_the_first_report_and_is_no_items(make: Make) -> None:
     workers = make("print('item', item)\nreturn item", setup="print('model', 6 * 7, 'loaded')")
     seen: list[str] = []
@@ -96,6 +99,7 @@ def test_what_setup_prints_comes_with_the_first_report_and_is_no_items(make: Mak
 
 
 @pytest.mark.parametrize("size", [1, 3, 100])
+@pytest.mark.promise("5.09")
 def test_a_worker_serves_so_many_items(make: Make, size: int) -> None:
     ends = make(PID, max_items_per_worker=3).run(list(range(10)), size=size)
     pids = [json.loads(ends.results[number]) for number in range(10)]
@@ -108,6 +112,7 @@ def test_failed_items_count_too_and_no_attempt_is_lost(make: Make) -> None:
 
 
 @pytest.mark.parametrize("name", ["InterfaceError", "OSError", "batchwork_code.InterfaceError"])
+@pytest.mark.promise("5.10")
 def test_an_error_of_a_named_type_ends_a_workers_service(make: Make, name: str) -> None:
     setup = "class InterfaceError(OSError): pass"
     code = "if item == 'gone': raise InterfaceError('closed')\nif item == 'no': raise ValueError(item)\n" + PID
@@ -134,6 +139,7 @@ def test_a_worker_that_does_not_leave_is_ended(make: Make, monkeypatch: pytest.M
     assert len({*workers.run([1, 2]).results.values()}) == 2
 
 
+@pytest.mark.promise("5.11")
 def test_each_worker_of_a_step_has_a_number_of_its_own(make: Make) -> None:
     fixed = {"fixed": {"worker": {"worker": None}}}
     workers = make("import time\ntime.sleep(0.02)\nreturn worker", {"slots": 3}, **fixed)

@@ -138,6 +138,7 @@ def test_environment_directory_and_input(made: list[Reactor], tmp_path: Path) ->
 
 
 @pytest.mark.fault("E01", "E02")
+@pytest.mark.promise("5.01")
 def test_output_of_any_size_is_kept_within_the_limit(made: list[Reactor]) -> None:
     made.append(Reactor({"kind": "shell", "capture_limit": 1000}))
     ends = made[0].run([
@@ -174,6 +175,7 @@ def test_bytes_of_any_kind_are_kept(reactor: Reactor) -> None:
 
 
 @pytest.mark.fault("C01", "C02", "C07")
+@pytest.mark.promise("6.19", "10.08")
 def test_a_timeout_ends_the_whole_tree(made: list[Reactor]) -> None:
     made.append(Reactor(SHELL, timeout_s=0.4, slots=16))
     scripts = [
@@ -320,6 +322,7 @@ def test_signals_of_the_terminal_reach_neither_reactor_nor_commands(reactor: Rea
 # ---------------------------------------------------------------- the reactor's own death
 
 
+@pytest.mark.promise("10.10")
 def test_a_dead_reactor_loses_what_ran_and_returns_the_rest(made: list[Reactor]) -> None:
     made.append(Reactor(SHELL, slots=2))
     reactor = made[0]
@@ -401,6 +404,7 @@ def test_many_timeouts_at_once_are_kept(made: list[Reactor]) -> None:
 
 
 @pytest.mark.fault("C05")
+@pytest.mark.promise("10.08")
 def test_of_hundreds_of_detached_children_none_is_left(reactor: Reactor) -> None:
     start = f"(setsid {FOREVER} >/dev/null 2>&1 &)"
     ends = reactor.run([sh(f"for n in $(seq 200); do {start}; done; echo done"), sh("echo other")])

@@ -111,6 +111,7 @@ def test_a_broken_answer_is_a_failure_that_may_be_retried(
 
 @pytest.mark.fault("G15")
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.promise("5.29")
 def test_a_compressed_body_is_whole_or_a_failure(reactor: Reactor, server: MisbehavingServer, coding: str) -> None:
     shares = [0, 1, 50, 99, 100]
     ends = reactor.run([get(f"{server.url}/cut/{coding}/{share}") for share in shares])
@@ -133,6 +134,7 @@ def test_only_what_can_be_read_is_asked_for(reactor: Reactor, server: Misbehavin
 
 @pytest.mark.fault("G07")
 @pytest.mark.parametrize("path", ["big", "claims-big", "bomb", "big-header", "many-headers"])
+@pytest.mark.promise("5.21")
 def test_what_is_too_large_is_not_read_to_its_end(reactor: Reactor, server: MisbehavingServer, path: str) -> None:
     failure = reactor.run([get(f"{server.url}/{path}")]).failures[0]
     assert failure.type == "http" and not failure.retryable
@@ -142,6 +144,7 @@ def test_what_is_too_large_is_not_read_to_its_end(reactor: Reactor, server: Misb
 
 
 @pytest.mark.fault("G01", "G02")
+@pytest.mark.promise("5.18")
 def test_the_deadline_is_for_all_of_it(made: list[Reactor], server: MisbehavingServer) -> None:
     made.append(Reactor({**HTTP, "timeout_s": 0.4}))
     ends = made[0].run([get(f"{server.url}/{path}") for path in ("hang", "drip/body", "drip/header")])
@@ -161,6 +164,7 @@ def test_statuses_and_waits(reactor: Reactor, server: MisbehavingServer) -> None
     assert all(failure.retryable for failure in ends.failures.values())
 
 
+@pytest.mark.promise("5.17")
 def test_expected_statuses_are_no_failures(made: list[Reactor], server: MisbehavingServer) -> None:
     made.append(Reactor({**HTTP, "expect_status": [[200, 200], [404, 404]], "follow_redirects": 0}))
     ends = made[0].run(
@@ -174,6 +178,7 @@ def test_expected_statuses_are_no_failures(made: list[Reactor], server: Misbehav
 
 
 @pytest.mark.fault("G09")
+@pytest.mark.promise("5.19")
 def test_redirects_are_followed_so_far_and_no_farther(reactor: Reactor, server: MisbehavingServer) -> None:
     ends = reactor.run([get(f"{server.url}/chain/5"), get(f"{server.url}/chain/6"), get(f"{server.url}/chain/20")])
     assert ends.results[0]["text"] == "end"
@@ -186,6 +191,7 @@ def test_redirects_are_followed_so_far_and_no_farther(reactor: Reactor, server: 
 @pytest.mark.parametrize(
     "where", ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/x", "dict://127.0.0.1/x"]
 )
+@pytest.mark.promise("5.25")
 def test_only_http_and_https_also_on_redirects(reactor: Reactor, server: MisbehavingServer, where: str) -> None:
     ends = reactor.run([get(where), get(f"{server.url}/to/{where}")])
     for offset in (0, 1):
@@ -197,6 +203,7 @@ def test_only_http_and_https_also_on_redirects(reactor: Reactor, server: Misbeha
         )
 
 
+@pytest.mark.promise("10.13")
 def test_credentials_stay_with_their_origin(reactor: Reactor, server: MisbehavingServer) -> None:
     other = MisbehavingServer("127.0.0.2")
     server.elsewhere = other.url
@@ -305,6 +312,7 @@ def saving(made: list[Reactor]) -> Reactor:
     return made[-1]
 
 
+@pytest.mark.promise("5.22")
 def test_a_body_is_saved_whole_however_large(saving: Reactor, server: MisbehavingServer, tmp_path: Path) -> None:
     ends = saving.run([
         saved(f"{server.url}/big-file", tmp_path / "deep" / "big"),
@@ -324,6 +332,7 @@ def test_a_body_is_saved_whole_however_large(saving: Reactor, server: Misbehavin
 
 @pytest.mark.parametrize("path", ["short", "cut/gzip/99", "bad-chunk", "reset", "status/404", "cut/br/100"])
 @pytest.mark.parametrize("old", [False, True])
+@pytest.mark.promise("5.22")
 def test_of_a_failure_no_file_is_left_and_an_old_one_is_kept(
     saving: Reactor, server: MisbehavingServer, tmp_path: Path, path: str, old: bool
 ) -> None:
@@ -358,6 +367,7 @@ def test_what_is_cancelled_leaves_no_file(saving: Reactor, server: MisbehavingSe
     assert ends.cancelled == {0} and os.listdir(tmp_path) == []
 
 
+@pytest.mark.promise("5.14")
 def test_files_are_sent_as_they_are(reactor: Reactor, server: MisbehavingServer, tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(b"x" * 300_000)
     (tmp_path / "none").write_bytes(b"")
@@ -378,6 +388,7 @@ def test_files_are_sent_as_they_are(reactor: Reactor, server: MisbehavingServer,
     assert said[0]["headers"]["content-length"] == "300000" and said[2]["headers"]["content-type"] == "x/y"
 
 
+@pytest.mark.promise("5.15")
 def test_parts_are_sent_with_their_names_and_types(reactor: Reactor, server: MisbehavingServer, tmp_path: Path) -> None:
     (tmp_path / "in.bin").write_bytes(b"inside")
     parts: Json = [
@@ -407,6 +418,7 @@ def test_what_cannot_be_read_is_not_sent(reactor: Reactor, server: MisbehavingSe
 
 
 @pytest.mark.fault("G13")
+@pytest.mark.promise("5.24")
 def test_private_addresses_are_not_connected_to(
     made: list[Reactor], server: MisbehavingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -425,6 +437,7 @@ def test_private_addresses_are_not_connected_to(
 
 
 @pytest.mark.fault("G16")
+@pytest.mark.promise("3.46")
 def test_a_post_that_may_have_arrived_is_not_retried(reactor: Reactor, server: MisbehavingServer) -> None:
     urls = [f"{server.url}/{path}" for path in ("empty", "reset", "short", "status/503")]
     for method in ("POST", "PATCH"):
@@ -443,6 +456,7 @@ def test_a_post_that_was_never_sent_may_be_retried(reactor: Reactor) -> None:
     assert failure.type == "connect" and failure.retryable
 
 
+@pytest.mark.promise("3.46")
 def test_a_timed_out_post_is_not_retried(made: list[Reactor], server: MisbehavingServer) -> None:
     made.append(Reactor({**HTTP, "timeout_s": 0.3}))
     failure = made[0].run([get(f"{server.url}/hang", "POST")]).failures[0]
@@ -543,6 +557,7 @@ def tls_port(certificate: Path) -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
+@pytest.mark.promise("5.20")
 def test_certificates_are_checked_unless_told(made: list[Reactor], certificate: Path, tls_port: int) -> None:
     urls = [f"https://localhost:{tls_port}/", f"https://127.0.0.1:{tls_port}/"]
     made.append(Reactor(HTTP))

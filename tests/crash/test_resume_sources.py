@@ -96,6 +96,7 @@ def test_skipped_duplicates_are_counted_once(bench: Bench, tail: str):
     assert bench.counts() == {"total": len(lines), "succeeded": len({*lines}), "skipped": len(lines) - len({*lines})}
 
 
+@pytest.mark.promise("9.39")
 def test_recorded_batches_keep_their_members(bench: Bench):
     bench.write(
         "items: {from: lines, path: x}\nbatch_size: 3\neach: batch\nmax_parallel: 1",
@@ -195,6 +196,7 @@ def test_a_mended_command_is_retried_with_its_changes_accepted(bench: Bench):
 
 
 @pytest.mark.fault("K12")
+@pytest.mark.promise("6.30")
 def test_in_doubt_and_stop_says_what_to_do(bench: Bench, wait_for: Callable[..., None]):
     bench.write(
         "items: [1, 2]\nmax_parallel: 1\non_in_doubt: stop",
@@ -215,6 +217,7 @@ def test_in_doubt_and_stop_says_what_to_do(bench: Bench, wait_for: Callable[...,
 
 
 @pytest.mark.parametrize(("left", "told"), [(5, True), (99, False)])
+@pytest.mark.promise("9.38")
 def test_many_items_that_are_gone_at_once_are_told(bench: Bench, work: Path, left: int, told: bool):
     bench.write(
         "items: {from: lines, path: in.txt}\nmax_parallel: 1",
@@ -230,6 +233,7 @@ def test_many_items_that_are_gone_at_once_are_told(bench: Bench, work: Path, lef
 
 
 @pytest.mark.parametrize("grouping", ["", "each: batch\nbatch_size: 2", "each: item\nbatch_size: 2"])
+@pytest.mark.promise("9.04")
 def test_a_retry_takes_the_values_of_its_source_only_when_asked_to(bench: Bench, work: Path, grouping: str):
     task = {
         "": "return 10 / item['a']",
@@ -262,6 +266,7 @@ def test_a_retry_takes_the_values_of_its_source_only_when_asked_to(bench: Bench,
     assert sorted(row["index"] for row in bench.items()) == [*range(counts["total"])]
 
 
+@pytest.mark.promise("6.08")
 def test_a_reread_takes_every_row_that_is_not_recorded_for_bad_rows(bench: Bench, work: Path):
     bench.write(
         "items: {from: jsonl, path: in.jsonl}\nkey: '{{ item.id }}'\ncontinue_on_error: true",

@@ -115,6 +115,7 @@ def write(work: Path, command: str) -> None:
 
 @pytest.mark.fault("B01", "B04")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+@pytest.mark.promise("9.21", "9.22")
 def test_the_first_signal_drains(started: Started, number: int, code: int) -> None:
     write(started.work, WAIT)
     started.go("run", "stops.yaml", starts=2)
@@ -143,6 +144,7 @@ def test_the_first_signal_drains(started: Started, number: int, code: int) -> No
 
 
 @pytest.mark.fault("B02")
+@pytest.mark.promise("9.23")
 def test_the_second_signal_interrupts_and_uses_no_attempt(started: Started, wait_for: Callable[..., None]) -> None:
     write(started.work, "sleep 600")
     started.go("run", "stops.yaml", starts=2)
@@ -161,6 +163,7 @@ def test_the_second_signal_interrupts_and_uses_no_attempt(started: Started, wait
 
 
 @pytest.mark.fault("B03")
+@pytest.mark.promise("9.24")
 def test_the_third_signal_kills_at_once(started: Started, wait_for: Callable[..., None]) -> None:
     write(started.work, STUBBORN)
     started.go("run", "stops.yaml", starts=2)
@@ -187,6 +190,7 @@ def test_a_running_run_cannot_be_resumed(started: Started) -> None:
 
 
 @pytest.mark.fault("A01")
+@pytest.mark.promise("10.01")
 def test_after_a_kill_only_what_was_claimed_runs_again(started: Started, wait_for: Callable[..., None]) -> None:
     write(started.work, WAIT)
     started.go("run", "stops.yaml", starts=2)

@@ -250,6 +250,7 @@ def test_a_file_size_limit_is_a_full_disk(path: Path) -> None:
 
 @pytest.mark.fault("H01")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+@pytest.mark.promise("10.18")
 def test_a_full_disk_keeps_what_was_recorded(tmp_path: Path) -> None:
     mount = tmp_path / "small"
     mount.mkdir()

@@ -105,6 +105,7 @@ def check_prefix(path: Path, what: str) -> int:
 
 
 @pytest.mark.fault("A08")
+@pytest.mark.promise("10.04")
 def test_a_torn_log_leaves_a_prefix_of_whole_groups(snapshots: list[Path], tmp_path: Path) -> None:
     chance = random.Random(20_000)
     seen = set()
@@ -208,6 +209,7 @@ def test_a_log_that_was_removed_is_noticed(tmp_path: Path) -> None:
 
 @pytest.mark.fault("A09")
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.promise("10.04")
 def test_what_is_reported_has_been_synced(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     program = [sys.executable, "-c", textwrap.dedent(WRITER), str(tmp_path / "x.db"), os.path.dirname(__file__), "full"]

@@ -85,6 +85,7 @@ def closing_all() -> Iterator[list[Store]]:
 
 @pytest.mark.fault("H04")
 @pytest.mark.parametrize("how", LEFT)
+@pytest.mark.promise("10.18")
 def test_a_store_on_a_read_only_file_system_can_be_looked_at(left, small: Small, how: str) -> None:
     folder = small("20m")
     path, content = left(how, folder)

@@ -100,6 +100,7 @@ def killed(bench: Bench, wait_for: Callable[..., None], running: int) -> None:
 
 
 @pytest.mark.parametrize(("task", "first", "running"), [(SHELL, 0, 2), (PYTHON, 40, 41)])
+@pytest.mark.promise("7.04", "7.06", "10.02")
 def test_what_runs_is_in_doubt_and_nothing_else(
     bench: Bench, wait_for: Callable[..., None], task: str, first: int, running: int
 ) -> None:
@@ -135,6 +136,7 @@ def test_stopping_everything_at_once_costs_what_runs(bench: Bench, wait_for: Cal
     assert {*bench.ran()} == {*range(3000)}
 
 
+@pytest.mark.promise("10.02")
 def test_units_that_end_in_the_last_moment_are_not_run_again(bench: Bench, wait_for: Callable[..., None]) -> None:
     bench.write(PYTHON.replace("item >= 40", "False").replace("return item", "time.sleep(0.05)\n          return item"))
     killed(bench, wait_for, 10)

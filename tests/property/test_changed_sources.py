@@ -98,6 +98,7 @@ KINDS = pytest.mark.parametrize(("kind", "examples"), [("memory", 200), ("sqlite
 
 @pytest.mark.fault("K04")
 @KINDS
+@pytest.mark.promise("9.37", "10.05")
 def test_items(kind: str, examples: int):
     @settings(max_examples=examples)
     @given(READINGS, st.sampled_from(["keep", "skip"]), st.booleans())
@@ -119,6 +120,7 @@ def test_items(kind: str, examples: int):
 
 @pytest.mark.fault("K04")
 @KINDS
+@pytest.mark.promise("9.39")
 def test_batches(kind: str, examples: int):
     @settings(max_examples=examples)
     @given(READINGS, st.sampled_from(["keep", "skip"]), st.integers(1, 4))

@@ -180,6 +180,7 @@ alphabet = st.one_of(
 )
 @example(item="$(touch PWN)'\"`touch PWN`", context="single")
 @pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.promise("3.22")
 def test_any_text_arrives_byte_for_byte(
     shell: str, item: str, context: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -233,6 +234,7 @@ def test_words_of_an_option_string_are_those_of_the_shell(
 @settings(max_examples=100)
 @given(text=st.text(st.sampled_from(list("ab '\"\\\n")), max_size=12))
 @pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.promise("3.24")
 def test_an_option_string_is_split_as_the_shell_splits_it(
     shell: str, text: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -251,6 +253,7 @@ def test_an_option_string_is_split_as_the_shell_splits_it(
     item=st.text(st.sampled_from(list("-+.e1 x\n")), max_size=6), before=st.sampled_from(["", "--", "./", "-x", "a"])
 )
 @pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.promise("3.26")
 def test_no_argument_begins_with_a_dash_of_a_value(
     shell: str, item: str, before: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

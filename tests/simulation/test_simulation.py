@@ -18,6 +18,7 @@ def folder() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("first", range(1, HISTORIES, AT_ONCE))
+@pytest.mark.promise("7.02")
 def test_nothing_that_must_hold_is_broken(first: int, folder: str):
     for seed in range(first, first + AT_ONCE):
         history = History(seed, folder)

@@ -40,6 +40,7 @@ def flow(work: Path) -> Path:
     return path
 
 
+@pytest.mark.promise("9.30")
 def test_a_run_gives_its_results(flow: Path) -> None:
     with batchwork.run(flow, {"bad": 3}, run_id="r1") as run:
         assert (run.id, run.name, run.status, run.exit_code) == ("r1", "flow", "partial", 3)
@@ -77,6 +78,7 @@ steps:
 """
 
 
+@pytest.mark.promise("3.21")
 def test_each_command_is_compiled_once_a_run(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
 
@@ -100,6 +102,7 @@ def test_nothing_is_printed(flow: Path, capfd: pytest.CaptureFixture[str]) -> No
     assert not (flow.parent / ".batchwork").exists()
 
 
+@pytest.mark.promise("9.30")
 def test_retry_and_resume(flow: Path) -> None:
     batchwork.run(flow, {"bad": 2}).close()
     with batchwork.retry_failed(where="item == 9") as none:
@@ -111,6 +114,7 @@ def test_retry_and_resume(flow: Path) -> None:
         batchwork.resume("nobody")
 
 
+@pytest.mark.promise("9.30")
 def test_load_checks_and_runs_nothing(flow: Path) -> None:
     plan = batchwork.load(flow)
     assert [step.name for step in plan.steps] == ["work", "say"]
@@ -156,6 +160,7 @@ EACH = [
 
 
 @pytest.mark.parametrize(("call", "name", "value"), EACH)
+@pytest.mark.promise("9.31")
 def test_every_argument_is_checked_before_anything_runs(flow: Path, call: str, name: str, value: Any) -> None:
     given = {"file": flow, name: value} if call in ("load", "run") else {name: value}
     with pytest.raises(batchwork.UsageError) as caught:

@@ -45,6 +45,7 @@ def test_each_rise_wakes_the_registered() -> None:
     assert rung == [DRAIN, TERMINATE]
 
 
+@pytest.mark.promise("9.22")
 def test_draining_has_a_time_limit() -> None:
     clock = HandClock()
     control = Control(clock)

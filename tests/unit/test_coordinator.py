@@ -104,6 +104,7 @@ def failing(*bad: object, kind: str = "ValueError") -> Act:
 
 @pytest.mark.parametrize("count", [0, 1, 2, 500])
 @pytest.mark.parametrize("parallel", [True, False])
+@pytest.mark.promise("7.01")
 def test_every_unit_is_run_and_recorded_in_input_order(bench: Bench, count: int, parallel: bool):
     end = bench.run(double, list(range(count)), parallel=parallel, slots=3 if parallel else 1)
     assert isinstance(end, StepDone)
@@ -135,6 +136,7 @@ def test_in_order_units_run_one_after_another(bench: Bench):
     assert seen == list(range(50))
 
 
+@pytest.mark.promise("6.23")
 def test_the_first_failure_stops_a_step_that_does_not_go_on(bench: Bench):
     end = bench.run(failing(3), list(range(200)), parallel=False, slots=1)
     assert isinstance(end, StepFailed)
@@ -144,6 +146,7 @@ def test_the_first_failure_stops_a_step_that_does_not_go_on(bench: Bench):
     assert bench.store.claims(bench.number) == []
 
 
+@pytest.mark.promise("6.24")
 def test_with_continue_on_error_all_the_others_are_run(bench: Bench):
     end = bench.run(failing(1, 7), list(range(40)), continue_on_error=True)
     assert isinstance(end, StepDone)
@@ -178,6 +181,7 @@ def test_a_unit_is_tried_again_until_it_succeeds(bench: Bench):
     assert [record.attempt for record in bench.store.attempts(bench.number, view.record.seq)] == [1, 2]
 
 
+@pytest.mark.promise("6.15")
 def test_in_strict_order_a_retry_comes_before_what_follows(bench: Bench):
     seen: list[int] = []
 
@@ -199,6 +203,7 @@ def test_attempts_are_used_up(bench: Bench):
     assert "after 3 attempts" in end.failure.message
 
 
+@pytest.mark.promise("6.27")
 def test_on_item_error_runs_once_for_each_failed_unit(bench: Bench):
     told: list[Any] = []
     end = bench.run(
@@ -212,6 +217,7 @@ def test_on_item_error_runs_once_for_each_failed_unit(bench: Bench):
     assert all(view.record.handled for view in bench.store.units(bench.number))
 
 
+@pytest.mark.promise("6.28")
 def test_a_failure_of_on_item_error_changes_nothing_else(bench: Bench):
     end = bench.run(failing(1), [0, 1], continue_on_error=True, on_item_error=failing(1, kind="KeyError"))
     assert isinstance(end, StepDone)
@@ -257,6 +263,7 @@ def half_done(bench: Bench, items: list[int], stop_after: int = 20) -> set[int]:
     return set(done)
 
 
+@pytest.mark.promise("9.37")
 def test_a_changed_source_is_matched_by_key(bench: Bench):
     before = half_done(bench, list(range(100)))
     seen: list[int] = []
@@ -303,6 +310,7 @@ def test_what_was_in_doubt_is_recorded_at_once(bench: Bench, wait_for: Callable[
     assert end.counts == Counts(total=2, succeeded=2)
 
 
+@pytest.mark.promise("6.30")
 def test_in_doubt_can_be_a_failure_or_a_stop(bench: Bench):
     half_done(bench, list(range(30)), stop_after=5)
     seq = bench.store.next_seq(bench.number)
@@ -314,6 +322,7 @@ def test_in_doubt_can_be_a_failure_or_a_stop(bench: Bench):
     assert end.counts == Counts(total=30, succeeded=29, failed=1)
 
 
+@pytest.mark.promise("9.40")
 def test_a_reopened_step_runs_its_failed_units_from_the_store(bench: Bench):
     bench.run(failing(2, 5, "x" * 500), [*range(8), "x" * 500], continue_on_error=True)
     assert bench.store.reopen(bench.number, None) == 3
@@ -333,6 +342,7 @@ def test_a_reopened_step_runs_its_failed_units_from_the_store(bench: Bench):
 @pytest.mark.parametrize(
     ("on_duplicate", "results"), [("keep", ["a", "b", "a", "a"]), ("skip", ["a", "b", None, None])]
 )
+@pytest.mark.promise("6.05")
 def test_duplicates_are_kept_or_skipped(bench: Bench, on_duplicate: str, results: list[Json]):
     end = bench.run(lambda payload: payload["item"], ["a", "b", "a", "a"], on_duplicate=on_duplicate)
     assert isinstance(end, StepDone)
@@ -342,12 +352,14 @@ def test_duplicates_are_kept_or_skipped(bench: Bench, on_duplicate: str, results
     assert again.counts == end.counts
 
 
+@pytest.mark.promise("6.05")
 def test_a_duplicate_can_be_an_error(bench: Bench):
     end = bench.run(double, [1, 2, 1], on_duplicate="error")
     assert isinstance(end, StepFailed)
     assert end.failure.type == "source"
 
 
+@pytest.mark.promise("6.12", "7.07")
 def test_batches_are_units(bench: Bench):
     end = bench.run(lambda payload: sum(payload["item"]), list(range(10)), each="batch", batch_size=4)
     assert end.counts == Counts(total=3, succeeded=3)
@@ -417,6 +429,7 @@ def test_in_strict_order_a_retry_comes_before_what_is_being_claimed(bench: Bench
     assert seen == [number for item in items for number in [item] * (1 + (item % 7 == 6))]
 
 
+@pytest.mark.promise("6.15")
 def test_in_strict_order_on_item_error_comes_before_the_next_unit(bench: Bench):
     bench.use(SlowStore(0, 0.02))
     seen: list[Any] = []
@@ -454,6 +467,7 @@ def test_a_bug_in_on_item_error_is_raised_and_nobody_waits_for_ever(bench: Bench
         bench.run(failing(1), [0, 1], continue_on_error=True, on_item_error=lambda _: None)
 
 
+@pytest.mark.promise("6.27")
 def test_on_item_error_takes_a_slot_like_a_unit(bench: Bench):
     lock, running, most = threading.Lock(), [0], [0]
 

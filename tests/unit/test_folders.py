@@ -34,6 +34,7 @@ def as_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folders.os, "geteuid", lambda: uid)
 
 
+@pytest.mark.promise("10.15")
 def test_a_folder_and_those_above_it_are_made_private_whatever_the_umask(tmp_path: Path) -> None:
     umask = os.umask(0)
     try:
@@ -56,6 +57,7 @@ def test_no_folder_is_made_through_a_link(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("purpose", ["run", "resume", "look"])
+@pytest.mark.promise("10.16")
 def test_a_linked_state_folder_is_refused_whatever_it_is_opened_for(here: Path, purpose: str) -> None:
     (here / "elsewhere").mkdir()
     open_store("elsewhere").close()
@@ -66,6 +68,7 @@ def test_a_linked_state_folder_is_refused_whatever_it_is_opened_for(here: Path, 
     assert sorted(os.listdir(here / "elsewhere")) == before
 
 
+@pytest.mark.promise("10.16")
 def test_one_that_was_named_may_be_a_link_to_a_folder_of_ours(here: Path) -> None:
     (here / "elsewhere").mkdir()
     (here / "link").symlink_to("elsewhere")
@@ -77,6 +80,7 @@ def test_one_that_was_named_may_be_a_link_to_a_folder_of_ours(here: Path) -> Non
 
 @pytest.mark.parametrize("part", ["state.db", "logs", "runs", "state.db-wal", "state.db.locks", ".gitignore"])
 @pytest.mark.parametrize("named", [None, "named"])
+@pytest.mark.promise("10.16")
 def test_links_inside_are_never_followed(here: Path, part: str, named: str | None) -> None:
     (here / "target").mkdir()
     folder = here / (named or STATE_FOLDER)
@@ -89,6 +93,7 @@ def test_links_inside_are_never_followed(here: Path, part: str, named: str | Non
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.promise("10.16")
 def test_a_folder_of_somebody_else_is_refused_but_for_root_who_names_it(here: Path) -> None:
     for name in (STATE_FOLDER, "named"):
         (here / name).mkdir()
@@ -111,6 +116,7 @@ def test_who_is_not_root_may_not_name_a_folder_of_somebody_else(tmp_path: Path) 
                 check_state_folder(str(tmp_path / name), named=named)
 
 
+@pytest.mark.promise("9.28")
 def test_what_is_ours_becomes_private_and_stays_out_of_version_control(here: Path) -> None:
     folder = here / STATE_FOLDER
     (folder / "logs").mkdir(parents=True)

@@ -80,6 +80,7 @@ CASES = [(level, theirs, ours) for level, (_, words) in LEVELS.items() for their
 
 
 @pytest.mark.parametrize(("level", "theirs", "ours"), CASES, ids=str)
+@pytest.mark.promise("2.15")
 def test_the_word_of_another_tool_gets_ours(level: str, theirs: str, ours: str) -> None:
     written = LEVELS[level][0](**{theirs: "x"})
     with pytest.raises(WorkflowError) as caught:

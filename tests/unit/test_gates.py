@@ -18,6 +18,7 @@ from batchwork.spec.written import Rate, Threshold
     per_s=st.sampled_from([1.0, 60.0, 3600.0]),
     pauses=st.lists(st.floats(0, 0.5), min_size=1, max_size=200),
 )
+@pytest.mark.promise("6.18")
 def test_no_span_holds_more_starts_than_the_rate_allows(count: int, per_s: float, pauses: list[float]):
     throttle = Throttle(Rate(count, per_s))
     now, starts = 0.0, []
@@ -48,6 +49,7 @@ def test_the_next_start_is_foretold():
     assert throttle.allows(throttle.next_in()) == 1
 
 
+@pytest.mark.promise("6.26")
 def test_a_count_is_passed_by_one_more():
     assert not exceeded(Threshold(count=2), Counts(failed=2))
     assert exceeded(Threshold(count=2), Counts(failed=3))
@@ -67,6 +69,7 @@ def test_a_count_is_passed_by_one_more():
         (95, 5, False, False),
     ],
 )
+@pytest.mark.promise("6.26")
 def test_a_share_means_nothing_before_twenty_are_finished_but_at_the_end(
     succeeded: int, failed: int, meanwhile: bool, at_end: bool
 ):

@@ -51,6 +51,7 @@ def run(guard: KeyGuard, store: Recorded, keys: Sequence[str], page: int) -> lis
         ["\ud800"],
     ],
 )
+@pytest.mark.promise("6.03")
 def test_default_keys_of_a_page_are_those_of_its_items(values: list[Json]) -> None:
     assert default_keys(values) == [default_key(value) for value in values]
 
@@ -61,6 +62,7 @@ def test_a_value_that_is_not_json_is_named_by_position() -> None:
 
 
 @pytest.mark.parametrize("page", [1, 2, 3, 100])
+@pytest.mark.promise("6.05")
 def test_repeated_keys_are_numbered(page: int) -> None:
     store = Recorded()
     guard = KeyGuard("keep", store)

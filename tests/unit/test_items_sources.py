@@ -95,6 +95,7 @@ def test_large_items_make_shorter_pages(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- jsonl
 
 
+@pytest.mark.promise("3.06")
 def test_values_come_back_exactly(tmp_path: Path) -> None:
     content = b'{"id": 123456789012345678901234567890}\r\n\r\n"\\ud800"\n1e308\n-0.0\n"007"\n 5 \nnull\n[]'
     expected = [{"id": 123456789012345678901234567890}, "\ud800", 1e308, -0.0, "007", 5, None, []]
@@ -237,6 +238,7 @@ def test_file_names_that_are_not_utf_8_come_back_as_their_bytes(tmp_path: Path) 
         ("exec >&-; echo late >&2; exit 4", "exit code 4: late"),
     ],
 )
+@pytest.mark.promise("6.02")
 def test_a_command_that_fails_is_an_error_with_its_words(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         items(command(text, tmp_path))

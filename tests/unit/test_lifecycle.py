@@ -173,6 +173,7 @@ def test_env_must_render_before_anything_is_recorded(office: Office) -> None:
     assert office.store.runs() == []
 
 
+@pytest.mark.promise("10.06")
 def test_two_cannot_work_on_one_run(office: Office) -> None:
     ledger = Ledger()
     office.start(workflow(ledger.step("a", [1], tolerant=False)))
@@ -204,6 +205,7 @@ def test_notifications_are_sent(office: Office) -> None:
 
 
 @pytest.mark.fault("K02")
+@pytest.mark.promise("9.41")
 def test_a_finished_run_has_nothing_to_do(office: Office) -> None:
     ledger = Ledger(bad={2})
     office.start(workflow(ledger.step("a", [1, 2])))
@@ -216,6 +218,7 @@ def test_a_finished_run_has_nothing_to_do(office: Office) -> None:
     assert office.explain() == ["run r1 (flow): partial; nothing to do"]
 
 
+@pytest.mark.promise("9.40")
 def test_a_failed_step_is_tried_again_and_nothing_else(office: Office) -> None:
     ledger = Ledger(bad={3})
     plan = workflow(step_plan("zero"), ledger.step("a", [1, 2, 3, 4, 5], "zero", tolerant=False), step_plan("b", "a"))
@@ -347,6 +350,7 @@ def test_steps_that_come_and_go(office: Office) -> None:
 # ---------------------------------------------------------------- secrets
 
 
+@pytest.mark.promise("9.32")
 def test_secrets_are_kept_by_name_only(office: Office) -> None:
     office.environ["TOKEN_X"] = "very-secret"
     plan = workflow(
@@ -440,6 +444,7 @@ def test_a_wrong_choice_is_a_usage_error(office: Office, where: str) -> None:
     assert office.record().status is RunStatus.PARTIAL
 
 
+@pytest.mark.promise("9.43")
 def test_later_steps_run_again_if_asked(office: Office) -> None:
     ledger = Ledger(bad={2})
     total = step_plan("sum", "a", task=task_plan(n="{{ steps.a.result.counts.succeeded }}"))

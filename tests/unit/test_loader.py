@@ -60,6 +60,7 @@ def only(text: str) -> str:
         ("'it''s'", "it's"),
     ],
 )
+@pytest.mark.promise("2.12")
 def test_plain_scalars_mean_what_yaml_1_2_says(text: str, value: object) -> None:
     node = good(f"a:\n  {text}\n")
     found = json_of(node)["a"]  # type: ignore[index,call-overload]
@@ -92,6 +93,7 @@ def test_unicode_line_separators_are_ordinary_characters() -> None:
     assert json_of(good('a: "x\u2028y"\nb: p\x85q\nc: [1]')) == {"a": "x\u2028y", "b": "p\x85q", "c": [1]}
 
 
+@pytest.mark.promise("2.13")
 def test_keys_are_text_and_must_not_repeat() -> None:
     assert json_of(good("1: a\ntrue: b\nno: c")) == {"1": "a", "true": "b", "no": "c"}
     assert only("a: 1\nb: 2\na: 3") == "3:1 duplicate key `a`: it is already at line 1"
@@ -151,6 +153,7 @@ def test_broken_yaml_is_explained_with_its_place(text: str, expected: str) -> No
 # ---------------------------------------------------------------- limits
 
 
+@pytest.mark.promise("2.18")
 def test_deep_nesting_is_refused_before_it_costs_anything() -> None:
     assert "nested too deeply" in only("[" * 100_000)
     assert "nested too deeply" in only("".join(f"{' ' * n}a:\n" for n in range(150)))
@@ -174,6 +177,7 @@ def test_nesting_through_aliases_counts() -> None:
     assert "goes beyond" in only(f"a: &a {half}\nb: {'[' * 60}*a{']' * 60}")
 
 
+@pytest.mark.promise("2.18")
 def test_a_billion_laughs_are_refused_by_name() -> None:
     lines = ["a0: &a0 [lol, lol]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
@@ -185,6 +189,7 @@ def test_aliases_used_sanely_are_fine() -> None:
     assert len(json_of(node)["u2"]) == 30_001  # type: ignore[index,call-overload,arg-type]
 
 
+@pytest.mark.promise("2.18")
 def test_a_file_that_is_too_large_is_refused() -> None:
     assert "larger than" in only("a" * (MAX_SIZE + 1))
 
@@ -216,6 +221,7 @@ def test_a_long_flat_file_does_not_recurse() -> None:
         ("a: {{ x }}\r\nb: {{ y }}\r\n", {"a": "{{ x }}", "b": "{{ y }}"}),
     ],
 )
+@pytest.mark.promise("2.10")
 def test_a_value_that_is_one_unquoted_template_is_that_text(text: str, value: object) -> None:
     assert json_of(good(text)) == value
 
@@ -234,6 +240,7 @@ def test_a_value_that_is_one_unquoted_template_is_that_text(text: str, value: ob
         ("a: {b: 'x: {{ y }}', c: \"- {{ z }}\"}\nd: {{ e }}", None),
     ],
 )
+@pytest.mark.promise("2.11")
 def test_text_is_left_alone(text: str, value: object) -> None:
     found = json_of(good(text))
     assert value is None or found == value

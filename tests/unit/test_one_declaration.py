@@ -65,6 +65,7 @@ PLACES = [
 
 
 @pytest.mark.parametrize(("module", "kind", "where", "slot"), PLACES)
+@pytest.mark.promise("2.07")
 def test_a_new_field_is_one_entry(tmp_path: Path, module: str, kind: str, where: str, slot: str) -> None:
     shutil.copytree(SOURCE, tmp_path / "batchwork", ignore=shutil.ignore_patterns("__pycache__"))
     file = tmp_path / "batchwork" / "spec" / "fields" / f"{module}.py"

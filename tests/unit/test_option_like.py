@@ -135,6 +135,7 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize("text", ALLOWED.values(), ids=ALLOWED)
+@pytest.mark.promise("3.29", "3.30")
 def test_a_leading_dash_is_allowed(text: str) -> None:
     assert refused(text) == ""
 
@@ -153,6 +154,7 @@ def test_a_leading_dash_is_allowed(text: str) -> None:
         "{{ ['rm', item, '--'] }}",
     ],
 )
+@pytest.mark.promise("3.28")
 def test_words_of_a_list_are_checked_too(words: object) -> None:
     said = refused_words(words)
     for way in ("--", "./{{", "--name={{", "| option }}"):
@@ -178,6 +180,7 @@ def test_words_of_a_list_may_have_a_leading_dash(words: object) -> None:
 
 
 @pytest.mark.parametrize("text", ["-74.5", "-1e3", "-.5", "-5.", "-1E-3", "12"])
+@pytest.mark.promise("3.29")
 def test_numbers_are_no_options(text: str) -> None:
     command = compile_command(compile_template("draw {{ item }}"))
     assert command.bind({"item": text}) == {"BW_1": text}
@@ -190,6 +193,7 @@ def test_what_is_almost_a_number_is_an_option(text: str) -> None:
 
 
 @pytest.mark.fault("F05")
+@pytest.mark.promise("3.27")
 def test_the_message_names_command_value_and_ways_out() -> None:
     said = refused("sudo rm -r {{ item }}")
     assert said.startswith(
@@ -214,6 +218,7 @@ def test_the_message_names_command_value_and_ways_out() -> None:
         (5, ["5"]),
     ],
 )
+@pytest.mark.promise("3.24")
 def test_words_are_split_as_a_shell_splits_them(options: object, words: list[str]) -> None:
     import shlex
 

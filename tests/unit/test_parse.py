@@ -28,6 +28,7 @@ def step(text: str) -> StepSpec:
     return spec(f"steps:\n  s:\n    {text}\n").steps[0]
 
 
+@pytest.mark.promise("2.04", "2.05")
 def test_steps_are_a_list_or_a_mapping_and_task_means_type() -> None:
     as_list = spec("steps:\n  - {name: a, task: echo, inputs: {message: x}}\n  - {name: b, type: echo}\n")
     as_mapping = spec("steps:\n  a: {type: echo, inputs: {message: x}}\n  b: {name: b, task: echo}\n")
@@ -38,6 +39,7 @@ def test_steps_are_a_list_or_a_mapping_and_task_means_type() -> None:
 @pytest.mark.parametrize(
     ("written", "meant"), [("python_code", "python"), ("http.request", "http_request"), ("print_message", "echo")]
 )
+@pytest.mark.promise("2.09")
 def test_synonyms_of_types_are_normalised(written: str, meant: str) -> None:
     outer = step(f"task: {written}")
     inner = step(f"{{task: batch, inputs: {{items: [1], task: {{type: {written}}}}}}}")
@@ -46,6 +48,7 @@ def test_synonyms_of_types_are_normalised(written: str, meant: str) -> None:
     assert outer.task.type == inner.task.type == meant
 
 
+@pytest.mark.promise("2.09")
 def test_synonyms_of_fields_are_normalised() -> None:
     found = step(
         "{task: batch, condition: true, inputs: {items: [1], chunk_size: 3, max_workers: 5, arg_name: file, task: echo}}"
@@ -56,6 +59,7 @@ def test_synonyms_of_fields_are_normalised() -> None:
     assert spec("defaults: {max_workers: 3}\nsteps: {a: {task: echo}}").defaults.max_parallel == 3
 
 
+@pytest.mark.promise("2.06")
 def test_fields_of_a_nested_task_stand_inline_or_under_inputs() -> None:
     forms = ["{type: shell, command: x, env: {A: b}}", "{task: shell, env: {A: b}, inputs: {command: x}}"]
     found = [step(f"{{task: batch, inputs: {{items: [1], task: {form}}}}}").task for form in forms]
@@ -85,6 +89,7 @@ def test_settings_may_be_templates() -> None:
     assert isinstance(found.batch.settings.values["parallel"], Deferred)
 
 
+@pytest.mark.promise("4.04")
 def test_for_each_makes_a_batch() -> None:
     found = step("{task: echo, for_each: [1, 2], parallel: {max_parallel: 4}, inputs: {message: x}}")
     assert found.batch is not None
@@ -92,6 +97,7 @@ def test_for_each_makes_a_batch() -> None:
     assert (found.batch.settings.values, found.batch.max_parallel) == ({"each": "item", "parallel": True}, 4)
 
 
+@pytest.mark.promise("2.02")
 def test_parameters_are_a_default_or_a_description() -> None:
     found = spec(
         "params:\n  a: 5\n  b: {type: integer}\n  c: {x: 1}\n  d: {default: {x: 1}}\n  e: {type: string, required: false}\n"
@@ -103,6 +109,7 @@ def test_parameters_are_a_default_or_a_description() -> None:
     assert spec("params:\nsteps: {s: {task: echo}}").params == {}
 
 
+@pytest.mark.promise("2.01")
 def test_the_rest_of_the_top_level() -> None:
     found = spec(
         "name: 2024\nversion: 1.10\nenv: {A: 1}\nsecrets: TOKEN\nsteps: {s: {task: echo}}\nfinally: [{name: t, task: echo}]\n"

@@ -54,6 +54,7 @@ def batch(inputs: str, top: str = "", task: str = "{type: echo, message: x}", **
 # ---------------------------------------------------------------- parameters
 
 
+@pytest.mark.promise("3.11")
 def test_parameters_come_from_the_command_line_then_the_file_then_the_defaults() -> None:
     text = "params: {a: 1, b: 2, c: 3}\n" + ONE
     assert plan(text, "a=10", file={"a": 20, "b": 20}).params == {"a": 10, "b": 20, "c": 3}
@@ -81,12 +82,14 @@ def test_parameters_come_from_the_command_line_then_the_file_then_the_defaults()
         ("x # y", "x"),
     ],
 )
+@pytest.mark.promise("3.12")
 def test_a_value_is_yaml_or_else_text(word: str, value: Json) -> None:
     found = plan(ONE, f"p={word}").params["p"]
     assert found == value
     assert type(found) is type(value)
 
 
+@pytest.mark.promise("3.12")
 def test_a_parameter_of_type_string_takes_the_text() -> None:
     text = "params: {p: {type: string}}\n" + ONE
     assert [plan(text, f"p={word}").params["p"] for word in ("007", "", "x # y")] == ["007", "", "x # y"]
@@ -117,6 +120,7 @@ def test_a_parameter_of_type_string_takes_the_text() -> None:
         ("{default: 5}", "[1]", [1]),
     ],
 )
+@pytest.mark.promise("2.03")
 def test_a_default_gives_the_type(declared: str, word: str, value: Json) -> None:
     found = plan(f"params: {{p: {declared}}}\n" + ONE, f"p={word}").params["p"]
     assert found == value
@@ -134,6 +138,7 @@ def test_a_default_gives_the_type(declared: str, word: str, value: Json) -> None
         ("{a: 1}", "[b]", "parameter `p` must be a mapping, but it is a list"),
     ],
 )
+@pytest.mark.promise("2.03")
 def test_what_does_not_fit_the_default_is_refused(declared: str, word: str, message: str) -> None:
     assert wrong(f"params: {{p: {declared}}}\n" + ONE, f"p={word}") == [message]
 
@@ -143,6 +148,7 @@ def test_a_number_in_a_parameters_file_is_no_text() -> None:
         plan("params: {p: x}\n" + ONE, file={"p": 1234})
 
 
+@pytest.mark.promise("3.13")
 def test_undeclared_parameters_are_errors_where_there_is_a_block() -> None:
     assert wrong("params: {limit: 5}\n" + ONE, "limt=3") == ["parameter `limt` is not declared under `params:`"]
     assert plan(ONE, "limt=3").params == {"limt": 3}
@@ -161,6 +167,7 @@ def test_undeclared_parameters_are_errors_where_there_is_a_block() -> None:
         ("{choices: [1, b]}", "true", "parameter `p` must be one of `1` or `b`, but it is true"),
     ],
 )
+@pytest.mark.promise("2.02")
 def test_types_and_choices_are_checked(declared: str, word: str, message: str) -> None:
     assert wrong(f"params: {{p: {declared}}}\n" + ONE, f"p={word}") == [message]
 
@@ -199,6 +206,7 @@ steps:
             plan(text % written)
 
 
+@pytest.mark.promise("4.11")
 def test_the_nearest_retry_and_timeout_win() -> None:
     text = """
 defaults: {retry: {max_attempts: 2}, timeout: 20}
@@ -246,6 +254,7 @@ def test_settings_are_rendered_over_parameters_and_the_environment() -> None:
         ("max_parallel: 10000,", "echo", (True, 10_000)),
     ],
 )
+@pytest.mark.promise("6.16")
 def test_how_many_attempts_at_once(inputs: str, task: str, expected: tuple[bool, int]) -> None:
     body = "{type: echo, message: x}" if task == "echo" else "{type: python, code: return 1}"
     found = batch(inputs, task=body)
@@ -254,11 +263,13 @@ def test_how_many_attempts_at_once(inputs: str, task: str, expected: tuple[bool,
     assert lowered.slots == min(expected[1], 2)
 
 
+@pytest.mark.promise("2.01")
 def test_max_parallel_of_the_defaults_holds_for_all_batches() -> None:
     assert batch("", "defaults: {max_parallel: 4}").slots == 4
     assert batch("max_parallel: 2,", "defaults: {max_parallel: 4}").slots == 2
 
 
+@pytest.mark.promise("2.01")
 def test_the_shell_of_the_defaults_holds_for_all_shell_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "find_task", find_task)
     text = """
@@ -282,6 +293,7 @@ steps:
     assert wrong("defaults: {shell: [bash, -e]}\n" + ONE) == ["`shell` must be text, but it is a list"]
 
 
+@pytest.mark.promise("6.04", "6.25")
 def test_failures_and_duplicates() -> None:
     plain = batch("")
     assert (plain.continue_on_error, plain.max_failures, plain.on_duplicate, plain.on_in_doubt) == (
@@ -298,6 +310,7 @@ def test_failures_and_duplicates() -> None:
 ITERATES = "{type: python, code: 'return [r for r in item]'}"
 
 
+@pytest.mark.promise("6.32")
 def test_each_is_told_from_the_code() -> None:
     found = batch("batch_size: 3,", task=ITERATES)
     assert (found.each, found.each_inferred is not None) == ("batch", True)
@@ -307,6 +320,7 @@ def test_each_is_told_from_the_code() -> None:
     assert batch("batch_size: 3,", task="{type: python, function: 'a:b'}").each == "item"
 
 
+@pytest.mark.promise("6.33")
 def test_the_decision_is_said_with_its_line() -> None:
     text = """
 steps:
@@ -341,6 +355,7 @@ steps:
         ("{from: lines, path: '{{ params.x }}'}", "from"),
     ],
 )
+@pytest.mark.promise("6.01")
 def test_kinds_of_items(items: str, kind: str) -> None:
     text = f"steps: [{{name: s, task: batch, inputs: {{items: {items}, task: {{type: echo, message: x}}}}}}]"
     found = plan(text, "x=1").steps[0].batch
@@ -370,6 +385,7 @@ def depends(text: str) -> dict[str, tuple[tuple[str, ...], list[str]]]:
     return {step.name: (step.depends_on, sorted(step.references)) for step in plan(text).steps}
 
 
+@pytest.mark.promise("4.02")
 def test_steps_follow_the_one_written_before_and_what_they_refer_to() -> None:
     found = depends("""
 steps:
@@ -475,6 +491,7 @@ def test_an_unsafe_notify_command_is_a_problem() -> None:
     assert "sh -c" in problem
 
 
+@pytest.mark.promise("2.14")
 def test_problems_of_a_file_come_all_at_once_in_its_order() -> None:
     with pytest.raises(WorkflowError) as caught:
         plan("nam: x\nsteps:\n  - {name: a, task: nope}\n  - {name: b, task: echo, inputs: {message: '{{ x }}'}}\n")
@@ -513,6 +530,7 @@ steps:
         ("    task: batch", "    outputs: xs\n    task: batch"),
     ],
 )
+@pytest.mark.promise("9.35")
 def test_what_may_change_does_not_show_in_the_fingerprint(old: str, new: str) -> None:
     assert old in FIRST
     assert plan(FIRST.replace(old, new, 1)).fingerprint == plan(FIRST).fingerprint
@@ -531,6 +549,7 @@ def test_what_may_change_does_not_show_in_the_fingerprint(old: str, new: str) ->
         ("task: python", "depends_on: []\n    when: true\n    task: python".replace("\n    ", ", ")),
     ],
 )
+@pytest.mark.promise("9.33")
 def test_what_is_done_shows_in_the_fingerprint(old: str, new: str) -> None:
     assert old in FIRST
     assert plan(FIRST.replace(old, new, 1)).fingerprint != plan(FIRST).fingerprint

@@ -29,6 +29,7 @@ from batchwork.plan.each import takes_batch
         ("x = 'for r in item'", None),
     ],
 )
+@pytest.mark.promise("6.32")
 def test_code_that_iterates_over_item_takes_a_batch(code: str, line: int | None) -> None:
     assert takes_batch(code, {"item"}) == line
 

@@ -34,6 +34,7 @@ def test_the_messages_are_those_of_the_golden_file(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.promise("2.14")
 def test_every_message_has_file_line_and_column(file: Path) -> None:
     with pytest.raises(WorkflowError) as caught:
         resolve.load_plan(file.name, file.read_text(), Circumstances([], None, {}, None, 4, lenient=True))

@@ -95,6 +95,7 @@ def test_executors_and_stores_of_other_packages_are_found_by_name(tmp_path: Path
     assert done.stdout == "made\n", done.stderr
 
 
+@pytest.mark.promise("5.31")
 def test_a_store_of_another_package_is_opened_by_its_url(tmp_path: Path) -> None:
     body = "from batchwork.store.memory import MemoryPlace\nclass Foreign(MemoryPlace): pass\n"
     folder = package(tmp_path, "far", body, "batchwork.stores")

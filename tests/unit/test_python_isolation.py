@@ -82,6 +82,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.promise("5.35")
 def test_no_item_sees_what_another_did(change: str) -> None:
     name, code = CHANGES[change]
     if change == "a parameter's part":
@@ -149,6 +150,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("change", REFUSED)
 @pytest.mark.parametrize("name", ["base", "params.base", "steps.one.result", "users[0]"])
+@pytest.mark.promise("5.37")
 def test_a_large_value_refuses_to_be_changed_and_names_itself(name: str, change: str) -> None:
     fixed = {
         "base": {"json": LARGE},
@@ -178,6 +180,7 @@ def test_statements_are_refused_too(change: str) -> None:
         prepared(change, ["base"], {"base": {"json": LARGE}})(1)
 
 
+@pytest.mark.promise("5.37")
 def test_a_large_value_is_made_once_and_can_be_read_and_copied() -> None:
     function = prepared("return base", ["base"], {"base": {"json": LARGE}})
     value = function(1)
@@ -202,6 +205,7 @@ def test_a_large_value_is_made_once_and_can_be_read_and_copied() -> None:
     assert value == LARGE
 
 
+@pytest.mark.promise("5.36")
 def test_the_limit_is_64_kib_of_json() -> None:
     fits, larger = ["x" * (SMALL - 4)], ["x" * (SMALL - 3)]
     assert type(maker("a", fits)()) is list and maker("a", fits)() is not maker("a", fits)()

@@ -92,6 +92,7 @@ CONVERTED: list[tuple[Any, Any]] = [
 
 @pytest.mark.parametrize(("value", "data"), CONVERTED, ids=lambda value: repr(value)[:40])
 @pytest.mark.parametrize("place", ["alone", "inside"])
+@pytest.mark.promise("5.12")
 def test_what_stands_for_values_that_json_has_no_form_of(value: Any, data: Any, place: str) -> None:
     if place == "inside":
         value, data = {"a": [1, (value,)]}, {"a": [1, [data]]}
@@ -116,6 +117,7 @@ NUMPY: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("made", "data"), NUMPY)
+@pytest.mark.promise("5.12")
 def test_numpy_scalars_are_what_they_say(made: str, data: Any) -> None:
     numpy = pytest.importorskip("numpy")
     value = eval(f"np.{made}", {"np": numpy})
@@ -158,6 +160,7 @@ def refused(value: Any) -> str:
 
 
 @pytest.mark.parametrize(("value", "shown"), MISSING, ids=repr)
+@pytest.mark.promise("5.13")
 def test_no_number_and_no_time_in_any_dress_are_refused_with_their_path(value: Any, shown: str) -> None:
     assert f"{shown} at $ " in refused(value)
     assert f"{shown} at $.a[1] " in refused({"a": [0, value]})
@@ -215,6 +218,7 @@ ADVICE: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("value", "message"), ADVICE, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.promise("5.13")
 def test_anything_else_is_refused_and_says_what_to_write(value: Any, message: str) -> None:
     assert message in refused(value)
 

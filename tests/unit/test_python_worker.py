@@ -70,6 +70,7 @@ class Point(NamedTuple):
         ({dt.date(2026, 1, 1): 1}, '{"2026-01-01":1}'),
     ],
 )
+@pytest.mark.promise("5.12")
 def test_json_data_and_what_is_made_of_it(value: Any, text: str) -> None:
     assert encode_result(value) == text
     json.loads(encode_result(value))
@@ -172,6 +173,7 @@ def run(code: str, *values: Any, names: tuple[str, ...] = ("item",), fixed: dict
         ("return globals()['__builtins__'].__name__", "builtins"),  # C code that imports looks it up there
     ],
 )
+@pytest.mark.promise("5.32")
 def test_code_is_the_body_of_a_function(code: str, result: Any) -> None:
     assert run(code, 2) == result
 
@@ -185,12 +187,14 @@ def test_constants_may_be_assigned_like_any_name() -> None:
     assert run("factor = factor * 2\nreturn factor * item", 3, fixed={"factor": 2}) == 12
 
 
+@pytest.mark.promise("5.06")
 def test_setup_names_are_in_scope() -> None:
     place = module()
     run_setup(Code("import math\nBASE = 40\ndef lift(x): return x + BASE", "flow.yaml", 5), place)
     assert compile_body(Code("return lift(item) + int(math.pi)", "flow.yaml", 10), ["item"], {}, place)(2) == 45
 
 
+@pytest.mark.promise("5.33")
 def test_tracebacks_show_the_workflows_own_lines() -> None:
     code = "x = 1\n\nreturn item / (x - 1)  # line 12"
     try:
@@ -312,6 +316,7 @@ def test_results_that_are_wrong_are_not_tried_again() -> None:
         ("round", 2.345, 1, 2.3),
     ],
 )
+@pytest.mark.promise("5.05")
 def test_operations_keep_the_kind_of_numbers(name: str, item: Any, operand: Any, result: Any) -> None:
     found = operation(name, "operand")(item, operand)
     assert found == result
@@ -378,6 +383,7 @@ def functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     sys.modules.pop("my_functions", None)
 
 
+@pytest.mark.promise("5.04")
 def test_parameters_are_matched_by_name_and_the_first_free_one_gets_the_item(functions: Any) -> None:
     assert functions("plain", 5) == ["plain", 5]
     assert functions("named", 5, "k", names=("item", "key")) == ["k", 5]
@@ -413,6 +419,7 @@ def own_loop() -> Any:
 
 
 @pytest.mark.usefixtures("own_loop")
+@pytest.mark.promise("5.04")
 def test_what_is_to_be_awaited_is_awaited_in_one_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever gives it: an `async def`, a plain function around one, an object, a part of a function."""
     (tmp_path / "clients.py").write_text(
@@ -494,6 +501,7 @@ PARTS = {
 
 
 @pytest.mark.parametrize(("view", "path"), [(view, path) for view, paths in PARTS.items() for path in paths])
+@pytest.mark.promise("3.17")
 def test_dots_and_brackets_mean_the_same(view: str, path: str) -> None:
     dotted = eval(f"view.{path}", {"view": FORMS[view]})
     brackets = "".join(f"[{part!r}]" for part in path.split("."))
@@ -501,6 +509,7 @@ def test_dots_and_brackets_mean_the_same(view: str, path: str) -> None:
 
 
 @pytest.mark.parametrize("view", FORMS)
+@pytest.mark.promise("3.18")
 def test_a_missing_part_is_an_error_in_both_forms(view: str) -> None:
     for form in ("view.nothing", "view['nothing']"):
         with pytest.raises((MissingName, AttributeError), match="nothing"):
@@ -533,6 +542,7 @@ class Store:
         return rows[query["start"] : query["start"] + query["count"]]
 
 
+@pytest.mark.promise("8.03")
 def test_results_are_read_page_by_page() -> None:
     store = Store(list(range(2500)))
     told = {"step": "s", "counts": {"failed": 1, "succeeded": 2500}, "duration": 1.5, "length": 2500}

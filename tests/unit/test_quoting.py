@@ -68,6 +68,7 @@ def compiled(text: str, shell: str = "/bin/sh") -> ShellCommand:
         ("let n=$(wc -l < {{ item }})", 'let n=$(wc -l < "${BW_1}")'),
     ],
 )
+@pytest.mark.promise("3.21", "3.37")
 def test_values_are_bound_by_the_place_they_stand_in(text: str, command: str | None) -> None:
     found = compiled(text)
     assert not found.pasted
@@ -193,6 +194,7 @@ REFUSED = [
 
 @pytest.mark.fault("N14")
 @pytest.mark.parametrize(("text", "message", "hint"), REFUSED)
+@pytest.mark.promise("3.31")
 def test_places_where_nothing_can_be_bound_are_refused_with_the_rewrite(text: str, message: str, hint: str) -> None:
     with pytest.raises(WorkflowError) as caught:
         compiled(text)
@@ -279,6 +281,7 @@ def test_values_are_carried_as_they_are() -> None:
     ],
 )
 @pytest.mark.parametrize("text", ["x {{ item }}", "x {{ [item] | args }}", "x {{ item | raw }}"])
+@pytest.mark.promise("3.38")
 def test_what_cannot_be_carried_is_said(item: str, said: list[str], text: str) -> None:
     command = compiled(text)
     if "raw" in text or "args" in text:
@@ -291,6 +294,7 @@ def test_what_cannot_be_carried_is_said(item: str, said: list[str], text: str) -
 
 
 @pytest.mark.fault("F07")
+@pytest.mark.promise("3.38")
 def test_the_longest_value_fits_exactly() -> None:
     command = compiled("x {{ item }}")
     longest = "x" * (STRING_MAX - len("BW_1="))
@@ -300,6 +304,7 @@ def test_the_longest_value_fits_exactly() -> None:
 
 
 @pytest.mark.parametrize("value", ["1", "a[$(x)]", 1.5, True, None])
+@pytest.mark.promise("3.31")
 def test_only_whole_numbers_stand_in_arithmetic(value: object) -> None:
     command = compiled("echo $(( {{ (item if ok else item) | int(item) }} ))".replace("(item if ok else item)", "item"))
     assert command.bind({"item": 7}) == {"BW_1": "7"}
@@ -310,6 +315,7 @@ def test_only_whole_numbers_stand_in_arithmetic(value: object) -> None:
             command.bind({"item": value})
 
 
+@pytest.mark.promise("3.23")
 def test_args_makes_words() -> None:
     command = compiled("ls {{ xs | args }} | wc {{ x }}")
     assert command.constant is None
@@ -321,6 +327,7 @@ def test_args_makes_words() -> None:
         command.text({"xs": {"a": 1}})
 
 
+@pytest.mark.promise("3.25")
 def test_raw_pastes() -> None:
     command = compiled("{{ cmd | raw }} '{{ cmd | raw }}' {{ item }}")
     assert command.text({"cmd": "echo $(x)"}) == "echo $(x) 'echo $(x)' \"${BW_1}\""
@@ -352,5 +359,6 @@ def test_problems_have_their_place_inside_the_text() -> None:
         (["ls", "{{ xs | words }}", "{{ x | option }}"], 1),
     ],
 )
+@pytest.mark.promise("3.28")
 def test_a_list_of_words_is_checked_too(words: list[str], count: int) -> None:
     assert len(compile_argv(Value.of([*words])).problems) == count

@@ -103,6 +103,7 @@ def row(name: str) -> int:
     return next(number for number, program in enumerate(PROGRAMS) if name in program.names)
 
 
+@pytest.mark.promise("3.32")
 def test_each_row_of_the_table_has_its_commands() -> None:
     nothing_in_words = {row(name) for name in ("sqlplus", "redis-cli", "source", "qsub", "at", "crontab")}
     assert {*map(row, WORDS)} | nothing_in_words == {*range(len(PROGRAMS))}
@@ -116,6 +117,7 @@ def test_no_program_stands_in_two_rows() -> None:
 
 
 @pytest.mark.parametrize("text", WORDS.values(), ids=WORDS)
+@pytest.mark.promise("3.32")
 def test_code_among_words_is_refused(text: str) -> None:
     said = refused(text)
     assert "would be run as code" in said
@@ -127,6 +129,7 @@ def test_code_among_words_is_refused(text: str) -> None:
     "before", ["echo 'x {{ item }}' | COMMAND", "COMMAND <<< {{ item }}", "COMMAND <<EOF\n{{ item }}\nEOF"]
 )
 @pytest.mark.parametrize("command", INPUT.values(), ids=INPUT)
+@pytest.mark.promise("3.33")
 def test_code_on_standard_input_is_refused(command: str, before: str) -> None:
     said = refused(before.replace("COMMAND", command))
     assert "would be run as code" in said
@@ -183,6 +186,7 @@ def test_code_on_standard_input_is_refused(command: str, before: str) -> None:
         "screen -S s -X stuff {{ item }}",
     ],
 )
+@pytest.mark.promise("3.35")
 def test_code_by_a_detour_is_refused(text: str) -> None:
     assert "would be run as code" in refused(text)
 
@@ -235,6 +239,7 @@ def test_code_by_a_detour_is_refused(text: str) -> None:
         "parallel gzip ::: {{ xs | args }}",
     ],
 )
+@pytest.mark.promise("3.34")
 def test_data_is_accepted(text: str) -> None:
     assert refused(text) == ""
 
@@ -264,6 +269,7 @@ def test_data_is_accepted(text: str) -> None:
         ("printf '%s\\n' {{ item }} | xargs -I{} rm {}", "`rm` takes what xargs reads for an option"),
     ],
 )
+@pytest.mark.promise("3.36")
 def test_values_that_arrive_through_variables_are_warned_of(text: str, said: str) -> None:
     assert any(said in message for message in warned(text))
 

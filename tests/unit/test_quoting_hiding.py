@@ -43,6 +43,7 @@ def hidden(text: str, *options: str) -> list[str]:
         ("a; set -e; b", "`a` is hidden by what comes after it"),
     ],
 )
+@pytest.mark.promise("3.40")
 def test_a_hidden_failure_is_warned_of(text: str, said: str) -> None:
     (message,) = hidden(text)
     assert said in message
@@ -77,6 +78,7 @@ def test_a_hidden_failure_is_warned_of(text: str, said: str) -> None:
         "a 'unclosed",
     ],
 )
+@pytest.mark.promise("3.40")
 def test_what_hides_nothing_is_not_warned_of(text: str) -> None:
     assert hidden_failures(text, NOWHERE, "/bin/sh", ()) == ()
 

@@ -51,6 +51,7 @@ def test_within_an_origin_all_goes_along(target: str) -> None:
     ],
 )
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.promise("5.19")
 def test_to_another_origin_only_what_tells_nothing_goes_along(target: str, status: int) -> None:
     then = redirected(ASK, status, target)
     assert (then.headers, then.auth, then.url) == (HARMLESS, None, target)
@@ -128,6 +129,7 @@ def test_a_body_is_decoded_however_it_comes(coding: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.promise("5.29")
 def test_a_body_that_ends_early_is_known_wherever_it_ends(coding: str) -> None:
     body = CODINGS[coding](DATA)
     for stop in range(len(body)):

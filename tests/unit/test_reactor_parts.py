@@ -30,12 +30,14 @@ def test_what_fits_is_kept_as_it_is() -> None:
     assert kept(10) == ""
 
 
+@pytest.mark.promise("5.01")
 def test_head_and_tail_are_kept_with_the_size_of_what_is_between() -> None:
     assert kept(10, b"0123456789abcdefghij") == "01234\n… 10 bytes left out …\nfghij"
     assert kept(10, *(b"%d" % (number % 10) for number in range(1000))) == "01234\n… 990 bytes left out …\n56789"
     assert kept(3, b"abcdef") == "a\n… 3 bytes left out …\nef"
 
 
+@pytest.mark.promise("10.12")
 def test_memory_is_bounded_by_the_limit() -> None:
     captured = Captured(1000)
     for _ in range(1000):
@@ -90,6 +92,7 @@ def test_cancelled_timers_do_not_fire_and_cost_no_memory() -> None:
 # ---------------------------------------------------------------- verdicts
 
 
+@pytest.mark.promise("5.02")
 def test_results_are_json_whatever_the_output() -> None:
     text = 'a"\\\n\x00\u2028é'
     assert json.loads(verdict.command_result(text, "", 0)) == {"stdout": text, "stderr": "", "exit_code": 0}

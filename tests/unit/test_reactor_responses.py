@@ -23,6 +23,7 @@ def of(body: bytes, *headers: bytes, status: int = 200, masks: tuple[str, ...] =
     return found
 
 
+@pytest.mark.promise("5.26")
 def test_a_result_has_status_headers_text_json_and_time() -> None:
     lines = [
         b"HTTP/1.1 302 Found\r\n",
@@ -64,6 +65,7 @@ def test_a_result_has_status_headers_text_json_and_time() -> None:
         (b"", b"application/json", None),
     ],
 )
+@pytest.mark.promise("5.27")
 def test_json_is_there_where_the_body_is_json(body: bytes, kind: bytes, value: object) -> None:
     found = of(body, b"Content-Type: " + kind + b"\r\n")["json"]
     assert found == value or (value == "deep" and isinstance(found, list))
@@ -95,6 +97,7 @@ def test_text_is_decoded_by_the_charset_or_as_utf8(body: bytes, charset: bytes, 
         (b"\x80", b"application/json"),
     ],
 )
+@pytest.mark.promise("5.28")
 def test_a_body_that_is_no_text_stands_in_base64_and_loses_nothing(body: bytes, kind: bytes) -> None:
     found = of(body, b"Content-Type: " + kind + b"\r\n")
     assert base64.b64decode(found["body_base64"]) == body
@@ -105,12 +108,14 @@ def test_a_credential_in_a_body_that_is_no_text_is_masked_too() -> None:
     assert base64.b64decode(of(b"\xff sesame-1 \xfe", masks=("sesame-1",))["body_base64"]) == b"\xff *** \xfe"
 
 
+@pytest.mark.promise("5.23")
 def test_of_a_saved_body_there_are_place_and_size() -> None:
     text = responses.response_result(Response(200, [b"HTTP/1.1 200 OK\r\n"], b"", 0.5, ("got/a.png", 7)), ())
     assert json.loads(text) == {"status_code": 200, "headers": {}, "saved_to": "got/a.png", "size": 7, "elapsed": 0.5}
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 500, 503])
+@pytest.mark.promise("5.27")
 def test_json_is_read_whatever_the_status(status: int) -> None:
     body = b'{"error": {"code": 7, "long": "' + b"x" * 5000 + b'"}}'
     lines = [b"HTTP/1.1 %d No\r\n" % status, b"Content-Type: application/problem+json\r\n"]
@@ -123,6 +128,7 @@ def test_an_unexpected_body_that_is_no_text_is_left_out() -> None:
     assert failed["message"] == "HTTP 500 No: … 2 bytes that are no text left out …"
 
 
+@pytest.mark.promise("5.17")
 def test_an_unexpected_status_is_a_failure_with_an_excerpt() -> None:
     lines = [b"HTTP/1.1 503 Service Unavailable\r\n", b"Retry-After: 7\r\n", b"\r\n"]
     failed = responses.unexpected(Response(503, lines, b"over\n\nloaded " + b"x" * 100_000, 0.1), (), 0.0)

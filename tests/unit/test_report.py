@@ -23,6 +23,7 @@ FETCH = StepRecord(
 LAST = StepRecord(8, "r1", "last", 1, StepStatus.PENDING, Counts())
 
 
+@pytest.mark.promise("9.13")
 def test_json_is_as_promised() -> None:
     text = json.loads(json.dumps(summary_json(summarize(RUN, [LAST, FETCH]))))
     assert text == {
@@ -69,6 +70,7 @@ def test_a_steps_error_is_an_object() -> None:
     assert steps["last"]["error"] == {"type": "exit", "message": "exit code 3", "exit_code": 3}
 
 
+@pytest.mark.promise("7.11")
 def test_running_without_an_owner_is_crashed() -> None:
     running = replace(RUN, status=RunStatus.RUNNING, ended_ms=None)
     doubt = replace(FETCH, status=StepStatus.RUNNING, counts=Counts(10, 2, in_doubt=3))
@@ -159,6 +161,7 @@ def test_the_number_of_groups_is_bounded() -> None:
     assert (groups[0].pattern, groups[0].count) == ("(others)", 500)
 
 
+@pytest.mark.promise("7.12")
 def test_a_step_of_a_run_that_does_not_go_on_is_stopped() -> None:
     running = replace(FETCH, status=StepStatus.RUNNING)
     living = replace(RUN, status=RunStatus.RUNNING, ended_ms=None, living=True)

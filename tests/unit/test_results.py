@@ -70,6 +70,7 @@ def stored(values: list[Any]) -> tuple[Results, Counting]:
 X = Failure("Bad", "no luck", exit_code=3)
 
 
+@pytest.mark.promise("8.01")
 def test_it_is_a_sequence_in_input_order() -> None:
     results, _ = stored(["a", X, {"n": 1}, [2]])
     assert len(results) == 4
@@ -83,6 +84,7 @@ def test_it_is_a_sequence_in_input_order() -> None:
             results[index]
 
 
+@pytest.mark.promise("8.02")
 def test_what_is_beside_it() -> None:
     results, _ = stored(["a", X, "c"])
     assert results.results is results
@@ -107,6 +109,7 @@ def test_what_is_beside_it() -> None:
     assert results.reference() == {"step": "fetch", "counts": results.counts, "duration": 2.5, "length": 3}
 
 
+@pytest.mark.promise("8.03")
 def test_counting_reads_nothing() -> None:
     results, store = stored([X] + ["a"] * 50)
     assert (len(results), len(results.failed), len(results.succeeded)) == (51, 1, 50)

@@ -146,6 +146,7 @@ def test_a_batch_step_gives_lazy_results(bench: Bench) -> None:
     assert bench.step("c").result == encode({"item": None, "n": 3, "last": 30, "all": "[10,20,30]!"})
 
 
+@pytest.mark.promise("4.03")
 def test_independent_steps_run_at_the_same_time(bench: Bench) -> None:
     both = threading.Barrier(2, timeout=30)
     plan = workflow(
@@ -154,6 +155,7 @@ def test_independent_steps_run_at_the_same_time(bench: Bench) -> None:
     assert bench.run(plan).status is RunStatus.SUCCEEDED
 
 
+@pytest.mark.promise("9.01")
 def test_max_parallel_is_lowered(bench: Bench) -> None:
     running, most = threading.Semaphore(1), []
 
@@ -176,6 +178,7 @@ def test_max_parallel_is_lowered(bench: Bench) -> None:
         ("{{ not params.on }}", {"a": "succeeded", "b": "succeeded", "c": "succeeded", "d": "succeeded"}),
     ],
 )
+@pytest.mark.promise("4.10")
 def test_what_refers_to_a_skipped_step_is_skipped_too(bench: Bench, when: str, statuses: dict[str, str]) -> None:
     plan = workflow(
         step_plan("a"),
@@ -200,6 +203,7 @@ def test_what_refers_to_a_skipped_step_is_skipped_too(bench: Bench, when: str, s
         ("{{ params.off }}", "`off`"),
     ],
 )
+@pytest.mark.promise("4.09")
 def test_a_condition_must_be_true_or_false(bench: Bench, when: str, says: str) -> None:
     plan = workflow(step_plan("a", when=compile_template(when)), step_plan("b", "a"), params={"on": "yes"})
     end = bench.run(plan)
@@ -212,6 +216,7 @@ def test_a_condition_must_be_true_or_false(bench: Bench, when: str, says: str) -
 # ---------------------------------------------------------------- failures
 
 
+@pytest.mark.promise("4.05")
 def test_after_a_failure_the_others_stay_pending(bench: Bench) -> None:
     plan = workflow(step_plan("a", task=failing()), step_plan("b", "a"), step_plan("c", "b"))
     end = bench.run(plan)
@@ -221,6 +226,7 @@ def test_after_a_failure_the_others_stay_pending(bench: Bench) -> None:
     assert "step `a` failed" in end.message and "batchwork resume r1" in end.message
 
 
+@pytest.mark.promise("4.05")
 def test_running_steps_finish_after_a_failure(bench: Bench) -> None:
     failed = threading.Event()
 
@@ -253,6 +259,7 @@ def test_tolerated_failures_are_partial(bench: Bench) -> None:
     assert bench.run(plan, resumed=True, allow_failures=True).exit_code == 0
 
 
+@pytest.mark.promise("7.10")
 def test_failed_items_are_partial(bench: Bench) -> None:
     batch = batch_plan([1, 2, 3], continue_on_error=True)
     task = doing(lambda payload: Failure("Odd", "odd") if payload["item"] % 2 else payload["item"])
@@ -265,6 +272,7 @@ def test_failed_items_are_partial(bench: Bench) -> None:
     assert [row["key"] for row in results.failed] == ["1", "3"]
 
 
+@pytest.mark.promise("4.07")
 def test_a_task_on_error_runs_and_changes_nothing(bench: Bench) -> None:
     speaker = CallableTask(lambda payload: f"{payload['text']}", says=True)
     handler = task_plan(speaker, text="{{ error.type }}: {{ error }} ({{ error.attempts }})")
@@ -297,6 +305,7 @@ def test_secrets_are_masked_in_what_is_recorded(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(("task", "status"), [(giving(1), "succeeded"), (failing(), "failed")])
+@pytest.mark.promise("4.08")
 def test_finalizers_always_run_and_know_how_it_went(bench: Bench, task: Any, status: str) -> None:
     plan = workflow(
         step_plan("a", task=task),
@@ -317,6 +326,7 @@ def test_a_finalizer_that_fails_fails_the_run_but_not_the_others(bench: Bench) -
 # ---------------------------------------------------------------- stops
 
 
+@pytest.mark.promise("4.08")
 def test_ctrl_c_drains_then_cleans_up(bench: Bench) -> None:
     def act(payload: Any) -> int:
         bench.control.signal = 2
@@ -388,6 +398,7 @@ def test_a_killed_run_does_not_clean_up(bench: Bench) -> None:
 # ---------------------------------------------------------------- what must not happen
 
 
+@pytest.mark.promise("7.09")
 def test_a_broken_sum_fails_the_step(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     count = bench.store.count
     monkeypatch.setattr(bench.store, "count", lambda step: count(step).add(succeeded=1))
@@ -425,6 +436,7 @@ def test_a_bug_is_raised_and_not_swallowed(bench: Bench, monkeypatch: pytest.Mon
 # ---------------------------------------------------------------- resuming
 
 
+@pytest.mark.promise("9.36")
 def test_ended_steps_are_not_run_again(bench: Bench) -> None:
     ran: list[str] = []
     plan = workflow(

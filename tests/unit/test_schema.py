@@ -78,6 +78,7 @@ TASKS = [
 
 
 @pytest.mark.parametrize("step", TASKS)
+@pytest.mark.promise("4.01")
 def test_it_takes_all_forms_of_a_step(step: str) -> None:
     assert complaints(f"steps:\n  s: {step}\n") == []
 

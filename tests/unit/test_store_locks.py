@@ -90,6 +90,7 @@ def test_the_owner_is_named(folder: Path, started) -> None:
 
 @pytest.mark.fault("I04")
 @pytest.mark.parametrize("kind", ["alone", "spawn", "fork"])
+@pytest.mark.promise("10.06")
 def test_a_dead_owner_is_no_owner_even_if_its_children_live(folder: Path, started, wait_for, kind: str) -> None:
     process, line = started(kind)
     assert line.startswith("owner")

@@ -42,6 +42,7 @@ def started(path: Path):
 
 @pytest.mark.fault("H16")
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o277])
+@pytest.mark.promise("10.15")
 def test_folder_and_files_are_private_whatever_the_umask(tmp_path: Path, mask: int) -> None:
     before = os.umask(mask)
     try:
@@ -83,6 +84,7 @@ def test_the_schema_is_what_the_migrations_make(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault("H07")
+@pytest.mark.promise("10.18")
 def test_a_newer_store_is_refused_and_left_untouched(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     started(path).close()
@@ -179,6 +181,7 @@ def test_urls_of_other_stores_are_refused() -> None:
 @pytest.mark.fault("H04")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
 @pytest.mark.parametrize("what", ["folder", "file"])
+@pytest.mark.promise("10.18")
 def test_without_permission_the_store_says_so(request: pytest.FixtureRequest, what: str) -> None:
     top = Path(tempfile.mkdtemp())  # pytest's own folders are closed to others
     request.addfinalizer(lambda: shutil.rmtree(top))

@@ -25,6 +25,7 @@ def row(key: str = "k", said: str = "said", step: str = "s") -> tuple[str, ...]:
 
 
 @given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS), max_size=8), st.integers(40, 250))
+@pytest.mark.promise("9.29")
 def test_every_line_fits_the_terminal(texts: list[tuple[str, str, str]], room: int) -> None:
     lines = list(table_lines(ITEMS, [row(*three) for three in texts], room))
     assert len(lines) == len(texts) + 1
@@ -32,6 +33,7 @@ def test_every_line_fits_the_terminal(texts: list[tuple[str, str, str]], room: i
 
 
 @given(TEXTS.filter(str.isprintable))
+@pytest.mark.promise("9.10")
 def test_keys_are_whole_in_a_pipe(key: str) -> None:
     lines = list(table_lines(ITEMS, [row(key), row("other")], None))
     assert key in lines[1]

@@ -270,6 +270,7 @@ def test_no_body() -> None:
     assert bind({"item": "\udcff"}, json="{{ item }}")["body"] == '"\\udcff"'
 
 
+@pytest.mark.promise("5.14")
 def test_a_file_is_named_and_read_by_who_sends_it() -> None:
     payload = bind(data={"file": "in/{{ item }}"}, method="PUT")
     assert payload["body"] == {"file": "in/a b/ç"}
@@ -280,6 +281,7 @@ def test_a_file_is_named_and_read_by_who_sends_it() -> None:
             bind({"item": path}, data={"file": "{{ item }}"})
 
 
+@pytest.mark.promise("5.15")
 def test_multipart_has_texts_files_and_lists_of_them() -> None:
     payload = bind(
         multipart={
@@ -348,6 +350,7 @@ def test_saving_all_items_in_one_place_is_warned_of() -> None:
     assert said("warn", url="http://h/", save_to="{{ index }}") == []
 
 
+@pytest.mark.promise("5.16")
 def test_credentials() -> None:
     assert bind(auth=["u", "{{ item }}"])["auth"] == ["u", "a b/ç"]
     assert bind(auth={"username": "u", "password": 5})["auth"] == ["u", "5"]
@@ -359,6 +362,7 @@ def test_credentials() -> None:
 
 
 @pytest.mark.fault("G16")
+@pytest.mark.promise("3.45")
 def test_idempotent_requests_carry_their_key() -> None:
     payload = bind(method="POST", idempotent=True)
     assert payload["idempotent"] is True and ["Idempotency-Key", "run/step/k"] in payload["headers"]  # type: ignore[operator]

@@ -145,6 +145,7 @@ def warned(names: frozenset[str] = NAMES, **written: Json) -> list[str]:
         ("def f():\n    result = item\nf()", 11, "did you mean `return f()`?"),
     ],
 )
+@pytest.mark.promise("5.03")
 def test_code_that_gives_no_result_is_warned_of(code: str, line: int, hint: str) -> None:
     (found,) = warned(code=code)
     assert found.startswith(f"flow.yaml:{line}:") and "`code` gives no result, so it will be null" in found
@@ -341,6 +342,7 @@ def test_a_function_found_nowhere_gets_the_item_and_the_inputs() -> None:
     assert made.prepare["names"] == ["item"]
 
 
+@pytest.mark.promise("5.08")
 def test_which_interpreter_runs_it(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     python = tmp_path / "bin" / "python"

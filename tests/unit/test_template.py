@@ -67,6 +67,7 @@ def render(text: str, scope: object = SCOPE) -> object:
         ("{{ '<&>' | tojson }}", '"<&>"'),
     ],
 )
+@pytest.mark.promise("3.04")
 def test_a_lone_expression_keeps_its_type(text: str, value: object) -> None:
     found = render(text)
     assert found == value and type(found) is type(value)
@@ -92,6 +93,7 @@ def test_a_lone_expression_keeps_its_type(text: str, value: object) -> None:
         ("{{ batch.items }}!", "[1,2]!"),
     ],
 )
+@pytest.mark.promise("3.05")
 def test_anything_else_is_text(text: str, expected: str) -> None:
     template = compile_template(text)
     assert template.render(SCOPE) == expected
@@ -102,6 +104,7 @@ def test_anything_else_is_text(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "item", ["007", "1e5", "None", "True", "[1]", "{{ 7*7 }}", "{% raw %}", "${7*7}", "\udcff", ""]
 )
+@pytest.mark.promise("3.07")
 def test_values_stand_as_they_are_and_are_never_rendered_again(item: str) -> None:
     assert render("{{ item }}", {"item": item}) == item
     assert render("<{{ item }}>", {"item": item}) == f"<{item}>"
@@ -158,6 +161,7 @@ def test_lazy_sequences_pass_through_and_are_lists_in_text() -> None:
         ("{% if itme %}{% endif %}", ["no `itme`", "did you mean `item`"]),
     ],
 )
+@pytest.mark.promise("3.02")
 def test_what_is_not_there_is_an_error_that_lists_what_is(text: str, parts: list[str]) -> None:
     with pytest.raises(RenderError) as caught:
         render(text)
@@ -198,6 +202,7 @@ ESCAPES = [
 
 @pytest.mark.fault("N12")
 @pytest.mark.parametrize("text", ESCAPES)
+@pytest.mark.promise("3.01")
 def test_known_escapes_from_the_sandbox_are_refused(text: str, work: object) -> None:
     with pytest.raises(RenderError):
         render(text)
@@ -263,6 +268,7 @@ def test_wrong_syntax_is_a_problem_with_its_place(text: str, line: int, column: 
 
 
 @pytest.mark.fault("L07")
+@pytest.mark.promise("3.03")
 def test_names_are_known_beforehand() -> None:
     template = compile_template("{{ itme }} {{ item.x }} {{ steps['a'].result[0] | length + n }} {{ q | default(1) }}")
     assert template.roots == {"itme", "item", "steps", "n", "q"}
@@ -383,6 +389,7 @@ def test_templates_compare_by_what_was_written() -> None:
 @pytest.mark.parametrize(
     "path", ["in/x y/a.tar.gz", "b", "", ".", "/", "a/", "a//b/./c.txt", ".hidden", "x/.hidden.gz", "a.", "..", "é.ü"]
 )
+@pytest.mark.promise("3.20")
 def test_path_filters_cut_as_pathlib_does(path: str) -> None:
     from pathlib import PurePosixPath
 
@@ -408,12 +415,14 @@ def test_path_filters_need_a_text(value: object) -> None:
     "text",
     ["docker inspect -f '{{.State}}' x", "{{ x", "{{json .}}", "a {{ }} b", "{{ x }", "awk '{{print $1}'", "{{ ) }}"],
 )
+@pytest.mark.promise("2.19")
 def test_where_a_template_cannot_be_read_the_literal_way_is_said(text: str) -> None:
     with pytest.raises(WorkflowError) as caught:
         compile_template(text)
     assert "{{ '{{' }}" in caught.value.problems[0].hint
 
 
+@pytest.mark.promise("2.19")
 def test_literal_braces() -> None:
     assert compile_template("-f '{{ '{{' }}.State}}' {{ x }}").render({"x": 1}) == "-f '{{.State}}' 1"
     with pytest.raises(WorkflowError) as caught:

@@ -44,6 +44,7 @@ def test_what_would_take_for_ever_fails(text: str, monkeypatch: pytest.MonkeyPat
         compile_template(text).render(FEW)
 
 
+@pytest.mark.promise("3.09")
 def test_the_limit_is_a_million() -> None:
     with pytest.raises(RenderError, match="more than 1,000,000 rounds"):
         render("{% for a in item.xs %}{% for b in item.xs %}{% endfor %}{% endfor %}")

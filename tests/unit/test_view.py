@@ -86,6 +86,7 @@ def test_a_bar_fits_the_terminal(width: int) -> None:
         assert "failed" in text
 
 
+@pytest.mark.promise("9.25")
 def test_a_wide_bar_says_everything() -> None:
     (text,) = drawn([standing()], 100)
     assert text == f"enrich {'━' * 18}{'─' * 22}  45 % 450/1,000 82/s 10 failed 2 to retry 7.0 s left"
@@ -147,6 +148,7 @@ EVENTS: list[Event] = [
 ]
 
 
+@pytest.mark.promise("9.26")
 def test_lines_say_each_thing_once() -> None:
     paper = Paper()
     view = Lines(paper.written.append, paper.said.append, StillClock())
