@@ -158,13 +158,28 @@ class Report(Struct, frozen=True):
 
 
 class Claim(Struct, frozen=True):
-    """Units that are about to be started: one row for a call. `attempt` counts from 1; `offsets` are the places of units in it."""
+    """Units that are about to be started: one row for a call. `attempt` counts from 1; `offsets` are the places of units in it.
+
+    `members` are the keys of each unit's items, where units are batches: what came of a batch may be known before it has a row.
+    """
 
     id: int
     attempt: int
     seqs: Sequence[int]
     keys: Sequence[str]
     offsets: Sequence[int] = ()
+    members: Sequence[Sequence[str]] | None = None
+
+    def part(self, chosen: Sequence[int]) -> Claim:
+        """The claim with some of its units, by their places in `seqs`; these are their offsets, if it has none."""
+        return Claim(
+            self.id,
+            self.attempt,
+            [self.seqs[at] for at in chosen],
+            [self.keys[at] for at in chosen],
+            [self.offsets[at] for at in chosen] if self.offsets else chosen,
+            self.members and [self.members[at] for at in chosen],
+        )
 
 
 class Successes(Struct, frozen=True):

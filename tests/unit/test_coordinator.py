@@ -30,6 +30,7 @@ from batchwork.model import (
     UnitStatus,
 )
 from batchwork.ports import Setting
+from batchwork.ports.journals import NO_JOURNALS, StepJournals
 from batchwork.spec.fields.retry import RetryPolicy
 from batchwork.spec.written import Rate, Threshold
 from batchwork.store.memory import MemoryStore
@@ -53,6 +54,7 @@ class Bench:
         self.number = self.store.steps("r1")[0].number
         self.sink = Collected()
         self.control = Control(SystemClock())
+        self.journals: StepJournals = NO_JOURNALS
 
     def use(self, store: MemoryStore) -> None:
         """Another store instead."""
@@ -72,9 +74,8 @@ class Bench:
 
     def run(self, act: Act, items: Json, **changes: Any) -> Fate:
         order = self.order(act, items, **changes)
-        end = Coordinator(
-            order, Equipment(self.store, callable_executors, self.sink, SystemClock()), self.control
-        ).run()
+        equipment = Equipment(self.store, callable_executors, self.sink, SystemClock(), self.journals)
+        end = Coordinator(order, equipment, self.control).run()
         counted = self.store.count(self.number)
         assert (end.counts.succeeded, end.counts.failed, end.counts.skipped) == (
             counted.succeeded,

@@ -128,8 +128,7 @@ class MemoryStep(Struct):
         found = []
         for _, claim in sorted(self.claims.items()):
             left = [offset for offset, seq in enumerate(claim.seqs) if not self._is_settled(seq, claim.attempt)]
-            seqs, keys = [claim.seqs[offset] for offset in left], [claim.keys[offset] for offset in left]
-            found.append(Claim(claim.id, claim.attempt, seqs, keys, left))
+            found.append(claim.part(left))
         return found
 
     def _is_settled(self, seq: int, attempt: int) -> bool:

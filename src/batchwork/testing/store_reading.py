@@ -45,11 +45,11 @@ class StoreReading(StoreCase):
             claims = [
                 Claim(1, 1, [0, 1, 2], ["k0", "k1", "k2"]),
                 Claim(2, 2, [5, 3], ["k5", "k3"]),
-                Claim(3, 1, [8], ["k8"]),
+                Claim(3, 1, [8, 9], ["k8", "k9"], members=[["a", "b"], ["c"]]),
             ]
             commit(store, Checkpoint(step, claims))
-            assert [(c.id, c.attempt, list(c.seqs), list(c.keys)) for c in store.claims(step)] == [
-                (c.id, c.attempt, list(c.seqs), list(c.keys)) for c in claims
+            assert [(c.id, c.attempt, list(c.seqs), list(c.keys), c.members) for c in store.claims(step)] == [
+                (c.id, c.attempt, list(c.seqs), list(c.keys), c.members) for c in claims
             ]
             commit(
                 store,

@@ -10,9 +10,10 @@ from threading import Event
 from typing import Any, NamedTuple
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from batchwork.clock import Clock
-from batchwork.engine.feed.narrow import narrow, part_of
+from batchwork.engine.feed.narrow import narrow
 from batchwork.engine.unit.attempt import doubtful_failure
 from batchwork.engine.unit.brief import Equipment, StepBrief
 from batchwork.engine.unit.settlement import Again, settlement
@@ -30,6 +31,7 @@ from batchwork.model import (
     UnitStatus,
 )
 from batchwork.ports import Store
+from batchwork.text.jsontext import encode
 
 UNITS_AT_ONCE = 1_000
 """So many are read from the store at a time."""
@@ -87,7 +89,7 @@ def _standing(
     lacking = _lacking(order, records, unhandled)
     return StartingPoint(
         counts=Counts(None, counts.succeeded, counts.failed, counts.skipped),
-        doubts={record.seq: record.doubts for record in records if record.doubts},
+        doubts={record.seq: record.doubts for record in records if record.doubts and record.status not in FINAL},
         unhandled=[record for record in unhandled if record.seq not in lacking],
         failed=[record for record in records if record.status is UnitStatus.FAILED],
         lacking=lacking,
@@ -178,6 +180,18 @@ class _Unit(NamedTuple):
             attempts=attempts,
         )
 
+    def ended(self, status: UnitStatus, attempts: int, **more: Any) -> UnitRecord:
+        """Its record where it will not run again. Without its value it has `doubts`: any later reading gives it one then.
+
+        A batch has its members: whatever becomes of the source, these have been run.
+        """
+        record = self.record(status, attempts, **more)
+        if self.claim.members is not None:
+            record = replace(record, members=encode([*self.claim.members[self.at]]))
+        if self.value is not None:
+            return record
+        return replace(record, doubts=max(1, record.doubts), note=UnitNote.IN_DOUBT)
+
 
 def _settled(order: StepBrief, equipment: Equipment, handles: bool) -> _Settled:
     """What became of the units of all claims, with the decisions that a living process would have taken."""
@@ -199,7 +213,7 @@ def _settled(order: StepBrief, equipment: Equipment, handles: bool) -> _Settled:
         settled.put(units[at].record(UnitStatus.INTERRUPTED, claim.attempt - 1) for at in report.cancelled)
         settled.logs += [LogRecord(claim.seqs[at], claim.attempt, text) for at, text in report.logs.items()]
         if policy == "stop" and report.lost:
-            settled.refused.append(part_of(claim, report.lost))
+            settled.refused.append(claim.part(report.lost))
         else:
             settled.put(decide.doubted(units[at], policy) for at in report.lost)
     return settled
@@ -231,7 +245,7 @@ class _Decisions(Struct):
     handles: bool
 
     def done(self, unit: _Unit, report: Report, row: int) -> UnitRecord:
-        return unit.record(
+        return unit.ended(
             UnitStatus.SUCCEEDED,
             unit.claim.attempt,
             result=report.results[row],
@@ -246,7 +260,8 @@ class _Decisions(Struct):
         decided = settlement(self.order.plan.retry, tries, failure, 0, self.clock.random)
         if isinstance(decided, Again):
             status, due_ms = UnitStatus.PENDING, ended_ms + round(decided.delay_s * 1000)
-        return unit.record(
+        recorded = unit.ended if status is UnitStatus.FAILED else unit.record
+        return recorded(
             status,
             unit.claim.attempt,
             result=failure.result,
@@ -262,8 +277,9 @@ class _Decisions(Struct):
         """It may have run to its end or not."""
         doubts = unit.doubts + 1
         failure = doubtful_failure(policy, doubts, "process")
-        return unit.record(
-            UnitStatus.PENDING if failure is None else UnitStatus.FAILED,
+        recorded, status = (unit.record, UnitStatus.PENDING) if failure is None else (unit.ended, UnitStatus.FAILED)
+        return recorded(
+            status,
             unit.claim.attempt - 1,
             failure=failure,
             doubts=doubts,

@@ -101,12 +101,12 @@ class Merge:
             if units is None:
                 yield None
                 continue
-            yield from self._laid_over(units, self._due(units.indexes[-1]))
+            yield from self._laid_over(units, self._duplicates.due(self._stream.skipped(), units.indexes[-1]))
             if len(self._corrections) >= CHANGES_MOST:
                 self._write()
         if isinstance(self._mode, Regrouped):
             yield from self._looked_up(self._mode.batches.end(), self._mode.parted)
-        elif left := self._due(None):
+        elif left := self._duplicates.due(self._stream.skipped(), None):
             yield from self._laid_over(NO_UNITS, left)
 
     def finish(self) -> None:
@@ -232,7 +232,7 @@ class Merge:
         for offset, seq in enumerate(units.seqs):
             status, attempts, base, doubts, due_ms = stored.get(seq, _NEW)
             if UnitStatus(status) in FINAL:
-                self._fill(units, offset, status, doubts)
+                self._fill(units, offset, doubts)
                 final.append(units.keys[offset])
                 continue
             runs.add(offset, attempts, base)
@@ -275,7 +275,7 @@ class Merge:
                 runs.add(offset, record.attempts, record.base)
                 self._note(record.seq, record.doubts, record.due_ms)
             else:
-                self._fill(placed, offset, status_now(record), record.doubts)
+                self._fill(placed, offset, record.doubts)
         self._write_if_urgent()
         yield from runs.pieces()
 
@@ -302,10 +302,13 @@ class Merge:
             index, record = found
             self._total += 1
             self._corrections.move(record, index)
-            if status_now(record) not in FINAL:
-                if self._corrections.urgent:
-                    self._write()
-                yield self._as_recorded(record, index)
+            if status_now(record) in FINAL:
+                mode.batches.lacking.meet(record, index)
+                continue
+            self._write_if_urgent()
+            yield self._as_recorded(record, index)
+        for whole in mode.batches.lacking.complete(units):
+            self._fill(whole, 0, 1)
 
     def _as_recorded(self, record: UnitRecord, index: int) -> Piece:
         """A recorded batch that is not finished, with the members that it has."""
@@ -317,20 +320,16 @@ class Merge:
 
     # ------------------------------------------------------------ what all modes do
 
-    def _due(self, last: int | None) -> list[UnitRecord]:
-        """The duplicates that reading skipped up to position `last`, None for all that there are."""
-        return self._duplicates.due(self._stream.skipped(), last)
-
     def _note(self, seq: int, doubts: int, due_ms: int) -> None:
         if doubts:
             self._opening.doubts[seq] = doubts
         if due_ms:
             self._opening.due[seq] = due_ms
 
-    def _fill(self, units: Units, offset: int, status: str, doubts: int) -> None:
+    def _fill(self, units: Units, offset: int, doubts: int) -> None:
         """Give a unit that ended in doubt the value that a process did not live to record; one that has its value keeps it."""
         record = self._opening.lacking.pop(units.seqs[offset], None)
-        if record is None and not (doubts and status == UnitStatus.FAILED):
+        if record is None and not doubts:
             return
         value = self._corrections.fill(units, offset)
         if record is not None and not record.handled:

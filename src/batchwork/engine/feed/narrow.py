@@ -83,10 +83,4 @@ def _without_outcome(offset: int, told: Noted) -> str:
 def still_in_doubt(claims: Sequence[Claim], noted: Mapping[int, Noted] | None) -> list[Claim]:
     """The claims with only those units that are in doubt."""
     narrowed = zip(claims, narrow(claims, noted), strict=True)
-    return [part_of(claim, report.lost) for claim, report in narrowed if report.lost]
-
-
-def part_of(claim: Claim, chosen: Sequence[int]) -> Claim:
-    """The claim with some of its units."""
-    seqs, keys, offsets = ([column[at] for at in chosen] for column in (claim.seqs, claim.keys, claim.offsets))
-    return Claim(claim.id, claim.attempt, seqs, keys, offsets)  # type: ignore[arg-type]
+    return [claim.part(report.lost) for claim, report in narrowed if report.lost]

@@ -19,6 +19,7 @@ from batchwork.model import (
     RunningUnit,
     Successes,
     UnitRecord,
+    Units,
 )
 
 
@@ -61,7 +62,7 @@ class Draft(Struct):
 
     def claim(self, call: Call, now: float) -> None:
         """A call to be started once its claim is on disk."""
-        self.rows.claims.append(Claim(call.id, call.attempt, call.units.seqs, call.units.keys))
+        self.rows.claims.append(_claim(call, call.units))
         self.calls.append(call)
         self.touch(now, 0)
 
@@ -70,8 +71,7 @@ class Draft(Struct):
         if not but:
             self.rows.ended.append(call.id)
             return
-        units = call.units.pick(but)
-        self.rows.claims.append(Claim(call.id, call.attempt, units.seqs, units.keys))
+        self.rows.claims.append(_claim(call, call.units.pick(but)))
 
     def settled_keys(self) -> Iterator[Sequence[str]]:
         """Keys of the units whose outcome it holds."""
@@ -95,6 +95,10 @@ class Draft(Struct):
             running=rows.running,
             counts=counts,
         )
+
+
+def _claim(call: Call, units: Units) -> Claim:
+    return Claim(call.id, call.attempt, units.seqs, units.keys, members=units.members)
 
 
 def success_rows(call: Call, report: Report, started_ms: int, written_key: bool) -> Successes:

@@ -255,18 +255,17 @@ def unsettled(connection: apsw.Connection, step: int) -> list[Claim]:
     """Each claim with those of its units that are neither final nor have a failed attempt of its number."""
     found = []
     for number, attempt, text in connection.execute(statement("claims"), (step,)).fetchall():
-        seqs, keys = claim_units(text_in(text))
+        seqs, keys, members = claim_units(text_in(text))
         settled = _settled(connection, first_id(step), seqs, integer_in(attempt))
         left = [offset for offset, seq in enumerate(seqs) if seq not in settled]
-        units = [seqs[offset] for offset in left], [keys[offset] for offset in left]
-        found.append(Claim(integer_in(number), integer_in(attempt), *units, left))
+        found.append(Claim(integer_in(number), integer_in(attempt), seqs, keys, members=members).part(left))
     return found
 
 
 def highest_claimed(connection: apsw.Connection, step: int) -> int:
     """The largest seq in any claim, -1 where there is none."""
     rows = connection.execute(statement("claims"), (step,)).fetchall()
-    return max((max(claim_units(text_in(text))[0], default=-1) for _, _, text in rows), default=-1)
+    return max((max(claim_units(text_in(text)).seqs, default=-1) for _, _, text in rows), default=-1)
 
 
 def _settled(connection: apsw.Connection, first: int, seqs: list[int], attempt: int) -> set[int]:

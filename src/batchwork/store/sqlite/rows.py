@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 from msgspec.structs import fields, replace
@@ -27,6 +27,7 @@ from batchwork.model import (
 )
 from batchwork.step_notes import NeedSkipped, Reopened, StepNote, WhenFalse
 from batchwork.text import jsontext
+from batchwork.text.jsontext import Json
 from batchwork.text.patterns import pattern
 
 T = TypeVar("T")
@@ -92,21 +93,29 @@ def failure_of(text: Cell) -> Failure | None:
 
 def claim_text(claim: Claim) -> str:
     """The units of a claim as JSON text; consecutive seqs are written as the first one only."""
-    seqs, keys = list(claim.seqs), list(claim.keys)
-    if seqs and seqs == list(range(seqs[0], seqs[0] + len(seqs))):
-        return jsontext.encode({"first": seqs[0], "keys": keys})
-    return jsontext.encode({"seqs": seqs, "keys": keys})
+    seqs = list(claim.seqs)
+    consecutive = seqs and seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+    tree: dict[str, Json] = {"first": seqs[0]} if consecutive else {"seqs": [*seqs]}
+    tree["keys"] = [*claim.keys]
+    if claim.members is not None:
+        tree["members"] = [[*keys] for keys in claim.members]
+    return jsontext.encode(tree)
 
 
-def claim_units(text: str) -> tuple[list[int], list[str]]:
-    """The seqs and keys of a text written by `claim_text`."""
-    tree = jsontext.decode(text)
-    assert isinstance(tree, dict)
-    keys: list[str] = tree["keys"]  # type: ignore[assignment]
-    if "first" in tree:
-        first: int = tree["first"]  # type: ignore[assignment]
-        return list(range(first, first + len(keys))), keys
-    return tree["seqs"], keys  # type: ignore[return-value]
+class ClaimUnits(NamedTuple):
+    """The units of a claim, column by column."""
+
+    seqs: list[int]
+    keys: list[str]
+    members: list[list[str]] | None
+
+
+def claim_units(text: str) -> ClaimUnits:
+    """What stands in a text written by `claim_text`."""
+    tree: Any = jsontext.decode(text)
+    keys: list[str] = tree["keys"]
+    seqs = tree["seqs"] if "seqs" in tree else [*range(tree["first"], tree["first"] + len(keys))]
+    return ClaimUnits(seqs, keys, tree.get("members"))
 
 
 # ---------------------------------------------------------------- units
@@ -276,7 +285,7 @@ def washed(checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint with lone surrogates (which UTF-8 lacks) written as escapes in keys, texts and results."""
     return replace(
         checkpoint,
-        claims=[replace(claim, keys=[wash(key) for key in claim.keys]) for claim in checkpoint.claims],
+        claims=[_washed_claim(claim) for claim in checkpoint.claims],
         successes=[_washed_successes(part) for part in checkpoint.successes],
         records=[
             replace(
@@ -295,6 +304,11 @@ def washed(checkpoint: Checkpoint) -> Checkpoint:
             (seq, unless_null(wash, value), unless_null(wash, members)) for seq, value, members in checkpoint.values
         ],
     )
+
+
+def _washed_claim(claim: Claim) -> Claim:
+    members = claim.members and [[*map(wash, keys)] for keys in claim.members]
+    return replace(claim, keys=[*map(wash, claim.keys)], members=members)
 
 
 def wash(text: str) -> str:
