@@ -33,8 +33,7 @@ class Sentence(NamedTuple):
 
 def plain(text: str) -> str:
     """A text without milestones, emphasis and line breaks, as it is compared."""
-    unmarked = re.sub(r"\[(?:2|later)\]", "", text).replace("**", "")
-    return re.sub(r"\s+", "", unmarked)
+    return re.sub(r"\s+", "", _unmarked(text))
 
 
 def sentences(folder: Path = HERE) -> dict[str, Sentence]:
@@ -77,16 +76,19 @@ def unquoted(quoted: Mapping[str, Sentence], contract: str, sections: Sequence[s
     left = []
     for number, text in _sections(contract).items():
         if number in sections:
+            rest = _unmarked(text)
             for row in sorted(quoted.values(), key=lambda one: -len(one.text)):
-                text = _pattern(row.text).sub(" … ", text)
-            left += [f"{number}: {' '.join(line.split())}" for line in text.splitlines() if re.search(r"\w{4}", line)]
+                rest = _pattern(row.text).sub(" … ", rest)
+            left += [f"{number}: {' '.join(line.split())}" for line in rest.splitlines() if re.search(r"\w{4}", line)]
     return left
 
 
+def _unmarked(text: str) -> str:
+    return re.sub(r"\[(?:2|later)\]", "", text).replace("**", "")
+
+
 def _pattern(text: str) -> re.Pattern[str]:
-    words = re.sub(r"\*\*", "", text).split()
-    between = r"(?:\s|\*\*|\[2\])*"
-    return re.compile(between.join(re.escape(word) for word in words))
+    return re.compile(r"\s*".join(re.escape(word) for word in _unmarked(text).split()))
 
 
 def _sections(contract: str) -> dict[str, str]:

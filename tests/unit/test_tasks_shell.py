@@ -101,6 +101,7 @@ def test_a_command_is_bound() -> None:
     assert payload["env"] == {
         "BW_1": "it's",
         "BATCHWORK_ITEM": '"it\'s"',
+        "BATCHWORK_STEP": "s",
         "BATCHWORK_KEY": '"it\'s"',
         "BATCHWORK_INDEX": "3",
         "BATCHWORK_ATTEMPT": "2",

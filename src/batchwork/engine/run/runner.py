@@ -161,6 +161,7 @@ class Runner:
             setting=names.setting(step, scope),
             cookie=execution.cookie,
             censor=execution.censor,
+            created_ms=execution.record.created_ms,
         )
 
     def _start(self, brief: StepBrief, record: StepRecord, control: Control) -> None:

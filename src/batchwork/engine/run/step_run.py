@@ -138,7 +138,7 @@ class StepRun:
 
 def _no_unit(brief: StepBrief) -> dict[str, object]:
     # Tasks may hand these to what they run (BATCHWORK_KEY …), whether or not the author names them.
-    token = f"{brief.run}/{brief.plan.name}/on_error"
+    token = f"{brief.origin}/on_error"
     return {"key": "", "index": 0, "attempt": 1, "idempotency_key": token}
 
 

@@ -19,14 +19,14 @@ BAD_ROW = "bad row"
 """The type of the failure of a row that cannot be read."""
 
 
-def token(run: str, step: str, key: str) -> str:
+def token(origin: str, key: str) -> str:
     """The idempotency key of a unit: the same across attempts and resumes, printable ASCII without spaces."""
     simple = len(key) <= TOKEN_KEY_MAX and key.isascii() and key.isprintable() and " " not in key
     if simple:
-        return f"{run}/{step}/{key}"
+        return f"{origin}/{key}"
     import hashlib  # most keys are simple
 
-    return f"{run}/{step}/{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+    return f"{origin}/{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
 class Bound(Struct, frozen=True):
@@ -42,7 +42,7 @@ class Binding:
 
     def __init__(self, brief: StepBrief, program: Program) -> None:
         self._program = program
-        self._run, self._step = brief.run, brief.plan.name
+        self._origin = brief.origin
         batch = brief.plan.batch
         self._item_names: list[str] = []
         if batch is not None:
@@ -94,7 +94,7 @@ class Binding:
         scope["key"] = key
         scope["index"] = units.indexes[offset]
         scope["attempt"] = attempt
-        scope["idempotency_key"] = token(self._run, self._step, key)
+        scope["idempotency_key"] = token(self._origin, key)
         if units.batches is not None:
             batch = units.batches[offset]
             scope["batch"] = BatchView(batch.index, batch.items, batch.total, units.values[offset])

@@ -40,7 +40,7 @@ class Start(Enum):
 class StepBrief(Struct, frozen=True):
     """Everything that a coordinator needs for one step.
 
-    `scope` holds the names that are the same for every unit.
+    `scope` holds the names that are the same for every unit; `created_ms` tells the run from those that have its id elsewhere.
     """
 
     plan: StepPlan
@@ -51,6 +51,12 @@ class StepBrief(Struct, frozen=True):
     setting: Setting
     cookie: str
     censor: Censor
+    created_ms: int = 0
+
+    @property
+    def origin(self) -> str:
+        """What the idempotency keys of the step begin with: another one in another run, and in another store."""
+        return f"{self.run}.{self.created_ms:x}/{self.plan.name}"
 
     @property
     def resumed(self) -> bool:

@@ -53,6 +53,13 @@ class Words(Struct, frozen=True):
         return {}
 
 
+class Around(Struct, frozen=True):
+    """What is the same for all commands of a step: where they run, and the variables that tell of the run and the step."""
+
+    cwd: str
+    variables: Mapping[str, str]
+
+
 class ShellProgram(Struct):
     """What a reactor runs. The payload has the words, the directory, further variables and the input.
 
@@ -61,7 +68,7 @@ class ShellProgram(Struct):
 
     prepare: Mapping[str, Any]
     uses: frozenset[str]
-    cwd: str
+    around: Around
     working_dir: Value | None
     env: Value | None
     stdin: Value | None
@@ -73,7 +80,7 @@ class ShellProgram(Struct):
     says = False
 
     def bind(self, scope: Scope) -> Json:
-        env: dict[str, Json] = dict(_of_unit(scope))
+        env: dict[str, Json] = {**self.around.variables, **dict(_of_unit(scope))}
         if self.env is not None:
             env.update(_variables(self.env.render(scope)))
         env.update(self.line.variables(scope))
@@ -90,12 +97,12 @@ class ShellProgram(Struct):
     def _folder(self, scope: Scope) -> str:
         value = rendered(self.working_dir, scope)
         if self.working_dir is None or value is None:
-            return self.cwd
+            return self.around.cwd
         text = text_of(value)
         carried(text, "`working_dir`")
         if self.working_dir.is_constant:
             text = os.path.expanduser(text)
-        return os.path.join(self.cwd, text)
+        return os.path.join(self.around.cwd, text)
 
 
 def _keep_out(secrets: Sequence[tuple[str, str]], words: Sequence[Json]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -14,7 +14,7 @@ from batchwork.ports import Compiled, Exposed, Scope, Setting, Written
 from batchwork.quoting import ArgumentList, ShellCommand, compile_argv, compile_command, hidden_failures
 from batchwork.secrets import unmistakable
 from batchwork.tasks.fields import Given, about, bytes_of, constant, constant_problems, read_problems, value_of
-from batchwork.tasks.shell.program import SHELL, VARIABLE, CommandLine, ShellProgram, Words
+from batchwork.tasks.shell.program import SHELL, VARIABLE, Around, CommandLine, ShellProgram, Words
 from batchwork.template import MANY_WORDS, Expression, Template, Value, misplaced, text_of
 
 CAPTURE_LIMIT = 1 << 20
@@ -160,13 +160,20 @@ def _program(fields: Given, run: _Run, setting: Setting) -> ShellProgram:
     return ShellProgram(
         prepare={"kind": "shell", "capture_limit": constant(fields, "capture_limit", setting, bytes_of, CAPTURE_LIMIT)},
         uses=used & setting.unit_names,
-        cwd=setting.cwd,
+        around=Around(setting.cwd, _of_step(setting)),
         working_dir=value_of(fields, "working_dir"),
         env=value_of(fields, "env"),
         stdin=value_of(fields, "stdin"),
         line=_line(fields, run, setting),
         hidden=unmistakable(setting.secrets, setting.environ),
     )
+
+
+def _of_step(setting: Setting) -> dict[str, str]:
+    """What commands are told of their run and step."""
+    run = setting.constants.get("run")
+    names = {"BATCHWORK_STEP": setting.step}
+    return names if not isinstance(run, Mapping) else {"BATCHWORK_RUN": str(run["id"]), **names}
 
 
 def _line(fields: Given, run: _Run, setting: Setting) -> CommandLine | Words:
