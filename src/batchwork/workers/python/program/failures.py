@@ -94,19 +94,66 @@ def clean_text(text: str, limit: int = MESSAGE_MAX) -> str:
 
 def traceback_of(error: BaseException) -> str:
     """The traceback's tail, beginning at the first line that is not this program's own."""
-    import traceback
-
+    trace = authors_part(error.__traceback__)
     try:
-        found = traceback.TracebackException(
-            type(error), error, authors_part(error.__traceback__), limit=-FRAMES_MAX, lookup_lines=True
-        )
-        lines = [_cut(line) for line in found.format()]
+        lines = _known_lines(error, trace) or _looked_up_lines(error, trace)
     except BaseException:  # noqa: BLE001  the author's exception may raise anything when it is looked at
-        lines = traceback.format_tb(authors_part(error.__traceback__), -FRAMES_MAX)
+        import traceback
+
+        lines = traceback.format_tb(trace, -FRAMES_MAX)
     text = "".join(lines).rstrip("\n")
     if len(text) > TRACEBACK_MAX:
         text = "…" + text[-TRACEBACK_MAX:]
     return clean_text(text)
+
+
+def _looked_up_lines(error: BaseException, trace: TracebackType | None) -> list[str]:
+    """What the interpreter would print, whatever it takes."""
+    import traceback
+
+    found = traceback.TracebackException(type(error), error, trace, limit=-FRAMES_MAX, lookup_lines=True)
+    return [_cut(line) for line in found.format()]
+
+
+_REPEATS = 3
+"""The interpreter shows so many frames that are alike, and counts the others."""
+_TOLD_WITH_MORE = (SyntaxError, NameError, AttributeError, ImportError)
+"""Errors of which the interpreter says more than their message: the place, what was meant."""
+
+
+def _known_lines(error: BaseException, trace: TracebackType | None) -> list[str]:
+    """The same from frames that are shown already, since thousands of items may fail alike; empty where there is more to tell."""
+    import traceback
+
+    alone = error.__cause__ is None and (error.__context__ is None or error.__suppress_context__)
+    if trace is None or not alone or isinstance(error, _TOLD_WITH_MORE) or hasattr(error, "exceptions"):
+        return []
+    frames: list[str] = []
+    while trace is not None:
+        frames.append(_frame(trace))
+        trace = trace.tb_next
+    if len(frames) > FRAMES_MAX or len(frames) - len(set(frames)) >= _REPEATS:
+        return []
+    last = map(_cut, traceback.format_exception_only(type(error), error))
+    return ["Traceback (most recent call last):\n", *frames, *last]
+
+
+_FRAMES_KEPT = 1000
+_frames: dict[tuple[int, int, int], tuple[object, str]] = {}
+"""Frames as they are shown, by code and place in it; the code too, so that no other gets its identity."""
+
+
+def _frame(trace: TracebackType) -> str:
+    """One frame as it is shown."""
+    code = trace.tb_frame.f_code
+    place = (id(code), trace.tb_lasti, trace.tb_lineno)
+    if place not in _frames:
+        import traceback
+
+        if len(_frames) >= _FRAMES_KEPT:
+            _frames.clear()
+        _frames[place] = (code, _cut(traceback.format_tb(trace, 1)[0]))
+    return _frames[place][1]
 
 
 def authors_part(trace: TracebackType | None) -> TracebackType | None:
