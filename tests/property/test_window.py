@@ -93,10 +93,16 @@ def test_in_strict_order_a_waiting_retry_holds_what_is_behind_it():
     piece = window.next_piece(10)
     assert piece is not None
     assert piece.units.seqs == [0]
-    window.claim(Call(window.number(), 2, piece.units, [0]), 0)
+    retry = Call(window.number(), 2, piece.units, [0])
+    window.claim(retry, 0)
+    assert window.may_start(), "what follows is claimed with the retry"
+    later = claimed(window, 1, 3)
+    window.ready.clear()
+    window.out[retry.id].started_ms = 1
+    window.wait(Piece(3, 0, units(0, 1)), due=9.0)  # it has failed again
+    window.reported(retry.id, 1)
+    assert window.before(later), "which then goes back, and starts behind the next retry"
     assert not window.may_start()
-    window.reported(1, 1)
-    assert window.may_start()
 
 
 def claimed(window: Window, first: int, count: int, attempt: int = 1) -> Call:

@@ -237,14 +237,14 @@ MUTATIONS = (
     Mutation(
         "in strict order a retry that waits holds nothing",
         STEP + "window.py",
-        "(self.strict and (self.waiting or self._retrying() or self._overtaking()))",
+        "(self.strict and (self.waiting or self._overtaking()))",
         "(self.strict and self._overtaking())",
     ),
     Mutation(
         "in strict order what comes back is claimed beside what follows",
         STEP + "window.py",
-        "(self.strict and (self.waiting or self._retrying() or self._overtaking()))",
-        "(self.strict and (self.waiting or self._retrying()))",
+        "(self.strict and (self.waiting or self._overtaking()))",
+        "(self.strict and self.waiting)",
     ),
     Mutation(
         "in strict order failures do not wait for on_item_error",

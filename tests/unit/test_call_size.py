@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchwork.engine.step.call_size import CALL_US, LARGEST_CALL, Crew, Outstanding, UnitTime, wanted
+from batchwork.engine.step.call_size import CALL_US, LARGEST_CALL, Crew, Outstanding, Reach, UnitTime, wanted
 
 NOTHING = Outstanding()
 
@@ -80,3 +80,33 @@ def test_for_lanes_far_away_units_are_claimed_ahead_that_would_be_slow_nearby():
     time = UnitTime(slow_us=200_000)
     time.saw(1, 60_000)
     assert time.short
+
+
+def test_calls_that_failures_end_become_as_short_as_they_come_and_grow_again() -> None:
+    reach = Reach()
+    assert reach.limit(4000) == 4000
+    sizes = []
+    for _ in range(20):
+        sizes.append(reach.limit(4000))
+        reach.saw(20, sizes[-1] - 20, True)
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] <= 5 * 20, "what comes back is not very much more than what was done"
+    for _ in range(60):
+        reach.saw(reach.limit(4000), 0, False)
+    assert reach.limit(4000) == 4000
+
+
+def test_calls_that_come_back_without_a_failure_say_nothing_of_failures() -> None:
+    reach = Reach()
+    reach.saw(3, 997, False)
+    assert reach.limit(4000) == 4000
+
+
+def test_a_call_has_one_unit_at_least_whatever_fails() -> None:
+    reach = Reach()
+    for _ in range(50):
+        reach.saw(1, 9, True)
+    assert reach.limit(4000) >= 1
+    for _ in range(60):
+        reach.saw(reach.limit(4000), 0, False)
+    assert reach.limit(4000) == 4000

@@ -78,6 +78,24 @@ class UnitTime(Struct):
         return max(1, min(int(crew.width * max(AHEAD_US, crew.latency_us) / self.mean_us), LARGEST_CALL))
 
 
+class Reach(Struct):
+    """How far calls come, lately, where failures end them: what lies behind is claimed, sent and given back in vain."""
+
+    units: float = LARGEST_CALL
+
+    def saw(self, started: int, returned: int, failed: bool) -> None:
+        """Units of a call that `started` and `returned`, and whether any of them failed. A whole call lets the next ones grow."""
+        if not returned:
+            self.units = min(LARGEST_CALL, max(self.units, self.units + (2 * started - self.units) / 4))
+        elif failed:  # else it was asked to stop, or took too long
+            known = min(self.units, 4 * started)
+            self.units = max(1, known + (started - known) / 4)
+
+    def limit(self, size: int) -> int:
+        """`size`, where calls are likely to come so far."""
+        return min(size, int(4 * self.units))
+
+
 class Outstanding(Struct, frozen=True):
     """What is out at the moment: calls and units that are claimed, being claimed, or running; slots that others take."""
 

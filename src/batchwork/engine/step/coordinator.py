@@ -265,8 +265,7 @@ class Coordinator:
             return
         doubted = out.call.units.pick(self._settler.in_doubt(report)).keys
         failed = self._settler.settle(draft, out, report)
-        self._dispatch.unit_time.saw(len(report.done), sum(report.durations_us))
-        self._dispatch.unit_time.saw(len(report.failures), sum(duration_us for _, _, duration_us in report.failures))
+        self._dispatch.saw(out, report)
         self._speed.saw([*report.durations_us, *(duration_us for _, _, duration_us in report.failures)])
         if self._window.reported(report.call, report.count):
             draft.end_claim(out.call, out.doubted)

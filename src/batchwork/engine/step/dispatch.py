@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from batchwork.clock import Clock
-from batchwork.engine.step.call_size import SLOW_UNIT_US, Crew, Outstanding, UnitTime, wanted
+from batchwork.engine.step.call_size import SLOW_UNIT_US, Crew, Outstanding, Reach, UnitTime, wanted
 from batchwork.engine.step.checkpoint_draft import Draft
 from batchwork.engine.step.desk import Desk
 from batchwork.engine.step.gates.call_ends import CallEnds
 from batchwork.engine.step.gates.entrance import Entrance
-from batchwork.engine.step.window import Window
+from batchwork.engine.step.window import Out, Window
 from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.binding import Bound
 from batchwork.engine.unit.brief import StepBrief
-from batchwork.model import Call, Counts, Failure
+from batchwork.model import Call, Counts, Failure, Report
 
 
 class Dispatch:
@@ -25,10 +25,14 @@ class Dispatch:
 
     def __init__(self, window: Window, desk: Desk, entrance: Entrance, clock: Clock, brief: StepBrief) -> None:
         self._window, self._desk, self._entrance, self._clock = window, desk, entrance, clock
-        self._latency_us = desk.latency_s * 1e6
         self.unit_time = UnitTime(slow_us=max(SLOW_UNIT_US, self._latency_us))
+        self._reach = Reach()
         self._ends = CallEnds.of(brief)
         self._cleared: deque[Call] = deque()
+
+    @property
+    def _latency_us(self) -> float:
+        return self._desk.latency_s * 1e6
 
     @property
     def depth(self) -> int:
@@ -53,9 +57,31 @@ class Dispatch:
             return []
         out = Outstanding(len(self._window.out) - desk.held, self._window.units_out, busy)
         sizes = wanted(self.unit_time, out, Crew(desk.ready, desk.width, self.depth, self._latency_us))
-        if self._entrance.limits and desk.width > 1:  # what waits for a slot inside a reactor would start uncounted
+        if desk.width == 1:
+            sizes = self._as_far_as_they_come(sizes, out)
+        elif self._entrance.limits:  # what waits for a slot inside a reactor would start uncounted
             sizes = [min(size, desk.width - busy - out.units) for size in sizes]
         return self._entrance.claimable(sizes, self._clock.now())
+
+    def _as_far_as_they_come(self, sizes: list[int], out: Outstanding) -> list[int]:
+        """Calls that failures are not likely to end.
+
+        In strict order a failure takes back what is claimed ahead. So where failures are near, a retry and what follows it are
+        claimed together, and nothing more until both have run: one commit for each failure.
+        """
+        limited = [self._reach.limit(size) for size in sizes]
+        if self._ends.in_order and limited != sizes and out.calls:
+            return []
+        return limited
+
+    def saw(self, out: Out, report: Report) -> None:
+        """Learn from a report how long units take, and how far calls come."""
+        failed_us = sum(duration_us for _, _, duration_us in report.failures)
+        self.unit_time.saw(len(report.done), sum(report.durations_us))
+        self.unit_time.saw(len(report.failures), failed_us)
+        if out.call.attempt - out.base == 1:
+            returned = len(report.returned)
+            self._reach.saw(report.count - returned, returned, bool(report.failures))
 
     def make(self, draft: Draft, piece: Piece, bound: Bound) -> Sequence[tuple[int, Failure]]:
         """Make a call of a piece and put its claim into the draft. Returns what could not be bound, by offset in the piece."""

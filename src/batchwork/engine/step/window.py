@@ -86,7 +86,7 @@ class Window(Struct):
 
     def may_start(self) -> bool:
         """Whether anything at all may be handed out now."""
-        return not self.stopped and not (self.strict and (self.waiting or self._retrying() or self._overtaking()))
+        return not self.stopped and not (self.strict and (self.waiting or self._overtaking()))
 
     def may_take_fresh(self) -> bool:
         """Whether units may be taken from the feed: not before what is ready, nor while too many retries wait."""
@@ -158,10 +158,6 @@ class Window(Struct):
         if not self.waiting:
             return None
         return self.waiting[0][0]
-
-    def _retrying(self) -> bool:
-        # In strict order a retry runs alone: what follows it may start only when it is settled.
-        return any(out.call.attempt - out.base > 1 for out in self.out.values())
 
     def _overtaking(self) -> bool:
         # What is ready came back from a worker: it must not be claimed beside what is claimed already and comes after it.
