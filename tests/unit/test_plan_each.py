@@ -6,7 +6,7 @@ import pytest
 
 from batchwork.plan.code import steps_used
 from batchwork.plan.cycles import find_cycles
-from batchwork.plan.each import takes_batch
+from batchwork.plan.each import takes_batch, unclear_call
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,27 @@ from batchwork.plan.each import takes_batch
 @pytest.mark.promise("6.32")
 def test_code_that_iterates_over_item_takes_a_batch(code: str, line: int | None) -> None:
     assert takes_batch(code, {"item"}) == line
+
+
+@pytest.mark.parametrize(
+    ("code", "call"),
+    [
+        ("x = 1\nreturn sum(item)", (2, "sum")),
+        ("return sorted(item, key=len)", (1, "sorted")),
+        ("return list(map(str, item))", (1, "map")),
+        ("return max(item)", (1, "max")),
+        ("return max(item, 3)", None),
+        ("return sum(item['values'])", None),
+        ("return sum(f(item) for f in functions)", None),
+        ("return mine.sum(item)", None),
+        ("item = [1]\nreturn sum(item)", None),
+        ("sum = mine\nreturn sum(item)", None),
+        ("return dict(item)", None),
+        ("return sum(item", None),
+    ],
+)
+def test_code_that_takes_all_of_item_tells_nothing(code: str, call: tuple[int, str] | None) -> None:
+    assert unclear_call(code, {"item"}) == call
 
 
 def test_a_further_name_counts_too() -> None:

@@ -100,15 +100,24 @@ def _takes_batch(spec: BatchSpec, task: TaskPlan | None, size: int, knowns: Know
     code = task.fields.get("code")
     if code is None or not isinstance(code.json, str):
         return None
-    from batchwork.plan.each import takes_batch
+    from batchwork.plan.each import takes_batch, unclear_call
 
-    line = takes_batch(code.json, {"item"} | own_names(spec))
+    names = {"item"} | own_names(spec)
+    line = takes_batch(code.json, names)
     if line is None:
+        if (unclear := unclear_call(code.json, names)) is not None:
+            knowns.problems.append(_unclear(code.place.below(unclear[0] - 1), unclear[1]))
         return None
     place = code.place.below(line - 1)
     message = "`each: batch` is assumed, because the code iterates over `item` or takes its length"
     knowns.decisions.append(Problem(place, message, "write `each: batch` or `each: item` to decide it yourself"))
     return place
+
+
+def _unclear(place: Place, function: str) -> Problem:
+    message = f"`each` is needed: the code gives `item` to `{function}`, which takes an item that is a list as well as the list of a batch"
+    advice = "write `each: item` if `item` means one item, `each: batch` if it means the list of a batch's items"
+    return Problem(place, message, advice)
 
 
 def _check_each(items: ItemsPlan, place: Place, knowns: Knowns) -> None:

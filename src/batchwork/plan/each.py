@@ -11,6 +11,9 @@ from batchwork.text.python import CANNOT_PARSE, parsed
 
 _PASS_ON = frozenset({"enumerate", "zip", "reversed", "sorted", "iter", "list", "tuple", "map", "filter", "tqdm"})
 """Calls that iterate over their arguments, when they themselves are iterated over."""
+_OF_ONE_ARGUMENT = frozenset({"min", "max"})
+"""Calls that go through their argument only where it is the only one."""
+_TAKE_ALL = (_PASS_ON - {"tqdm"}) | _OF_ONE_ARGUMENT | {"sum", "any", "all", "set", "frozenset"}
 
 
 def takes_batch(code: str, names: Collection[str]) -> int | None:
@@ -27,6 +30,35 @@ def takes_batch(code: str, names: Collection[str]) -> int | None:
     meant = frozenset(names) - set(_bound(tree))
     lines = [line for node in ast.walk(tree) if (line := _line(node, meant)) is not None]
     return min(lines, default=None)
+
+
+def unclear_call(code: str, names: Collection[str]) -> tuple[int, str] | None:
+    """The line (from 1) at which the code gives one of `names` whole to `sum`, `sorted`, `map` …, and to which; None if nowhere.
+
+    Such calls take an item that is a list as well as the list of a batch, so that they tell nothing.
+    """
+    if not any(name in code for name in names):
+        return None
+    try:
+        tree = parsed(code)
+    except CANNOT_PARSE:
+        return None
+    bound = set(_bound(tree))
+    calls = [
+        (node.lineno, node.func.id)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in bound
+        if _takes_all(node, node.func.id, frozenset(names) - bound)
+    ]
+    return min(calls, default=None)
+
+
+def _takes_all(call: ast.Call, function: str, meant: frozenset[str]) -> bool:
+    """Whether a call goes through all of an argument that is meant."""
+    if function in _OF_ONE_ARGUMENT and len(call.args) != 1:
+        return False
+    whole = [argument.id for argument in call.args if isinstance(argument, ast.Name)]
+    return function in _TAKE_ALL and not meant.isdisjoint(whole)
 
 
 def unclear_each(item: Json, index: int, place: Place) -> tuple[str, str]:
