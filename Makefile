@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 TESTS_AT_ONCE ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format lint types layers budget unit test simulate faults demo bench pins clean
+.PHONY: help setup check format lint types layers budget unit test kills simulate faults demo bench pins clean
 
 help:            ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -44,6 +44,9 @@ unit: $(STAMP)   ## unit tests only
 
 test: check      ## everything
 	$(BIN)/pytest -n $(TESTS_AT_ONCE) --ignore=tests/unit tests
+
+kills: $(STAMP)  ## kill -9 real runs of shell and Python items at random moments, KILLS times each (200)
+	BATCHWORK_KILLS=$(or $(KILLS),200) $(BIN)/pytest tests/crash/test_kill_and_resume.py -k again_and_again
 
 simulate: $(STAMP) ## the engine under crashes and faults that a SEED plays again; without one, as many histories as fit into MINUTES
 	$(BIN)/python tests/simulation/simulate.py $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
