@@ -58,6 +58,7 @@ def test_what_runs_is_listed_with_what_it_has_printed(
         wait_for((tmp_path / "started").exists, "the item has started")
         wait_for(lambda: listed() == ["the-stuck"], "it is listed as running")
         wait_for(lambda: "begun with ***" in batchwork("logs", "the-stuck", cwd=tmp_path).stdout, "what it has printed")
+        assert "item: null" not in batchwork("logs", "the-stuck", cwd=tmp_path).stdout
         counts = json.loads(batchwork("status", "--json", cwd=tmp_path).stdout)["steps"]["work"]["counts"]
         assert (counts["running"], counts["pending"], counts["total"]) == (1, 1, 1)
         assert "running   the-stuck (" in batchwork("status", cwd=tmp_path).stdout

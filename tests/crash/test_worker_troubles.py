@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 SECOND_FAILS = """
 name: few
 steps:
@@ -43,3 +45,37 @@ def test_what_runs_is_recorded_although_another_worker_cannot_be_prepared(work: 
     assert step["counts"] == {
         "total": 6, "succeeded": 1, "failed": 0, "skipped": 0, "in_doubt": 0, "pending": 5, "running": 0,
     }  # fmt: skip
+
+
+DIES_IN_SETUP = """
+name: dies
+steps:
+  - name: a
+    task: batch
+    inputs:
+      items: [1, 2]
+      max_parallel: 1
+      task:
+        type: python
+        setup: |
+          import os
+          with open("tries", "a") as file:
+              file.write("x")
+          if os.path.getsize("tries") < LIVES:
+              os._exit(9)
+        code: return item
+"""
+
+
+@pytest.mark.parametrize(("lives", "code", "tries"), [(3, 0, 3), (9, 1, 3)])
+def test_a_worker_that_dies_in_its_setup_is_tried_three_times(
+    work: Path, batchwork: Any, lives: int, code: int, tries: int
+) -> None:
+    (work / "w.yaml").write_text(DIES_IN_SETUP.replace("LIVES", str(lives)), encoding="utf-8")
+    batchwork("run", "w.yaml", "--quiet", expect=code)
+    assert (work / "tries").read_text() == "x" * tries
+    step = json.loads(batchwork("status", "--json").stdout)["steps"]["a"]
+    if code:
+        assert step["error"]["message"].endswith("ended before it was ready: ended with exit code 9 (tried 3 times)")
+    else:
+        assert step["counts"]["succeeded"] == 2

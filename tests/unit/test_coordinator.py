@@ -25,17 +25,26 @@ from batchwork.model import (
     Claim,
     Counts,
     Failure,
+    Report,
     RunRecord,
     RunStatus,
     UnitStatus,
 )
-from batchwork.ports import Setting
+from batchwork.ports import Pager, Program, Setting, Staffing
 from batchwork.ports.journals import NO_JOURNALS, StepJournals
 from batchwork.spec.fields.retry import RetryPolicy
 from batchwork.spec.written import Rate, Threshold
 from batchwork.store.memory import MemoryStore
 from batchwork.template import Value
-from batchwork.testing.fakes import CallableTask, Cancelled, Collected, StillClock, callable_executors
+from batchwork.testing.fakes import (
+    CallableExecutor,
+    CallableProgram,
+    CallableTask,
+    Cancelled,
+    Collected,
+    StillClock,
+    callable_executors,
+)
 from batchwork.text.jsontext import Json, decode, encode
 
 Act = Callable[[Any], object]
@@ -321,6 +330,25 @@ def test_in_doubt_can_be_a_failure_or_a_stop(bench: Bench):
     assert str(seq) in end.failure.message
     end = bench.run(double, list(range(30)), resumed=True, on_in_doubt="fail", continue_on_error=True)
     assert end.counts == Counts(total=30, succeeded=29, failed=1)
+
+
+def test_with_stop_a_step_names_all_that_are_in_doubt_though_they_end_one_after_another(bench: Bench):
+    all_run = threading.Barrier(3)
+
+    class Dying(CallableExecutor):
+        def _report(self, call: int, offset: int, payload: Json) -> Report:
+            all_run.wait(30)
+            return Report(call, lost=[offset], worker="fake")
+
+    def dying(program: Program, staffing: Staffing, pages: Pager | None = None) -> CallableExecutor:
+        assert isinstance(program, CallableProgram)
+        return Dying(program, staffing)
+
+    order = bench.order(double, ["a", "b", "c"], slots=3, on_in_doubt="stop")
+    end = Coordinator(order, Equipment(bench.store, dying, bench.sink, SystemClock()), bench.control).run()
+    assert isinstance(end, StepFailed)
+    said = end.failure.message.partition(" (")[0]
+    assert said.startswith("3 in doubt") and sorted(said.rpartition(": ")[2].split(", ")) == ['"a"', '"b"', '"c"']
 
 
 @pytest.mark.promise("9.40")

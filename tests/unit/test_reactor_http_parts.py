@@ -250,6 +250,17 @@ def test_a_folder_is_no_place_for_a_file_and_a_file_no_folder(tmp_path: Path) ->
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    (tmp_path / "null").symlink_to(os.devnull)
+    for name in ("pipe", "link", "null"):
+        with pytest.raises(FileExistsError, match="a device, a pipe or a socket"):
+            Saving(str(tmp_path / name))
+    assert sorted(os.listdir(tmp_path)) == ["link", "null", "pipe"]
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
 def test_the_longest_name_there_may_be_can_be_saved(tmp_path: Path) -> None:
     saving = Saving(str(tmp_path / ("n" * 255)))
     saving.keep()

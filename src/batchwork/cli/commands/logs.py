@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import click
 
 from batchwork.cli.failures import error_line
-from batchwork.cli.look import item_text, looking, note_words, readable, seconds_taken, the_steps, units_of_key
+from batchwork.cli.look import looking, note_words, readable, seconds_taken, the_steps, units_of_key
 from batchwork.cli.options import HelpfulCommand, step_option, store_option
 from batchwork.engine.run.find_run import find_run
+from batchwork.engine.unit.stored_value import value_text
 from batchwork.errors import RunRefused, UsageError
 from batchwork.model import AttemptRecord, Failure, LogRecord, StepRecord, UnitRecord
 from batchwork.ports.store import Store, UnitView
@@ -89,8 +90,8 @@ def news(before: Sequence[LogRecord], now: Sequence[LogRecord]) -> Iterator[str]
 def _lines(store: Store, step: StepRecord, unit: UnitView) -> Iterator[str]:
     record = unit.record
     yield f"step {visible(step.name)}{_whereabouts(record)}: {_standing(unit)}"
-    if record.key:
-        yield f"  item: {short(visible(readable(item_text(unit))), 2000)}"
+    if record.key and (value := value_text(record)):  # of one that runs it may not be recorded yet
+        yield f"  item: {short(visible(readable(value)), 2000)}"
     if record.started_ms:
         worker = only_if(record.worker, f", on {visible(record.worker)}")
         took = only_if(unit.status != "running", f", took {duration(record.duration_us / 1e6)}")

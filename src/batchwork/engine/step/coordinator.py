@@ -20,7 +20,7 @@ from batchwork.engine.step.gates.entrance import Entrance
 from batchwork.engine.step.gates.gate import Settled
 from batchwork.engine.step.on_item_error import Hook, Reaction
 from batchwork.engine.step.settle import Settler
-from batchwork.engine.step.settled_before import failed_before, result_before
+from batchwork.engine.step.settled_before import failed_before, result_before, with_all_in_doubt
 from batchwork.engine.step.step_failure import lost_with_worker, refused_in_doubt, with_hint
 from batchwork.engine.step.throughput import Progress, Speed
 from batchwork.engine.step.window import Window
@@ -120,7 +120,7 @@ class Coordinator:
         for remark in self._feed.remarks():
             self._equipment.sink.emit(Warned(remark, self._brief.plan.name))
         if self._failure is not None:
-            return StepFailed(counts, self._failure)
+            return StepFailed(counts, with_all_in_doubt(self._failure, self._brief, self._equipment.store))
         if self._window.stopped:
             return StepStopped(counts)
         return self._settled(counts)

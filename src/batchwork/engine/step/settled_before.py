@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from batchwork.engine.step.gates.failures import failure_with
+from batchwork.engine.step.step_failure import IN_DOUBT, refused_in_doubt
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.model import Counts, Failure, UnitStatus
 from batchwork.ports import Store
@@ -20,3 +21,11 @@ def failed_before(brief: StepBrief, store: Store, counts: Counts) -> Failure | N
 def result_before(brief: StepBrief, store: Store) -> str | None:
     """JSON text of the result of a step without items, whose unit did not run now."""
     return next(iter(store.results(brief.number, 0, 1)), None)
+
+
+def with_all_in_doubt(failure: Failure, brief: StepBrief, store: Store) -> Failure:
+    """The step's failure with `on_in_doubt: stop`, which names all units in doubt: a dead worker's may come one after another."""
+    if failure.type != IN_DOUBT or brief.on_in_doubt != "stop":
+        return failure
+    keys = [key for claim in store.claims(brief.number) for key in claim.keys]
+    return refused_in_doubt(keys) if keys else failure

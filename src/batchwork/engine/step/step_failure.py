@@ -9,6 +9,9 @@ from batchwork.errors import BatchworkError, StoreError
 from batchwork.model import Failure
 from batchwork.text.wording import plural
 
+IN_DOUBT = "in doubt"
+"""The type of that failure."""
+
 
 def lost_with_worker(keys: Sequence[str], policy: str) -> str:
     """What is said of units whose worker is gone, and what becomes of them with `on_in_doubt`."""
@@ -31,7 +34,7 @@ def refused_in_doubt(keys: Sequence[str]) -> Failure:
         f"{len(keys)} in doubt after a crash, and `on_in_doubt: stop`: {_shown(keys)} "
         "(see what became of them, then resume with `on_in_doubt: retry` or `fail`)"
     )
-    return Failure("in doubt", message, retryable=False)
+    return Failure(IN_DOUBT, message, retryable=False)
 
 
 def with_hint(kind: str, error: BatchworkError) -> Failure:

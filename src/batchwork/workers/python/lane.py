@@ -170,10 +170,10 @@ class Lane:
     def _buried(self, worker: Worker, now: float) -> list[Report]:
         """The worker is dead: what becomes of its calls, and of the next worker."""
         status = worker.link.status or 0
+        if not worker.ready and not worker.cause:
+            self._never_ready(worker, status)
         if worker.preparation.failure is not None:
             self._starts.not_prepared(worker.preparation, now)
-        elif not worker.ready and not worker.cause:
-            self._starts.never_ready(not_ready(self._prepare["interpreter"], status, worker.log.text(0)))
         reports = worker.post_mortem(self._calls, now)
         if worker.cause:
             self._starts.ended()
@@ -185,6 +185,14 @@ class Lane:
         worker.link.sweep()
         self.close()
         return reports
+
+    def _never_ready(self, worker: Worker, status: int) -> None:
+        """It died before it was ready. Where it may have been in `setup`, that is an end of `setup` like any other."""
+        why = not_ready(self._prepare["interpreter"], status, worker.log.text(0))
+        if self._prepare.get("setup"):
+            worker.preparation.failed(why, again=True)
+        else:
+            self._starts.never_ready(why)
 
     def running(self, now: float) -> Running | None:
         """The unit that runs, if it has been running for a while."""

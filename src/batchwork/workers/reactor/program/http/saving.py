@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -16,8 +17,7 @@ class Saving:
         self._path = path
         folder = os.path.dirname(path) or "."
         os.makedirs(folder, exist_ok=True)
-        if os.path.isdir(path):
-            raise IsADirectoryError(21, "there is a folder of this name", path)
+        _refuse_what_is_no_file(path)
         # No name is longer than this one may be, and a batch may fetch into one folder by many.
         self._part = os.path.join(folder, f".batchwork-{secrets.token_hex(8)}")
         self._named = False
@@ -70,3 +70,15 @@ class Saving:
             return
         if stat.S_ISREG(before.st_mode) and before.st_uid == os.geteuid():
             os.fchmod(self._fd, stat.S_IMODE(before.st_mode))
+
+
+def _refuse_what_is_no_file(path: str) -> None:
+    """A folder cannot be replaced, and a device, a pipe or a socket must not be: root could take `/dev/null` from all. Raises OSError."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:  # nothing stands there, or a link to nothing
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "there is a folder of this name", path)
+    if not stat.S_ISREG(mode):
+        raise FileExistsError(errno.EEXIST, "there is a device, a pipe or a socket of this name", path)
