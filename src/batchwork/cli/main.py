@@ -13,13 +13,15 @@ from typing import NoReturn
 import click
 
 from batchwork.cli.options import Helpful
-from batchwork.errors import BatchworkError, TooManyFiles, WorkflowError, lacks_files
+from batchwork.errors import BatchworkError, TooManyFiles, UsageError, WorkflowError, lacks_files
 from batchwork.text.wording import only_if, plural
 from batchwork.view.streams import ReaderGone, Stdout, end_output, note, prepare_streams
 
 BUG_EXIT = 70
 """What shows a traceback; apart from all codes that say something about the run."""
 INTERRUPTED_EXIT = 130
+WINDOWS = "nt"
+"""What Python calls the system without the signals, locks and descriptors that all of this stands on."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "Run a workflow."),
@@ -116,6 +118,9 @@ def program() -> NoReturn:
 
 def main() -> int:
     """Run the command line; the exit code."""
+    if os.name == WINDOWS:
+        print("batchwork does not run on Windows itself: install and start it in WSL.", file=sys.stderr)
+        return UsageError.exit_code
     prepare_streams()
     code = _outcome()
     return end_output(code)
