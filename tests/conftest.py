@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import faulthandler
+import glob
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
@@ -16,6 +19,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import fault_suite
+from batchwork.ports.journals import Owner
+from batchwork.workers.journals.folder import is_held, owner_of, remove_folder
+from batchwork.workers.journals.keeper import SHARED_MEMORY
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -69,6 +75,32 @@ def _never_stuck() -> Iterator[None]:
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_journals_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Journals in memory are left by runs that were killed and not resumed, and by nothing else. They are taken away."""
+    yield
+    base = f"{tmp_path_factory.getbasetemp()}{os.sep}"
+    folders = glob.glob(os.path.join(SHARED_MEMORY, f"batchwork-{os.geteuid()}-*"))
+    left = {folder: owner for folder in folders if (owner := owner_of(folder)).folder.startswith(base)}
+    living = [folder for folder in left if is_held(folder)]
+    unasked = [folder for folder, owner in left.items() if not _asked_for(owner, folder)]
+    for folder in left:
+        remove_folder(folder)
+    assert not living, "executions go on that a test has begun"
+    assert not unasked, "nobody will ask for these"
+
+
+def _asked_for(owner: Owner, folder: str) -> bool:
+    """Whether the store, if it is there still and whole, knows of a run that may be resumed with these journals."""
+    path = owner.store if os.path.isabs(owner.store) else os.path.join(owner.folder, "state.db")
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            options = connection.execute("select options from run").fetchall()
+    except sqlite3.Error:
+        return True
+    return any(folder in str(text) for (text,) in options)
 
 
 @pytest.fixture(scope="session")

@@ -108,6 +108,7 @@ def backends(
         parts.callback(out.flush)
         parts.callback(view.close)
         journals = KeptJournals(clock)
+        parts.callback(journals.close)
         opening = Opening(
             purpose, durability, lambda text: view.emit(Warned(text)), clock, in_doubt=doubts_seen(journals, clock)
         )

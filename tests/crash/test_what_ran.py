@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from batchwork import proctree
+from batchwork.workers.journals.folder import owner_of
 
 BATCHWORK = str(Path(sys.executable).with_name("batchwork"))
 SHELL = """
@@ -202,16 +205,32 @@ def test_a_large_result_is_not_lost(bench: Bench, wait_for: Callable[..., None])
     assert {item for item, times in bench.ran().items() if times > 1} <= {40}
 
 
-def test_no_journal_outlives_its_run(bench: Bench, wait_for: Callable[..., None]) -> None:
-    def left() -> set[str]:
-        return {name for name in os.listdir("/dev/shm") if name.startswith(f"batchwork-{os.geteuid()}-")}
+def left(bench: Bench) -> set[str]:
+    """The folders of journals of this store's executions."""
+    every = glob.glob(f"/dev/shm/batchwork-{os.geteuid()}-*")
+    return {path for path in every if owner_of(path).folder == str(bench.folder / ".batchwork")}
 
+
+def test_no_journal_outlives_its_run(bench: Bench, wait_for: Callable[..., None]) -> None:
     bench.write(SHELL)
-    before = left()
     killed(bench, wait_for, 2)
-    made = left() - before
-    assert made
+    assert len(left(bench)) == 1
     bench.go()
     code, text = bench.run("resume", "r1")
     assert code == 0, text
-    assert not (made & left())
+    assert left(bench) == set()
+
+
+def test_the_next_run_removes_the_journals_of_runs_that_are_gone(bench: Bench, wait_for: Callable[..., None]) -> None:
+    bench.write(SHELL)
+    killed(bench, wait_for, 2)
+    (crashed,) = left(bench)
+    bench.go()
+    bench.status()  # which waits until the workers have ended
+    code, text = bench.run("run", "flow.yaml", "--run-id", "r2")
+    assert code == 0, text
+    assert left(bench) == {crashed}, "it can be resumed"
+    shutil.rmtree(bench.folder / ".batchwork")
+    code, text = bench.run("run", "flow.yaml", "--run-id", "r3")
+    assert code == 0, text
+    assert left(bench) == set()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from batchwork.model import Failure
-from batchwork.ports.journals import ExecutionMark, Noted
+from batchwork.ports.journals import NOBODY, ExecutionMark, Noted, Owner
 from batchwork.workers.journals.folder import Shelf
 from batchwork.workers.journals.journal import WorkerJournal
 from batchwork.workers.journals.keeper import KeptJournals
@@ -368,10 +368,39 @@ def test_forgotten_journals_are_tidied_away(monkeypatch: pytest.MonkeyPatch) -> 
     old, young = keeper.begin("01d", None), keeper.begin("404e6", None)
     worked(old).close()
     os.utime(old.folder, (1, 1))
-    new = keeper.begin("2e2", None)
+    keeper.sweep(NOBODY, list)
+    assert os.path.exists(old.folder), "it goes on"
+    keeper.close()
+    keeper.sweep(NOBODY, list)
     assert not os.path.exists(old.folder)
     assert os.path.exists(young.folder)
-    for mark in (young, new):
+    keeper.end(young)
+
+
+def test_journals_that_nobody_will_ask_for_are_swept_away(tmp_path: Path) -> None:
+    """Of executions that their store does not know, or of stores that are gone; not while anybody may write, nor others'."""
+    keeper, other = KeptJournals(), KeptJournals()
+    ours, theirs, lost = (Owner(str(tmp_path / name), f"{name}.db") for name in ("ours", "theirs", "lost"))
+    for owner in (ours, theirs):
+        (tmp_path / owner.store.removesuffix(".db")).mkdir()
+    begun = {
+        (owner.store, name): keeper.begin(f"5eeb{at}{name}", None, owner)
+        for at, owner in enumerate((ours, theirs, lost))
+        for name in ("needed", "past")
+    }
+    writing = worked(begun["ours.db", "past"])
+
+    def left() -> set[tuple[str, str]]:
+        other.sweep(ours, lambda: [begun["ours.db", "needed"].id])
+        return {name for name, mark in begun.items() if os.path.exists(mark.folder)}
+
+    assert left() == {*begun}, "their executions go on"
+    keeper.close()
+    stay = {("ours.db", "needed"), ("theirs.db", "needed"), ("theirs.db", "past")}
+    assert left() == stay | {("ours.db", "past")}, "a worker may still write"
+    writing.close()
+    assert left() == stay
+    for mark in begun.values():
         keeper.end(mark)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct, field
 
@@ -19,6 +19,16 @@ class ExecutionMark(Struct, frozen=True):
     id: str
     boot: str = ""
     folder: str = ""
+
+
+class Owner(NamedTuple):
+    """The store that knows of an execution: the folder beside it, and what it is called."""
+
+    folder: str
+    store: str
+
+
+NOBODY: Final = Owner("", "")
 
 
 class Noted(Struct):
@@ -37,8 +47,12 @@ class Noted(Struct):
 class Journals(Protocol):
     """The journals of executions."""
 
-    def begin(self, execution: str, spare: str | None) -> ExecutionMark:
+    def begin(self, execution: str, spare: str | None, owner: Owner = NOBODY) -> ExecutionMark:
         """Make room for the journals of an execution: in memory, or in the folder `spare` where there is no place for them."""
+        ...
+
+    def sweep(self, owner: Owner, needed: Callable[[], Container[str]]) -> None:
+        """Remove what executions left in memory that nobody will ask for: of stores that are gone, and, if it is the owner's, that are not `needed`."""
         ...
 
     def writers(self, marks: Sequence[ExecutionMark]) -> list[int]:
@@ -87,7 +101,10 @@ class NoJournals:
     def place(self, step: int) -> str:
         return ""
 
-    def begin(self, execution: str, spare: str | None) -> ExecutionMark:
+    def sweep(self, *_: object) -> None:
+        """There is nothing to remove."""
+
+    def begin(self, execution: str, spare: str | None, owner: Owner = NOBODY) -> ExecutionMark:
         return ExecutionMark(execution)
 
     def writers(self, marks: Sequence[ExecutionMark]) -> list[int]:

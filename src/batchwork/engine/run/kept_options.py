@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -55,6 +55,11 @@ def kept_from(record: RunRecord) -> Kept:
         _texts(found.get("lost_params")),
         _texts(found.get("defaulted")),
     )
+
+
+def with_journals(runs: Iterable[RunRecord]) -> set[str]:
+    """The executions whose journals may still be asked for."""
+    return {mark.id for run in runs for mark in kept_from(run).executions if mark.folder}
 
 
 def _executions(found: Mapping[str, Json]) -> tuple[ExecutionMark, ...]:

@@ -14,7 +14,7 @@ from batchwork.engine.run.censored import censored, censored_sink
 from batchwork.engine.run.crash.fence import end_earlier
 from batchwork.engine.run.crash.redo_window import window_text
 from batchwork.engine.run.find_run import FINISHED, find_run
-from batchwork.engine.run.kept_options import Kept, kept_from
+from batchwork.engine.run.kept_options import Kept, kept_from, with_journals
 from batchwork.engine.run.request import Backends, Execution, RetryRequest, RunEnd, RunRequest
 from batchwork.engine.run.resume_check import LOST, Loader, current_plan
 from batchwork.engine.run.runner import Runner
@@ -26,7 +26,7 @@ from batchwork.events import Warned
 from batchwork.model import RunRecord, RunStatus, StepRecord
 from batchwork.plan.model import Plan
 from batchwork.ports import EventSink, Fanout, RunChange, Scope, Store
-from batchwork.ports.journals import ExecutionMark
+from batchwork.ports.journals import ExecutionMark, Owner
 from batchwork.report import exit_code
 from batchwork.step_notes import Reopened
 from batchwork.telling.structured_log import StructuredLog
@@ -229,7 +229,9 @@ def _marked(
 ) -> tuple[RunRecord, ExecutionMark]:
     """The record with the mark of a new execution in it, whose journals hold secrets only where these reach no disk."""
     spare = None if censor.hides else os.path.join(run_folder(backends.state_dir, record.id), "journal")
-    mark = backends.aftercare.journals.begin(backends.clock.execution_id(), spare)
+    journals, owner = backends.aftercare.journals, Owner(backends.state_dir, backends.store.describe())
+    journals.sweep(owner, lambda: with_journals(backends.store.runs()))
+    mark = journals.begin(backends.clock.execution_id(), spare, owner)
     kept = replace(kept_from(record), executions=(*earlier, mark))
     return replace(record, options=kept.text()), mark
 

@@ -13,13 +13,15 @@ import stat
 from contextlib import ExitStack, closing, suppress
 from mmap import ACCESS_READ, mmap
 
-from batchwork.ports.journals import ExecutionMark, Noted
+from batchwork.ports.journals import NOBODY, ExecutionMark, Noted, Owner
 from batchwork.workers.journals.journal import WorkerJournal
 from batchwork.workers.journals.reading import Unreadable, noted_in, word
 from batchwork.workers.nameless_file import nameless_file
 from batchwork.workers.python.program.journal import HEADER, IDENTITY_AT, PID, SIZE, VERSION
 
 _INDEX_SIZE = 16
+_OWNER = "owner"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -34,6 +36,47 @@ def identity(boot: str, execution: str, step: str) -> bytes:
     """What stands at the head of a journal, so that no other is taken for it."""
     line = json.dumps({"version": VERSION, "boot": boot, "execution": execution, "step": step})
     return line.encode("ascii") + b"\n"
+
+
+def taken(folder: str, owner: Owner) -> int:
+    """The open folder of an execution that begins, locked as long as that is open. Raises OSError."""
+    descriptor = os.open(folder, _FOLDER)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        noted = os.open(os.path.join(folder, _OWNER), _NEW, 0o600)
+        with open(noted, "w", encoding="utf-8") as file:
+            json.dump(owner, file)
+    except OSError:
+        os.close(descriptor)
+        remove_folder(folder)
+        raise
+    return descriptor
+
+
+def owner_of(folder: str) -> Owner:
+    """The store that knows of a folder's execution, NOBODY where that is not said."""
+    try:
+        descriptor = os.open(os.path.join(folder, _OWNER), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with open(descriptor, encoding="utf-8") as file:
+            beside, store = json.load(file)
+    except (OSError, ValueError, TypeError):
+        return NOBODY
+    return Owner(str(beside), str(store))
+
+
+def is_held(folder: str) -> bool:
+    """Whether the execution of a folder goes on."""
+    try:
+        descriptor = os.open(folder, _FOLDER)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 class Shelf:

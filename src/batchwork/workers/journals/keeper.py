@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 
 from batchwork.clock import Clock, SystemClock
 from batchwork.folders import private_folder
-from batchwork.ports.journals import ExecutionMark, Noted
+from batchwork.ports.journals import NOBODY, ExecutionMark, Noted, Owner
 from batchwork.workers.journals.folder import (
     boot_id,
     complete,
     files_of,
+    is_held,
     own_folder,
+    owner_of,
     read_journal,
     remove_folder,
     remove_step,
+    taken,
     writer_of,
 )
 from batchwork.workers.journals.reading import Unreadable
@@ -34,13 +37,20 @@ class KeptJournals:
     def __init__(self, clock: Clock | None = None, memory: str = SHARED_MEMORY, least: int = ROOM_LEAST) -> None:
         self._clock: Clock = clock or SystemClock()
         self._memory, self._least = memory, least
+        self._held: dict[str, int] = {}  # the open folders of executions that go on here
 
-    def begin(self, execution: str, spare: str | None) -> ExecutionMark:
+    def close(self) -> None:
+        """Let go of all folders. What is in them stays."""
+        while self._held:
+            os.close(self._held.popitem()[1])
+
+    def begin(self, execution: str, spare: str | None, owner: Owner = NOBODY) -> ExecutionMark:
         boot = boot_id()
         for folder in self._places(execution, spare):
             try:
                 private_folder(os.path.dirname(folder))
                 os.mkdir(folder, 0o700)
+                self._held[execution] = taken(folder, owner)
             except OSError:
                 continue
             return ExecutionMark(execution, boot, folder)
@@ -49,7 +59,6 @@ class KeptJournals:
     def _places(self, execution: str, spare: str | None) -> list[str]:
         places = []
         if in_memory(self._memory) and self._room() >= self._least:
-            self._tidy()
             places.append(os.path.join(self._memory, f"{self._prefix}{execution}"))
         if spare is not None:
             places.append(os.path.join(spare, execution))
@@ -65,14 +74,29 @@ class KeptJournals:
             return found.f_bavail * found.f_frsize
         return 0
 
-    def _tidy(self) -> None:
-        """Remove what runs left that were deleted, and never resumed."""
+    def sweep(self, owner: Owner, needed: Callable[[], Container[str]]) -> None:
+        known: Container[str] | None = None
+        for folder in self._left():
+            found = owner_of(folder)
+            if found == owner != NOBODY:
+                known = needed() if known is None else known
+                past = folder.removeprefix(os.path.join(self._memory, self._prefix)) not in known
+            else:
+                past = found != NOBODY and not os.path.isdir(found.folder)
+            if (past or self._is_old(folder)) and not is_held(folder) and not _writers(folder):
+                remove_folder(folder)
+
+    def _left(self) -> list[str]:
+        """The folders of executions in memory: of living ones, too."""
+        names: list[str] = []
         with suppress(OSError):
-            for entry in os.scandir(self._memory):
-                if entry.name.startswith(self._prefix) and own_folder(entry.path):
-                    old = self._clock.wall_ms() / 1000 - entry.stat(follow_symlinks=False).st_mtime > FORGOTTEN_S
-                    if old and not _writers(entry.path):
-                        remove_folder(entry.path)
+            names = [name for name in os.listdir(self._memory) if name.startswith(self._prefix)]
+        return [folder for folder in (os.path.join(self._memory, name) for name in names) if own_folder(folder)]
+
+    def _is_old(self, folder: str) -> bool:
+        with suppress(OSError):
+            return self._clock.wall_ms() / 1000 - os.lstat(folder).st_mtime > FORGOTTEN_S
+        return False
 
     # ------------------------------------------------------------ after a death
 
@@ -105,6 +129,8 @@ class KeptJournals:
         return found
 
     def end(self, mark: ExecutionMark) -> None:
+        if (held := self._held.pop(mark.id, None)) is not None:
+            os.close(held)
         if mark.folder:
             remove_folder(mark.folder)
 
