@@ -61,7 +61,7 @@ def bench(work: Path, batchwork: Command) -> Bench:
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("grouping", GROUPINGS)
-@pytest.mark.promise("6.06")
+@pytest.mark.promise("6.06", "6.37")
 def test_each_is_a_failed_item_and_the_others_run(bench: Bench, source: str, grouping: str) -> None:
     (items, name), (settings, code) = SOURCES[source], GROUPINGS[grouping]
     bench.write(items, settings + "      continue_on_error: true", code)

@@ -75,7 +75,7 @@ def test_status(batchwork: Command, ran: Path, golden: Golden) -> None:
     assert batchwork("status", "r1", "--watch", cwd=ran).stdout == batchwork("status", cwd=ran).stdout
 
 
-@pytest.mark.promise("9.14")
+@pytest.mark.promise("9.14", "7.14")
 def test_items_as_json(batchwork: Command, ran: Path) -> None:
     units = lines(batchwork("items", "--json", cwd=ran).stdout)
     assert len(units) == 12
@@ -125,6 +125,7 @@ def test_errors(batchwork: Command, ran: Path, golden: Golden) -> None:
 
 
 @pytest.mark.parametrize("words", [("r1", "bad"), ("bad",), ('"bad"',), ("r1", '"bad"', "--step", "words")])
+@pytest.mark.promise("7.14")
 def test_logs_of_an_item(batchwork: Command, ran: Path, golden: Golden, words: tuple[str, ...]) -> None:
     golden("logs", batchwork("logs", *words, cwd=ran).stdout)
 

@@ -117,6 +117,7 @@ def test_what_cannot_be_started_says_why_and_is_not_retried(reactor: Reactor, tm
     assert ends.results[13]["stdout"] == f"{here}\n"
 
 
+@pytest.mark.promise("5.40")
 def test_environment_directory_and_input(made: list[Reactor], tmp_path: Path) -> None:
     made.append(Reactor(SHELL, environ={"BASE": "b", "BOTH": "base"}, cwd=str(tmp_path)))
     text = "é€ " * 100_000

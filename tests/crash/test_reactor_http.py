@@ -51,6 +51,7 @@ def reactor(made: list[Reactor]) -> Reactor:
     return made[-1]
 
 
+@pytest.mark.promise("5.42")
 def test_every_method_arrives_as_it_was_meant(reactor: Reactor, server: MisbehavingServer) -> None:
     url = f"{server.url}/echo"
     ends = reactor.run([

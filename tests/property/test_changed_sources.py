@@ -98,7 +98,7 @@ KINDS = pytest.mark.parametrize(("kind", "examples"), [("memory", 200), ("sqlite
 
 @pytest.mark.fault("K04")
 @KINDS
-@pytest.mark.promise("9.37", "10.05")
+@pytest.mark.promise("9.37", "10.05", "9.51")
 def test_items(kind: str, examples: int):
     @settings(max_examples=examples)
     @given(READINGS, st.sampled_from(["keep", "skip"]), st.booleans())

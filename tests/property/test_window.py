@@ -1,5 +1,6 @@
 """The window neither loses a unit nor runs one twice, whatever happens to its calls."""
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -152,6 +153,7 @@ def test_a_stopped_window_has_work_only_while_calls_are_out():
     assert not window.has_work(exhausted=False)
 
 
+@pytest.mark.promise("6.36")
 def test_while_too_many_retries_wait_nothing_fresh_is_taken():
     window = Window()
     for number in range(10_000):

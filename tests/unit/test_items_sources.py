@@ -253,6 +253,7 @@ def test_a_chatty_standard_error_neither_blocks_nor_grows(tmp_path: Path) -> Non
     assert len(str(caught.value)) < 3000
 
 
+@pytest.mark.promise("6.36")
 def test_items_come_while_the_command_runs_and_closing_ends_all_of_it(tmp_path: Path, wait_for: Wait) -> None:
     source = command("echo $$; sleep 1000 & echo $!; wait", tmp_path)
     pages = source.pages(0, 1)

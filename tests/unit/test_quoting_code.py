@@ -269,7 +269,7 @@ def test_data_is_accepted(text: str) -> None:
         ("printf '%s\\n' {{ item }} | xargs -I{} rm {}", "`rm` takes what xargs reads for an option"),
     ],
 )
-@pytest.mark.promise("3.36")
+@pytest.mark.promise("3.36", "3.51")
 def test_values_that_arrive_through_variables_are_warned_of(text: str, said: str) -> None:
     assert any(said in message for message in warned(text))
 

@@ -113,6 +113,7 @@ def test_usage() -> None:
         (CRASHED, 1),
     ],
 )
+@pytest.mark.promise("9.49")
 def test_exit_codes(status: RunStatus, code: int) -> None:
     assert exit_code(status, interrupted=143) == code
     assert exit_code(RunStatus.PARTIAL, allow_failures=True) == 0

@@ -424,6 +424,7 @@ def test_a_broken_store_ends_the_run_with_its_error(bench: Bench, monkeypatch: p
     assert bench.statuses() == {"a": "running", "f": "pending"}
 
 
+@pytest.mark.promise("9.50")
 def test_a_bug_is_raised_and_not_swallowed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def bug(*_: object) -> None:
         raise ZeroDivisionError("a bug")

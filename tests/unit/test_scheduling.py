@@ -90,6 +90,7 @@ def test_finalizers_wait_only_for_each_other() -> None:
         ((S, P, P), False, True, RunStatus.INTERRUPTED),
     ],
 )
+@pytest.mark.promise("9.49")
 def test_how_a_run_ended(
     statuses: tuple[StepStatus, ...], failed_units: bool, stopped: bool, expected: RunStatus
 ) -> None:

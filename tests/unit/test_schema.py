@@ -42,6 +42,7 @@ def blocks(path: Path) -> list[str]:
     return [block for block in found if re.search(r"^steps:", block, re.M) and "add-a-" not in path.name]
 
 
+@pytest.mark.promise("9.48")
 def test_it_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
@@ -113,6 +114,7 @@ def test_it_refuses_what_is_wrong_at_the_top() -> None:
     assert complaints("steps: {s: {task: echo, inputs: {message: x}}}\nnotify: {urll: x}\n") != []
 
 
+@pytest.mark.promise("9.48")
 def test_every_field_is_explained_with_its_default() -> None:
     for name, declarations in MAPPINGS.items():
         found = SCHEMA if name == "workflow" else SCHEMA["$defs"][name]

@@ -194,6 +194,7 @@ def test_a_password_is_not_in_the_message() -> None:
         ("{{ {'z': item} }}", "?z=a%20b%2F%C3%A7"),
     ],
 )
+@pytest.mark.promise("5.42")
 def test_params_are_encoded(params: Json, bound: str) -> None:
     assert bind(params=params)["url"] == f"http://h/{bound}"
 
@@ -204,6 +205,7 @@ def test_params_join_a_query() -> None:
         bind(params="{{ item }}")
 
 
+@pytest.mark.promise("5.42")
 def test_headers() -> None:
     payload = bind(
         headers={"X-A": "v {{ item }}", "N": 5, "L": ["1", "2"], "Z": None, "E": ""}, auth={"bearer": "{{ key }}"}
@@ -252,6 +254,7 @@ def test_headers_that_cannot_be_carried_are_refused(item: str, why: str) -> None
         ({"data": "{{ {'a': 1} }}"}, "a=1", "application/x-www-form-urlencoded"),
     ],
 )
+@pytest.mark.promise("5.42")
 def test_bodies(written: dict[str, Json], body: str, kind: str) -> None:
     payload = bind({"big": 2**70}, method="post", **written)
     assert (payload["method"], payload["body"]) == ("POST", body)
@@ -362,7 +365,7 @@ def test_credentials() -> None:
 
 
 @pytest.mark.fault("G16")
-@pytest.mark.promise("3.45")
+@pytest.mark.promise("3.45", "5.43")
 def test_idempotent_requests_carry_their_key() -> None:
     payload = bind(method="POST", idempotent=True)
     assert payload["idempotent"] is True and ["Idempotency-Key", "run/step/k"] in payload["headers"]  # type: ignore[operator]

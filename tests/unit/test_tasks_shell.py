@@ -109,6 +109,7 @@ def test_a_command_is_bound() -> None:
     }
 
 
+@pytest.mark.promise("5.40")
 def test_all_fields_are_bound() -> None:
     written = fields(
         command="cmd {{ item | raw }}",
