@@ -46,9 +46,9 @@ class Bench:
         )
         (self.folder / "hold").touch()
 
-    def start(self, *words: str, **environ: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, program: str = BATCHWORK, **environ: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [BATCHWORK, *words],
+            [program, *words],
             cwd=self.folder,
             env={**os.environ, **environ},
             stdout=subprocess.PIPE,
