@@ -210,3 +210,29 @@ def _check_rows(batchwork: Command) -> None:
     assert [json.loads(line) for line in lines] == [
         {name: row[name] for name in ("index", "key", "status", "result")} for row in rows
     ]
+
+
+HANDLERS = """
+steps:
+  - name: a
+    task: batch
+    inputs:
+      items: [1]
+      timeout: 60
+      continue_on_error: true
+      on_item_error: {task: shell, timeout: 0.2, inputs: {command: sleep 300}}
+      task: {type: shell, command: exit 1}
+  - name: b
+    task: shell
+    inputs: {command: exit 2}
+    on_error: {task: python, timeout: 200ms, inputs: {code: "import time; time.sleep(300); return 1"}}
+"""
+
+
+@pytest.mark.promise("6.39")
+def test_a_task_that_handles_errors_has_a_timeout_of_its_own(batchwork: Command, work: Path) -> None:
+    (work / "flow.yaml").write_text(HANDLERS)
+    done = batchwork("run", "flow.yaml", "--run-id", "r", expect=1)
+    assert "a: `on_item_error` failed: timed out after 0.2 s" in done.stderr
+    assert "b: `on_error` failed: took longer than 0.2 s" in done.stderr
+    assert "timed out after 0.2 s" in batchwork("logs", "r", "1", expect=0).stdout

@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 
 
 class TaskPlan(Struct, frozen=True):
-    """A task with its fields as written, and what they are compiled to. Templates are rendered for each unit."""
+    """A task with its fields as written, and what they are compiled to. Templates are rendered for each unit.
+
+    `timeout_s` is there for tasks that handle errors; for all others it is the step's.
+    """
 
     type: str
     task: Task
     fields: Mapping[str, Value]
     place: Place
     compiled: Compiled
+    timeout_s: float | None = None
 
 
 class ItemsPlan(Struct, frozen=True):

@@ -46,7 +46,8 @@ _PART = pattern(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 def plan_task(spec: TaskSpec | None, names: frozenset[str], knowns: Knowns, shared: bool = True) -> TaskPlan | None:
     """The task with its fields; None where none is written, the type is unknown or a field does not compile.
 
-    `names` are all names there are. `shared`: `retry` and `timeout` may stand among the fields (they are the step's).
+    `names` are all names there are. `shared`: `retry` and `timeout` among the fields are the step's. Otherwise the task runs once,
+    and `timeout` is its own.
     """
     if spec is None or (task := _find(spec, knowns)) is None:
         return None
@@ -60,7 +61,11 @@ def plan_task(spec: TaskSpec | None, names: frozenset[str], knowns: Knowns, shar
     compiled = Compiled()
     if len(fields) == len(entries) and len(knowns.problems) == count:
         compiled = _compiled(task, Written(fields, names, spec.place), knowns)
-    return TaskPlan(spec.type, task, fields, spec.place, compiled)
+    return TaskPlan(spec.type, task, fields, spec.place, compiled, _own_timeout(spec, task, knowns, shared))
+
+
+def _own_timeout(spec: TaskSpec, task: Task, knowns: Knowns, shared: bool) -> float | None:
+    return None if shared or owns_timeout(task) else knowns.optional(spec.timeout_s)
 
 
 def _entries(spec: TaskSpec, owns_timeout: bool, shared: bool, knowns: Knowns) -> dict[str, Entry]:
@@ -69,8 +74,8 @@ def _entries(spec: TaskSpec, owns_timeout: bool, shared: bool, knowns: Knowns) -
     shell = knowns.spec.defaults.shell
     if shell is not None and spec.type == "shell" and entries.keys().isdisjoint(("shell", "argv")):
         entries["shell"] = Entry(shell.place, shell)
-    if not owns_timeout and (timeout := entries.pop("timeout", None)) and not shared:
-        knowns.problems.append(Problem(timeout.place, "`timeout` is not possible for this task"))
+    if not owns_timeout:
+        entries.pop("timeout", None)
     if spec.retry is not None and not shared:
         knowns.problems.append(Problem(spec.retry.place, "`retry` is not possible for this task: it runs once"))
     return entries

@@ -171,7 +171,10 @@ class _Handling:
         program = self._task.compiled.program(setting)
         binding, self._says = Binding(brief, program), program.says
         slots = min(SLOTS_MOST, brief.slots)
-        staffing = brief.staffing(slots, brief.plan.timeout_s)
+        timeout_s = self._task.timeout_s
+        if timeout_s is None:
+            timeout_s = brief.plan.timeout_s
+        staffing = brief.staffing(slots, timeout_s)
         desk = mail.desk = Desk(self._executors(program, staffing), brief.censor)
         number = 0
         while mail.level < TERMINATE:

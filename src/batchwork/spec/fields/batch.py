@@ -166,7 +166,7 @@ class BatchSpec(AttemptSpec, frozen=True, kw_only=True):
         TaskSpec | None,
         Field(
             TaskReader("mapping", {"$ref": "#/$defs/task"}, "`on_item_error`"),
-            "a task that runs once for each failed item; has `error`",
+            "a task that runs once for each failed item; has `error`, and may have a `timeout` of its own",
             null=True,
             template=False,
         ),
