@@ -185,6 +185,27 @@ steps:
         batchwork(*words)
 
 
+def test_a_written_key_may_have_bytes_that_are_not_utf8(batchwork: Command, work: Path) -> None:
+    (work / "l.txt").write_bytes(b"a\xff\nb\n")
+    (work / "w.yaml").write_text("""
+steps:
+  - name: s
+    task: batch
+    inputs:
+      items: {from: lines, path: l.txt}
+      key: "k-{{ item }}"
+      parallel: false
+      task: {type: shell, command: 'echo "$BATCHWORK_KEY $BATCHWORK_IDEMPOTENCY_KEY" >> log; test {{ item }} != b || test -e ok'}
+""")
+    batchwork("run", "w.yaml", expect=1)
+    (work / "ok").touch()
+    batchwork("resume")
+    first, *others = (work / "log").read_text().splitlines()
+    assert first.startswith("k-a\\udcff ") and first.endswith("/k-a\\udcff")
+    assert [line.split()[0] for line in others] == ["k-b", "k-b"], "the first is not run again"
+    assert "key k-a\\udcff: succeeded" in batchwork("logs", "k-a\\udcff").stdout
+
+
 def test_the_message_of_a_failure_shows_such_bytes(batchwork: Command, work: Path) -> None:
     (work / "w.yaml").write_text(r"""
 steps:

@@ -58,6 +58,13 @@ def _hashed(text: str) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def wash(text: str) -> str:
+    """`text` with each lone surrogate (which UTF-8 lacks) as `\\udXXX`."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _storable(text: str) -> bool:
     if text.isascii():
         return True

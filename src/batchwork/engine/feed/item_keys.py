@@ -11,7 +11,7 @@ from batchwork.items.keys import default_keys
 from batchwork.plan.model import BatchPlan
 from batchwork.ports import BadRow, Row, Rows
 from batchwork.template import Template
-from batchwork.text.jsontext import encode
+from batchwork.text.jsontext import encode, wash
 
 
 class ItemKeys:
@@ -41,13 +41,13 @@ class ItemKeys:
 
     def _plain(self, row: Row, index: int) -> str:
         if isinstance(row, BadRow):
-            return row.key
+            return wash(row.key)
         return default_keys([row], index)[0] if self._written is None else str(self._written)
 
     def _keyed(self, template: Template, page: Sequence[Row], offset: int, position: int) -> _Keyed:
         row = page[offset]
         if isinstance(row, BadRow):
-            return _Keyed(row.key, row)
+            return _Keyed(wash(row.key), row)
         scope = {**self._scope, "item": row, "index": position + offset}
         if self._arg_name is not None:
             scope[self._arg_name] = row
@@ -57,7 +57,8 @@ class ItemKeys:
             place = page.place(offset) if isinstance(page, Rows) else f"items:{position + offset}"
             text = row if isinstance(row, str) else encode(row)
             return _Keyed(place, BadRow(place, text, f"{place}: it has no key: {error.message}", error.hint))
-        return _Keyed(key if isinstance(key, str) else encode(key), row)
+        # As the store keeps it, so that a resume finds it again: the name of a file may have bytes that are not UTF-8.
+        return _Keyed(wash(key if isinstance(key, str) else encode(key)), row)
 
 
 class _Keyed(NamedTuple):

@@ -9,7 +9,7 @@ import apsw
 
 from batchwork.errors import StoreError
 from batchwork.model import UnitRecord
-from batchwork.store.sqlite.rows import UnitRow, first_id, integer_in, unit_of, wash
+from batchwork.store.sqlite.rows import UnitRow, first_id, integer_in, unit_of
 from batchwork.store.sqlite.schema import open_to_read
 from batchwork.store.sqlite.statements import statement
 from batchwork.store.sqlite.trouble import explain
@@ -22,7 +22,7 @@ def by_key(connection: apsw.Connection, step: int, keys: Sequence[str]) -> dict[
     """The first unit of each of these keys, without values and results."""
     first = first_id(step)
     text = statement("unit_match", first=first, last=first_id(step + 1))
-    known = {wash(key): key for key in keys}
+    known = {jsontext.wash(key): key for key in keys}
     rows: list[UnitRow] = connection.execute(text, (jsontext.encode(list(known)),)).fetchall()  # type: ignore[assignment]
     found: dict[str, UnitRecord] = {}
     for row in rows:
@@ -65,7 +65,7 @@ class Members:
         connection.execute("begin")
         try:
             self._note_new(connection)
-            known = {wash(key): key for key in keys}
+            known = {jsontext.wash(key): key for key in keys}
             rows = connection.execute(statement("member_match"), (jsontext.encode(list(known)),)).fetchall()
         finally:
             connection.execute("commit")

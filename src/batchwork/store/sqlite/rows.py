@@ -27,7 +27,7 @@ from batchwork.model import (
 )
 from batchwork.step_notes import NeedSkipped, Reopened, StepNote, WhenFalse
 from batchwork.text import jsontext
-from batchwork.text.jsontext import Json
+from batchwork.text.jsontext import Json, wash
 from batchwork.text.patterns import pattern
 
 T = TypeVar("T")
@@ -309,11 +309,6 @@ def washed(checkpoint: Checkpoint) -> Checkpoint:
 def _washed_claim(claim: Claim) -> Claim:
     members = claim.members and [[*map(wash, keys)] for keys in claim.members]
     return replace(claim, keys=[*map(wash, claim.keys)], members=members)
-
-
-def wash(text: str) -> str:
-    """`text` with each lone surrogate as `\\udXXX`."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _washed_successes(part: Successes) -> Successes:

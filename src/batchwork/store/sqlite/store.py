@@ -44,12 +44,12 @@ from batchwork.store.sqlite.rows import (
     step_of,
     text_in,
     unless_null,
-    wash,
 )
 from batchwork.store.sqlite.statements import statement
 from batchwork.store.sqlite.trouble import explain
 from batchwork.store.sqlite.writer import Writer
 from batchwork.text import jsontext
+from batchwork.text.jsontext import wash
 
 T = TypeVar("T")
 
