@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import signal
+import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+
+from conftest import BIN
 
 Command = Callable[..., "CompletedProcess[str]"]
 
@@ -236,3 +240,37 @@ def test_a_task_that_handles_errors_has_a_timeout_of_its_own(batchwork: Command,
     assert "a: `on_item_error` failed: timed out after 0.2 s" in done.stderr
     assert "b: `on_error` failed: took longer than 0.2 s" in done.stderr
     assert "timed out after 0.2 s" in batchwork("logs", "r", "1", expect=0).stdout
+
+
+WAITING = """
+steps:
+  - name: a
+    task: batch
+    inputs:
+      items: [1, 2, 3, 4]
+      max_parallel: 2
+      continue_on_error: true
+      retry: {max_attempts: 2, delay: 2, jitter: false}
+      task: {type: shell, command: "date +%s%N >> tried-{{ item }}; test -e good"}
+"""
+
+
+@pytest.mark.promise("6.38")
+def test_waiting_items_hold_no_worker_and_wait_on_after_a_resume(
+    batchwork: Command, work: Path, environ: Mapping[str, str], wait_for: Callable[..., None]
+) -> None:
+    (work / "flow.yaml").write_text(WAITING)
+    tried = [work / f"tried-{item}" for item in (1, 2, 3, 4)]
+    going = subprocess.Popen([BIN / "batchwork", "run", "flow.yaml"], env=environ, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: all(file.exists() for file in tried), "first attempts of all, while the first ones wait")
+        going.send_signal(signal.SIGINT)
+        assert going.wait(60) == 130
+    finally:
+        going.kill()
+    assert any(len(file.read_text().split()) == 1 for file in tried)
+    (work / "good").touch()
+    batchwork("resume", expect=0)
+    for file in tried:
+        first, second = map(int, file.read_text().split())
+        assert second - first >= 2_000_000_000
