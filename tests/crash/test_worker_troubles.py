@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,15 @@ def test_a_worker_that_dies_in_its_setup_is_tried_three_times(
         assert step["error"]["message"].endswith("ended before it was ready: ended with exit code 9 (tried 3 times)")
     else:
         assert step["counts"]["succeeded"] == 2
+
+
+def test_a_worker_that_is_killed_before_it_is_ready_is_replaced(work: Path, batchwork: Any) -> None:
+    interpreter = work / "python-killed-once"
+    interpreter.write_text(f'#!/bin/sh\nmkdir killed 2>&1 && kill -9 $$\nexec "{sys.executable}" "$@"\n')
+    interpreter.chmod(0o755)
+    flow = {"type": "python", "interpreter": str(interpreter), "code": "return item"}
+    steps = [{"name": "a", "task": "batch", "inputs": {"items": [1, 2], "max_parallel": 1, "task": flow}}]
+    (work / "w.yaml").write_text(json.dumps({"steps": steps}))
+    batchwork("run", "w.yaml", "--quiet")
+    assert (work / "killed").is_dir()
+    assert json.loads(batchwork("status", "--json").stdout)["steps"]["a"]["counts"]["succeeded"] == 2

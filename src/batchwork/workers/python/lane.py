@@ -187,9 +187,9 @@ class Lane:
         return reports
 
     def _never_ready(self, worker: Worker, status: int) -> None:
-        """It died before it was ready. Where it may have been in `setup`, that is an end of `setup` like any other."""
+        """It died before it was ready: in `setup`, perhaps, or killed by somebody; then another one may be luckier."""
         why = not_ready(self._prepare["interpreter"], status, worker.log.text(0))
-        if self._prepare.get("setup"):
+        if self._prepare.get("setup") or status < 0:
             worker.preparation.failed(why, again=True)
         else:
             self._starts.never_ready(why)
