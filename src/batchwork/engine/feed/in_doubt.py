@@ -183,10 +183,11 @@ class _Unit(NamedTuple):
     def ended(self, status: UnitStatus, attempts: int, **more: Any) -> UnitRecord:
         """Its record where it will not run again. Without its value it has `doubts`: any later reading gives it one then.
 
-        A batch has its members: whatever becomes of the source, these have been run.
+        A batch that succeeded has its members: whatever becomes of the source, these have been run. One that failed has not:
+        where the source has changed, its value may never be whole again, and it could not be retried.
         """
         record = self.record(status, attempts, **more)
-        if self.claim.members is not None:
+        if self.claim.members is not None and status is UnitStatus.SUCCEEDED:
             record = replace(record, members=encode([*self.claim.members[self.at]]))
         if self.value is not None:
             return record
