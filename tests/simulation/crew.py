@@ -278,7 +278,7 @@ class Crew:
             failure = Failure("worker died", "it died")
             self._tell(job, Report(job.call.id, failures=[(offset, failure, duration_us)], worker=f"w{lane}"))
         for other in list(self._jobs[lane]):
-            if other.call.ends_after is not None or self._chance(0.5):
+            if self._several or other.call.ends_after is not None or self._chance(0.5):
                 self._give_back(other)
         self._sweep(self._jobs[lane])
         if any(self._jobs[lane]):

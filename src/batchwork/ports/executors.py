@@ -60,7 +60,8 @@ Pager: TypeAlias = Callable[[PageQuery], str]
 class Executor(Protocol):
     """Workers of one step. Every method but `wake` is called by the coordinator's thread only.
 
-    Each submitted unit is reported exactly once, as done, failed, cancelled, returned or lost.
+    Each submitted unit is reported exactly once, as done, failed, cancelled, returned or lost. Where a unit is lost, the rest
+    of its call is returned: in order, nothing may run before it is known what becomes of the lost one.
     """
 
     @property
