@@ -1,7 +1,7 @@
 """The window neither loses a unit nor runs one twice, whatever happens to its calls."""
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -172,3 +172,22 @@ def test_retries_that_are_due_together_go_out_together():
     assert piece is not None
     assert (piece.attempt, piece.units) == (2, units(1, 3))
     assert window.units_known() == 1
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=8, unique=True), min_size=1, max_size=6),
+    st.integers(1, 9),
+)
+def test_in_strict_order_what_comes_back_late_goes_between_what_came_before(parts: list[list[int]], most: int) -> None:
+    window, seen = Window(strict=True), set()
+    for part in parts:
+        numbers = sorted(number for number in part if number not in seen)
+        seen.update(numbers)
+        if numbers:
+            window.give_back(Piece(1, 0, Units(numbers, numbers, [str(n) for n in numbers], numbers)))
+    taken: list[int] = []
+    while (piece := window.next_piece(most)) is not None:
+        assert len(piece.units) <= most
+        taken += piece.units.indexes
+    assert taken == sorted(seen)
+    assert window.units_ready == 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from bisect import insort_left
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 from msgspec import Struct, field
@@ -56,6 +56,8 @@ class Window(Struct):
         """Units that did not start: next in turn again. Pieces stand in the order of their first unit."""
         insort_left(self.ready, piece, key=_first)
         self.units_ready += len(piece.units)
+        if self.strict and any(before.units.indexes[-1] > _first(after) for before, after in pairwise(self.ready)):
+            self.ready = sorted(chain.from_iterable(map(_singly, self.ready)), key=_first)
 
     def wait(self, piece: Piece, due: float) -> None:
         """A unit that gets its next attempt at `due`."""
@@ -176,6 +178,12 @@ class Window(Struct):
 
 def _first(piece: Piece) -> int:
     return piece.units.indexes[0]
+
+
+def _singly(piece: Piece) -> Iterator[Piece]:
+    """Its units as pieces of their own, so that others can stand between them."""
+    for offset in range(len(piece.units)):
+        yield Piece(piece.attempt, piece.base, piece.units.pick([offset]))
 
 
 def _joined(pieces: Sequence[Piece]) -> Units:
