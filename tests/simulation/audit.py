@@ -11,6 +11,7 @@ from crew import SimProgram
 from disk import Disk
 from fibers import World
 
+from batchwork.engine.unit.attempt import DOUBTS_MOST
 from batchwork.events import Event, Progressed, Said, StepFinished
 from batchwork.model import FINAL, Call, Counts, Failure, Report, UnitRecord, UnitStatus
 from batchwork.plan.model import Plan, StepPlan
@@ -193,6 +194,13 @@ class Audit:
 
         for offset, failure, _ in report.failures:
             self._judge(name, call, offset, failure)
+        self._ended.update((name, keys[offset]) for offset in report.lost if self._ends_when_lost(name, call, offset))
+
+    def _ends_when_lost(self, name: str, call: Call, offset: int) -> bool:
+        """Whether a unit that was lost has failed with that: its step says so, or it was in doubt too often."""
+        batch, unit = self._plan_of(name).batch, self._step(name).units.get(call.units.seqs[offset])
+        doubts = unit.doubts if unit is not None else 0
+        return (batch is not None and batch.on_in_doubt == "fail") or doubts + 1 >= DOUBTS_MOST
 
     def _judge(self, name: str, call: Call, offset: int, failure: Failure) -> None:
         """Note whether the unit has used up its attempts."""
