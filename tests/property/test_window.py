@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from msgspec.structs import replace
 
 from batchwork.engine.step.window import Window
 from batchwork.engine.unit.attempt import Piece
@@ -191,3 +192,16 @@ def test_in_strict_order_what_comes_back_late_goes_between_what_came_before(part
         taken += piece.units.indexes
     assert taken == sorted(seen)
     assert window.units_ready == 0
+
+
+def test_batches_of_which_different_things_are_known_go_in_different_calls() -> None:
+    window = Window()
+    bare = units(0, 1)
+    window.give_back(Piece(2, 0, bare))
+    window.give_back(Piece(2, 0, replace(units(1, 2), members=[["a"], ["b"]])))
+    pieces = [window.next_piece(10), window.next_piece(10), window.next_piece(10)]
+    assert [piece and (len(piece.units), piece.units.members) for piece in pieces] == [
+        (1, None),
+        (2, [["a"], ["b"]]),
+        None,
+    ]

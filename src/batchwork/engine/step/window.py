@@ -99,7 +99,7 @@ class Window(Struct):
         parts: list[Piece] = []
         left = most
         for piece in self.ready:
-            if left <= 0 or (parts and (piece.attempt, piece.base) != (parts[0].attempt, parts[0].base)):
+            if left <= 0 or (parts and _kind(piece) != _kind(parts[0])):
                 break
             parts.append(piece)
             left -= len(piece.units)
@@ -174,6 +174,11 @@ class Window(Struct):
         for out in self.out.values():
             if not out.started_ms and out.call is not but:
                 yield out.call.units.indexes[0]
+
+
+def _kind(piece: Piece) -> tuple[int, int, bool, bool]:
+    """What pieces must have in common to be one call: their attempt, and what is known of their units."""
+    return piece.attempt, piece.base, piece.units.members is None, piece.units.batches is None
 
 
 def _first(piece: Piece) -> int:
