@@ -32,7 +32,9 @@ def seconds(prepare: Mapping[str, Json], payloads: Sequence[Json], at_once: int,
     """Wall time from the start of the reactor's process to its end; all must succeed."""
     executor = ReactorExecutor(SystemClock())
     started = time.perf_counter()
-    executor.start(Prepared(prepare), Staffing(at_once, None, False, "bench", dict(os.environ), os.getcwd()))
+    executor.start(
+        Prepared(prepare), Staffing(at_once, None, cookie="bench", environ=dict(os.environ), cwd=os.getcwd())
+    )
     done = sent = number = 0
     while done < len(payloads):
         while sent < len(payloads) and executor.load()[0] < 2 * at_once + chunk:
