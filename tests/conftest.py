@@ -22,6 +22,7 @@ import fault_suite
 from batchwork.ports.journals import Owner
 from batchwork.workers.journals.folder import is_held, owner_of, remove_folder
 from batchwork.workers.journals.keeper import SHARED_MEMORY
+from marks import shown_by
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -60,7 +61,7 @@ class FaultPage:
             self.failed |= {str(name) for kind, name in report.user_properties if kind == "fault"}
 
     def pytest_sessionfinish(self) -> None:
-        page = fault_suite.document(fault_suite.marked(), sorted(self.failed))
+        page = fault_suite.document(shown_by("fault"), sorted(self.failed))
         fault_suite.DOCUMENT.write_text(page, encoding="utf-8")
 
 

@@ -6,9 +6,7 @@ by a measurement (`benchmarks/`), which is named instead.
 
 from __future__ import annotations
 
-import ast
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -165,23 +163,6 @@ HEAD = """# Faults, and what comes of them
 The faults that batchwork is tested against. This page is written by `make faults`, which runs the tests that it names; who
 adds one says `@pytest.mark.fault("…")` and runs it again.
 """
-
-
-def marked(folder: Path = TESTS) -> dict[str, list[str]]:
-    """The tests of each fault, as `folder/file.py::test`, read from their text."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for file in sorted(folder.rglob("test_*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                for name in _faults(node):
-                    found[name].append(f"{file.relative_to(folder)}::{node.name}")
-    return dict(found)
-
-
-def _faults(test: ast.FunctionDef) -> Iterator[str]:
-    for mark in test.decorator_list:
-        if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.fault":
-            yield from (str(ast.literal_eval(name)) for name in mark.args)
 
 
 def document(tests: Mapping[str, Sequence[str]], failed: Sequence[str] = ()) -> str:

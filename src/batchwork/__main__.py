@@ -6,12 +6,10 @@ import _signal  # type: ignore[import-not-found]  # what `signal` is made of: it
 import os
 from typing import NoReturn
 
-INTERRUPTED_EXIT = 130
-
 
 def _leave(_number: int, _frame: object) -> NoReturn:
     """Nothing has been read or started yet."""
-    os._exit(INTERRUPTED_EXIT)
+    os._exit(128 + _signal.SIGINT)
 
 
 def program() -> NoReturn:

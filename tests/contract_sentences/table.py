@@ -7,16 +7,13 @@ argument also what of it nobody quotes.
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).parent
-TESTS = HERE.parent
 ROW = re.compile(r"(?P<name>\d+\.\d\d)(?P<open> \?)? (?P<text>\S.*)")
 
 
@@ -46,23 +43,6 @@ def sentences(folder: Path = HERE) -> dict[str, Sentence]:
                 raise ValueError(f"{file.name}: not a row of its own: {line!r}")
             found[row["name"]] = Sentence(row["text"], row["open"] is not None)
     return found
-
-
-def marked(folder: Path = TESTS) -> dict[str, list[str]]:
-    """The tests of each sentence, as `folder/file.py::test`, read from their text."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for file in sorted(folder.rglob("test_*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                for name in _promises(node):
-                    found[name].append(f"{file.relative_to(folder)}::{node.name}")
-    return dict(found)
-
-
-def _promises(test: ast.FunctionDef) -> Iterator[str]:
-    for mark in test.decorator_list:
-        if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.promise":
-            yield from (str(ast.literal_eval(name)) for name in mark.args)
 
 
 def misquoted(quoted: Mapping[str, Sentence], contract: str) -> list[str]:

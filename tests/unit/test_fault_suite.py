@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fault_suite
+from marks import shown_by
 
 
 def test_every_fault_is_shown_by_something() -> None:
-    tests = fault_suite.marked()
+    tests = shown_by("fault")
     assert sorted(name for name, row in fault_suite.ROWS.items() if name not in tests and not row.measured) == []
     assert sorted(set(tests) - set(fault_suite.ROWS)) == []
 
@@ -18,4 +19,4 @@ def test_what_measures_a_fault_is_there() -> None:
 
 def test_the_page_is_the_one_that_the_tests_make() -> None:
     """`make faults` writes it anew."""
-    assert fault_suite.DOCUMENT.read_text(encoding="utf-8") == fault_suite.document(fault_suite.marked())
+    assert fault_suite.DOCUMENT.read_text(encoding="utf-8") == fault_suite.document(shown_by("fault"))

@@ -266,7 +266,8 @@ class Coordinator:
         doubted = out.call.units.pick(self._settler.in_doubt(report)).keys
         failed = self._settler.settle(draft, out, report)
         self._dispatch.saw(out, report)
-        self._speed.saw([*report.durations_us, *(duration_us for _, _, duration_us in report.failures)])
+        self._speed.saw(report.durations_us)
+        self._speed.saw([duration_us for _, _, duration_us in report.failures])
         if self._window.reported(report.call, report.count):
             draft.end_claim(out.call, out.doubted)
             draft.touch(self._equipment.clock.now(), 1)

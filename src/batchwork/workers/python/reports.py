@@ -64,7 +64,7 @@ def report_of(sent: Sent, body: bytes, worker: str, recorded: Callable[[], None]
     if end < 0:
         end = len(body)
     header = json.loads(body[:end])
-    told = bytes(sent.reported)
+    told = bytes(sent.reported) if sent.early else b""
     done = _offsets(sent, header.get("done", ()))
     results = _results(str(memoryview(body)[end + 1 :], "ascii"), len(done))  # no copy between: it may be 64 MiB
     failures = [(offset, failure_from(fields), us) for offset, fields, us in header.get("failures", ())]

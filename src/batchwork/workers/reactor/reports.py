@@ -41,7 +41,7 @@ class Ledger:
         self.load += len(call.payloads)
 
     def taken(self, reports: Iterable[Report]) -> None:
-        self.load -= sum(map(count_of, reports))
+        self.load -= sum(report.count for report in reports)
 
     def new_reactor(self, journal: WorkerJournal) -> None:
         """Units are noted in this journal from now on."""
@@ -154,8 +154,3 @@ def _fate(offset: int, noted: Noted) -> str:
 
 def _logs(texts: Mapping[str, Any]) -> dict[int, str]:
     return {int(offset): text for offset, text in texts.items()}
-
-
-def count_of(report: Report) -> int:
-    """How many units a report is about."""
-    return sum(map(len, (report.done, report.failures, report.cancelled, report.returned, report.lost)))
