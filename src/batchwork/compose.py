@@ -16,6 +16,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from batchwork.engine.run.request import Backends
+    from batchwork.model import Claim, RunRecord
     from batchwork.plan.model import Plan
     from batchwork.ports import Durability, Purpose, Store
     from batchwork.text.jsontext import Json
@@ -62,14 +63,10 @@ def stored_plan(text: str, file: str, params: Mapping[str, Json], lenient: bool 
 @contextmanager
 def open_to_look(where: str | None, warn: Callable[[str], None]) -> Iterator[Store]:
     """The store at `where`, for looking only; closed at the end. Raises StoreError where there is none."""
-    from batchwork.clock import SystemClock
-    from batchwork.engine.run.crash.looking import doubts_seen
     from batchwork.ports import Opening
     from batchwork.store import store_at
-    from batchwork.workers.journals.keeper import KeptJournals
 
-    clock = SystemClock()
-    store = store_at(where).open(Opening("look", warn=warn, in_doubt=doubts_seen(KeptJournals(clock), clock)))
+    store = store_at(where).open(Opening("look", warn=warn, in_doubt=_doubts_seen))
     try:
         yield store
     finally:
@@ -92,7 +89,6 @@ def backends(
     Only for the purpose `run` one is made where there is none. Raises StoreError.
     """
     from batchwork.clock import SystemClock
-    from batchwork.engine.run.crash.looking import doubts_seen
     from batchwork.engine.run.request import Aftercare, Backends
     from batchwork.events import Warned
     from batchwork.ports import Opening
@@ -109,9 +105,7 @@ def backends(
         parts.callback(view.close)
         journals = KeptJournals(clock)
         parts.callback(journals.close)
-        opening = Opening(
-            purpose, durability, lambda text: view.emit(Warned(text)), clock, in_doubt=doubts_seen(journals, clock)
-        )
+        opening = Opening(purpose, durability, lambda text: view.emit(Warned(text)), clock, in_doubt=_doubts_seen)
         store = there.open(opening)
         executors = local_executors(clock)
         yield Backends(
@@ -124,6 +118,18 @@ def backends(
             there.state_dir,
             Aftercare(guard, journals),
         )
+
+
+def _doubts_seen(run: RunRecord, step: int, claims: Sequence[Claim]) -> Sequence[Claim]:
+    """See `doubts_seen`: most who look find nothing claimed, and need no journals."""
+    if not claims:
+        return claims
+    from batchwork.clock import SystemClock
+    from batchwork.engine.run.crash.looking import doubts_seen
+    from batchwork.workers.journals.keeper import KeptJournals
+
+    clock = SystemClock()
+    return doubts_seen(KeptJournals(clock), clock)(run, step, claims)
 
 
 def _guard(parts: ExitStack) -> Callable[[str], None] | None:
