@@ -23,9 +23,9 @@ from batchwork.ports.journals import Owner
 from batchwork.workers.journals.folder import is_held, owner_of, remove_folder
 from batchwork.workers.journals.keeper import SHARED_MEMORY
 from marks import shown_by
+from places import BIN
 
 ROOT = Path(__file__).resolve().parent.parent
-BIN = Path(sys.executable).parent
 
 # No deadline: two cores are shared, and a slow example is not a wrong one.
 settings.register_profile("batchwork", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conftest import BIN
+from places import BIN
 
 Command = Callable[..., "CompletedProcess[str]"]
 

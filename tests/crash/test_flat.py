@@ -13,7 +13,7 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from conftest import BIN
+from places import BIN
 
 COUNT, SHARE, WORKERS = 100_000, 20, 2
 WORKFLOW = f"""
