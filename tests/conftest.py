@@ -90,7 +90,7 @@ def _no_journals_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     for folder in left:
         remove_folder(folder)
     assert not living, "executions go on that a test has begun"
-    assert not unasked, "nobody will ask for these"
+    assert not unasked, f"nobody will ask for these: { {folder: left[folder] for folder in unasked} }"
 
 
 def _asked_for(owner: Owner, folder: str) -> bool:

@@ -93,3 +93,19 @@ def test_an_error_says_how_many_outcomes_it_costs(committer: Committer, store: L
     store.orders[0][1](StoreError("the disk is full"))
     with pytest.raises(StoreError, match=r"the disk is full \(2 finished since"):
         list(committer.on_disk())
+
+
+def test_who_waits_for_the_disk_is_told_though_there_is_nothing_to_write(
+    committer: Committer, store: Later, clock: StillClock
+):
+    told: list[int] = []
+    for number in (1, 2):  # the second while the first is under way
+        committer.owe(lambda number=number: told.append(number))
+        assert not committer.idle
+        clock.now_s += COMMIT_AFTER_S * 2
+        committer.commit(waiting=True)
+    for _, committed in store.orders:
+        committed(None)
+        assert len(list(committer.on_disk())) == 1
+    assert told == [1, 2]
+    assert committer.idle

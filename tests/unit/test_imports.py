@@ -98,3 +98,13 @@ def test_a_wrong_late_pattern_says_so_when_it_is_used() -> None:
     wrong = pattern("(")
     with pytest.raises(re.error, match="unterminated"):
         wrong.match("")
+
+
+def test_no_test_imports_from_a_conftest() -> None:
+    """Pytest loads several modules of that name, and an import finds any of them: it depends on the order of the tests."""
+    tests = Path(__file__).parents[1]
+    lines = {
+        f"{path.relative_to(tests)}: {line}" for path in tests.rglob("*.py") for line in path.read_text().splitlines()
+    }
+    assert len(lines) > 1000
+    assert [line for line in lines if re.search(r": *(from conftest import|import conftest)\b", line)] == []

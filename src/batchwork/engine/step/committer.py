@@ -34,8 +34,7 @@ class Committer:
         self.draft = Draft(step)
         self.counts = Counts()
         self._store, self._clock, self._wake = store, clock, wake
-        self.receipts: list[Callable[[], None]] = []
-        """To be called once the draft is on disk."""
+        self._receipts: list[Callable[[], None]] = []
         self._under_way = 0
         self._committed: deque[_Committed] = deque()  # filled by the writer's thread
 
@@ -49,6 +48,11 @@ class Committer:
         """Whether all is on disk, and has been seen to be."""
         return self.draft.empty and not self._under_way and not self._committed
 
+    def owe(self, recorded: Callable[[], None]) -> None:
+        """Have this called once the draft is on disk. It is committed for that alone, too: a worker may wait for it."""
+        self._receipts.append(recorded)
+        self.draft.touch(self._clock.now(), 0)
+
     def commit(self, waiting: bool, running: int = 0) -> None:
         """Hand the draft to the writer, if it is time: claims wait for it, rows have waited long enough, or nothing else is `waiting`.
 
@@ -60,7 +64,7 @@ class Committer:
         due = self._clock.now() - draft.since >= COMMIT_AFTER_S
         if not (draft.rows.claims or due or draft.urgent or draft.count >= COMMIT_ROWS or not waiting):
             return
-        receipts, self.receipts = self.receipts, []
+        receipts, self._receipts = self._receipts, []
         self.draft = Draft(draft.step)
         self._under_way += 1
 

@@ -260,7 +260,7 @@ class Coordinator:
     def _settle_one(self, report: Report) -> None:
         out, draft = self._window.out.get(report.call), self._committer.draft
         if report.recorded is not None:
-            self._committer.receipts.append(report.recorded)
+            self._committer.owe(report.recorded)
         if out is None:
             return
         doubted = out.call.units.pick(self._settler.in_doubt(report)).keys

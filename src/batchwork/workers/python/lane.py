@@ -141,10 +141,10 @@ class Lane:
             worker.broken(why, again=bool(told["again"]))
         return None
 
-    def _reported(self, worker: Worker, body: bytes) -> Report | None:
+    def _reported(self, worker: Worker, body: bytes) -> Report:
         sent = next((sent for sent in self._calls if sent.sent), None)
         if sent is None:
-            return None
+            raise ValueError("outcomes of no call")
         report = report_of(sent, body, worker.name, worker.journal.receipt())
         if report.call != sent.call.id:
             raise ValueError("outcomes of another call")

@@ -114,9 +114,7 @@ class ReactorExecutor:
     def _understand(self, link: Link, tag: int, body: bytes) -> None:
         if tag == frames.OUTCOMES:
             self._starts.worked()
-            report = self._ledger.report(body, f"reactor-{link.pid}")
-            if report is not None:
-                self._reports.append(report)
+            self._reports.append(self._ledger.report(body, f"reactor-{link.pid}"))
         elif tag == frames.NOW_RUNNING:
             self._ledger.now_running(body, f"reactor-{link.pid}", self._clock.now())
         elif tag == frames.READY:

@@ -52,14 +52,14 @@ class Ledger:
         """A call is with the reactor now."""
         self._open[call.id] = _Open(call)
 
-    def report(self, body: bytes, worker: str) -> Report | None:
-        """The report of an outcomes frame; None where its call is not known any more."""
+    def report(self, body: bytes, worker: str) -> Report:
+        """The report of an outcomes frame; with nothing but its receipt where its call is not known any more."""
         recorded = None if self._journal is None else self._journal.receipt()
         head, *results = body.decode().split("\n")
         header = json.loads(head)
         opened = self._open.get(header["id"])
         if opened is None:
-            return None
+            return Report(header["id"], recorded=recorded)
         done = [offset for start, stop in header.get("done", ()) for offset in range(start, stop)]
         failures = [(offset, Failure(**fields), us) for offset, fields, us in header.get("failures", ())]
         cancelled, returned = header.get("cancelled", ()), header.get("returned", ())
