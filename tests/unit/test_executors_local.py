@@ -14,6 +14,7 @@ from batchwork.clock import SystemClock
 from batchwork.errors import WorkerError
 from batchwork.ports import Staffing, WorkerKind
 from batchwork.workers.local import local_executors
+from batchwork.workers.python.executor import Pauses
 
 
 @dataclass
@@ -55,3 +56,14 @@ def test_a_kind_of_worker_that_nobody_has_is_named() -> None:
     staffing = Staffing(3, None, "cookie", dict(os.environ), os.getcwd())
     with pytest.raises(WorkerError, match="there is no executor for workers of the kind `moon`"):
         local_executors(SystemClock())(Program("moon"), staffing)
+
+
+def test_a_pause_is_known_wherever_it_was() -> None:
+    pauses = Pauses(0.0)
+    assert pauses.look(0.4, 0.0) == 0.4  # work
+    pauses.look(1.4, 1.0)  # it waited as long as was asked for
+    pauses.look(9.0, None)  # and so long as it took
+    assert pauses.since(0.0) == 0.0
+    pauses.look(19.0, 1.0)  # stood still while it waited
+    pauses.look(24.0, 0.0)  # and while it worked
+    assert [pauses.since(began) for began in (0.0, 18.9, 19.1, 24.1)] == [15.0, 15.0, 5.0, 0.0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 import pytest
 
@@ -181,4 +182,44 @@ def test_a_full_pipe_delays_nobody() -> None:
     os.close(read)
     outbox.done(unit(1, 1), "1", 1)  # nobody reads any more: no error here
     outbox.flush(0.0)
+    os.close(write)
+
+
+class Standing(Loop):
+    """A loop whose process stands still for a minute, where it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost_s, self.waiting = 0.0, False
+        self.now = lambda: time.monotonic() + self.lost_s
+        self._seen = self.now()
+
+    def stand_still(self) -> None:
+        self.lost_s += 60.0
+
+    def _pause(self, wait_s: float | None) -> float:
+        if self.waiting:
+            self.stand_still()
+            self.waiting = False
+        return super()._pause(wait_s)
+
+
+@pytest.mark.parametrize("where", ["while it waits", "while it works", "between two turns"])
+def test_wherever_it_stood_still_no_time_has_passed_for_timers(where: str) -> None:
+    read, write = os.pipe()
+    loop = Standing()
+    fired: list[int] = []
+    loop.timers.at(loop.now() + 30.0, lambda: fired.append(1))
+    os.write(write, b"x")
+    if where == "while it works":
+        loop.watch(read, IN, lambda _fd, _: loop.stand_still())
+    elif where == "while it waits":
+        loop.waiting = True
+    else:
+        loop.stand_still()
+    loop.turn(0.0)
+    loop.turn(0.0)
+    assert fired == []
+    assert 29.0 < (loop.timers.wait(loop.now()) or 0.0) <= 60.0
+    os.close(read)
     os.close(write)

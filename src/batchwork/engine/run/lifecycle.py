@@ -21,7 +21,7 @@ from batchwork.engine.run.runner import Runner
 from batchwork.engine.run.scope import Names, RunView, run_environ, run_folder
 from batchwork.engine.stopping.signals import Signals
 from batchwork.engine.stopping.stop_level import Control
-from batchwork.errors import Problem, RenderError, RunRefused, StoreError, UsageError, WorkflowError
+from batchwork.errors import Problem, RenderError, UsageError, WorkflowError
 from batchwork.events import Warned
 from batchwork.model import RunRecord, RunStatus, StepRecord
 from batchwork.plan.model import Plan
@@ -64,11 +64,8 @@ def start_run(plan: Plan, backends: Backends, request: RunRequest, control: Cont
     with _held(backends.store, record.id):
         record, mark = _marked(record, backends, censor)
         record = replace(record, window=window_text(plan, request.max_parallel, kept=bool(mark.folder)))
-        try:
+        with _ended_unless_recorded(mark, backends):
             backends.store.create_run(record, _outline(plan))
-        except (StoreError, RunRefused):
-            backends.aftercare.journals.end(mark)
-            raise
         execution = replace(_execution(plan, record, request, censor), mark=mark, earlier=())
         return _execute(execution, backends, control)
 
@@ -220,7 +217,8 @@ def _begin_again(execution: Execution, backends: Backends) -> Execution:
     record, mark = _marked(execution.record, backends, execution.censor, earlier)
     window = window_text(plan, execution.max_parallel, kept=bool(mark.folder))
     change = RunChange(status=RunStatus.RUNNING, ended_ms=None, window=window, options=record.options)
-    store.update_run(run, change)
+    with _ended_unless_recorded(mark, backends):
+        store.update_run(run, change)
     return replace(execution, record=record, mark=mark, earlier=earlier)
 
 
@@ -234,6 +232,16 @@ def _marked(
     mark = journals.begin(backends.clock.execution_id(), spare, owner)
     kept = replace(kept_from(record), executions=(*earlier, mark))
     return replace(record, options=kept.text()), mark
+
+
+@contextmanager
+def _ended_unless_recorded(mark: ExecutionMark, backends: Backends) -> Iterator[None]:
+    """Nothing of a new execution has run yet: where it cannot be recorded, nobody will ask for its journals."""
+    try:
+        yield
+    except BaseException:
+        backends.aftercare.journals.end(mark)
+        raise
 
 
 def _nothing_to_do(record: RunRecord, request: RunRequest, why: str) -> RunEnd:

@@ -24,15 +24,20 @@ FINISH_S = 2.0
 class Pauses:
     """When this process stood still, and how long: units that run have lost as much, because they were stopped with it."""
 
-    def __init__(self) -> None:
-        self._seen: list[tuple[float, float]] = []
+    def __init__(self, now: float) -> None:
+        self._looked = now
+        self._found: list[tuple[float, float]] = []
 
-    def add(self, now: float, length_s: float) -> None:
-        self._seen = [*self._seen[-99:], (now, length_s)]
+    def look(self, now: float, wait_s: float | None) -> float:
+        """Note a pause if much more time has passed since the last look than was to be waited (None: any time); returns `now`."""
+        passed_s, self._looked = now - self._looked, now
+        if wait_s is not None and passed_s > wait_s + _PAUSE_S:
+            self._found = [*self._found[-99:], (now, passed_s)]
+        return now
 
     def since(self, began: float) -> float:
         """Seconds lost by what runs since `began`."""
-        return sum(length for noticed, length in self._seen if noticed > began)
+        return sum(length for noticed, length in self._found if noticed > began)
 
 
 class PythonExecutor:
@@ -49,7 +54,7 @@ class PythonExecutor:
         self._woken = False
         self._stopping = False
         self._trouble = Trouble()
-        self._pauses = Pauses()
+        self._pauses = Pauses(self._clock.now())
 
     @property
     def lanes(self) -> int:
@@ -75,7 +80,7 @@ class PythonExecutor:
         self._lanes[lane].submit(call)
 
     def poll(self, timeout_s: float | None) -> list[Report]:
-        now = self._clock.now()
+        now = self._pauses.look(self._clock.now(), 0.0)
         until: float | None = None
         if timeout_s is not None:
             until = now + timeout_s
@@ -86,15 +91,12 @@ class PythonExecutor:
                 reports, self._reports = self._reports, []
                 return reports
             self._trouble.tell()  # only where there is no report, so that no outcome is lost
-            now = self._wait(now, self._wait_s(now, until))
+            now = self._wait(self._wait_s(now, until))
 
-    def _wait(self, now: float, wait_s: float | None) -> float:
+    def _wait(self, wait_s: float | None) -> float:
         """Wait for workers; the time then."""
         self._links.poll(wait_s)
-        after = self._clock.now()
-        if wait_s is not None and after - now > wait_s + _PAUSE_S:
-            self._pauses.add(after, after - now)
-        return after
+        return self._pauses.look(self._clock.now(), wait_s)
 
     def _look(self, now: float) -> None:
         """What has come, what is over its time, what is to be started."""

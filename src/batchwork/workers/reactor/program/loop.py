@@ -31,6 +31,7 @@ class Loop:
         self._ready: dict[int, Ready] = {}
         self.timers = Timers()
         self.now = time.monotonic
+        self._seen = self.now()
 
     def watch(self, fd: int, events: int, ready: Ready) -> None:
         """Call `ready` whenever `fd` is ready for `events`; watching it again changes either."""
@@ -47,21 +48,27 @@ class Loop:
 
     def turn(self, longest_s: float | None = None) -> bool:
         """Wait for something and have it dealt with; at most `longest_s`. Whether any descriptor was ready."""
-        wait = self.timers.wait(time.monotonic())
+        wait = self.timers.wait(self.now())
         if wait is not None:
             wait = min(wait, _LOOK_S)
         if wait is None or (longest_s is not None and longest_s < wait):
             wait = longest_s
-        before = self.now()
         ready = self._poller.poll(self._pause(wait))
-        if wait is not None and (lost_s := self.now() - before) > wait + _PAUSE_S:
-            self.timers.put_off(lost_s)
+        self._notice_pause(wait)
         for fd, events in ready:
             call = self._ready.get(fd)
             if call is not None:  # its neighbour may have ended it a moment ago
                 call(fd, events)
-        self.timers.fire(time.monotonic())
+        self._notice_pause(0.0)
+        self.timers.fire(self._seen)
         return bool(ready)
+
+    def _notice_pause(self, wait_s: float | None) -> None:
+        """Whether much more time has passed than was to be waited since the last look: wherever it stood still, timers are put off."""
+        before, self._seen = self._seen, self.now()
+        passed_s = self._seen - before
+        if wait_s is not None and passed_s > wait_s + _PAUSE_S:
+            self.timers.put_off(passed_s)
 
     def _pause(self, wait_s: float | None) -> float:
         """The same as epoll takes it, or in milliseconds as poll does."""
