@@ -404,6 +404,7 @@ def test_what_is_done_beside_a_slow_item_is_told_and_the_rest_goes_back(
     assert set(workers.ends.failures) == {4}
     assert workers.ends.logs == {1: "said by 1\n", 4: "said by 4\n"}
     assert workers.executor.ready()[0] is (slots == 1)
+    workers.wait(workers.executor.running, "longer than a call takes")
     go.touch()
     workers.wait(workers.idle)
     workers.wait(lambda: workers.executor.ready()[0], "the worker takes calls again")
