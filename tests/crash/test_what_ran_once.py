@@ -7,7 +7,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -19,9 +19,15 @@ from batchwork import proctree
 
 def guardian_of(pid: int) -> int:
     """The child that is a copy of its parent."""
-    own = Path(f"/proc/{pid}/cmdline").read_bytes()
-    (found,) = (child for child in proctree.descendants([pid]) if Path(f"/proc/{child}/cmdline").read_bytes() == own)
+    (found,) = (child for child in proctree.descendants([pid]) if command_line(child) == command_line(pid))
     return found
+
+
+def command_line(pid: int) -> bytes:
+    """Of a process; empty where it has ended meanwhile."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def test_a_guardian_that_comes_late_ends_nothing_of_the_resume(bench: Bench, wait_for: Callable[..., None]) -> None:  # noqa: F811
