@@ -7,10 +7,10 @@ STAMP := .venv/.installed
 TESTS_AT_ONCE ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format lint types layers budget unit test kills simulate faults demo bench pins clean
+.PHONY: help setup check format lint types layers budget unit test kills simulate faults demo bench bench-compare pins clean
 
 help:            ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 15
 
 setup: $(STAMP)  ## make .venv with the pinned packages and batchwork itself, editable
 
@@ -30,7 +30,7 @@ lint: $(STAMP)   ## ruff, changes nothing
 	$(BIN)/ruff format --quiet --check .
 	$(BIN)/ruff check --quiet .
 
-types: $(STAMP)  ## mypy --strict on src
+types: $(STAMP)  ## mypy --strict on src and on what the benchmarks share
 	$(BIN)/mypy --no-error-summary
 
 layers: $(STAMP) ## imports go one way
@@ -57,8 +57,24 @@ faults: $(STAMP) ## run the fault suite, and write what it found into docs/fault
 demo: $(STAMP)   ## some thousand files, a few failures, the report, the retry
 	@$(BIN)/python examples/demo/demo.py
 
+bench: $(STAMP) .bench/.installed ## speed beside other programs: ROUNDS=3 ONLY="noop http" SHARE=0.1; KEEP=1 puts it into docs/performance.md
+	$(BIN)/python benchmarks/bench_table.py $(BENCHMARKS) $(if $(KEEP),--page docs/performance.md)
+
+bench-compare: $(STAMP) ## speed beside the commit BASE, in turns; fails where 10 % more is taken (ROUNDS, ONLY, SHARE as above)
+	@test -n "$(BASE)" || { echo "say with what: make bench-compare BASE=main"; exit 2; }
+	$(BIN)/python benchmarks/bench_compare.py $(BASE) $(BENCHMARKS)
+
+BENCHMARKS = $(if $(ONLY),--only "$(ONLY)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SHARE),--share $(SHARE))
+
+# The programs that batchwork is measured beside. Those that cannot be installed are missing in the table, nothing more.
+.bench/.installed: requirements/bench.txt
+	@test -x .bench/bin/python || $(PYTHON) -m venv .bench
+	@.bench/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/bench.txt \
+		|| echo "not all programs to be measured beside could be installed"
+	@touch $@
+
 pins: $(STAMP)   ## write requirements/dev.txt from what is installed
 	$(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable > requirements/dev.txt
 
 clean:           ## everything that can be made again
-	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .bench build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-from measuring import batchwork, folder, load, median, rounds, run
+from contest.alone import alone
+from contest.works import Contender, Work, counted, ours, part, python_peer
 
-COUNT, AT_ONCE = 10_000, 64
+COUNT, AT_ONCE, ANSWER_S = 10_000, 64, 0.02
 FLOW = """
 steps:
   - name: work
@@ -19,7 +21,7 @@ steps:
     inputs:
       items: {{from: range, stop: {count}}}
       max_parallel: {at_once}
-      task: {{type: http_request, url: "http://127.0.0.1:{port}/{{{{ item }}}}"}}
+      task: {{type: http_request, url: "{{base}}{{{{ item }}}}"}}
 """
 SERVER = """
 import asyncio
@@ -41,43 +43,34 @@ async def main():
     await server.serve_forever()
 asyncio.run(main())
 """
-CLIENT = """
-import asyncio, sys, aiohttp
-async def main(base, count, at_once):
-    numbers = iter(range(count))
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=at_once)) as session:
-        async def worker():
-            for number in numbers:
-                async with session.get(f"{base}{number}") as response:
-                    await response.read()
-                    assert response.status == 200
-        await asyncio.gather(*[worker() for _ in range(at_once)])
-asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
-"""
 
 
-def main() -> None:
-    print(load())
-    ours, peers = [], []
-    with folder() as cwd, subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as server:
+@contextmanager
+def serving() -> Iterator[Mapping[str, str]]:
+    """A server of its own process, whose time is not counted."""
+    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        port = int(server.stdout.readline())
-        Path(cwd, "client.py").write_text(CLIENT)
-        client = [sys.executable, "client.py", f"http://127.0.0.1:{port}/", str(COUNT), str(AT_ONCE)]
-        for _ in range(rounds(5)):
-            peer = run(client, cwd, watch=False)
-            assert peer.code == 0, peer
-            peers.append(peer.seconds)
-            flow = FLOW.format(count=COUNT, at_once=AT_ONCE, port=port)
-            ran, counts = batchwork(flow, cwd=cwd)
-            assert ran.code == 0, ran
-            assert counts["work"]["succeeded"] == COUNT, counts
-            ours.append(ran.seconds)
-            sys.stderr.write(f"  aiohttp {peers[-1]:.2f} s, batchwork {ours[-1]:.2f} s\n")
-        server.kill()
-    ratio = median([peer / our for peer, our in zip(peers, ours, strict=True)])
-    print(f"{COUNT:,} GETs at {AT_ONCE}: {COUNT / median(ours):,.0f} requests/s, {ratio:.2f} of bare aiohttp")
+        try:
+            yield {"base": f"http://127.0.0.1:{int(server.stdout.readline())}/"}
+        finally:
+            server.kill()
+
+
+def works(share: float = 1.0) -> Iterator[Work]:
+    """Beside aiohttp, and beside what the server's delay allows."""
+    count = part(COUNT, share)
+    yield Work(
+        "http",
+        f"{count:,} GETs of 20 ms, {AT_ONCE} at once",
+        count,
+        ours(FLOW.format(count=count, at_once=AT_ONCE), counted(succeeded=count)),
+        (
+            Contender("what the server's 20 ms allow", ideal_s=count * ANSWER_S / AT_ONCE),
+            python_peer("a bare aiohttp loop", "aiohttp_gets.py", "{base}", count, AT_ONCE, needs="aiohttp"),
+        ),
+        beside=serving,
+    )
 
 
 if __name__ == "__main__":
-    main()
+    alone(works)

@@ -1,4 +1,4 @@
-"""What the benchmarks share: running a program to its end with its time, memory and outcome; medians. No benchmark is here."""
+"""What single benchmarks share: running a program to its end with its time, memory and outcome; medians. No benchmark is here."""
 
 from __future__ import annotations
 
@@ -8,58 +8,44 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+from contest.turns import LIMIT_S, TREE
 
 BATCHWORK = str(Path(sys.executable).with_name("batchwork"))
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """`rss_main` and `rss_tree` are peaks in MiB: of the program itself, and of it and all it started together."""
+    """`rss_main` and `rss_tree` are peaks in MiB: of the program itself, and of it and all it started together.
+
+    `cpu`: seconds of CPU of the program and all it started.
+    """
 
     seconds: float
     code: int
     output: str
     rss_main: float
     rss_tree: float
+    cpu: float = 0.0
 
 
-def run(command: Sequence[str], cwd: str | Path, watch: bool = True) -> Ran:
-    """Run a command to its end. With `watch`, memory is sampled ten times a second."""
-    started = time.perf_counter()
-    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        peaks = [0.0, 0.0]
-        over = threading.Event()
-        watcher = threading.Thread(target=_watch, args=(process.pid, peaks, over), daemon=True)
-        if watch:
-            watcher.start()
-        output, errors = process.communicate()
-        seconds = time.perf_counter() - started
-        over.set()
-    if process.returncode not in (0, 3):
-        sys.stderr.write(errors[-2000:])
-    return Ran(seconds, process.returncode, output, peaks[0], peaks[1])
-
-
-def _watch(pid: int, peaks: list[float], over: threading.Event) -> None:
-    while not over.wait(0.1):
-        try:
-            top = psutil.Process(pid)
-            sizes = [top.memory_info().rss]
-            for child in top.children(recursive=True):
-                with suppress(psutil.Error):  # it has just ended
-                    sizes.append(child.memory_info().rss)
-        except psutil.Error:
-            continue
-        peaks[0] = max(peaks[0], sizes[0] / 2**20)
-        peaks[1] = max(peaks[1], sum(sizes) / 2**20)
+def run(command: Sequence[str], cwd: str | Path) -> Ran:
+    """Run a command to its end, and until all that it started has ended."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as beside:
+        result = Path(beside, "spent.json")
+        process = subprocess.run(
+            [sys.executable, "-I", TREE, str(result), str(LIMIT_S), *command], cwd=cwd, capture_output=True, text=True
+        )
+        spent = json.loads(result.read_text())
+    if spent["code"] not in {0, 3}:
+        sys.stderr.write(process.stderr[-2000:])
+    return Ran(
+        spent["seconds"], spent["code"], process.stdout, spent["rss_main"], spent["rss_tree"], cpu=spent["cpu_s"]
+    )
 
 
 def batchwork(workflow: str, *options: str, cwd: str | Path) -> tuple[Ran, dict[str, dict[str, int]]]:

@@ -1,14 +1,15 @@
-"""No-op Python items from a range, every one recorded: items a second and peak memory at 100,000 and 1,000,000.
+"""No-op Python items from a range, every one recorded, beside programs that record nothing: speed, peak memory, bytes in the store.
 
-usage: python benchmarks/noop_items.py [ROUNDS]     beside it a bare ProcessPoolExecutor.map with chunks of 1,000, which records nothing
+usage: python benchmarks/noop_items.py [ROUNDS]
 """
 
 from __future__ import annotations
 
-import time
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-from measuring import batchwork, folder, load, median, rounds
+from contest.alone import alone
+from contest.works import Looks, Work, counted, ours, part, python_peer
 
 FLOW = """
 steps:
@@ -23,37 +24,33 @@ steps:
 """
 
 
-def double(item: int) -> int:
-    return item * 2
-
-
-def bare(count: int) -> float:
-    started = time.perf_counter()
-    with ProcessPoolExecutor(2) as pool:
-        for _ in pool.map(double, range(count), chunksize=1000):
-            pass
-    return time.perf_counter() - started
-
-
-def main() -> None:
-    print(load())
-    for count in (100_000, 1_000_000):
-        ours, peers, mains, trees = [], [], [], []
-        for _ in range(rounds(3)):
-            peers.append(bare(count))
-            with folder() as cwd:
-                ran, counts = batchwork(FLOW.format(count=count), cwd=cwd)
-            assert ran.code == 0, ran
-            assert counts["work"]["succeeded"] == count, counts
-            ours.append(ran.seconds)
-            mains.append(ran.rss_main)
-            trees.append(ran.rss_tree)
-        print(
-            f"{count:>9,} items: {count / median(ours):>9,.0f} items/s (whole process, {median(ours):.2f} s), "
-            f"{median(peers) / median(ours):.2f} of a bare pool; peak RSS {max(mains):.0f} MiB itself, "
-            f"{max(trees):.0f} MiB with its workers"
+def works(share: float = 1.0) -> Iterator[Work]:
+    """A million and ten million items; of the last only batchwork, to see that nothing grows."""
+    for name, whole in (("noop", 1_000_000), ("noop-10m", 10_000_000)):
+        count = part(whole, share)
+        peers = (
+            python_peer("a bare ProcessPoolExecutor, chunks of 1,000", "pool.py", "noop", count, 2, 1000),
+            python_peer("joblib, batch_size=auto", "joblib_map.py", "noop", count, 2, least=2.0, needs="joblib"),
+        )
+        yield Work(
+            name,
+            f"{count:,} Python items that do nothing",
+            count,
+            ours(FLOW.format(count=count), counted(more=stored(count), succeeded=count)),
+            peers if whole < 10_000_000 else (),
+            asked={"bytes an item in the store": 35} if whole == 1_000_000 else {"MiB itself": 45},
         )
 
 
+def stored(count: int) -> Looks:
+    """Looks at the size of the store."""
+
+    def look(folder: Path, _output: str) -> Mapping[str, float]:
+        size = sum(file.stat().st_size for file in Path(folder, ".batchwork").glob("state.db*") if file.is_file())
+        return {"bytes an item in the store": size / count}
+
+    return look
+
+
 if __name__ == "__main__":
-    main()
+    alone(works)

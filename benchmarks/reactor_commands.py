@@ -29,7 +29,7 @@ def main() -> None:
     ours, peers = [], []
     for _ in range(rounds(5)):
         with folder() as cwd:
-            peers.append(run(["sh", "-c", XARGS], cwd, watch=False).seconds)
+            peers.append(run(["sh", "-c", XARGS], cwd).seconds)
         ours.append(seconds({"kind": "shell", "capture_limit": 1 << 20}, payloads, AT_ONCE))
         sys.stderr.write(f"  xargs {peers[-1]:.2f} s, reactor {ours[-1]:.2f} s\n")
     ratio = median([peer / our for peer, our in zip(peers, ours, strict=True)])

@@ -5,11 +5,11 @@ usage: python benchmarks/reactor_http.py [ROUNDS]
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from pathlib import Path
 
-from http_items import AT_ONCE, CLIENT, COUNT, SERVER
+from contest.alone import names
+from contest.works import PEERS
+from http_items import AT_ONCE, COUNT, serving
 from measuring import folder, load, median, rounds, run
 from reactor_alone import seconds
 
@@ -28,19 +28,17 @@ PREPARE: dict[str, Json] = {
 def main() -> None:
     print(load())
     ours, peers = [], []
-    with folder() as cwd, subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        base = f"http://127.0.0.1:{int(server.stdout.readline())}/"
-        Path(cwd, "client.py").write_text(CLIENT)
+    with folder() as cwd, serving() as server:
+        base = server["base"]
+        client = [names()["peers"], f"{PEERS}/aiohttp_gets.py", base, str(COUNT), str(AT_ONCE)]
         payloads: list[Json] = [
             {"method": "GET", "url": f"{base}{number}", "headers": [], "body": None, "auth": None, "idempotent": False}
             for number in range(COUNT)
         ]
         for _ in range(rounds(5)):
-            peers.append(run([sys.executable, "client.py", base, str(COUNT), str(AT_ONCE)], cwd, watch=False).seconds)
+            peers.append(run(client, cwd).seconds)
             ours.append(seconds(PREPARE, payloads, AT_ONCE, chunk=64))
             sys.stderr.write(f"  aiohttp {peers[-1]:.2f} s, reactor {ours[-1]:.2f} s\n")
-        server.kill()
     ratio = median([peer / our for peer, our in zip(peers, ours, strict=True)])
     print(f"{COUNT:,} GETs at {AT_ONCE}: {COUNT / median(ours):,.0f} a second, {ratio:.2f} of bare aiohttp")
 

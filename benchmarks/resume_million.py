@@ -81,7 +81,7 @@ def measure(name: str, items: str, count: int, edit: Callable[[Path], None] | No
             process.wait()
         total = time.perf_counter() - started
         times = Counter(ledger.read_bytes().split())
-        status = json.loads(run([BATCHWORK, "status", "r1", "--json"], cwd, watch=False).output)
+        status = json.loads(run([BATCHWORK, "status", "r1", "--json"], cwd).output)
         counts = status["steps"]["work"]["counts"]
         assert process.returncode == 0, process.returncode
         gone, new = (2, 2) if edit is not None else (0, 0)

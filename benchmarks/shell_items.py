@@ -1,41 +1,56 @@
-"""3,000 `echo` shell items at 8 at once, output kept and recorded, beside `xargs -P 8`, which keeps nothing.
+"""`echo` commands, output kept and recorded, beside `xargs -P`, which keeps nothing, and GNU parallel, which keeps a log.
 
 usage: python benchmarks/shell_items.py [ROUNDS]
 """
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
 
-from measuring import batchwork, folder, load, median, rounds, run
+from contest.alone import alone
+from contest.works import Contender, Work, counted, ours, part
 
 COUNT, AT_ONCE = 3_000, 8
-FLOW = f"""
+FLOW = """
 steps:
   - name: work
     task: batch
     inputs:
-      items: {{from: range, stop: {COUNT}}}
-      max_parallel: {AT_ONCE}
+      items: {{from: range, stop: {count}}}
+      max_parallel: {at_once}
       task: {{type: shell, command: "echo Processing {{{{ item }}}}"}}
 """
-XARGS = f"seq 0 {COUNT - 1} | xargs -P {AT_ONCE} -I{{}} sh -c 'echo Processing {{}}' > /dev/null"
+WORKS = ((COUNT, AT_ONCE, 0.93), (20_000, 2, 0.97), (20_000, 8, 0.97), (20_000, 64, 0.97))
 
 
-def main() -> None:
-    print(load())
-    ours, peers = [], []
-    for _ in range(rounds(5)):
-        with folder() as cwd:
-            peers.append(run(["sh", "-c", XARGS], cwd, watch=False).seconds)
-            ran, counts = batchwork(FLOW, cwd=cwd)
-        assert ran.code == 0, ran
-        assert counts["work"]["succeeded"] == COUNT, counts
-        ours.append(ran.seconds)
-        sys.stderr.write(f"  xargs {peers[-1]:.2f} s, batchwork {ours[-1]:.2f} s\n")
-    ratio = median([peer / our for peer, our in zip(peers, ours, strict=True)])
-    print(f"{COUNT:,} shell items at {AT_ONCE}: {COUNT / median(ours):,.0f} items/s, {ratio:.2f} of xargs -P {AT_ONCE}")
+def xargs(count: int, at_once: int) -> str:
+    """The same by xargs."""
+    return f"seq 0 {count - 1} | xargs -P {at_once} -I{{}} sh -c 'echo Processing {{}}' > /dev/null"
+
+
+XARGS = xargs(COUNT, AT_ONCE)
+
+
+def works(share: float = 1.0) -> Iterator[Work]:
+    """Few at 8, many at 2, 8 and 64; GNU parallel only with few, because it is slow."""
+    for whole, at_once, least in WORKS:
+        count = part(whole, share)
+        peers = [
+            Contender(f"xargs -P {at_once}", ("sh", "-c", xargs(count, at_once)), needs=("program xargs",), least=least)
+        ]
+        if whole == COUNT:
+            parallel = f"seq 0 {count - 1} | parallel -j{at_once} --joblog log 'echo Processing {{}}' > /dev/null"
+            peers.append(
+                Contender("GNU parallel --joblog", ("sh", "-c", parallel), needs=("program parallel",), least=5.0)
+            )
+        yield Work(
+            f"shell-{whole // 1000}k-{at_once}",
+            f"{count:,} shell items, {at_once} at once",
+            count,
+            ours(FLOW.format(count=count, at_once=at_once), counted(succeeded=count)),
+            tuple(peers),
+        )
 
 
 if __name__ == "__main__":
-    main()
+    alone(works)

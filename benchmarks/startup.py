@@ -1,78 +1,40 @@
-"""What a start costs: `--help`, `validate` and runs of one unit, beside programs that do nothing. Medians, in turns.
+"""What a start costs: `--help`, `validate` and runs of one unit, beside programs that do nothing. The best of four times ROUNDS.
 
 usage: python benchmarks/startup.py [ROUNDS]
-
-Bytecode is cached where this benchmark says, also where the machine forbids writing it, and compiled before the first round.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-import time
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import replace
 
-from measuring import BATCHWORK, folder, load, median, rounds
+from contest.alone import alone
+from contest.works import FLOW, Contender, Way, Work
 
-TASKS = {"echo": "message: hello", "shell": 'command: "true"', "python": "code: result = 1 + 1"}
-
-
-def commands(cwd: Path) -> dict[str, list[str]]:
-    """Name → command; the workflows are written to `cwd`."""
-    found = {
-        "sh -c true": ["sh", "-c", "true"],
-        "python -c pass": [sys.executable, "-c", "pass"],
-        "batchwork --help": [BATCHWORK, "--help"],
-        "batchwork validate": [BATCHWORK, "validate", "echo.yaml"],
-    }
-    for name, inputs in TASKS.items():
-        flow = f"steps:\n  - name: one\n    task: {name}\n    inputs:\n      {inputs}\n"
-        Path(cwd, f"{name}.yaml").write_text(flow)
-        found[f"run of one {name}"] = [BATCHWORK, "run", f"{name}.yaml"]
-    return found
+TASKS = {"echo": "message: hello", "shell": 'command: "true"', "python": "code: return 1 + 1"}
+BEST = Way(turns=4, best=True, per_run=True)
+PASS = Contender("python -c pass", ("{python}", "-c", "pass"))
+PARALLEL = Contender(
+    "GNU parallel, one item", ("sh", "-c", "parallel --joblog log echo ::: hello"), needs=("program parallel",)
+)
 
 
-def once(command: list[str], cwd: Path, environ: dict[str, str]) -> tuple[float, float]:
-    """Milliseconds by the clock and of CPU, of the program and what it waited for. Each run makes its store anew."""
-    shutil.rmtree(cwd / ".batchwork", ignore_errors=True)
-    started = time.perf_counter()
-    # By posix_spawn and wait4, because they tell the CPU time of this process alone.
-    quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
-    found = shutil.which(command[0]) or command[0]
-    before = os.getcwd()
-    os.chdir(cwd)
-    try:
-        pid = os.posix_spawn(found, command, environ, file_actions=quiet)
-    finally:
-        os.chdir(before)
-    _, status, usage = os.wait4(pid, 0)
-    took = time.perf_counter() - started
-    if status:
-        raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), command)
-    return took * 1000, (usage.ru_utime + usage.ru_stime) * 1000
+def flow(task: str) -> str:
+    return f"steps:\n  - name: one\n    task: {task}\n    inputs:\n      {TASKS[task]}\n"
 
 
-def main() -> None:
-    print(load())
-    with folder() as cwd:
-        environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        environ["PYTHONPYCACHEPREFIX"] = str(cwd / "bytecode")
-        programs = commands(cwd)
-        taken: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
-        for number in range(rounds(15) + 1):
-            for name, command in programs.items():
-                figures = once(command, cwd, environ)
-                if number:  # the first one compiles
-                    taken[name].append(figures)
-    for name, figures in taken.items():
-        clock, cpu = zip(*figures, strict=True)
-        print(
-            f"{name:<20} {median(clock):>5.0f} ms (best {min(clock):>4.0f}), "
-            f"CPU {median(cpu):>4.0f} ms (best {min(cpu):>4.0f})"
-        )
+def works(share: float = 1.0) -> Iterator[Work]:
+    """Help, a check, a run of one unit of each task."""
+    one = Contender("batchwork", files={FLOW: flow("echo")})
+    looked = replace(one, command=("{batchwork}", "--help"))
+    checked = replace(one, command=("{batchwork}", "validate", FLOW))
+    yield Work("help", "`batchwork --help`", 1, looked, (PASS,), {"ms": 90}, way=BEST)
+    yield Work("validate", "`batchwork validate`", 1, checked, (PASS,), {"ms": 90}, way=BEST)
+    for task in TASKS:
+        ran = Contender("batchwork", ("{batchwork}", "run", FLOW), {FLOW: flow(task)})
+        asked = {"ms": 160.0} if task == "echo" else {}
+        yield Work(f"one-{task}", f"a run of one {task}", 1, ran, (PASS, PARALLEL), asked, way=BEST)
 
 
 if __name__ == "__main__":
-    main()
+    alone(works)

@@ -1,0 +1,21 @@
+"""All works, by the benchmarks that give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import coming_back
+import http_items
+import noop_items
+import python_items
+import shell_items
+import startup
+from contest.works import Work
+
+MODULES = (noop_items, python_items, shell_items, http_items, startup, coming_back)
+
+
+def works(share: float = 1.0) -> Iterator[Work]:
+    """Every work, with this share of its items."""
+    for module in MODULES:
+        yield from module.works(share)

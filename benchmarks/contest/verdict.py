@@ -1,0 +1,74 @@
+"""Two checkouts beside each other: by how much each work changed, and whether a change is for the worse. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contest.figures import BUSY, cpu, load, ratio, seconds, typical
+from contest.works import Sample, Way
+
+HEAD = ("work", "s before", "s now", "", "CPU before", "CPU now", "", "load", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A work before and now: medians in seconds, and the median of the ratios of runs beside each other (1.1: a tenth more now)."""
+
+    work: str
+    clock: tuple[float, float]
+    cpu: tuple[float, float]
+    clock_ratio: float
+    cpu_ratio: float
+    load: float
+
+    def is_worse(self, by: float) -> bool:
+        """Whether it takes more CPU time by this share, or more time, where others leave the clock its meaning."""
+        return self.cpu_ratio >= 1 + by or (self.load <= BUSY and self.clock_ratio >= 1 + by)
+
+    def is_better(self, by: float) -> bool:
+        """Whether it takes less by this share, in the same sense."""
+        return self.cpu_ratio <= 1 / (1 + by) or (self.load <= BUSY and self.clock_ratio <= 1 / (1 + by))
+
+
+def change(work: str, before: Sequence[Sample], now: Sequence[Sample], way: Way) -> Change:
+    """What changed, from samples that were taken in turns."""
+    return Change(
+        work,
+        (typical(before, seconds, way), typical(now, seconds, way)),
+        (typical(before, cpu, way), typical(now, cpu, way)),
+        ratio(before, now, seconds, way),
+        ratio(before, now, cpu, way),
+        load([*before, *now]),
+    )
+
+
+def row(found: Change, by: float) -> tuple[str, ...]:
+    """A line of the comparison."""
+    said = ""
+    if found.is_worse(by):
+        said = "WORSE"
+    elif found.is_better(by):
+        said = "better"
+    figures = [
+        cell
+        for values, times in ((found.clock, found.clock_ratio), (found.cpu, found.cpu_ratio))
+        for cell in (f"{values[0]:.3f}", f"{values[1]:.3f}", f"{times - 1:+.0%}")
+    ]
+    return (found.work, *figures, f"{found.load:.1f}", said)
+
+
+def lines(changes: Sequence[Change], failed: Sequence[str], by: float) -> list[str]:
+    """The comparison as text, what could not be compared, and a last line that says it all."""
+    table = [HEAD, *(row(found, by) for found in changes)]
+    widths = [max(len(cells[column]) for cells in table) for column in range(len(HEAD))]
+    text = [
+        "  ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ).rstrip()
+        for cells in table
+    ]
+    worse = [found.work for found in changes if found.is_worse(by)]
+    end = f"worse by {by:.0%} or more: {', '.join(worse)}" if worse else f"nothing is worse by {by:.0%} or more"
+    return [*text, *failed, end]
