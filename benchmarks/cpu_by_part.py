@@ -1,0 +1,176 @@
+"""Where the CPU time of an item goes: coordinator, writer, reading ahead, workers or reactor, commands. Microseconds an item.
+
+usage: python benchmarks/cpu_by_part.py [ROUNDS] [NAME …]
+
+Each figure is the difference between a large and a small run, divided by the items between them: what a start costs is not in it.
+The clock says little here, CPU time does, also on a busy machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from contest.alone import machine
+from http_items import serving
+from measuring import folder, median
+
+PARTS = ("coordinator", "writer", "reading", "main", "workers", "commands")
+FLOW = """
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: {items}
+      max_parallel: {at_once}
+      continue_on_error: true
+      {how}
+      task: {{{task}}}
+"""
+RANGE = "{{from: range, stop: {count}}}"
+JSONL = "{{from: jsonl, path: rows.jsonl}}"
+LINES = "{{from: lines, path: rows.jsonl}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form of work: its sizes, its items, its task, other inputs."""
+
+    small: int
+    large: int
+    task: str = 'type: python, code: "return item"'
+    items: str = RANGE
+    how: str = ""
+    at_once: int = 2
+
+
+FORMS = {
+    "range, nothing to do": Form(20_000, 300_000),
+    "lines of a file": Form(20_000, 300_000, items=LINES),
+    "rows, key is the value": Form(20_000, 200_000, items=JSONL),
+    "rows, a written key": Form(20_000, 200_000, items=JSONL, how='key: "{{{{ item.id }}}}"'),
+    "a result of 1 KB": Form(10_000, 100_000, "type: python, code: \"return 'x' * 1000\""),
+    "prints a line": Form(10_000, 100_000, 'type: python, code: "print(item)"'),
+    "each: batch of 1,000": Form(
+        100_000, 2_000_000, 'type: python, code: "return sum(item)"', how="batch_size: 1000\n      each: batch"
+    ),
+    "in order (parallel: false)": Form(5_000, 50_000, how="parallel: false", at_once=1),
+    "fails": Form(5_000, 25_000, 'type: python, code: "raise ValueError(item)"'),
+    "fails, and once more": Form(5_000, 25_000, 'type: python, code: "raise ValueError(item)"', how="retry: 2"),
+    "echo": Form(20_000, 100_000, 'type: echo, message: "{{{{ item }}}}"', at_once=8),
+    "a command": Form(200, 2_000, 'type: shell, command: "echo {{{{ item }}}}"', at_once=8),
+    "a command that fails": Form(200, 2_000, 'type: shell, command: "exit 1"', at_once=8),
+    "a GET": Form(500, 5_000, 'type: http_request, url: "{base}{{{{ item }}}}"', at_once=64),
+}
+
+
+def child(flow: str) -> None:
+    """Run the workflow in this process; print CPU seconds by part."""
+    import batchwork
+
+    parts = dict.fromkeys(PARTS, 0.0)
+    _count_threads(parts)
+    own = _Processes()
+    own.start()
+    began = time.thread_time()
+    with batchwork.run(flow):
+        parts["main"] += time.thread_time() - began
+    own.over.set()
+    own.join()
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    parts["workers"] = own.seconds()
+    parts["commands"] = max(0.0, usage.ru_utime + usage.ru_stime - parts["workers"])
+    print(json.dumps(parts))
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _count_threads(parts: dict[str, float]) -> None:
+    """Have each thread add its CPU time to its part when it ends."""
+    usual = threading.Thread.run
+
+    def run(thread: threading.Thread) -> None:
+        try:
+            usual(thread)
+        finally:
+            kind = thread.name.split()[0]
+            part = {"step": "coordinator", "store-writer": "writer", "items": "reading"}.get(kind)
+            if part:
+                parts[part] += time.thread_time()
+
+    threading.Thread.run = run  # type: ignore[method-assign]
+
+
+class _Processes(threading.Thread):
+    """Reads the CPU time of the processes right below this one, forty times a second."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True, name="watch")
+        self.over, self._found = threading.Event(), dict[str, int]()
+
+    def run(self) -> None:
+        while not self.over.wait(0.025):
+            for task in Path("/proc/self/task").glob("*/children"):
+                for pid in task.read_text().split():
+                    self._look(pid)
+
+    def _look(self, pid: str) -> None:
+        try:
+            fields = Path("/proc", pid, "stat").read_text().rpartition(") ")[2].split()
+        except OSError:
+            return
+        self._found[pid] = int(fields[11]) + int(fields[12])
+
+    def seconds(self) -> float:
+        return sum(self._found.values()) / os.sysconf("SC_CLK_TCK")
+
+
+def spent(form: Form, count: int, names: Mapping[str, str]) -> dict[str, float]:
+    """CPU seconds by part of one run."""
+    with folder() as cwd:
+        if "rows.jsonl" in form.items:
+            row = '{{"id":"user-{0}","n":{0},"name":"Ada Lovelace","tags":["a","b"]}}\n'
+            Path(cwd, "rows.jsonl").write_text("".join(row.format(number) for number in range(count)))
+        items, task, how = (text.format(count=count, **names) for text in (form.items, form.task, form.how))
+        Path(cwd, "flow.yaml").write_text(FLOW.format(items=items, task=task, how=how, at_once=form.at_once))
+        done = subprocess.run(
+            [sys.executable, __file__, "--child", "flow.yaml"], cwd=cwd, capture_output=True, text=True, timeout=600
+        )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])  # tasks may print before it
+
+
+def measure(form: Form, rounds: int, names: Mapping[str, str]) -> list[float]:
+    """Microseconds an item for each part."""
+    found = []
+    for _ in range(rounds):
+        small, large = spent(form, form.small, names), spent(form, form.large, names)
+        found.append([(large[part] - small[part]) / (form.large - form.small) * 1e6 for part in PARTS])
+    return [median(column) for column in zip(*found, strict=True)]
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    chosen = sys.argv[2:] or list(FORMS)
+    print(f"{machine()}, load {os.getloadavg()[0]:.1f}; CPU, µs an item, medians of {rounds}")
+    print(f"{'':28}" + "".join(f"{part:>13}" for part in (*PARTS, "all")))
+    for name in chosen:
+        with serving() if name == "a GET" else nullcontext({}) as names:
+            figures = measure(FORMS[name], rounds, names)
+        print(f"{name:28}" + "".join(f"{value:13.2f}" for value in (*figures, sum(figures))), flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        child(sys.argv[2])
+    else:
+        main()
