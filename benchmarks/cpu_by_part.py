@@ -32,13 +32,12 @@ steps:
     inputs:
       items: {items}
       max_parallel: {at_once}
-      continue_on_error: true
       {how}
       task: {{{task}}}
 """
 RANGE = "{{from: range, stop: {count}}}"
 JSONL = "{{from: jsonl, path: rows.jsonl}}"
-LINES = "{{from: lines, path: rows.jsonl}}"
+LINES = "{{from: lines, path: lines.txt}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +50,15 @@ class Form:
     items: str = RANGE
     how: str = ""
     at_once: int = 2
+    durability: str = "full"
 
 
 FORMS = {
     "range, nothing to do": Form(20_000, 300_000),
+    "the same, durability fast": Form(20_000, 300_000, durability="fast"),
+    "the same, stops at a failure": Form(20_000, 300_000, how="continue_on_error: false"),
+    "lines of a command": Form(20_000, 200_000, items="$(seq {count})"),
+    "written in the YAML file": Form(2_000, 20_000, items="{listed}"),
     "lines of a file": Form(20_000, 300_000, items=LINES),
     "rows, key is the value": Form(20_000, 200_000, items=JSONL),
     "rows, a written key": Form(20_000, 200_000, items=JSONL, how='key: "{{{{ item.id }}}}"'),
@@ -68,12 +72,13 @@ FORMS = {
     "fails, and once more": Form(5_000, 25_000, 'type: python, code: "raise ValueError(item)"', how="retry: 2"),
     "echo": Form(20_000, 100_000, 'type: echo, message: "{{{{ item }}}}"', at_once=8),
     "a command": Form(200, 2_000, 'type: shell, command: "echo {{{{ item }}}}"', at_once=8),
+    "a command, 100 at once": Form(200, 2_000, 'type: shell, command: "echo {{{{ item }}}}"', at_once=100),
     "a command that fails": Form(200, 2_000, 'type: shell, command: "exit 1"', at_once=8),
     "a GET": Form(500, 5_000, 'type: http_request, url: "{base}{{{{ item }}}}"', at_once=64),
 }
 
 
-def child(flow: str) -> None:
+def child(flow: str, durability: str) -> None:
     """Run the workflow in this process; print CPU seconds by part."""
     import batchwork
 
@@ -82,7 +87,7 @@ def child(flow: str) -> None:
     own = _Processes()
     own.start()
     began = time.thread_time()
-    with batchwork.run(flow):
+    with batchwork.run(flow, durability=durability):
         parts["main"] += time.thread_time() - began
     own.over.set()
     own.join()
@@ -140,10 +145,20 @@ def spent(form: Form, count: int, names: Mapping[str, str]) -> dict[str, float]:
         if "rows.jsonl" in form.items:
             row = '{{"id":"user-{0}","n":{0},"name":"Ada Lovelace","tags":["a","b"]}}\n'
             Path(cwd, "rows.jsonl").write_text("".join(row.format(number) for number in range(count)))
-        items, task, how = (text.format(count=count, **names) for text in (form.items, form.task, form.how))
+        Path(cwd, "lines.txt").write_text("".join(f"{number}\n" for number in range(count)))
+        listed = str([*range(count)])
+        items, task, how = (
+            text.format(count=count, listed=listed, **names) for text in (form.items, form.task, form.how)
+        )
+        if "continue_on_error" not in how:
+            how += "\n      continue_on_error: true"
         Path(cwd, "flow.yaml").write_text(FLOW.format(items=items, task=task, how=how, at_once=form.at_once))
         done = subprocess.run(
-            [sys.executable, __file__, "--child", "flow.yaml"], cwd=cwd, capture_output=True, text=True, timeout=600
+            [sys.executable, __file__, "--child", "flow.yaml", form.durability],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=600,
         )
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1])  # tasks may print before it
@@ -171,6 +186,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        child(sys.argv[2])
+        child(*sys.argv[2:])
     else:
         main()
