@@ -7,7 +7,6 @@ opens no store.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
@@ -132,12 +131,10 @@ def _doubts_seen(run: RunRecord, step: int, claims: Sequence[Claim]) -> Sequence
     return doubts_seen(KeptJournals(clock), clock)(run, step, claims)
 
 
-def _guard(parts: ExitStack) -> Callable[[str], None] | None:
-    """What ends a run's processes with this one. It is forked, which is safe only where there are no other threads."""
+def _guard(parts: ExitStack) -> Callable[[str], None]:
+    """What ends a run's processes with this one."""
     from batchwork.workers.guardian import Guardian
 
-    if threading.active_count() > 1:
-        return None
     guardian = Guardian()
     parts.callback(guardian.dismiss)
     return guardian.watch

@@ -21,10 +21,12 @@ steps:
 
 
 def workers(process: int) -> list[psutil.Process]:
-    """What a run has started, its guardian excepted, which is a fork of it."""
+    """What a run has started, its guardian excepted."""
     try:
-        owner = psutil.Process(process)
-        return [child for child in owner.children() if child.cmdline() != owner.cmdline()]
+        children = psutil.Process(process).children()
+        return [
+            child for child in children if not any("batchwork.workers.guardian" in word for word in child.cmdline())
+        ]
     except psutil.Error:
         return []
 

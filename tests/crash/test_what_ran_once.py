@@ -18,8 +18,8 @@ from batchwork import proctree
 
 
 def guardian_of(pid: int) -> int:
-    """The child that is a copy of its parent."""
-    (found,) = (child for child in proctree.descendants([pid]) if command_line(child) == command_line(pid))
+    """The child that would become a program of the guardian's."""
+    (found,) = (child for child in proctree.descendants([pid]) if b"batchwork.workers.guardian" in command_line(child))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from contextlib import closing
 from typing import Literal
@@ -17,6 +18,9 @@ from batchwork.report import summarize, summary_json
 from batchwork.text.jsontext import encode
 from batchwork.view.streams import Stdout, note
 
+BETWEEN_LOOKS = 20_000
+"""New objects that may be part of a circle, after which Python looks for garbage: a run makes many, and few circles."""
+
 
 def execute(
     where: str | None,
@@ -29,12 +33,19 @@ def execute(
     """Do a run's `work` in the store at `where`, and say how it ended. The exit code."""
     out = Stdout(lenient=True)
     with backends(where, durability, watch, out, purpose=purpose) as here, closing(here.store):
+        _keep_what_is_loaded()
         try:
             end = work(here, Control(here.clock))
         finally:
             here.sink.close()
         _conclude(here.store, end, where, watch, out)
     return end.exit_code
+
+
+def _keep_what_is_loaded() -> None:
+    """What there is by now stays to the end: whoever looks for garbage passes it over."""
+    gc.freeze()
+    gc.set_threshold(BETWEEN_LOOKS)
 
 
 def stored_durability(run: str | None, where: str | None) -> Durability:

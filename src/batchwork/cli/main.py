@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import os
 import sys
 import threading
@@ -108,7 +107,6 @@ def commands() -> None:
 
 def program() -> NoReturn:
     """The command `batchwork`: ends the process at once, because taking everything apart in order takes Python 15 ms."""
-    gc.set_threshold(20_000)  # imports make many objects and no garbage
     code = main()
     if threading.active_count() == 1:  # nobody is to be waited for
         atexit._run_exitfuncs()

@@ -1,7 +1,8 @@
 """A process that outlives batchwork by a moment: when batchwork is killed, it ends all that carries the run's cookie.
 
 Workers notice the end of their pipe by themselves; this is for those that cannot (stopped, or stuck in C code), and for
-what they started. It is forked before there are threads, is told the cookie once that is known, and sleeps.
+what they started. It is a shell that sleeps on a pipe and is told the cookie once that is known. When there is something to
+do, it becomes this module. A fork would cost batchwork a copy of every page that it writes afterwards.
 """
 
 from __future__ import annotations
@@ -10,26 +11,36 @@ import contextlib
 import os
 import select
 import signal
-from typing import NoReturn
+import sys
 
 from batchwork import proctree
 
-_BYE = b"bye\n"
-_LONGEST = 1000
+_BYE = b"bye"
 _FIRST_S = 0.3
 """Workers get so long to end what they started in their own way."""
 _ROUNDS = 5
 
+_WATCH = """\
+told=
+while read -r line; do told=$line; done
+case $told in ''|bye) exit 0 ;; esac
+exec "$0" -P -m batchwork.workers.guardian "$told"
+"""
+_NOT_FOR_IT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
+
 
 class Guardian:
-    """Watches over the processes with one cookie, from `watch` until `dismiss`."""
+    """Watches over the processes with one cookie, from `watch` until `dismiss`. Raises OSError where it cannot be started."""
 
     def __init__(self) -> None:
         read, self._write = os.pipe()
-        self._pid = os.fork()
-        if self._pid == 0:
-            _guard(read)
-        os.close(read)
+        try:
+            self._pid = _started(read)
+        except OSError:
+            os.close(self._write)
+            raise
+        finally:
+            os.close(read)
 
     @property
     def pid(self) -> int:
@@ -37,7 +48,7 @@ class Guardian:
 
     def watch(self, cookie: str) -> None:
         """From now on, end whatever carries `cookie` when this process is gone. A later cookie takes the place of it."""
-        self._tell(f"{cookie}\n".encode())
+        self._tell(cookie.encode())
 
     def dismiss(self) -> None:
         """All ended well: the guardian ends and touches nothing."""
@@ -51,37 +62,44 @@ class Guardian:
 
     def _tell(self, line: bytes) -> None:
         with contextlib.suppress(OSError):  # it was killed: whoever did that does without it
-            os.write(self._write, line)
+            os.write(self._write, line + b"\n")
 
 
-def _guard(read: int) -> NoReturn:
-    """The guardian's whole life. It never returns into the program that it was forked from."""
-    try:
-        os.setsid()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1):
-            signal.signal(number, signal.SIG_IGN)
-        signal.set_wakeup_fd(-1)
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(nothing, descriptor)
-        pipe = os.dup2(read, 3)
-        os.closerange(4, _descriptors())
-        told = b""
-        while line := os.read(pipe, _LONGEST):
-            told = line
-        cookie = told.rstrip(b"\n").rpartition(b"\n")[2].decode()
-        if cookie and not told.endswith(_BYE):
-            select.select([], [], [], _FIRST_S)
-            for _ in range(_ROUNDS):
-                if not proctree.kill_all(lambda: proctree.with_cookie(cookie)):
-                    break
-    finally:
-        os._exit(0)
+def _started(read: int) -> int:
+    """The process id of a guardian that listens to the pipe `read`. Raises OSError."""
+    return os.posix_spawn(
+        "/bin/sh",
+        ["sh", "-c", _WATCH, sys.executable],
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_DUP2, read, 0),
+            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+            *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inherited()),
+        ],
+        setsid=True,
+        setsigmask=_NOT_FOR_IT,
+    )
 
 
-def _descriptors() -> int:
-    """One more than the highest descriptor that may be open."""
-    try:
-        return max(map(int, os.listdir("/proc/self/fd"))) + 1
-    except (OSError, ValueError):
-        return 4096
+def _inherited() -> list[int]:
+    """Descriptors that a child would have, and a guardian would keep open: whoever gave them to us may wait for their end."""
+    found = []
+    with contextlib.suppress(OSError):
+        for name in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                if int(name) > 2 and os.get_inheritable(int(name)):
+                    found.append(int(name))
+    return found
+
+
+def end_all(cookie: str) -> None:
+    """End what carries `cookie`, whose batchwork is gone."""
+    select.select([], [], [], _FIRST_S)
+    for _ in range(_ROUNDS):
+        if not proctree.kill_all(lambda: proctree.with_cookie(cookie)):
+            break
+
+
+if __name__ == "__main__":
+    end_all(sys.argv[1])
