@@ -1,4 +1,4 @@
-"""This checkout beside another commit: the same works in turns; exit 1 where something takes 10 % more, 2 where it cannot be known.
+"""This checkout, as it stands, beside another commit: the same works in turns; exit 1 where something takes 10 % more, 2 where it cannot be known.
 
 usage: python benchmarks/bench_compare.py BASE [--only NAME,NAME] [--rounds N] [--share 0.1] [--by PERCENT]
 """

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from contest.alone import alone
-from contest.works import FLOW, Command, Contender, Work, counted, part
+from contest.works import FLOW, Command, Contender, Way, Work, counted, part
 
 RESUMED = """
 steps:
@@ -84,6 +84,7 @@ def resumed(name: str, said: str, count: int, items: str, at_most: float) -> Wor
         count,
         Contender("batchwork", ("sh", "-c", resume), {FLOW: text}, before=tuple(before), looks=done),
         asked={"s to the first new item": at_most},
+        way=Way(per_run=True),
     )
 
 

@@ -28,8 +28,11 @@ def checkout(commit: str) -> Iterator[Path]:
 
 
 def named(commit: str) -> str:
-    """The commit in short, with its subject. Raises CalledProcessError where there is no such commit."""
-    return _git("log", "-1", "--format=%h %s", commit, "--").strip()
+    """The commit in short, with its subject. Raises SystemExit where there is no such commit."""
+    try:
+        return _git("log", "-1", "--format=%h %s", commit, "--").strip()
+    except subprocess.CalledProcessError as error:
+        raise SystemExit(f"there is no commit {commit}: {error.stderr.strip()}") from error
 
 
 def _git(*words: str) -> str:
