@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from contest.figures import BUSY, cpu, load, ratio, seconds, typical
 from contest.works import Sample, Way
 
+AGREEING = 3
+"""So many rounds have to agree before the clock is believed on a busy machine."""
 HEAD = ("work", "s before", "s now", "", "CPU before", "CPU now", "", "load", "")
 
 
@@ -45,9 +47,14 @@ def change(work: str, before: Sequence[Sample], now: Sequence[Sample], way: Way)
         (typical(before, cpu, way), typical(now, cpu, way)),
         ratio(before, now, seconds, way),
         ratio(before, now, cpu, way),
-        min(after.seconds / first.seconds for first, after in zip(before, now, strict=False)),
+        _always([after.seconds / first.seconds for first, after in zip(before, now, strict=False)]),
         load([*before, *now]),
     )
+
+
+def _always(ratios: Sequence[float]) -> float:
+    """What all ratios say at least; of few ones nothing, since they may agree by chance."""
+    return min(ratios) if len(ratios) >= AGREEING else 1.0
 
 
 def row(found: Change, by: float) -> tuple[str, ...]:
