@@ -207,14 +207,24 @@ class _NoLog:
     def close(self) -> None: ...
 
 
+def _no_signals(*_: Any) -> nullcontext[None]:
+    return nullcontext()
+
+
+def _nothing_left(*_: Any) -> int:
+    """How many processes of earlier executions had to be ended."""
+    return 0
+
+
 @contextmanager
 def simulated() -> Iterator[str]:
     """While entered, histories can happen: threads are fibers, and what belongs to the machine is left out. Gives a folder."""
     with ExitStack() as stack:
         stack.enter_context(threads_replaced())
         stack.enter_context(mock.patch.object(lifecycle, "StructuredLog", _NoLog))
-        stack.enter_context(mock.patch.object(lifecycle, "Signals", mock.Mock(return_value=nullcontext())))
-        stack.enter_context(mock.patch.object(lifecycle, "end_earlier", return_value=0))
+        stack.enter_context(mock.patch.object(lifecycle, "Signals", _no_signals))
+        # No mock remembers its calls here: it would keep what each history had.
+        stack.enter_context(mock.patch.object(lifecycle, "end_earlier", _nothing_left))
         stack.enter_context(mock.patch.object(runner, "Sampler", _NoSampler))
         yield stack.enter_context(tempfile.TemporaryDirectory())
 
