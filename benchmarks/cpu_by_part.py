@@ -1,6 +1,6 @@
 """Where the CPU time of an item goes: coordinator, writer, reading ahead, workers or reactor, commands. Microseconds an item.
 
-usage: python benchmarks/cpu_by_part.py [ROUNDS] [NAME …]
+usage: python benchmarks/cpu_by_part.py [ROUNDS] [--only TEXT] [--page docs/explanation/speed.md]
 
 Each figure is the difference between a large and a small run, divided by the items between them: what a start costs is not in it.
 The clock says little here, CPU time does, also on a busy machine.
@@ -8,6 +8,7 @@ The clock says little here, CPU time does, also on a busy machine.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
@@ -21,10 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contest.alone import machine
+from contest.table import merged
 from http_items import serving
 from measuring import folder, median
 
+CHILD = "--child"
 PARTS = ("coordinator", "writer", "reading", "main", "workers", "commands")
+HEAD = ("item", *PARTS, "all")
 FLOW = """
 steps:
   - name: work
@@ -36,6 +40,7 @@ steps:
       task: {{{task}}}
 """
 RANGE = "{{from: range, stop: {count}}}"
+GET = "a GET, 64 at once"
 JSONL = "{{from: jsonl, path: rows.jsonl}}"
 LINES = "{{from: lines, path: lines.txt}}"
 
@@ -54,27 +59,28 @@ class Form:
 
 
 FORMS = {
-    "range, nothing to do": Form(20_000, 300_000),
-    "the same, durability fast": Form(20_000, 300_000, durability="fast"),
-    "the same, stops at a failure": Form(20_000, 300_000, how="continue_on_error: false"),
-    "lines of a command": Form(20_000, 200_000, items="$(seq {count})"),
-    "written in the YAML file": Form(2_000, 20_000, items="{listed}"),
-    "lines of a file": Form(20_000, 300_000, items=LINES),
-    "rows, key is the value": Form(20_000, 200_000, items=JSONL),
-    "rows, a written key": Form(20_000, 200_000, items=JSONL, how='key: "{{{{ item.id }}}}"'),
-    "a result of 1 KB": Form(10_000, 100_000, "type: python, code: \"return 'x' * 1000\""),
-    "prints a line": Form(10_000, 100_000, 'type: python, code: "print(item)"'),
-    "each: batch of 1,000": Form(
+    "Python that does nothing, from a range": Form(20_000, 300_000),
+    "… `--durability fast`": Form(20_000, 300_000, durability="fast"),
+    "… `parallel: false`": Form(10_000, 100_000, how="parallel: false", at_once=1),
+    "… `each: batch`, 1,000 in a batch": Form(
         100_000, 2_000_000, 'type: python, code: "return sum(item)"', how="batch_size: 1000\n      each: batch"
     ),
-    "in order (parallel: false)": Form(5_000, 50_000, how="parallel: false", at_once=1),
-    "fails": Form(5_000, 25_000, 'type: python, code: "raise ValueError(item)"'),
-    "fails, and once more": Form(5_000, 25_000, 'type: python, code: "raise ValueError(item)"', how="retry: 2"),
-    "echo": Form(20_000, 100_000, 'type: echo, message: "{{{{ item }}}}"', at_once=8),
-    "a command": Form(200, 2_000, 'type: shell, command: "echo {{{{ item }}}}"', at_once=8),
-    "a command, 100 at once": Form(200, 2_000, 'type: shell, command: "echo {{{{ item }}}}"', at_once=100),
-    "a command that fails": Form(200, 2_000, 'type: shell, command: "exit 1"', at_once=8),
-    "a GET": Form(500, 5_000, 'type: http_request, url: "{base}{{{{ item }}}}"', at_once=64),
+    "… written in the YAML file": Form(2_000, 20_000, items="{listed}"),
+    "… lines of a command": Form(20_000, 200_000, items="$(seq {count})"),
+    "… lines of a file": Form(20_000, 300_000, items=LINES),
+    "… rows of JSON, no `key`": Form(20_000, 200_000, items=JSONL),
+    "… rows of JSON, a `key`": Form(20_000, 200_000, items=JSONL, how='key: "{{{{ item.id }}}}"'),
+    "Python with a result of 1 KB": Form(10_000, 100_000, "type: python, code: \"return 'x' * 1000\""),
+    "Python that prints a line": Form(10_000, 100_000, 'type: python, code: "print(item)"'),
+    "Python that fails": Form(5_000, 25_000, 'type: python, code: "raise ValueError(item)"'),
+    "… and fails once more, `retry: 2`": Form(
+        5_000, 25_000, 'type: python, code: "raise ValueError(item)"', how="retry: 2"
+    ),
+    "`echo`": Form(20_000, 100_000, 'type: echo, message: "{{{{ item }}}}"', at_once=8),
+    "a command, 8 at once": Form(200, 3_000, 'type: shell, command: "echo {{{{ item }}}}"', at_once=8),
+    "… 100 at once": Form(200, 3_000, 'type: shell, command: "echo {{{{ item }}}}"', at_once=100),
+    "… that fails": Form(200, 3_000, 'type: shell, command: "exit 1"', at_once=8),
+    GET: Form(500, 8_000, 'type: http_request, url: "{base}{{{{ item }}}}"', at_once=64),
 }
 
 
@@ -154,7 +160,7 @@ def spent(form: Form, count: int, names: Mapping[str, str]) -> dict[str, float]:
             how += "\n      continue_on_error: true"
         Path(cwd, "flow.yaml").write_text(FLOW.format(items=items, task=task, how=how, at_once=form.at_once))
         done = subprocess.run(
-            [sys.executable, __file__, "--child", "flow.yaml", form.durability],
+            [sys.executable, __file__, CHILD, "flow.yaml", form.durability],
             cwd=cwd,
             capture_output=True,
             text=True,
@@ -173,19 +179,29 @@ def measure(form: Form, rounds: int, names: Mapping[str, str]) -> list[float]:
     return [median(column) for column in zip(*found, strict=True)]
 
 
+def cells(name: str, figures: list[float]) -> tuple[str, ...]:
+    """A row; less than a tenth of a microsecond cannot be told from nothing."""
+    return (name, *("–" if value < 0.05 else f"{value:.1f}" for value in (*figures, sum(figures))))
+
+
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    chosen = sys.argv[2:] or list(FORMS)
-    print(f"{machine()}, load {os.getloadavg()[0]:.1f}; CPU, µs an item, medians of {rounds}")
-    print(f"{'':28}" + "".join(f"{part:>13}" for part in (*PARTS, "all")))
-    for name in chosen:
-        with serving() if name == "a GET" else nullcontext({}) as names:
-            figures = measure(FORMS[name], rounds, names)
-        print(f"{name:28}" + "".join(f"{value:13.2f}" for value in (*figures, sum(figures))), flush=True)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rounds", type=int, nargs="?", default=3)
+    parser.add_argument("--only", default="", help="forms with this in their name")
+    parser.add_argument("--page", type=Path, help="put the rows into this page")
+    given = parser.parse_args()
+    print(f"{machine()}, load {os.getloadavg()[0]:.1f}; CPU, µs an item, medians of {given.rounds}")
+    print(f"{'':40}" + "".join(f"{name:>13}" for name in HEAD[1:]))
+    for name in [name for name in FORMS if given.only in name]:
+        with serving() if name == GET else nullcontext({}) as names:
+            row = cells(name, measure(FORMS[name], given.rounds, names))
+        print(f"{name:40}" + "".join(f"{cell:>13}" for cell in row[1:]), flush=True)
+        if given.page:
+            given.page.write_text(merged(given.page.read_text(), [row], list(FORMS), HEAD))
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--child"]:
+    if sys.argv[1:2] == [CHILD]:
         child(*sys.argv[2:])
     else:
         main()

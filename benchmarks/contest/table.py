@@ -92,9 +92,9 @@ def short(number: float) -> str:
     return f"{number:,.0f}"
 
 
-def markdown(table: Sequence[Row]) -> str:
+def markdown(table: Sequence[Row], head: Row = HEAD) -> str:
     """The table as Markdown."""
-    lines = [HEAD, tuple("---" for _ in HEAD), *table]
+    lines = [head, tuple("---" for _ in head), *table]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
@@ -117,14 +117,14 @@ def _lines(table: Sequence[Row]) -> Iterator[str]:
             yield f"    {batchwork}  {asked}"
 
 
-def merged(page: str, table: Sequence[Row], order: Sequence[str]) -> str:
-    """The page with the rows of these works in place of older ones; works stand in the given order of titles."""
+def merged(page: str, table: Sequence[Row], order: Sequence[str], columns: Row = HEAD) -> str:
+    """The page with these rows in place of older ones of the same title; titles stand in the given order, others are dropped."""
     head, rest = page.split(BEGIN, 1)
     old, tail = rest.split(END, 1)
     fresh = {row[0] for row in table}
     kept = [row for row in read(old) if row[0] not in fresh and row[0] in order]
     whole = sorted([*kept, *table], key=lambda row: order.index(row[0]))
-    return f"{head}{BEGIN}\n\n{markdown(whole)}\n{END}{tail}"
+    return f"{head}{BEGIN}\n\n{markdown(whole, columns)}\n{END}{tail}"
 
 
 def read(text: str) -> list[Row]:
