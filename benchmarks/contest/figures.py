@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from contest.works import Sample, Way, Work
 
-BUSY = 2.0
-"""From this load on the clock says more of others than of what is measured: the ratio of CPU time decides."""
+BUSY = 0.5
+"""Where others use more cores than this, the clock says more of them than of what is measured: the ratio of CPU time decides."""
 
 Of = Callable[[Sample], float]
 
@@ -40,23 +40,32 @@ def load(samples: Sequence[Sample]) -> float:
     return statistics.median([sample.load for sample in samples])
 
 
+def others(samples: Sequence[Sample]) -> float:
+    """How many cores were used by others meanwhile, as the median."""
+    return statistics.median([sample.others for sample in samples])
+
+
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """How many times as fast as another: by the clock and by CPU time, at which load."""
+    """How many times as fast as another: by the clock and by CPU time, while others used so many cores."""
 
     clock: float
     cpu: float
-    load: float
+    others: float
 
     @property
     def deciding(self) -> float:
         """The ratio that counts."""
-        return self.cpu if self.load > BUSY else self.clock
+        return self.cpu if self.others > BUSY else self.clock
 
 
 def beside(ours: Sequence[Sample], peers: Sequence[Sample], way: Way) -> Beside:
     """Ours beside a peer: 2.0 is twice as fast as the peer."""
-    return Beside(ratio(ours, peers, seconds, way), ratio(ours, peers, cpu, way), load(ours))
+    return Beside(
+        ratio(ours, peers, seconds, way),
+        ratio(ours, peers, cpu, way),
+        max(others(ours), others(peers)),
+    )
 
 
 def own_figures(work: Work, samples: Sequence[Sample]) -> Mapping[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from contest.figures import Beside, beside, cpu, load, own_figures, seconds, typical
+from contest.figures import Beside, beside, cpu, load, others, own_figures, seconds, typical
 from contest.turns import Figures
 from contest.works import Contender, Sample, Work
 
@@ -25,7 +25,7 @@ class When:
     def said(self, samples: Sequence[Sample]) -> str:
         """The last cell of a row."""
         times = "1 round" if self.rounds == 1 else f"{self.rounds} rounds"
-        return f"{self.date}, {times}, load {load(samples):.1f}"
+        return f"{self.date}, {times}, load {load(samples):.1f}, others {others(samples):.1f} cores"
 
 
 def rows(work: Work, found: Mapping[str, Figures], when: When) -> list[Row]:

@@ -19,6 +19,7 @@ from resource import RUSAGE_CHILDREN, getrusage
 
 SET_CHILD_SUBREAPER = 36
 PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
+TICK = os.sysconf("SC_CLK_TCK")
 GRACE_S = 20.0
 """So long after the command itself what it started may go on."""
 
@@ -47,6 +48,13 @@ def resident(pid: int) -> float:
             return int(file.read().split()[1]) * PAGE_MIB
     except OSError:
         return 0.0
+
+
+def busy_s() -> float:
+    """Seconds that all processors together have worked since the machine started, for whomever."""
+    with open("/proc/stat") as file:
+        times = [int(word) for word in file.readline().split()[1:9]]
+    return (sum(times) - times[3] - times[4]) / TICK  # but for idling, and waiting for disks
 
 
 class Watch(threading.Thread):
@@ -88,22 +96,24 @@ def reaped(main: int) -> tuple[int, float]:
 
 
 def main(result: str, limit_s: float, command: list[str]) -> None:
-    """Run, and write seconds, CPU seconds, exit code and peaks of memory as JSON."""
+    """Run, and write as JSON: seconds, CPU seconds, exit code, how many cores others used meanwhile, peaks of memory."""
     ctypes.CDLL(None, use_errno=True).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     limit = threading.Timer(limit_s, end_all)
     limit.daemon = True
     limit.start()
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), busy_s()
     pid = os.posix_spawnp(command[0], command, os.environ)
     watch = Watch(pid)
     watch.start()
     status, ended = reaped(pid)
     watch.over.set()
     usage = getrusage(RUSAGE_CHILDREN)
+    busy, whole = busy_s() - busy, time.perf_counter() - began
     spent = {
         "seconds": ended - began,
         "cpu_s": usage.ru_utime + usage.ru_stime,
         "code": os.waitstatus_to_exitcode(status),
+        "others": max(0.0, busy - usage.ru_utime - usage.ru_stime) / whole,
         "rss_main": watch.main,
         "rss_tree": watch.tree,
     }

@@ -96,9 +96,8 @@ def one_run(contender: Contender, names: Mapping[str, str]) -> Sample:
             own = contender.looks(folder, output)
         except (AssertionError, ValueError, LookupError, OSError) as error:
             raise NoFigureError(f"{contender.name}: ended with {spent['code']}, {error!r}") from error
-    return Sample(
-        spent["seconds"], spent["cpu_s"], spent["rss_main"], spent["rss_tree"], load=os.getloadavg()[0], figures=own
-    )
+    figures = {name: spent[name] for name in ("seconds", "cpu_s", "rss_main", "rss_tree", "others")}
+    return Sample(**figures, load=os.getloadavg()[0], figures=own)
 
 
 def _measured(words: Sequence[str], folder: Path, beside: Path) -> tuple[dict[str, float], str]:
@@ -156,4 +155,4 @@ def _said(figures: Figures) -> str:
     if figures.why_not:
         return figures.why_not
     last = figures.samples[-1]
-    return f"{last.seconds:.3f} s, CPU {last.cpu_s:.3f} s, load {last.load:.1f}"
+    return f"{last.seconds:.3f} s, CPU {last.cpu_s:.3f} s, others {last.others:.1f} cores"

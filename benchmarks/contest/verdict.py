@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contest.figures import BUSY, cpu, load, ratio, seconds, typical
+from contest.figures import BUSY, cpu, others, ratio, seconds, typical
 from contest.works import Sample, Way
 
 AGREEING = 3
 """So many rounds have to agree before the clock is believed on a busy machine."""
-HEAD = ("work", "s before", "s now", "", "CPU before", "CPU now", "", "load", "")
+HEAD = ("work", "s before", "s now", "", "CPU before", "CPU now", "", "others", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,16 @@ class Change:
     clock_ratio: float
     cpu_ratio: float
     least_ratio: float
-    load: float
+    others: float
 
     def is_worse(self, by: float) -> bool:
         """Whether it takes more CPU time by this share, or more time: in the median, if others leave the clock its meaning, else always."""
-        by_clock = self.clock_ratio if self.load <= BUSY else self.least_ratio
+        by_clock = self.clock_ratio if self.others <= BUSY else self.least_ratio
         return max(self.cpu_ratio, by_clock) >= 1 + by
 
     def is_better(self, by: float) -> bool:
         """Whether it takes less by this share, of CPU time or, if others leave the clock its meaning, of time."""
-        by_clock = self.clock_ratio if self.load <= BUSY else 1.0
+        by_clock = self.clock_ratio if self.others <= BUSY else 1.0
         return min(self.cpu_ratio, by_clock) <= 1 / (1 + by)
 
 
@@ -48,7 +48,7 @@ def change(work: str, before: Sequence[Sample], now: Sequence[Sample], way: Way)
         ratio(before, now, seconds, way),
         ratio(before, now, cpu, way),
         _always([after.seconds / first.seconds for first, after in zip(before, now, strict=False)]),
-        load([*before, *now]),
+        others([*before, *now]),
     )
 
 
@@ -69,7 +69,7 @@ def row(found: Change, by: float) -> tuple[str, ...]:
         for values, times in ((found.clock, found.clock_ratio), (found.cpu, found.cpu_ratio))
         for cell in (f"{values[0]:.3f}", f"{values[1]:.3f}", f"{times - 1:+.0%}")
     ]
-    return (found.work, *figures, f"{found.load:.1f}", said)
+    return (found.work, *figures, f"{found.others:.1f}", said)
 
 
 def lines(changes: Sequence[Change], failed: Sequence[str], by: float) -> list[str]:

@@ -72,13 +72,17 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One run: seconds by the clock and of CPU, peaks of memory in MiB, the load at its end, figures of its own."""
+    """One run: seconds by the clock and of CPU, peaks of memory in MiB, the load at its end, figures of its own.
+
+    `others`: how many cores all else on the machine used meanwhile.
+    """
 
     seconds: float
     cpu_s: float
     rss_main: float = 0.0
     rss_tree: float = 0.0
     load: float = 0.0
+    others: float = 0.0
     figures: Mapping[str, float] = field(default_factory=dict)
 
 

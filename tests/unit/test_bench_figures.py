@@ -13,9 +13,9 @@ OURS = Contender("batchwork", ("{batchwork}",))
 PEER = Contender("joblib", ("{peers}", "j.py"), least=2.0)
 
 
-def samples(*seconds: float, cpu: float = 1.0, load: float = 1.0) -> list[Sample]:
+def samples(*seconds: float, cpu: float = 1.0, others: float = 0.1) -> list[Sample]:
     """Runs of so many seconds; each took `cpu` times that of CPU."""
-    return [Sample(each, each * cpu, 30, 60, load, {"bytes an item": 20 * each}) for each in seconds]
+    return [Sample(each, each * cpu, 30, 60, 1.0, others, {"bytes an item": 20 * each}) for each in seconds]
 
 
 def work(*peers: Contender, **asked: float) -> Work:
@@ -43,7 +43,7 @@ def test_a_ratio_is_the_median_over_pairs_that_ran_beside_each_other() -> None:
 def test_the_clock_decides_unless_others_were_at_work() -> None:
     fast, slow = samples(1.0, cpu=1.0), samples(3.0, cpu=0.5)
     assert beside(fast, slow, Way()).deciding == 3.0
-    assert beside(samples(1.0, cpu=1.0, load=2.1), slow, Way()).deciding == 1.5
+    assert beside(samples(1.0, cpu=1.0, others=0.6), slow, Way()).deciding == 1.5
 
 
 def test_figures_of_its_own_have_names() -> None:
@@ -74,7 +74,7 @@ def test_a_row_says_by_how_much_and_whether_that_was_asked() -> None:
         "3.00",
         "1.50",
         "≥ 2.00: met",
-        "1 May 2026, 3 rounds, load 1.0",
+        "1 May 2026, 3 rounds, load 1.0, others 0.1 cores",
     )
 
 
@@ -99,9 +99,9 @@ def test_limits_of_its_own_figures_have_rows() -> None:
     ]
 
 
-def test_beside_what_arithmetic_allows_the_clock_decides_whatever_the_load() -> None:
+def test_beside_what_arithmetic_allows_the_clock_decides_whatever_others_do() -> None:
     ideal = Contender("two, one after another", ideal_s=8.0, least=0.9)
-    found = {ideal.name: Figures(samples(8.0)), "batchwork": Figures(samples(8.1, cpu=0.01, load=9))}
+    found = {ideal.name: Figures(samples(8.0)), "batchwork": Figures(samples(8.1, cpu=0.01, others=1.5))}
     (row,) = rows(work(ideal), found, WHEN)
     assert (row[2], row[4], row[5], row[6]) == ("8.00 s", "0.99", "", "≥ 0.90: met")
 
@@ -144,20 +144,20 @@ def test_a_tenth_more_is_worse_and_a_tenth_less_is_better() -> None:
         (samples(0.9, 0.9, 1.0), "better"),
     ):
         found = change("noop", before, now, Way())
-        assert lines([found], [], 0.1)[1].endswith(said or f"{found.load:.1f}")
+        assert lines([found], [], 0.1)[1].endswith(said or f"{found.others:.1f}")
         assert found.is_worse(0.1) == (said == "WORSE")
 
 
 def test_on_a_busy_machine_the_clock_is_believed_where_every_round_says_the_same() -> None:
-    before, waits = samples(1.0, 1.0, 1.0, load=5), samples(1.2, 1.5, 1.3, cpu=0.8, load=5)
+    before, waits = samples(1.0, 1.0, 1.0, others=1.5), samples(1.2, 1.5, 1.3, cpu=0.8, others=1.5)
     assert change("resume", before, waits, Way()).is_worse(0.1)
     assert not change("resume", before[:2], waits[:2], Way()).is_worse(0.1), "two may agree by chance"
-    assert not change("resume", before, [*waits[:2], *samples(1.0, cpu=0.8, load=5)], Way()).is_worse(0.1)
+    assert not change("resume", before, [*waits[:2], *samples(1.0, cpu=0.8, others=1.5)], Way()).is_worse(0.1)
 
 
 def test_the_clock_alone_is_not_believed_on_a_busy_machine() -> None:
     quiet = change("noop", samples(1.0, cpu=1.0), samples(1.5, cpu=0.7), Way())
-    busy = change("noop", samples(1.0, 1.0, load=5), samples(1.5, 0.9, cpu=0.7, load=5), Way())
+    busy = change("noop", samples(1.0, 1.0, others=1.5), samples(1.5, 0.9, cpu=0.7, others=1.5), Way())
     assert quiet.is_worse(0.1)
     assert not busy.is_worse(0.1)
 
@@ -166,6 +166,6 @@ def test_the_comparison_ends_with_what_it_found() -> None:
     slower = change("noop", samples(1.0), samples(2.0), Way())
     same = change("http", samples(1.0), samples(1.0), Way())
     text = lines([slower, same], ["retry: before: ended with 2"], 0.1)
-    assert text[1].split() == ["noop", "1.000", "2.000", "+100%", "1.000", "2.000", "+100%", "1.0", "WORSE"]
+    assert text[1].split() == ["noop", "1.000", "2.000", "+100%", "1.000", "2.000", "+100%", "0.1", "WORSE"]
     assert text[-2:] == ["retry: before: ended with 2", "worse by 10% or more: noop"]
     assert lines([same], [], 0.1)[-1] == "nothing is worse by 10% or more"
