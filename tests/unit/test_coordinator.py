@@ -368,6 +368,30 @@ def test_a_reopened_step_runs_its_failed_units_from_the_store(bench: Bench):
     assert bench.store.units(bench.number, key="2")[0].record.attempts == 2
 
 
+class Watched(MemoryStore):
+    """Knows how many units each claim had."""
+
+    def __init__(self) -> None:
+        super().__init__(SystemClock())
+        self.claimed: list[int] = []
+
+    def submit(self, checkpoint: Checkpoint, committed: Any) -> None:
+        self.claimed += [len(claim.seqs) for claim in checkpoint.claims]
+        super().submit(checkpoint, committed)
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_units_that_are_retried_go_out_many_in_a_call(bench: Bench, slots: int):
+    bench.use(store := Watched())
+    bench.run(failing(*range(500)), [*range(500)], continue_on_error=True)
+    assert store.reopen(bench.number, None) == 500
+    store.claimed.clear()
+    end = bench.run(failing(*range(500)), [], resumed=True, reopened=True, continue_on_error=True, slots=slots)
+    assert end.counts == Counts(total=500, failed=500)
+    assert sum(store.claimed) == 500 and max(store.claimed) > 1
+    assert store.units(bench.number, key="499")[0].record.attempts == 2
+
+
 @pytest.mark.parametrize(
     ("on_duplicate", "results"), [("keep", ["a", "b", "a", "a"]), ("skip", ["a", "b", None, None])]
 )

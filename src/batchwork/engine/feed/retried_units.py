@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from batchwork.engine.feed.in_doubt import UNITS_AT_ONCE, StartingPoint
-from batchwork.engine.unit.attempt import Piece
+from batchwork.engine.unit.attempt import Piece, together
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.engine.unit.stored_value import item_of
 from batchwork.model import FINAL, BatchView, Counts, UnitNote, UnitRecord, Units, UnitStatus
@@ -25,9 +25,9 @@ class RetriedUnits:
         self._order, self._store, self._views, self._opening = order, store, views, opening
 
     def pieces(self) -> Iterator[Piece]:
-        """The units. What has to wait for its next attempt is noted before."""
+        """The units, those of one attempt together. What has to wait for its next attempt is noted before."""
         self._note_due()
-        return self._in_order()
+        return together(self._in_order(), UNITS_AT_ONCE)
 
     def _note_due(self) -> None:
         after = -1

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import heapq
 from bisect import insort_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import chain, pairwise
-from typing import Any
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
-from batchwork.engine.unit.attempt import Attempt, Piece
-from batchwork.model import Call, Failure, Report, Units
+from batchwork.engine.unit.attempt import Attempt, Piece, joined
+from batchwork.model import Call, Failure, Report
 
 WAITING_MOST = 10_000
 """Retries that wait at once; while there are more, no fresh units are taken (memory stays flat when everything fails)."""
@@ -99,16 +97,14 @@ class Window(Struct):
         parts: list[Piece] = []
         left = most
         for piece in self.ready:
-            if left <= 0 or (parts and _kind(piece) != _kind(parts[0])):
+            if left <= 0 or (parts and piece.kind != parts[0].kind):
                 break
             parts.append(piece)
             left -= len(piece.units)
         if not parts:
             return None
         del self.ready[: len(parts)]
-        piece = parts[0]
-        if len(parts) > 1:
-            piece = Piece(piece.attempt, piece.base, _joined(parts))
+        piece = joined(parts)
         self.units_ready -= len(piece.units)
         if left < 0:
             self.give_back(Piece(piece.attempt, piece.base, piece.units.cut(most, len(piece.units))))
@@ -176,11 +172,6 @@ class Window(Struct):
                 yield out.call.units.indexes[0]
 
 
-def _kind(piece: Piece) -> tuple[int, int, bool, bool]:
-    """What pieces must have in common to be one call: their attempt, and what is known of their units."""
-    return piece.attempt, piece.base, piece.units.members is None, piece.units.batches is None
-
-
 def _first(piece: Piece) -> int:
     return piece.units.indexes[0]
 
@@ -189,17 +180,3 @@ def _singly(piece: Piece) -> Iterator[Piece]:
     """Its units as pieces of their own, so that others can stand between them."""
     for offset in range(len(piece.units)):
         yield Piece(piece.attempt, piece.base, piece.units.pick([offset]))
-
-
-def _joined(pieces: Sequence[Piece]) -> Units:
-    parts = [piece.units for piece in pieces]
-
-    def column(name: str) -> list[Any]:
-        return list(chain.from_iterable(getattr(part, name) for part in parts))
-
-    units = Units(column("seqs"), column("indexes"), column("keys"), column("values"))
-    if parts[0].members is not None:
-        units = replace(units, members=column("members"))
-    if parts[0].batches is not None:
-        units = replace(units, batches=column("batches"))
-    return units

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby, islice
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,6 +31,40 @@ class Piece(Struct, frozen=True):
     attempt: int
     base: int
     units: Units
+
+    @property
+    def kind(self) -> tuple[int, int, bool, bool]:
+        """What pieces must have in common to be one: their attempt, and what is known of their units."""
+        return self.attempt, self.base, self.units.members is None, self.units.batches is None
+
+
+def joined(pieces: Sequence[Piece]) -> Piece:
+    """The units of pieces of one kind, as one piece."""
+    first = pieces[0]
+    if len(pieces) == 1:
+        return first
+    parts = [piece.units for piece in pieces]
+
+    def column(name: str) -> list[Any]:
+        return list(chain.from_iterable(getattr(part, name) for part in parts))
+
+    units = Units(column("seqs"), column("indexes"), column("keys"), column("values"))
+    if first.units.members is not None:
+        units = replace(units, members=column("members"))
+    if first.units.batches is not None:
+        units = replace(units, batches=column("batches"))
+    return Piece(first.attempt, first.base, units)
+
+
+def together(pieces: Iterable[Piece], most: int) -> Iterator[Piece]:
+    """The same units in the same order, neighbours of one kind in one piece, from so many pieces at most."""
+    for _, alike in groupby(pieces, key=_kind):
+        while parts := list(islice(alike, most)):
+            yield joined(parts)
+
+
+def _kind(piece: Piece) -> tuple[int, int, bool, bool]:
+    return piece.kind
 
 
 class Attempt(Struct, frozen=True):
