@@ -3,6 +3,7 @@
 import pytest
 
 from batchwork.engine.step.call_size import CALL_US, LARGEST_CALL, Crew, Outstanding, Reach, UnitTime, wanted
+from batchwork.model import Failure, Report
 
 NOTHING = Outstanding()
 
@@ -110,3 +111,37 @@ def test_a_call_has_one_unit_at_least_whatever_fails() -> None:
     for _ in range(60):
         reach.saw(reach.limit(4000), 0, False)
     assert reach.limit(4000) == 4000
+
+
+def test_a_few_failures_that_take_long_hardly_shorten_the_next_call() -> None:
+    time = measured(10)
+    failures = [(offset, Failure("ValueError", "no"), 300) for offset in range(0, 1000, 100)]
+    done = [offset for offset in range(1000) if offset % 100]
+    time.heard(Report(1, done, ["1"] * len(done), [10] * len(done), failures))
+    assert time.call_size(CALL_US) > CALL_US // 10 * 0.9
+
+
+def test_a_call_in_which_all_fails_says_how_long_failures_take() -> None:
+    time = measured(10)
+    time.heard(Report(1, failures=[(offset, Failure("ValueError", "no"), 300) for offset in range(50)]))
+    assert time.call_size(CALL_US) == CALL_US // 300
+
+
+def test_towards_the_end_calls_become_short_so_that_all_lanes_end_together() -> None:
+    time, sizes, left = measured(1000), list[int](), 300
+    while left:
+        sizes.append(wanted(time, Outstanding(left=left), Crew(2))[0])
+        left -= min(left, sizes[-1])
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] == 20
+    assert sizes[-1] == 5, "and not shorter than is worth a call"
+
+
+def test_no_call_takes_most_of_what_is_left_before_anything_slow_was_seen() -> None:
+    assert wanted(measured(10), Outstanding(left=10_000), Crew(2))[0] == 10_000 // 8
+    assert wanted(measured(10), Outstanding(left=None), Crew(2))[0] == 2000
+
+
+def test_the_last_unit_is_handed_out() -> None:
+    assert wanted(measured(100_000), Outstanding(left=1), Crew(8))[0] == 1
+    assert wanted(UnitTime(), Outstanding(left=0), Crew(8))[0] == 1

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from batchwork.model import Report
+
 CALL_US = 20_000
 """Work in one call, where lanes are few and near."""
 CALL_OF_MANY_US = 50_000
@@ -21,6 +23,10 @@ SLOW_UNIT_US = 50_000
 AHEAD_US = 40_000
 """Work that a reactor has ahead: the time of a commit and some."""
 LARGEST_CALL = 4_000
+SHARES = 4
+"""Calls that each lane gets at least of what is left."""
+SHORTEST_CALL_US = 5_000
+"""Work in a call that is short because little is left: a shorter one would cost more than lanes lose that wait for one so long."""
 GROWTH = 8
 """A call is at most so many times as large as the last one that was measured: a guess must not cost much."""
 
@@ -47,6 +53,11 @@ class UnitTime(Struct):
     measured: int = 1  # units in the largest measured call of late
     slow_us: float = SLOW_UNIT_US
 
+    def heard(self, report: Report) -> None:
+        """Units that succeeded and units that failed, together: a few failures that take long make a call hardly longer."""
+        failed_us = sum(duration_us for _, _, duration_us in report.failures)
+        self.saw(len(report.done) + len(report.failures), sum(report.durations_us) + failed_us)
+
     def saw(self, count: int, total_us: float) -> None:
         """`count` units of a call took `total_us` together. A call counts as much as the four before it together."""
         if not count:
@@ -70,6 +81,15 @@ class UnitTime(Struct):
         if self.mean_us is None:
             return 1
         return max(1, min(int(call_us / self.mean_us), self.measured * GROWTH, LARGEST_CALL))
+
+    def fair_share(self, left: int | None, lanes: int) -> int:
+        """Units that one call may take of what is `left`: towards the end calls become short, so that all lanes end together."""
+        if left is None:
+            return LARGEST_CALL
+        least = 1
+        if self.mean_us is not None:
+            least = max(1, int(SHORTEST_CALL_US / self.mean_us))
+        return max(least, left // (SHARES * lanes))
 
     def ahead(self, crew: Crew) -> int:
         """Units to be claimed beyond those that run at once."""
@@ -97,11 +117,15 @@ class Reach(Struct):
 
 
 class Outstanding(Struct, frozen=True):
-    """What is out at the moment: calls and units that are claimed, being claimed, or running; slots that others take."""
+    """What is out at the moment: calls and units that are claimed, being claimed, or running; slots that others take.
+
+    `left`: units that are still to be handed out, where that is known.
+    """
 
     calls: int = 0
     units: int = 0
     busy: int = 0
+    left: int | None = None
 
 
 def wanted(time: UnitTime, out: Outstanding, crew: Crew) -> list[int]:
@@ -110,7 +134,8 @@ def wanted(time: UnitTime, out: Outstanding, crew: Crew) -> list[int]:
         calls = crew.lanes
         if time.short and not out.busy:
             calls += crew.lanes * crew.depth
-        return [time.call_size(crew.call_us)] * max(0, calls - out.busy - out.calls)
+        size = min(time.call_size(crew.call_us), time.fair_share(out.left, crew.lanes))
+        return [size] * max(0, calls - out.busy - out.calls)
     ahead = 0
     if not out.busy:
         ahead = time.ahead(crew)

@@ -167,7 +167,7 @@ class Coordinator:
             return
         left = self._feed.left()
         self._dispatch.warm(left)
-        sizes = self._dispatch.sizes(self._hook.unhandled)
+        sizes = self._dispatch.sizes(self._hook.unhandled, left)
         if not sizes and left == 0 and self._window.may_take_fresh():
             sizes = [1]  # no worker is needed, nor may be there, to find that the source has ended
         for size in sizes:

@@ -47,15 +47,17 @@ class Dispatch:
             units += self._window.units_known()
         self._desk.warm(units)
 
-    def sizes(self, busy: int) -> list[int]:
-        """Sizes of the calls to be made now; `busy` slots are taken by `on_item_error`.
+    def sizes(self, busy: int, left: int | None) -> list[int]:
+        """Sizes of the calls to be made now; `busy` slots are taken by `on_item_error`, `left` are to come, if that is known.
 
         Only for workers that are ready: what is claimed while they start would be in doubt without need after a crash.
         """
         desk = self._desk
         if not desk.ready:
             return []
-        out = Outstanding(len(self._window.out) - desk.held, self._window.units_out, busy)
+        if left is not None:
+            left += self._window.units_ready
+        out = Outstanding(len(self._window.out) - desk.held, self._window.units_out, busy, left)
         sizes = wanted(self.unit_time, out, Crew(desk.ready, desk.width, self.depth, self._latency_us))
         if desk.width == 1:
             sizes = self._as_far_as_they_come(sizes, out)
@@ -76,9 +78,7 @@ class Dispatch:
 
     def saw(self, out: Out, report: Report) -> None:
         """Learn from a report how long units take, and how far calls come."""
-        failed_us = sum(duration_us for _, _, duration_us in report.failures)
-        self.unit_time.saw(len(report.done), sum(report.durations_us))
-        self.unit_time.saw(len(report.failures), failed_us)
+        self.unit_time.heard(report)
         if out.call.attempt - out.base == 1:
             returned = len(report.returned)
             self._reach.saw(report.count - returned, returned, bool(report.failures))
