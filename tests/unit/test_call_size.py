@@ -43,12 +43,13 @@ def test_of_short_units_two_calls_are_in_a_worker_and_one_is_claimed_ahead():
     assert len(wanted(measured(100), NOTHING, Crew(2, 1, 2))) == 6
 
 
-def test_a_reactor_is_refilled_when_a_quarter_of_what_is_ahead_is_missing():
+def test_a_reactor_is_refilled_when_half_of_what_is_ahead_is_missing():
     time = measured(20_000)
-    full = 64 + time.ahead(Crew(1, 64))
+    ahead = time.ahead(Crew(1, 64))
+    full = 64 + ahead
     assert wanted(time, Outstanding(1, full), Crew(1, 64)) == []
-    assert wanted(time, Outstanding(1, full - 8), Crew(1, 64)) == []
-    assert wanted(time, Outstanding(1, full - 32), Crew(1, 64)) == [32]
+    assert wanted(time, Outstanding(1, full - ahead // 2 + 1), Crew(1, 64)) == []
+    assert wanted(time, Outstanding(1, full - ahead // 2), Crew(1, 64)) == [ahead // 2]
 
 
 def test_slots_that_on_item_error_takes_are_not_handed_out():

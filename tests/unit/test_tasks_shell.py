@@ -95,13 +95,11 @@ def test_pasted_items_are_warned_of() -> None:
 
 def test_a_command_is_bound() -> None:
     payload = bind(fields(command="echo {{ item }}"))
+    assert payload.keys() == {"argv", "env"}
     assert payload["argv"] == ["/bin/sh", "-c", 'echo "${BW_1}"']
-    assert payload["cwd"] == "/work"
-    assert payload["stdin"] is None
     assert payload["env"] == {
         "BW_1": "it's",
         "BATCHWORK_ITEM": '"it\'s"',
-        "BATCHWORK_STEP": "s",
         "BATCHWORK_KEY": '"it\'s"',
         "BATCHWORK_INDEX": "3",
         "BATCHWORK_ATTEMPT": "2",
@@ -126,7 +124,7 @@ def test_all_fields_are_bound() -> None:
     env = payload["env"]
     assert isinstance(env, dict) and (env["A"], env["N"], env["L"]) == ("it's", "5", "[1]")
     made = program(written)
-    assert made.prepare == {"kind": "shell", "capture_limit": 65536}
+    assert made.prepare == {"kind": "shell", "capture_limit": 65536, "environ": {"BATCHWORK_STEP": "s"}}
     assert made.worker == "reactor" and not made.takes_item and not made.says
 
 
@@ -207,7 +205,7 @@ def test_a_null_variable_is_refused() -> None:
 
 
 def test_what_is_bound_runs(tmp_path: Path) -> None:
-    """The payload is enough to run the command, by whatever runs it."""
+    """The payload is enough to run the command beside what is the same for all, by whatever runs it."""
     written = fields(
         command="printf '%s|%s|' {{ item }} \"$BATCHWORK_ITEM\"; cat; pwd", stdin="in {{ index }}\n", working_dir="sub"
     )

@@ -20,8 +20,8 @@ CALL_COSTS_US = 100
 """What the coordinator may need for one call: in a call's duration it has to serve all the lanes."""
 SLOW_UNIT_US = 50_000
 """From here on nothing is claimed that does not run, unless it takes longer to arrive."""
-AHEAD_US = 40_000
-"""Work that a reactor has ahead: the time of a commit and some."""
+AHEAD_US = 60_000
+"""Work that a reactor has ahead: half of it lasts for a report, a commit and some, the other half is one claim."""
 LARGEST_CALL = 4_000
 SHARES = 4
 """Calls that each lane gets at least of what is left."""
@@ -140,7 +140,7 @@ def wanted(time: UnitTime, out: Outstanding, crew: Crew) -> list[int]:
     if not out.busy:
         ahead = time.ahead(crew)
     missing = crew.width + ahead - out.busy - out.units
-    least = max(1, ahead // 4)
+    least = max(1, ahead // 2)
     if missing < least:
         return []
     return [missing]

@@ -53,22 +53,15 @@ class Words(Struct, frozen=True):
         return {}
 
 
-class Around(Struct, frozen=True):
-    """What is the same for all commands of a step: where they run, and the variables that tell of the run and the step."""
-
-    cwd: str
-    variables: Mapping[str, str]
-
-
 class ShellProgram(Struct):
-    """What a reactor runs. The payload has the words, the directory, further variables and the input.
+    """What a reactor runs. The payload has the words and further variables; a directory that is not `cwd`, and an input, if there are any.
 
     `hidden` are the secrets, by name, that may not stand in the words.
     """
 
     prepare: Mapping[str, Any]
     uses: frozenset[str]
-    around: Around
+    cwd: str
     working_dir: Value | None
     env: Value | None
     stdin: Value | None
@@ -80,29 +73,30 @@ class ShellProgram(Struct):
     says = False
 
     def bind(self, scope: Scope) -> Json:
-        env: dict[str, Json] = {**self.around.variables, **dict(_of_unit(scope))}
+        env: dict[str, Json] = {}
+        _tell_of_unit(env, scope)
         if self.env is not None:
             env.update(_variables(self.env.render(scope)))
         env.update(self.line.variables(scope))
         argv = self.line.argv(scope)
         if self.hidden and self.line.constant is None:
             _keep_out(self.hidden, argv)
-        return {
-            "argv": argv,
-            "env": env,
-            "cwd": self._folder(scope),
-            "stdin": _input(rendered(self.stdin, scope)),
-        }
+        payload: dict[str, Json] = {"argv": argv, "env": env}
+        if self.working_dir is not None:
+            payload["cwd"] = self._folder(self.working_dir, scope)
+        if self.stdin is not None:
+            payload["stdin"] = _input(rendered(self.stdin, scope))
+        return payload
 
-    def _folder(self, scope: Scope) -> str:
-        value = rendered(self.working_dir, scope)
-        if self.working_dir is None or value is None:
-            return self.around.cwd
+    def _folder(self, written: Value, scope: Scope) -> str:
+        value = rendered(written, scope)
+        if value is None:
+            return self.cwd
         text = text_of(value)
         carried(text, "`working_dir`")
-        if self.working_dir.is_constant:
+        if written.is_constant:
             text = os.path.expanduser(text)
-        return os.path.join(self.around.cwd, text)
+        return os.path.join(self.cwd, text)
 
 
 def _keep_out(secrets: Sequence[tuple[str, str]], words: Sequence[Json]) -> None:
@@ -115,7 +109,7 @@ def _keep_out(secrets: Sequence[tuple[str, str]], words: Sequence[Json]) -> None
             )
 
 
-def _of_unit(scope: Scope) -> Iterator[tuple[str, str]]:
+def _tell_of_unit(env: dict[str, Json], scope: Scope) -> None:
     """What every command is told of its unit. What cannot be in an environment is left out."""
     if "item" in scope:
         try:
@@ -123,14 +117,14 @@ def _of_unit(scope: Scope) -> Iterator[tuple[str, str]]:
         except (TypeError, ValueError):
             text = ""
         if text and _fits(text):
-            yield "BATCHWORK_ITEM", text
+            env["BATCHWORK_ITEM"] = text
     if "key" in scope:
         key = str(scope["key"])
         if _fits(key):
-            yield "BATCHWORK_KEY", key
-        yield "BATCHWORK_INDEX", str(scope.get("index", 0))
-        yield "BATCHWORK_ATTEMPT", str(scope.get("attempt", 1))
-        yield "BATCHWORK_IDEMPOTENCY_KEY", str(scope.get("idempotency_key", ""))
+            env["BATCHWORK_KEY"] = key
+        env["BATCHWORK_INDEX"] = str(scope.get("index", 0))
+        env["BATCHWORK_ATTEMPT"] = str(scope.get("attempt", 1))
+        env["BATCHWORK_IDEMPOTENCY_KEY"] = str(scope.get("idempotency_key", ""))
 
 
 def _fits(text: str) -> bool:

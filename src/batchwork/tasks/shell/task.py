@@ -14,7 +14,7 @@ from batchwork.ports import Compiled, Exposed, Scope, Setting, Written
 from batchwork.quoting import ArgumentList, ShellCommand, compile_argv, compile_command, hidden_failures
 from batchwork.secrets import unmistakable
 from batchwork.tasks.fields import Given, about, bytes_of, constant, constant_problems, read_problems, value_of
-from batchwork.tasks.shell.program import SHELL, VARIABLE, Around, CommandLine, ShellProgram, Words
+from batchwork.tasks.shell.program import SHELL, VARIABLE, CommandLine, ShellProgram, Words
 from batchwork.template import MANY_WORDS, Expression, Template, Value, misplaced, text_of
 
 CAPTURE_LIMIT = 1 << 20
@@ -158,9 +158,13 @@ def _program(fields: Given, run: _Run, setting: Setting) -> ShellProgram:
     _keep_secrets_out(run.visible, setting)
     used = frozenset(_UNIT).union(*(value.roots for value in fields.values()))
     return ShellProgram(
-        prepare={"kind": "shell", "capture_limit": constant(fields, "capture_limit", setting, bytes_of, CAPTURE_LIMIT)},
+        prepare={
+            "kind": "shell",
+            "capture_limit": constant(fields, "capture_limit", setting, bytes_of, CAPTURE_LIMIT),
+            "environ": _of_step(setting),
+        },
         uses=used & setting.unit_names,
-        around=Around(setting.cwd, _of_step(setting)),
+        cwd=setting.cwd,
         working_dir=value_of(fields, "working_dir"),
         env=value_of(fields, "env"),
         stdin=value_of(fields, "stdin"),

@@ -25,8 +25,8 @@ from batchwork.workers.reactor.program.notes import Notes
 from batchwork.workers.reactor.program.outbox import CallEnd, Outbox, Unit
 from batchwork.workers.reactor.program.running import Outputs, RunningWatch
 
-_GROUP_S = 0.005
-"""Outcomes are handed on this long after the last ones, while there is enough to do."""
+_GROUP_S = 0.015
+"""Outcomes are handed on this long after the last ones, while there is enough to do. Each time costs the owner a transaction."""
 _BACKLOG_MAX = 8 << 20
 """Bytes of outcomes that the owner has not read, past which nothing more is started."""
 _STARTS_MAX = 32
@@ -34,6 +34,8 @@ _STARTS_MAX = 32
 _LAST_MOMENT_S = 0.2
 """How long units may still run after the owner is gone."""
 _LOOK_S = 0.01
+_ENOUGH = 4
+"""There is enough to do while a slot in so many finds another unit when it is free; else more is asked for, by telling what is over."""
 
 
 class UnitRunner(Protocol):
@@ -130,7 +132,7 @@ class Reactor:
             from batchwork.workers.reactor.program.commands import Commands
 
             make_room(2 * self._slots.count)
-            return Commands(self._loop, self._outbox, program, environ, runtime)
+            return Commands(self._loop, self._outbox, program, environ | program.get("environ", {}), runtime)
         if program["kind"] == "http":
             from batchwork.workers.reactor.program.http.requests import Requests
 
@@ -181,7 +183,7 @@ class Reactor:
             if outbox:
                 now = loop.now()
                 rest = outbox.flushed + _GROUP_S - now
-                if rest <= 0 or not self._waiting:
+                if rest <= 0 or len(self._waiting) <= self._slots.count // _ENOUGH:
                     outbox.flush(now)
                 elif longest is None:
                     longest = rest
