@@ -15,10 +15,11 @@ from batchwork.engine.feed.in_doubt import commit_and_wait
 from batchwork.engine.run.step_run import broken_sum
 from batchwork.engine.step.coordinator import Coordinator
 from batchwork.engine.step.fate import StepDone, StepFailed, StepStopped
+from batchwork.engine.step.on_item_error import Hook
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.engine.unit.brief import Equipment
 from batchwork.items.grouping import batch_key
-from batchwork.model import Checkpoint, Claim, Counts, Failure, RunningUnit, Successes
+from batchwork.model import Checkpoint, Claim, Counts, Failure, RunningUnit, Successes, UnitRecord, UnitStatus
 from batchwork.spec.fields.retry import RetryPolicy
 from batchwork.template import compile_template
 from batchwork.testing.fakes import CallableTask, callable_executors
@@ -270,3 +271,26 @@ def test_a_retry_waits_for_its_slot_though_the_source_has_nothing_left(bench: Be
         on_item_error=hook,
     )
     assert together == [False] * 3
+
+
+def test_who_waits_to_be_ended_sleeps_though_failures_are_left_to_a_resume(bench: Bench):
+    """After the second Ctrl-C, the thread of `on_item_error` has ended: the coordinator was woken at each turn, to no end."""
+    order = bench.order(lambda _: None, ["a", "b"], on_item_error=lambda _: None)
+    rings: list[int] = []
+    hook = Hook(order, callable_executors, lambda: rings.append(1))
+    hook.add(
+        [UnitRecord(seq, seq, key, UnitStatus.FAILED, 1, failure=Failure("E", "no")) for seq, key in enumerate("ab")]
+    )
+    hook._mail.over = True
+    hook.start(2)
+    hook.obey(2)
+    rings.clear()
+    for _ in range(3):
+        hook.start(2)
+    assert rings == []
+    assert hook.taken() == []
+    hook._mail.refusal = Failure("worker", "it cannot start")
+    hook.start(2)
+    assert rings == [1]
+    assert [reaction.handled.seq for reaction in hook.taken()] == [0, 1]
+    hook.close()

@@ -97,7 +97,7 @@ class Hook:
             if not self._begun and self._thread is not None:
                 self._thread.start()
             self._ring()
-        if self._mail.over and self._mail.units:
+        if self._refuses:
             self._wake()  # there is no thread any more that does
 
     def warn_once(self) -> bool:
@@ -110,7 +110,7 @@ class Hook:
         mail = self._mail
         if mail.error is not None:
             raise mail.error
-        if mail.over and mail.refusal is not None:
+        if self._refuses and mail.refusal is not None:
             mail.reactions.extend(Reaction(Handled(record.seq, mail.refusal)) for record in mail.units)
             mail.units.clear()
         reactions = [mail.reactions.popleft() for _ in range(len(mail.reactions))]
@@ -129,6 +129,11 @@ class Hook:
         self.obey(KILL)
         if self._begun and self._thread is not None:
             self._thread.join()
+
+    @property
+    def _refuses(self) -> bool:
+        """Whether there are units for a thread that has ended because it cannot run. One that was to stop leaves them to a resume."""
+        return self._mail.over and self._mail.refusal is not None and bool(self._mail.units)
 
     @property
     def _begun(self) -> bool:
