@@ -29,9 +29,8 @@ steps:
           {code}
 """
 LANES = "max_parallel: 2"
-MS = """total = 0
-          for number in range(36_000):
-              total += number * number
+MS = """import hashlib
+          hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 5_000)
           return item"""
 
 

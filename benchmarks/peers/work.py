@@ -1,5 +1,6 @@
 """What peers do with an item. A module of its own, so that their processes import it instead of getting its code each time."""
 
+import hashlib
 import json
 
 
@@ -16,8 +17,6 @@ def value(row):
 
 
 def ms(item):
-    """Works for about a millisecond."""
-    total = 0
-    for number in range(36_000):
-        total += number * number
+    """Works for about a millisecond. In C: a loop over numbers takes 5-10 % more or less by where memory happens to lie."""
+    hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 5_000)
     return item
