@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from batchwork.text import jsontext
@@ -227,6 +226,7 @@ def _plain_json(text: str) -> str:
 
 def _encoded(text: str) -> Iterator[str]:
     import html
+    import shlex
     from urllib.parse import quote, quote_plus  # all of them late: most runs have no secrets
 
     yield from (json.dumps(text)[1:-1], _plain_json(text), json.dumps(text)[1:-1].replace("/", "\\/"))

@@ -19,6 +19,7 @@ from fibers import Crash, World, threads_replaced
 from scenario import Nature, Scenario, Trouble, drawn
 
 from batchwork.engine.run import lifecycle, runner
+from batchwork.engine.run.crash import fence
 from batchwork.engine.run.request import Backends, RetryRequest, RunEnd, RunRequest
 from batchwork.engine.stopping.stop_level import KILL, Control
 from batchwork.errors import BatchworkError
@@ -224,7 +225,7 @@ def simulated() -> Iterator[str]:
         stack.enter_context(mock.patch.object(lifecycle, "StructuredLog", _NoLog))
         stack.enter_context(mock.patch.object(lifecycle, "Signals", _no_signals))
         # No mock remembers its calls here: it would keep what each history had.
-        stack.enter_context(mock.patch.object(lifecycle, "end_earlier", _nothing_left))
+        stack.enter_context(mock.patch.object(fence, "end_earlier", _nothing_left))
         stack.enter_context(mock.patch.object(runner, "Sampler", _NoSampler))
         yield stack.enter_context(tempfile.TemporaryDirectory())
 

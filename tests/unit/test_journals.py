@@ -13,10 +13,10 @@ import pytest
 
 from batchwork.model import Failure
 from batchwork.ports.journals import NOBODY, ExecutionMark, Noted, Owner
-from batchwork.workers.journals.folder import Shelf
 from batchwork.workers.journals.journal import WorkerJournal
 from batchwork.workers.journals.keeper import KeptJournals
 from batchwork.workers.journals.reading import noted_in
+from batchwork.workers.journals.shelf import Shelf
 from batchwork.workers.nameless_file import nameless_file
 from batchwork.workers.python.program import journal as program
 from batchwork.workers.python.program.journal import BEGAN, BLIND, END, MARK, SEGMENT, SETTLED, START, Journal

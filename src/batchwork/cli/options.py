@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from batchwork.view.choose import PROGRESS
-from batchwork.view.streams import Stdout
+from batchwork.view.streams import Stdout, width
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,6 +33,8 @@ class HelpfulCommand(Helpful, click.Command):
 
 def _show_help(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
+        # As click would find it out, but without `shutil`, which takes three compressors along.
+        ctx.terminal_width = ctx.terminal_width or max(min(width(), ctx.max_content_width or 80) - 2, 50)
         out = Stdout()
         out.line(ctx.get_help())
         out.flush()

@@ -10,7 +10,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from batchwork.errors import Place, Problem
-from batchwork.plan.code import steps_used
 from batchwork.plan.cycles import find_cycles
 from batchwork.plan.knowns import Knowns
 from batchwork.plan.model import StepPlan, TaskPlan
@@ -94,6 +93,8 @@ def _use_in_code(task: TaskPlan, uses: _Uses, knowns: Knowns) -> None:
         uses.steps.setdefault(knowns.outputs[name], task.place)
     if "steps" not in names:
         return
+    from batchwork.plan.code import steps_used  # few have code that looks at other steps
+
     seen = False
     for name in task.task.literal:
         value = task.fields.get(name)

@@ -9,7 +9,6 @@ from msgspec.structs import asdict, replace
 
 from batchwork.censor import Censor, NoCensor
 from batchwork.errors import NOWHERE, Place, Problem, WorkflowError
-from batchwork.plan.commands import notify_command
 from batchwork.plan.credentials.given import given_credentials
 from batchwork.plan.credentials.written import written_credentials
 from batchwork.plan.fingerprint import fingerprint
@@ -178,6 +177,8 @@ def _notification(spec: NotifySpec, knowns: Knowns) -> NotifyPlan:
     names = knowns.plain_names | CONSTANT_NAMES
     command, url = None, None
     if spec.command is not None:
+        from batchwork.plan.commands import notify_command  # few notify
+
         command = notify_command(spec.command, names, knowns)
     if spec.url is not None:
         url = knowns.value(spec.url, names)

@@ -8,7 +8,6 @@ from typing import Literal
 from msgspec.structs import asdict
 
 from batchwork.errors import Problem
-from batchwork.plan.batches import item_names, plan_batch
 from batchwork.plan.knowns import UNIT_NAMES, Knowns
 from batchwork.plan.model import BatchPlan, StepPlan, TaskPlan
 from batchwork.plan.tasks import owns_timeout, plan_task
@@ -24,6 +23,8 @@ def plan_step(spec: StepSpec, knowns: Knowns) -> StepPlan | None:
     if spec.batch is None:
         task = plan_task(spec.task, knowns.names | UNIT_NAMES, knowns)
     else:
+        from batchwork.plan.batches import item_names, plan_batch  # with all that is known of items
+
         task = plan_task(spec.task, item_names(spec.batch, knowns), knowns)
         batch = plan_batch(spec.batch, task, knowns)
     when = _when(spec, knowns)

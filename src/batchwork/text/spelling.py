@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from batchwork.text.foreign import our_word
-
 LONGEST = 60
 """Words beyond this many characters are not compared: nobody misspells them, and comparing costs their square."""
 
@@ -37,6 +35,8 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 def suggest_field(word: str, known: Iterable[str]) -> str:
     """The same for the name of a field, which may also be what another tool calls one of them."""
+    from batchwork.text.foreign import our_word  # most workflows have no wrong names
+
     known = frozenset(known)
     return _question(our_word(word, known) or nearest(word, known))
 

@@ -6,11 +6,13 @@ import errno
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from batchwork.errors import OutputError
 from batchwork.text.wording import visible_block, visible_json
-from batchwork.view.table import Column, table_lines
+
+if TYPE_CHECKING:
+    from batchwork.view.table import Column
 
 
 class ReaderGone(Exception):
@@ -102,6 +104,8 @@ class Stdout:
 
     def table(self, head: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
         """A table of any length: it fits a terminal, and is whole in a pipe."""
+        from batchwork.view.table import table_lines  # most that is written is no table
+
         room = None
         if self.terminal:
             room = width()

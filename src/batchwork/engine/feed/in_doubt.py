@@ -13,7 +13,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from batchwork.clock import Clock
-from batchwork.engine.feed.narrow import narrow
 from batchwork.engine.unit.attempt import doubtful_failure
 from batchwork.engine.unit.brief import Equipment, StepBrief
 from batchwork.engine.unit.settlement import Again, settlement
@@ -198,7 +197,11 @@ def _settled(order: StepBrief, equipment: Equipment, handles: bool) -> _Settled:
     """What became of the units of all claims, with the decisions that a living process would have taken."""
     store, settled, policy = equipment.store, _Settled(), order.on_in_doubt
     claims = store.claims(order.number)
-    noted = equipment.journals.read(order.number) if claims else None
+    if not claims:
+        return settled
+    from batchwork.engine.feed.narrow import narrow  # after a crash
+
+    noted = equipment.journals.read(order.number)
     decide = _Decisions(order, equipment.clock, handles)
     for claim, told in zip(claims, narrow(claims, noted), strict=True):
         report = order.censor.report(told)

@@ -11,12 +11,10 @@ from msgspec.structs import replace
 
 from batchwork.censor import Censor, censor_of
 from batchwork.engine.run.censored import censored, censored_sink
-from batchwork.engine.run.crash.fence import end_earlier
 from batchwork.engine.run.crash.redo_window import window_text
 from batchwork.engine.run.find_run import FINISHED, find_run
 from batchwork.engine.run.kept_options import Kept, kept_from, with_journals
 from batchwork.engine.run.request import Backends, Execution, RetryRequest, RunEnd, RunRequest
-from batchwork.engine.run.resume_check import LOST, Loader, current_plan
 from batchwork.engine.run.runner import Runner
 from batchwork.engine.run.scope import Names, RunView, run_environ, run_folder
 from batchwork.engine.stopping.signals import Signals
@@ -35,10 +33,10 @@ from batchwork.text.wording import plural
 
 if TYPE_CHECKING:
     from batchwork.engine.run.choose_failed import Chosen
+    from batchwork.engine.run.resume_check import Loader
 
 __all__ = [
     "Backends",
-    "Loader",
     "RetryRequest",
     "RunRequest",
     "explain_resume",
@@ -117,6 +115,7 @@ def retry_run(run: str | None, load: Loader, backends: Backends, request: RetryR
 
 def explain_resume(run: str | None, load: Loader, backends: Backends, request: RunRequest) -> list[str]:
     """What `resume_run` would do, and why; nothing is done. One line for each step. Raises RunRefused."""
+    from batchwork.engine.run.resume_check import current_plan
     from batchwork.engine.run.resume_plan import explained, resuming
 
     record = find_run(backends.store, run)
@@ -144,6 +143,8 @@ def _new_record(plan: Plan, backends: Backends, request: RunRequest, censor: Cen
     defaulted = tuple(name for name in lost_params if name in plan.defaulted)
     kept = Kept((), request.max_parallel, plan.secrets, lost_text, lost_params, defaulted)
     for name in [name for name in lost_params if name not in defaulted]:
+        from batchwork.engine.run.resume_check import LOST
+
         backends.sink.emit(Warned(f"{LOST.format(name)}, so this run cannot be resumed; pass it in by `secrets:`"))
     return RunRecord(
         id=backends.clock.run_id() if run is None else run,
@@ -162,6 +163,8 @@ def _new_record(plan: Plan, backends: Backends, request: RunRequest, censor: Cen
 
 def _taken_up(record: RunRecord, load: Loader, backends: Backends, request: RunRequest) -> tuple[Execution, Backends]:
     """A run that goes on, with the parts for it. Raises RunRefused, WorkflowError, UsageError."""
+    from batchwork.engine.run.resume_check import current_plan
+
     plan, record = current_plan(record, load, backends, request)
     censor = _censor(plan, backends)
     backends = censored(backends, censor)
@@ -204,6 +207,8 @@ def _begin_again(execution: Execution, backends: Backends) -> Execution:
 
     Whoever still cleans up after an earlier one, its guardian for example, knows only the earlier mark.
     """
+    from batchwork.engine.run.crash.fence import end_earlier
+
     run, plan, store, journals = execution.record.id, execution.plan, backends.store, backends.aftercare.journals
     # First of all, so that nothing ever runs twice at the same time.
     if count := end_earlier(execution.earlier, journals, backends.clock):

@@ -9,7 +9,6 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from batchwork.engine.run.run_once import run_once
 from batchwork.engine.step.coordinator import Coordinator
 from batchwork.engine.step.fate import Fate, StepDone, StepFailed, StepStopped
 from batchwork.engine.step.step_failure import with_hint
@@ -119,6 +118,8 @@ class StepRun:
 
     def _react(self, task: TaskPlan, failure: Failure) -> None:
         """Run `on_error`. It changes nothing else, so its own failure is a warning."""
+        from batchwork.engine.run.run_once import run_once  # most steps succeed
+
         brief, sink = self._brief, self._equipment.sink
         scope = {**brief.scope, "error": ErrorView.of(failure, self._attempts()), **_no_unit(brief)}
         setting = replace(brief.setting, constants=scope, unit_names=frozenset(), timeout_s=None)

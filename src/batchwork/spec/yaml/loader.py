@@ -14,7 +14,6 @@ from msgspec import Struct, field
 
 from batchwork.errors import Place, Problem
 from batchwork.spec.yaml.bare import find_bare, stand_in
-from batchwork.spec.yaml.complaints import complaint
 from batchwork.spec.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode
 from batchwork.spec.yaml.scalars import ScalarError, resolve
 from batchwork.text.patterns import pattern
@@ -55,6 +54,8 @@ def read_yaml(file: str, text: str, problems: list[Problem]) -> Node | None:
         problems.append(refused.problem)
     except yaml.YAMLError as error:
         if not problems:  # an unquoted template gone wrong is what libyaml then stumbles over
+            from batchwork.spec.yaml.complaints import complaint  # most files are YAML
+
             problems.append(complaint(error, file, text))
     except UnicodeEncodeError as error:
         place = Place(file, text.count("\n", 0, error.start) + 1, error.start - text.rfind("\n", 0, error.start))

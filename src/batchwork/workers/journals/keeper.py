@@ -11,18 +11,14 @@ from batchwork.folders import private_folder
 from batchwork.ports.journals import NOBODY, ExecutionMark, Noted, Owner
 from batchwork.workers.journals.folder import (
     boot_id,
-    complete,
     files_of,
     is_held,
     own_folder,
     owner_of,
-    read_journal,
     remove_folder,
     remove_step,
     taken,
-    writer_of,
 )
-from batchwork.workers.journals.reading import Unreadable
 
 SHARED_MEMORY = "/dev/shm"  # noqa: S108  a folder of our own is made in it
 ROOM_LEAST = 64 << 20
@@ -104,6 +100,8 @@ class KeptJournals:
         return [pid for mark in _of_this_boot(marks) for pid in _writers(mark.folder)]
 
     def read(self, marks: Sequence[ExecutionMark], step: int) -> Mapping[int, Noted] | None:
+        from batchwork.workers.journals.shelf import complete  # journals are read after a death
+
         # The latest that has any: a step's claims end, and its journals go, before it claims anew.
         for mark in reversed(_of_this_boot(marks)):
             files = files_of(mark.folder, step).get(str(step), [])
@@ -142,11 +140,16 @@ def _of_this_boot(marks: Sequence[ExecutionMark]) -> list[ExecutionMark]:
 
 
 def _writers(folder: str) -> list[int]:
+    from batchwork.workers.journals.shelf import writer_of
+
     found = (writer_of(path) for paths in files_of(folder).values() for path in paths)
     return [pid for pid in found if pid is not None]
 
 
 def _read(mark: ExecutionMark, step: int, files: Sequence[str]) -> Mapping[int, Noted] | None:
+    from batchwork.workers.journals.reading import Unreadable
+    from batchwork.workers.journals.shelf import read_journal
+
     noted: dict[int, Noted] = {}
     try:
         for path in files:

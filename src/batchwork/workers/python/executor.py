@@ -10,7 +10,7 @@ from batchwork.clock import Clock, SystemClock
 from batchwork.model import Call, Report
 from batchwork.ports import Pager, Program, Running, Staffing
 from batchwork.workers.frames import RUNNING_OUTPUT_MOST
-from batchwork.workers.journals.folder import Shelf
+from batchwork.workers.journals.shelf import Shelf
 from batchwork.workers.link import Links
 from batchwork.workers.python.lane import Hall, Lane
 from batchwork.workers.starts import Trouble

@@ -14,7 +14,7 @@ from batchwork.errors import BatchworkError
 from batchwork.model import Call, Report
 from batchwork.ports import PageQuery, Pager, Running, Staffing
 from batchwork.workers import frames
-from batchwork.workers.journals.folder import Shelf
+from batchwork.workers.journals.shelf import Shelf
 from batchwork.workers.link import Link, Links
 from batchwork.workers.python.orders import page_body, prepare_body
 from batchwork.workers.python.patience import Patience

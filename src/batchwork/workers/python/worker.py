@@ -15,8 +15,8 @@ from batchwork.model import Failure, Report
 from batchwork.ports import Staffing
 from batchwork.ports.journals import Noted
 from batchwork.workers import frames
-from batchwork.workers.journals.folder import Shelf
 from batchwork.workers.journals.journal import Running
+from batchwork.workers.journals.shelf import Shelf
 from batchwork.workers.link import Arguments, Link
 from batchwork.workers.python.log import WorkerLog
 from batchwork.workers.python.orders import call_body

@@ -13,7 +13,7 @@ from batchwork.errors import WorkerError
 from batchwork.model import Call, Report
 from batchwork.ports import Pager, Program, Running, Staffing
 from batchwork.workers import frames
-from batchwork.workers.journals.folder import Shelf
+from batchwork.workers.journals.shelf import Shelf
 from batchwork.workers.link import Link, Links
 from batchwork.workers.reactor.orders import RECALL_ORDER, call_order, end_order, program_order
 from batchwork.workers.reactor.reports import Ledger
