@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 TESTS_AT_ONCE ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format lint types layers budget unit test kills simulate faults demo bench bench-compare pins clean
+.PHONY: help setup check format lint types layers budget unit test kills simulate faults demo bench bench-costs bench-compare pins clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 15
@@ -59,6 +59,9 @@ demo: $(STAMP)   ## some thousand files, a few failures, the report, the retry
 
 bench: $(STAMP) .bench/.installed ## speed beside other programs: ROUNDS=3 ONLY="noop http" SHARE=0.1; KEEP=1 puts it into docs/performance.md
 	$(BIN)/python benchmarks/bench_table.py $(BENCHMARKS) $(if $(KEEP),--page docs/performance.md)
+
+bench-costs: $(STAMP) ## CPU time of an item in each part (ROUNDS); KEEP=1 puts it into docs/explanation/speed.md
+	$(BIN)/python benchmarks/cpu_by_part.py $(ROUNDS) $(if $(KEEP),--page docs/explanation/speed.md)
 
 bench-compare: $(STAMP) ## speed beside the commit BASE, in turns; fails where 10 % more is taken (ROUNDS, ONLY, SHARE as above)
 	@test -n "$(BASE)" || { echo "say with what: make bench-compare BASE=main"; exit 2; }
