@@ -21,6 +21,8 @@ from batchwork.workers.reactor.starts import ReactorStarts, cannot_run
 from batchwork.workers.starts import Trouble
 
 _END_S = 3.0
+_PROGRAM = "from batchwork.workers.reactor.program.main import program; program()"
+"""What `-m` would run, without the modules that it takes to find a program by its name."""
 
 
 class ReactorExecutor:
@@ -208,5 +210,5 @@ class ReactorExecutor:
 
 def _command(journal: int) -> Callable[[int, int], Sequence[str]]:
     """The argument list of a reactor, from the numbers of its two pipes."""
-    program = (sys.executable, "-P", "-m", "batchwork.workers.reactor.program.main")
+    program = (sys.executable, "-P", "-c", _PROGRAM)
     return lambda read, write: (*program, str(read), str(write), str(journal))

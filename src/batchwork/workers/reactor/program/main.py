@@ -17,7 +17,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from batchwork.workers import frames
 from batchwork.workers.reactor.program.loop import IN, Loop
@@ -224,6 +224,11 @@ def run_reactor() -> None:
     Reactor(*descriptors).run()
 
 
-if __name__ == "__main__":
+def program() -> NoReturn:
+    """The whole life of a reactor's process."""
     run_reactor()
     os._exit(0)  # taking everything apart in order takes Python some milliseconds, and the owner waits for the end
+
+
+if __name__ == "__main__":
+    program()

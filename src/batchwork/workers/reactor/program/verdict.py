@@ -17,8 +17,9 @@ _HINTS = {126: "the command is not executable", 127: "the command was not found"
 
 def command_result(stdout: str, stderr: str, exit_code: int | None) -> str:
     """The JSON text of what a command gives. It can be stored as UTF-8, whatever bytes the command has written."""
-    code = encode(exit_code)
-    return f'{{"stdout":{encode(stdout)},"stderr":{encode(stderr)},"exit_code":{code}}}'
+    out, err = (encode(text) if text else '""' for text in (stdout, stderr))
+    code = "null" if exit_code is None else exit_code
+    return f'{{"stdout":{out},"stderr":{err},"exit_code":{code}}}'
 
 
 def exit_failure(stdout: str, stderr: str, status: int) -> Failed:
