@@ -72,9 +72,8 @@ BENCHMARKS = $(if $(ONLY),--only "$(ONLY)") $(if $(ROUNDS),--rounds $(ROUNDS)) $
 # The programs that batchwork is measured beside. Those that cannot be installed are missing in the table, nothing more.
 .bench/.installed: requirements/bench.txt
 	@test -x .bench/bin/python || $(PYTHON) -m venv .bench
-	@.bench/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/bench.txt \
+	@.bench/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/bench.txt && touch $@ \
 		|| echo "not all programs to be measured beside could be installed"
-	@touch $@
 
 pins: $(STAMP)   ## write requirements/dev.txt from what is installed
 	$(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable > requirements/dev.txt

@@ -115,7 +115,7 @@ def main(result: str, limit_s: float, command: list[str]) -> None:
         "code": os.waitstatus_to_exitcode(status),
         "others": max(0.0, busy - usage.ru_utime - usage.ru_stime) / whole,
         "rss_main": watch.main,
-        "rss_tree": watch.tree,
+        "rss_tree": max(watch.tree, usage.ru_maxrss / 1024),  # what is over in no time was not seen
     }
     with open(result, "w") as file:
         json.dump(spent, file)
