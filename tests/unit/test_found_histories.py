@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -11,15 +12,18 @@ from step_plans import step_plan, task_plan
 from test_coordinator import Bench, failing, half_done
 
 from batchwork.clock import SystemClock
-from batchwork.engine.feed.in_doubt import commit_and_wait
+from batchwork.engine.feed.feed import Feed, FreshUnits
+from batchwork.engine.feed.in_doubt import StartingPoint, commit_and_wait
 from batchwork.engine.run.step_run import broken_sum
 from batchwork.engine.step.coordinator import Coordinator
 from batchwork.engine.step.fate import StepDone, StepFailed, StepStopped
 from batchwork.engine.step.on_item_error import Hook
 from batchwork.engine.stopping.stop_level import Control
+from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.brief import Equipment
+from batchwork.errors import SourceError
 from batchwork.items.grouping import batch_key
-from batchwork.model import Checkpoint, Claim, Counts, Failure, RunningUnit, Successes, UnitRecord, UnitStatus
+from batchwork.model import Checkpoint, Claim, Counts, Failure, RunningUnit, Successes, UnitRecord, Units, UnitStatus
 from batchwork.spec.fields.retry import RetryPolicy
 from batchwork.template import compile_template
 from batchwork.testing.fakes import CallableTask, callable_executors
@@ -294,3 +298,33 @@ def test_who_waits_to_be_ended_sleeps_though_failures_are_left_to_a_resume(bench
     assert rings == [1]
     assert [reaction.handled.seq for reaction in hook.taken()] == [0, 1]
     hook.close()
+
+
+def test_a_shorter_source_that_breaks_does_not_break_the_sum():
+    """What is gone is never counted, as the reading has no end: more are recorded than the source says it has."""
+
+    class Breaking(FreshUnits):
+        length = 3
+
+        def __init__(self) -> None:
+            """There is no stream."""
+
+        def pieces(self) -> Iterator[Piece | None]:
+            yield Piece(1, 0, Units([0], [0], ["a"], ["a"]))
+            raise SourceError("row 1 cannot be read")
+
+        def found(self) -> tuple[Counts, Sequence[UnitRecord]]:
+            return Counts(), []
+
+        def remarks(self) -> Sequence[str]:
+            return ()
+
+    feed = Feed(StartingPoint(Counts()), Breaking())
+    counts = feed.with_length(Counts(succeeded=3))
+    assert counts.total == 3
+    assert feed.take(1) is not None
+    with pytest.raises(SourceError):
+        feed.take(1)
+    feed.exhausted = True  # as its coordinator says then
+    assert feed.final(counts) == counts
+    assert feed.final(counts.add(succeeded=1)) == Counts(total=None, succeeded=4)

@@ -113,6 +113,7 @@ class Feed:
         self._pieces: Iterator[Piece | None] = iter(()) if opening.refused else supply.pieces()
         self._rest: Piece | None = None
         self._taken = 0
+        self._read_whole = False
 
     def ended(self) -> bool:
         """Whether there will be no more units."""
@@ -175,13 +176,14 @@ class Feed:
         self._supply.close()
 
     def _now(self, counts: Counts) -> Counts:
-        return counts if self.exhausted else self.with_length(counts)
+        return counts if self._read_whole else self.with_length(counts)
 
     def _next(self) -> Piece | None:
         found = next(self._pieces, END)
         if found is END:
             self.exhausted = True
             self._supply.finish()
+            self._read_whole = True
             return None
         assert found is None or isinstance(found, Piece)
         return found
