@@ -6,7 +6,7 @@ import pytest
 
 from batchwork.engine.step.gates.call_ends import CallEnds
 from batchwork.engine.step.gates.failures import FirstFailure, TooManyFailures, exceeded
-from batchwork.model import Counts
+from batchwork.model import Counts, Failure, Report
 from batchwork.spec.written import Threshold
 
 NEVER = (None, False)
@@ -75,3 +75,27 @@ def test_so_many_failures_in_a_row_end_no_step_and_one_more_does(limit: Threshol
 
 def test_a_share_of_all_is_never_exceeded() -> None:
     assert TooManyFailures(Threshold(share=1.0)).spare(Counts(succeeded=1, failed=99)) is None
+
+
+FAILED = (1, Failure("ValueError", "no"), 5)
+
+
+@pytest.mark.parametrize(
+    ("step", "report", "expected"),
+    [
+        (ends(in_order=True), Report(1, [0, 1]), True),
+        (ends(in_order=True, handled=True, attempts=3), Report(1, [0, 1]), True),
+        (ends(in_order=True), Report(1, [0], failures=[FAILED]), True),
+        (ends(attempts=3), Report(1, [0], failures=[FAILED]), False),
+        (ends(in_order=True, attempts=2), Report(1, [0], failures=[FAILED]), False),
+        (ends(in_order=True, handled=True), Report(1, [0], failures=[FAILED]), False),
+        (ends(in_order=True), Report(1, [0], returned=[1]), False),
+        (ends(in_order=True), Report(1, [0], cancelled=[1]), False),
+        (ends(in_order=True), Report(1, [0], lost=[1]), False),
+        (ends(stops=True), Report(1, [0, 1]), False),
+    ],
+)
+def test_the_next_call_waits_for_what_is_decided_only_where_that_could_change_it(
+    step: CallEnds, report: Report, expected: bool
+) -> None:
+    assert step.goes_on_after(report) is expected

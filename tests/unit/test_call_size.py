@@ -146,3 +146,18 @@ def test_no_call_takes_most_of_what_is_left_before_anything_slow_was_seen() -> N
 def test_the_last_unit_is_handed_out() -> None:
     assert wanted(measured(100_000), Outstanding(left=1), Crew(8))[0] == 1
     assert wanted(UnitTime(), Outstanding(left=0), Crew(8))[0] == 1
+
+
+def test_a_call_of_many_more_units_than_before_is_believed_alone() -> None:
+    time = UnitTime()
+    time.saw(1, 300)
+    time.saw(8, 8 * 100)
+    assert time.mean_us == 100
+    time.saw(64, 64 * 5)
+    assert time.mean_us == 5
+    time.saw(64, 64 * 9)
+    assert time.mean_us == 6
+
+
+def test_one_lane_has_no_other_to_end_together_with() -> None:
+    assert wanted(measured(10), Outstanding(left=3000), Crew(1))[0] == 2000

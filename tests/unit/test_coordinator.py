@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from queue import SimpleQueue
 from typing import Any
 
@@ -15,12 +16,17 @@ from step_plans import batch_plan, step_plan, task_plan
 from batchwork.censor import NoCensor
 from batchwork.clock import SystemClock
 from batchwork.engine.feed.in_doubt import commit_and_wait
+from batchwork.engine.step.checkpoint_draft import Draft
 from batchwork.engine.step.coordinator import Coordinator
+from batchwork.engine.step.desk import Desk
 from batchwork.engine.step.fate import Fate, StepDone, StepFailed, StepStopped
 from batchwork.engine.step.on_item_error import _Handling
+from batchwork.engine.step.settle import Settler
+from batchwork.engine.step.window import Out
 from batchwork.engine.stopping.stop_level import Control
 from batchwork.engine.unit.brief import Equipment, Start, StepBrief
 from batchwork.model import (
+    Call,
     Checkpoint,
     Claim,
     Counts,
@@ -28,6 +34,7 @@ from batchwork.model import (
     Report,
     RunRecord,
     RunStatus,
+    UnitRecord,
     UnitStatus,
 )
 from batchwork.ports import Pager, Program, Setting, Staffing
@@ -390,6 +397,39 @@ def test_units_that_are_retried_go_out_many_in_a_call(bench: Bench, slots: int):
     assert end.counts == Counts(total=500, failed=500)
     assert sum(store.claimed) == 500 and max(store.claimed) > 1
     assert store.units(bench.number, key="499")[0].record.attempts == 2
+
+
+@pytest.mark.parametrize(("attempts", "early"), [(1, True), (2, False)])
+def test_the_next_call_starts_before_failures_are_settled_unless_they_come_first(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, attempts: int, early: bool
+):
+    done: list[tuple[str, int]] = []
+    failed: set[int] = set()
+    submit, settle = Desk.submit, Settler.settle
+
+    def submitted(desk: Desk, call: Call) -> None:
+        done.append(("start", call.id))
+        submit(desk, call)
+
+    def settled(settler: Settler, draft: Draft, out: Out, report: Report) -> list[UnitRecord]:
+        done.append(("settle", report.call))
+        failed.update([report.call] if report.failures else [])
+        return settle(settler, draft, out, report)
+
+    monkeypatch.setattr(Desk, "submit", submitted)
+    monkeypatch.setattr(Settler, "settle", settled)
+    retry = RetryPolicy(max_attempts=attempts)
+    end = bench.run(
+        failing(*range(0, 300, 7)), [*range(300)], parallel=False, slots=1, continue_on_error=True, retry=retry
+    )
+    assert end.counts.failed == 43
+    starts = [call for kind, call in done if kind == "start"]
+    overtaking = [
+        call
+        for call, following in pairwise(starts)
+        if call in failed and ("settle", call) in done[done.index(("start", following)) :]
+    ]
+    assert bool(overtaking) is early
 
 
 @pytest.mark.parametrize(

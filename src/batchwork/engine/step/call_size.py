@@ -59,12 +59,16 @@ class UnitTime(Struct):
         self.saw(len(report.done) + len(report.failures), sum(report.durations_us) + failed_us)
 
     def saw(self, count: int, total_us: float) -> None:
-        """`count` units of a call took `total_us` together. A call counts as much as the four before it together."""
+        """`count` units of a call took `total_us` together. A call counts a fourth, and all before it the rest.
+
+        One of many more units than any before is believed alone: these were few, and run while much was done for the first time.
+        """
         if not count:
             return
         mean = max(1.0, total_us / count)
-        if self.mean_us is None or mean > self.mean_us * 4:
-            self.mean_us = mean  # slower than thought: believed at once, since too large a call does harm
+        slower = self.mean_us is not None and mean > self.mean_us * 4  # too large a call does harm
+        if self.mean_us is None or slower or count >= self.measured * 4:
+            self.mean_us = mean
         else:
             self.mean_us += (mean - self.mean_us) / 4
         if mean >= self.slow_us:
@@ -84,7 +88,7 @@ class UnitTime(Struct):
 
     def fair_share(self, left: int | None, lanes: int) -> int:
         """Units that one call may take of what is `left`: towards the end calls become short, so that all lanes end together."""
-        if left is None:
+        if left is None or lanes == 1:
             return LARGEST_CALL
         least = 1
         if self.mean_us is not None:

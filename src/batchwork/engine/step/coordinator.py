@@ -184,10 +184,7 @@ class Coordinator:
     def _next(self, most: int) -> Piece | None:
         if not self._window.may_start():
             return None
-        piece = self._window.next_piece(most)
-        if piece is None:
-            piece = self._fresh(most)
-        return piece
+        return self._window.next_piece(most) or self._fresh(most)
 
     def _fresh(self, most: int) -> Piece | None:
         """Units from the feed that may run now; those that wait for their next attempt go on waiting."""
@@ -251,7 +248,8 @@ class Coordinator:
     # ------------------------------------------------------------ settle
 
     def _settle(self, reports: list[Report]) -> None:
-        """What reports say goes into the draft, and what came of `on_item_error`."""
+        """What reports say goes into the draft, and what came of `on_item_error`. Lanes do not wait for it."""
+        self._dispatch.hand_on(reports, self._committer.counts)
         for report in self._progress.with_setup(reports):
             self._settle_one(report)
         for reaction in self._hook.taken():

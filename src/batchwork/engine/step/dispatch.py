@@ -113,6 +113,13 @@ class Dispatch:
             ends_after, forgives = self._ends.at(call.attempt - out.base, self._entrance.spare(counts))
             self._desk.submit(replace(call, ends_after=ends_after, forgives=forgives))
 
+    def hand_on(self, reports: Sequence[Report], counts: Counts) -> None:
+        """Hand out before these reports are settled, where that changes nothing of what starts next: so no lane waits for it."""
+        if self._window.stopped or not all(map(self._ends.goes_on_after, reports)):
+            return
+        if not (self._ends.in_order and self.overtaken()):
+            self.hand_out(counts)
+
     def occupied(self) -> int:
         """Slots that are taken, or will be by what is claimed."""
         if self._desk.width > 1:

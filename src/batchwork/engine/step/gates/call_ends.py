@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from batchwork.engine.unit.brief import StepBrief
+from batchwork.model import Report
 
 
 class CallEnds(Struct, frozen=True):
@@ -30,6 +31,15 @@ class CallEnds(Struct, frozen=True):
     def alone(self) -> bool:
         """Whether a worker must have no second call: it would start in spite of a failure in the first, or of what that gave back."""
         return self.in_order or self.stops
+
+    def goes_on_after(self, report: Report) -> bool:
+        """Whether what is claimed already starts next, and as it would, whatever is decided on the units of a report.
+
+        Where failures may end the step, how many more may fail is known only when this report is settled.
+        """
+        if self.stops or report.returned or report.cancelled or report.lost:
+            return False
+        return not report.failures or not (self.handled or self.attempts > 1)
 
     def at(self, tries: int, spare: int | None) -> tuple[int | None, bool]:
         """For a call whose units have their `tries`th attempt: after how many failures it ends, and whether those that may
