@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import uuid
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from batchwork import proctree
+from batchwork.workers.guardian import Guardian
 
 MAIN = """
 import os, signal, subprocess, sys, time
@@ -60,3 +63,43 @@ def test_the_guardian(how: str, tmp_path: Path, wait_for: Any) -> None:
         main.wait()
         wait_for(lambda: not proctree.with_cookie(cookie), "the end of all")
         wait_for(lambda: proctree.look(guardian) is None, "the guardian's end")
+
+
+def test_a_guardian_keeps_no_descriptor_open_that_was_given_to_us() -> None:
+    """Whoever gave it waits for its end: a pipe of a shell, for example."""
+    read, write = os.pipe()
+    os.set_inheritable(write, True)
+    guardian = Guardian()
+    try:
+        os.close(write)
+        assert os.read(read, 1) == b""  # would wait for ever
+        assert proctree.look(guardian.pid) is not None
+    finally:
+        guardian.dismiss()
+        os.close(read)
+
+
+def test_a_guardian_hears_no_signal_of_a_terminal_and_needs_no_process_without_threads(wait_for: Any) -> None:
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+    guardian = Guardian()
+    try:
+        assert os.getsid(guardian.pid) == guardian.pid
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1):
+            os.kill(guardian.pid, number)
+        os.kill(guardian.pid, signal.SIGSTOP)  # is taken after those, if they are taken at all
+        wait_for(lambda: state(guardian.pid) == "T")
+        os.kill(guardian.pid, signal.SIGCONT)
+    finally:
+        guardian.dismiss()
+        over.set()
+        thread.join()
+
+
+def state(pid: int) -> str:
+    """One letter; empty where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return ""
