@@ -59,8 +59,10 @@ class Journals(Protocol):
         """The workers (process ids) that may still write into journals of these executions."""
         ...
 
-    def read(self, marks: Sequence[ExecutionMark], step: int) -> Mapping[int, Noted] | None:
-        """What is noted of a step's calls, by their numbers. None where that is not complete: then it says nothing.
+    def read(
+        self, marks: Sequence[ExecutionMark], step: int, calls: Container[int] | None = None
+    ) -> Mapping[int, Noted] | None:
+        """What is noted of a step's `calls` (None: of all), by their numbers. None where that is not complete: then it says nothing.
 
         Calls that are not in it did not begin.
         """
@@ -86,7 +88,7 @@ class StepJournals(Protocol):
         """Where the journals of a step's workers are made now; empty where none are kept."""
         ...
 
-    def read(self, step: int) -> Mapping[int, Noted] | None:
+    def read(self, step: int, calls: Container[int] | None = None) -> Mapping[int, Noted] | None:
         """What earlier executions left of a step, as `Journals.read`."""
         ...
 

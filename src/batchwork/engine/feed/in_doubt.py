@@ -6,6 +6,7 @@ A claim on disk says that its units may have run; the journals of the workers na
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from threading import Event
 from typing import Any, NamedTuple
 
@@ -201,7 +202,7 @@ def _settled(order: StepBrief, equipment: Equipment, handles: bool) -> _Settled:
         return settled
     from batchwork.engine.feed.narrow import narrow  # after a crash
 
-    noted = equipment.journals.read(order.number)
+    noted = equipment.journals.read(order.number, set(map(attrgetter("id"), claims)))
     decide = _Decisions(order, equipment.clock, handles)
     for claim, told in zip(claims, narrow(claims, noted), strict=True):
         report = order.censor.report(told)

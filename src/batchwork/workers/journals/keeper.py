@@ -99,7 +99,9 @@ class KeptJournals:
     def writers(self, marks: Sequence[ExecutionMark]) -> list[int]:
         return [pid for mark in _of_this_boot(marks) for pid in _writers(mark.folder)]
 
-    def read(self, marks: Sequence[ExecutionMark], step: int) -> Mapping[int, Noted] | None:
+    def read(
+        self, marks: Sequence[ExecutionMark], step: int, calls: Container[int] | None = None
+    ) -> Mapping[int, Noted] | None:
         from batchwork.workers.journals.shelf import complete  # journals are read after a death
 
         # The latest that has any: a step's claims end, and its journals go, before it claims anew.
@@ -109,7 +111,7 @@ class KeptJournals:
                 if files:
                     return None
                 continue
-            return _read(mark, step, files)
+            return _read(mark, step, files, calls)
         return None
 
     def forget(self, marks: Sequence[ExecutionMark], step: int) -> None:
@@ -146,14 +148,16 @@ def _writers(folder: str) -> list[int]:
     return [pid for pid in found if pid is not None]
 
 
-def _read(mark: ExecutionMark, step: int, files: Sequence[str]) -> Mapping[int, Noted] | None:
+def _read(
+    mark: ExecutionMark, step: int, files: Sequence[str], calls: Container[int] | None
+) -> Mapping[int, Noted] | None:
     from batchwork.workers.journals.reading import Unreadable
     from batchwork.workers.journals.shelf import read_journal
 
     noted: dict[int, Noted] = {}
     try:
         for path in files:
-            noted.update(read_journal(path, mark, step))
+            noted.update(read_journal(path, mark, step, calls))
     except (OSError, Unreadable):
         return None
     return noted

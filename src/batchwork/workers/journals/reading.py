@@ -37,14 +37,12 @@ def noted_in(pages: mmap, wanted: Container[int] | None, worker: str) -> dict[in
     last: int | None = None
     active = word(pages, ACTIVE)
     for segment in (1 - active, active):  # where the active one was only just begun, the last call is in the other
-        for call, record in _records(pages, segment):
-            if record:
-                if call in found:
-                    _note(found[call], record)
-                continue
+        for call, records in _calls(pages, segment):
             last = call
             if wanted is None or call in wanted:
-                found.setdefault(call, Noted(worker))
+                noted = found.setdefault(call, Noted(worker))
+                for record in records.split("\n")[:-1]:
+                    _note(noted, record)
     if last in found:
         _note_running(found[last], pages)
     return found
@@ -64,32 +62,34 @@ def failure_from(fields: Mapping[str, Any]) -> Failure:
     return Failure(**{**known, **texts, "retryable": known.get("retryable", True) is not False})
 
 
-def _records(pages: mmap, segment: int) -> Iterator[tuple[int, str]]:
-    """The records of a segment with the calls that they are of; an empty one where a call begins."""
+def _calls(pages: mmap, segment: int) -> Iterator[tuple[int, str]]:
+    """The calls that began in a segment, each with its records: a call may begin several times.
+
+    Most are of no interest any more, so that their records are only passed over.
+    """
     base = base_of(segment)
     end = word(pages, END + segment)
     if not base <= end <= base + SEGMENT:
         raise Unreadable
-    call = -1
     try:
-        lines = str(pages[base:end], "utf-8").split("\n")
-        if lines.pop():
+        text = str(pages[base:end], "utf-8")
+        if text and not (text.startswith("B") and text.endswith("\n")):
             raise Unreadable
-        for line in lines:
-            if line.startswith("B"):
-                call = int(line[1:])
-                yield call, ""
-            elif call < 0:
-                raise Unreadable
-            else:
-                yield call, line
+        for part in text[1:].split("\nB") if text else ():
+            number, _, records = part.partition("\n")
+            yield int(number), _whole(records)
     except ValueError:
         raise Unreadable from None
 
 
+def _whole(records: str) -> str:
+    """Records with the end of the last one, which the beginning of the next call takes along."""
+    return f"{records}\n" if records and not records.endswith("\n") else records
+
+
 def _note(noted: Noted, record: str) -> None:
     """Add what a record says. Raises Unreadable."""
-    kind, (offset, *rest) = record[0], record[1:].split(" ", 1)
+    kind, (offset, *rest) = record[:1], record[1:].split(" ", 1)
     try:
         number = int(offset)
         match kind, rest:

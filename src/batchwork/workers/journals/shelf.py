@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import stat
+from collections.abc import Container
 from contextlib import ExitStack, closing, suppress
 from mmap import ACCESS_READ, mmap
 
@@ -97,13 +98,13 @@ def complete(folder: str, step: int, files: int) -> bool:
     return False
 
 
-def read_journal(path: str, mark: ExecutionMark, step: int) -> dict[int, Noted]:
-    """What stands in a journal. Raises OSError, Unreadable."""
+def read_journal(path: str, mark: ExecutionMark, step: int, calls: Container[int] | None) -> dict[int, Noted]:
+    """What stands in a journal of these calls (None: of all). Raises OSError, Unreadable."""
     with _opened(path, SIZE) as pages:
         own = identity(mark.boot, mark.id, str(step))
         if pages[IDENTITY_AT : IDENTITY_AT + len(own)] != own:
             raise Unreadable
-        return noted_in(pages, None, f"worker/{word(pages, PID)}")
+        return noted_in(pages, calls, f"worker/{word(pages, PID)}")
 
 
 def writer_of(path: str) -> int | None:

@@ -20,6 +20,6 @@ def doubts_seen(journals: Journals, clock: Clock) -> InDoubt:
         marks = kept_from(run).executions
         if not claims or await_writers(marks, journals, clock, ALONE_S):
             return claims
-        return still_in_doubt(claims, journals.read(marks, step))
+        return still_in_doubt(claims, journals.read(marks, step, {claim.id for claim in claims}))
 
     return narrowed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from msgspec import Struct
 
@@ -20,8 +20,8 @@ class RunJournals(Struct, frozen=True):
     def place(self, step: int) -> str:
         return os.path.join(self.mark.folder, str(step)) if self.mark.folder else ""
 
-    def read(self, step: int) -> Mapping[int, Noted] | None:
-        return self.journals.read(self.earlier, step)
+    def read(self, step: int, calls: Container[int] | None = None) -> Mapping[int, Noted] | None:
+        return self.journals.read(self.earlier, step, calls)
 
     def forget(self, step: int) -> None:
         self.journals.forget(self.earlier, step)
