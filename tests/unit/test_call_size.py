@@ -161,3 +161,24 @@ def test_a_call_of_many_more_units_than_before_is_believed_alone() -> None:
 
 def test_one_lane_has_no_other_to_end_together_with() -> None:
     assert wanted(measured(10), Outstanding(left=3000), Crew(1))[0] == 2000
+
+
+def test_calls_are_claimed_together_while_each_lane_has_one_that_waits() -> None:
+    time, crew = measured(1000), Crew(4, depth=2)
+    assert wanted(time, Outstanding(calls=9), crew) == []
+    assert wanted(time, Outstanding(calls=8), crew) == [20] * 4
+    assert wanted(time, Outstanding(calls=3), crew) == [20] * 9
+
+
+@pytest.mark.parametrize("crew", [Crew(4, depth=1), Crew(4, depth=2, latency_us=200_000)])
+def test_where_lanes_are_far_or_take_one_call_each_is_claimed_at_once(crew: Crew) -> None:
+    all_of_them = crew.lanes * (1 + crew.depth)
+    assert len(wanted(measured(1000), Outstanding(calls=all_of_them - 1), crew)) == 1
+
+
+def test_calls_of_tiny_units_are_claimed_at_once() -> None:
+    assert len(wanted(measured(10), Outstanding(calls=11), Crew(4, depth=2))) == 1
+
+
+def test_units_that_are_slow_are_claimed_one_by_one() -> None:
+    assert wanted(measured(80_000), Outstanding(calls=3), Crew(4, depth=2)) == [1]

@@ -22,6 +22,8 @@ SLOW_UNIT_US = 50_000
 """From here on nothing is claimed that does not run, unless it takes longer to arrive."""
 AHEAD_US = 60_000
 """Work that a reactor has ahead: half of it lasts for a report, a commit and some, the other half is one claim."""
+TOGETHER_FROM_US = 200
+"""From here on a commit costs more than the rows in it, and calls are claimed together."""
 LARGEST_CALL = 4_000
 SHARES = 4
 """Calls that each lane gets at least of what is left."""
@@ -95,6 +97,16 @@ class UnitTime(Struct):
             least = max(1, int(SHORTEST_CALL_US / self.mean_us))
         return max(least, left // (SHARES * lanes))
 
+    def claims_together(self, crew: Crew) -> int:
+        """Calls that are claimed in one commit: one for each lane, where all of them have a call waiting meanwhile.
+
+        Not of tiny units: there the disk has much to write, and commits take long.
+        """
+        tiny = self.mean_us is None or self.mean_us < TOGETHER_FROM_US
+        if tiny or crew.depth == 1 or crew.latency_us >= CALL_US / 2:
+            return 1
+        return crew.lanes
+
     def ahead(self, crew: Crew) -> int:
         """Units to be claimed beyond those that run at once."""
         if self.mean_us is None or not self.short:
@@ -135,11 +147,13 @@ class Outstanding(Struct, frozen=True):
 def wanted(time: UnitTime, out: Outstanding, crew: Crew) -> list[int]:
     """Sizes of the calls to be made now. Nothing is claimed ahead while slots are busy: it would start before they are free."""
     if crew.width == 1:
-        calls = crew.lanes
+        calls, least = crew.lanes, 1
         if time.short and not out.busy:
             calls += crew.lanes * crew.depth
+            least = time.claims_together(crew)
         size = min(time.call_size(crew.call_us), time.fair_share(out.left, crew.lanes))
-        return [size] * max(0, calls - out.busy - out.calls)
+        missing = calls - out.busy - out.calls
+        return [size] * missing if missing >= least else []
     ahead = 0
     if not out.busy:
         ahead = time.ahead(crew)
