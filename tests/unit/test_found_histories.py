@@ -282,13 +282,10 @@ def test_who_waits_to_be_ended_sleeps_though_failures_are_left_to_a_resume(bench
     order = bench.order(lambda _: None, ["a", "b"], on_item_error=lambda _: None)
     rings: list[int] = []
     hook = Hook(order, callable_executors, lambda: rings.append(1))
-    hook.add(
-        [UnitRecord(seq, seq, key, UnitStatus.FAILED, 1, failure=Failure("E", "no")) for seq, key in enumerate("ab")]
-    )
-    hook._mail.over = True
-    hook.start(2)
+    failed = [UnitRecord(seq, seq, str(seq), UnitStatus.FAILED, 1, failure=Failure("E", "no")) for seq in range(2)]
+    hook._mail.units.extend(failed)  # which the thread did not come to
     hook.obey(2)
-    rings.clear()
+    hook._mail.over = True
     for _ in range(3):
         hook.start(2)
     assert rings == []
