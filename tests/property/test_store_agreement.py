@@ -55,8 +55,14 @@ def claims(draw: st.DrawFn) -> Claim:
 
 
 @st.composite
-def rows(draw: st.DrawFn):
-    seqs = draw(FEW)
+def settled(draw: st.DrawFn):
+    """What succeeded, in one part or two: a unit succeeds once in a checkpoint."""
+    seqs = draw(st.lists(SEQS, max_size=9, unique=True))
+    at = draw(st.integers(0, len(seqs)))
+    return [_successes(draw, part) for part in (seqs[:at], seqs[at:]) if part]
+
+
+def _successes(draw: st.DrawFn, seqs: list[int]):
     straight = draw(st.booleans())
     return successes(seqs, seqs if straight else [11 - seq for seq in seqs], attempt=draw(st.integers(1, 3)))
 
@@ -66,7 +72,7 @@ CHECKPOINTS = st.builds(
     Checkpoint,
     step=st.just(1),
     claims=st.lists(claims(), max_size=2, unique_by=lambda claim: claim.id),
-    successes=st.lists(rows(), max_size=2),
+    successes=settled(),
     records=st.lists(records(), max_size=3),
     attempts=st.lists(ATTEMPTS, max_size=2),
     logs=st.lists(st.builds(LogRecord, SEQS, st.integers(1, 2), st.text(max_size=3)), max_size=2),
