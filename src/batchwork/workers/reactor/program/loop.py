@@ -64,7 +64,7 @@ class Loop:
         return bool(ready)
 
     def _notice_pause(self, wait_s: float | None) -> None:
-        """Whether much more time has passed than was to be waited since the last look: wherever it stood still, timers are put off."""
+        """Put timers off where much more time has passed since the last look than was to be waited: it stood still, wherever that was."""
         before, self._seen = self._seen, self.now()
         passed_s = self._seen - before
         if wait_s is not None and passed_s > wait_s + _PAUSE_S:
