@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,7 +69,7 @@ class Workers:
 
     def submit(
         self,
-        payloads: list[Json],
+        payloads: Sequence[Json],
         numbers: list[int] | None = None,
         lane: int = 0,
         ends: tuple[int | None, bool] = (None, False),

@@ -49,6 +49,9 @@ def run(guard: KeyGuard, store: Recorded, keys: Sequence[str], page: int) -> lis
         [True, 1, 1.0, None],
         [{"b": 1, "a": [2]}, []],
         ["\ud800"],
+        range(-3, 4, 3),
+        range(10**199, 10**199 + 2),
+        range(10**200 - 1, 10**200 + 1),
     ],
 )
 @pytest.mark.promise("6.03")

@@ -305,7 +305,7 @@ def test_the_fault_point_items_load(tmp_path: Path) -> None:
         "from batchwork.errors import SourceError\n"
         "from batchwork.items.fields import open_source\n"
         "pages = open_source('range', {'stop': 9}, '/', {}).pages(0, 3)\n"
-        "print(next(pages))\n"
+        "print([*next(pages)])\n"
         "try: next(pages)\n"
         "except SourceError as error: print(error)"
     )

@@ -101,6 +101,8 @@ def test_what_a_python_worker_is_told_is_as_described() -> None:
     assert told(python_orders.call_body(batch, 1, 0)) == shared
     calls.spread_items(shared["units"], shared["slot"], shared["shared"])
     assert shared["units"] == batch.call.payloads
+    numbers = python_reports.Sent(Call(9, 1, CALL.units, range(1000)), 3)
+    assert told(python_orders.call_body(numbers, 1, None)) == told(example(python_orders, "C", 2))
     assert told(python_orders.page_body("[1,2]")) == told(example(python_orders, "R"))
     assert told(python_orders.page_body(None, "there are no earlier results here")) == told(
         example(python_orders, "R", 1)
@@ -222,6 +224,11 @@ def test_a_run_of_python_workers_sends_what_is_described(monkeypatch: pytest.Mon
     alone = Workers("return users[0]", {**TOLD, "takes_item": True, "batch_slot": None})
     assert "no earlier results" in alone.run(["a"]).failures[0].message
     alone.executor.close()
+    numbers = Workers("return item", {})
+    numbers.submit(range(7, 1, -2))
+    numbers.wait(numbers.idle)
+    assert numbers.ends.results == {0: "7", 1: "5", 2: "3"}
+    numbers.executor.close()
     leaving = Workers("return item", {"max_items_per_worker": 1})
     assert leaving.run([1, 2]).results == {0: "1", 1: "2"}
     leaving.executor.close()

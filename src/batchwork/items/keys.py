@@ -12,6 +12,7 @@ from msgspec import Struct
 from batchwork.errors import SourceError
 from batchwork.items.archive import KeyArchive
 from batchwork.text.jsontext import KEY_MAX, Json, default_key
+from batchwork.text.numerals import Numerals
 
 Known: TypeAlias = Callable[[Sequence[str]], Collection[str]]
 """Which of these keys were seen earlier in this reading and are recorded; a mapping gives their positions too."""
@@ -28,8 +29,10 @@ COPIES_MOST = 100_000
 _SHORT = 10**KEY_MAX
 
 
-def default_keys(values: Sequence[Json], position: int = 0) -> list[str]:
+def default_keys(values: Sequence[Json], position: int = 0) -> Sequence[str]:
     """The default keys of a page of items, `position` being the first one's. Raises SourceError for what is not JSON data."""
+    if isinstance(values, range) and max(map(abs, (*values[:1], *values[-1:])), default=0) < _SHORT:
+        return Numerals(values)
     kinds = set(map(type, values))
     if kinds == {int}:
         numbers: Sequence[int] = values  # type: ignore[assignment]  # all are whole numbers

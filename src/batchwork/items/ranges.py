@@ -63,11 +63,12 @@ class _Numbers:
         return Reading(f"range:{start}:{stop}:{step}", length, distinct=True)
 
     def pages(self, start: int, size: int) -> Iterator[Sequence[Row]]:
+        """Pages that are ranges themselves: whatever goes by items sees to it that these are numbers only where it must."""
         return watched("items", self._cut(start, size))
 
     def _cut(self, start: int, size: int) -> Iterator[Sequence[Json]]:
         at = start
-        while page := list(self._numbers[at : at + size]):
+        while page := self._numbers[at : at + size]:
             yield page
             at += size
 

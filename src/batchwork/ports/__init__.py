@@ -14,7 +14,7 @@ Each has a contract test in `batchwork.testing`, published for third parties.
 from __future__ import annotations
 
 from batchwork.ports.executors import Executor, ExecutorFactory, PageQuery, Pager, Running, Staffing
-from batchwork.ports.items import BadRow, FieldFault, ItemSource, Reading, Row, Rows, SourceType
+from batchwork.ports.items import BadRow, FieldFault, ItemSource, Reading, Row, Rows, SourceType, any_bad
 from batchwork.ports.sinks import EventSink, Fanout
 from batchwork.ports.store import (
     Committed,
@@ -67,4 +67,5 @@ __all__ = [
     "UnitView",
     "WorkerKind",
     "Written",
+    "any_bad",
 ]

@@ -35,6 +35,11 @@ class BadRow(Struct, frozen=True):
 Row: TypeAlias = "Json | BadRow"
 
 
+def any_bad(rows: Sequence[Row]) -> bool:
+    """Whether one of them cannot be read."""
+    return not isinstance(rows, range) and BadRow in set(map(type, rows))
+
+
 class Rows(list["Row"]):
     """Items in a row that know on which lines of `name` they stand, so that one of which something is missing can be found.
 

@@ -9,7 +9,7 @@ from batchwork.engine.unit.brief import StepBrief
 from batchwork.errors import RenderError
 from batchwork.items.keys import default_keys
 from batchwork.plan.model import BatchPlan
-from batchwork.ports import BadRow, Row, Rows
+from batchwork.ports import BadRow, Row, Rows, any_bad
 from batchwork.template import Template
 from batchwork.text.jsontext import encode, wash
 
@@ -31,7 +31,7 @@ class ItemKeys:
             keyed = [self._keyed(template, page, offset, position) for offset in range(len(page))]
             keys: Sequence[str] = [row.key for row in keyed]
             page = [row.value for row in keyed]
-        elif BadRow in set(map(type, page)):
+        elif any_bad(page):
             keys = [self._plain(row, index) for index, row in enumerate(page, position)]
         elif self._written is None:
             keys = default_keys(page, position)  # type: ignore[arg-type]  # no bad row is among them

@@ -14,7 +14,7 @@ from batchwork.items.grouping import Grouping, Keyed, keyed
 from batchwork.items.keys import KeyGuard, Known
 from batchwork.model import UnitNote, UnitRecord, Units, UnitStatus
 from batchwork.plan.model import BatchPlan
-from batchwork.ports import BadRow, Row
+from batchwork.ports import BadRow, Row, any_bad
 
 
 class ItemStream:
@@ -55,7 +55,7 @@ class ItemStream:
             if self._batch.each_inferred is not None:
                 _check_each(page, position, self._batch.each_inferred)
             keys, rows = self._keys.read(page, position)
-            bad = [offset for offset, row in enumerate(rows) if isinstance(row, BadRow)] if _has_bad(rows) else []
+            bad = [offset for offset, row in enumerate(rows) if isinstance(row, BadRow)] if any_bad(rows) else []
             if bad and self._batch.on_bad_row == "stop":
                 raise _stopped(rows[bad[0]])
             part = _numbered_keys(keys, rows, position, self._guard)
@@ -111,10 +111,6 @@ class ItemStream:
         if self._batch.each == "item":  # else the unit is the batch, and what is left out of it is no unit
             self._skipped += map(_skipped, [part.pick([offset]) for offset in part.repeated])
         return part.without(part.repeated)
-
-
-def _has_bad(rows: Sequence[Row]) -> bool:
-    return BadRow in set(map(type, rows))
 
 
 def _stopped(row: Row) -> SourceError:

@@ -10,7 +10,7 @@ from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.errors import RenderError
 from batchwork.model import BatchView, Failure, Units
-from batchwork.ports import BadRow, Program, Row
+from batchwork.ports import BadRow, Program, Row, any_bad
 from batchwork.text.jsontext import Json
 from batchwork.text.wording import only_if
 
@@ -107,10 +107,9 @@ def _offset(refused: tuple[int, Failure]) -> int:
 
 def _bad_rows(units: Units) -> list[tuple[int, Failure]]:
     """Those of the units that are rows which cannot be read, by offset, with why."""
-    kinds: set[type] = set(map(type, units.values))
-    if BadRow not in kinds:
-        return []
     values: Sequence[Row] = units.values
+    if not any_bad(values):
+        return []
     rows = [(offset, row) for offset, row in enumerate(values) if isinstance(row, BadRow)]
     return [(offset, _failure(BAD_ROW, row.message, row.hint)) for offset, row in rows]
 

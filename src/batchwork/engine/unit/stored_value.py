@@ -7,6 +7,7 @@ from batchwork.plan.model import BatchPlan
 from batchwork.ports import BadRow, Row
 from batchwork.secrets import MASK
 from batchwork.text.jsontext import Json, decode, default_key, encode
+from batchwork.text.numerals import Numerals
 
 
 def value_text(record: UnitRecord) -> str | None:
@@ -50,7 +51,7 @@ def value_texts(units: Units, written_key: bool) -> list[str | None]:
     """JSON text of each unit's value, None where the key says it already (a million keys need no second copy)."""
     if written_key or units.members is not None:
         return list(map(encode, units.values))
-    if all(map(str.isdigit, units.keys)):
+    if isinstance(units.keys, Numerals) or all(map(str.isdigit, units.keys)):
         return [None] * len(units)
     return [None if key_is_value(key) else encode(value) for key, value in zip(units.keys, units.values, strict=True)]
 

@@ -3,6 +3,7 @@
     P {"program": {"kind": "code", "code": "return item", "names": ["item"]}, "runtime": {"cwd": "/srv", "asked": []}}
     C {"id": 7, "number": 1, "seen": 0, "ends": [1, false], "units": [["a"], ["b"], ["c"], ["d"]]}
     C {"id": 8, "number": 2, "seen": 1, "units": [[{"index": 0, "shared": 0}]], "shared": [["a", "b"]], "slot": 0}
+    C {"id": 9, "number": 3, "seen": 1, "range": [0, 1000, 1]}
     R {"page": "[1,2]"}
     R {"page": null, "error": "there are no earlier results here"}
 
@@ -12,7 +13,7 @@ a failure says which it goes by.
 C is a call, `id` its name and `number` its place among all calls of this lane, by which it is recalled in shared memory.
 `ends`: after how many failures it ends (none: whatever fails), and whether those that may be tried again do not count.
 `seen`: how many failures of this worker were known when it was sent; where there are more, a call that they end goes back.
-`units` are payloads. Where a payload has a batch at `slot`, its items stand in `shared` once for all units of the batch.
+`units` are payloads; where these are the numbers of a range, it is in `range` instead. Where a payload has a batch at `slot`, its items stand in `shared` once for all units of the batch.
 
 R answers a question for results of an earlier step: `page` is a JSON text, or null where it cannot be given.
 """
@@ -45,7 +46,11 @@ def _numbered(constants: Mapping[str, Any], number: int) -> dict[str, Any]:
 
 def call_body(sent: Sent, seen: int, batch_slot: int | None) -> bytes:
     """A call, in C. `seen`: how many failures of this worker were known when it was sent."""
-    call: dict[str, Any] = {"id": sent.call.id, "number": sent.number, "seen": seen, "units": sent.call.payloads}
+    call: dict[str, Any] = {"id": sent.call.id, "number": sent.number, "seen": seen}
+    if isinstance(numbers := sent.call.payloads, range):
+        call["range"] = numbers.start, numbers.stop, numbers.step
+    else:
+        call["units"] = sent.call.payloads
     if sent.call.ends_after is not None:
         call["ends"] = sent.call.ends_after, sent.call.forgives
     if batch_slot is not None:

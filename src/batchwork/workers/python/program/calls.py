@@ -127,7 +127,7 @@ class Caller:
 
     def run(self, call: Mapping[str, Any]) -> None:
         """Run a call's units in turn and report all of them."""
-        units = call["units"]
+        units: Any = range(*call["range"]) if "range" in call else call["units"]
         outcomes = Outcomes(call["id"], CallEnd(*call.get("ends", (None, False))))
         stop = 0
         if not self.refuses(call):
@@ -145,7 +145,7 @@ class Caller:
         if self.service.over:
             self._wire.send_json(LEAVING, {})
 
-    def _loop(self, units: list[Any], outcomes: Outcomes) -> int:
+    def _loop(self, units: Sequence[Any], outcomes: Outcomes) -> int:
         """Run units; how many were started."""
         journal, function, output = self._journal, self._function, self._aftermath.output
         changes = self._aftermath.changes
