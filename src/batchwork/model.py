@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from batchwork.step_notes import StepNote
 from batchwork.text.jsontext import Json
+from batchwork.text.jsontexts import picked
 
 
 class UnitStatus(StrEnum):
@@ -79,7 +80,7 @@ class Units(Struct, frozen=True):
 
     def pick(self, offsets: Sequence[int]) -> Units:
         """The units at `offsets`."""
-        return self._part(lambda column: [column[offset] for offset in offsets])
+        return self._part(lambda column: picked(column, offsets))
 
     def _part(self, part: Callable[[Sequence[Any]], Sequence[Any]]) -> Units:
         members, batches = self.members and part(self.members), self.batches and part(self.batches)

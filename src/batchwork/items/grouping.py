@@ -11,6 +11,7 @@ from batchwork.items.keys import KeyGuard
 from batchwork.model import BatchView, Units
 from batchwork.ports import BadRow, Row
 from batchwork.text.jsontext import Json, canonical
+from batchwork.text.jsontexts import Texts, as_list, chained, picked
 
 KeysOf: TypeAlias = Callable[[Sequence[Json], int], Sequence[str]]
 """(values, position of the first) → their keys."""
@@ -33,7 +34,7 @@ class Keyed(Struct, frozen=True):
     def pick(self, offsets: Sequence[int]) -> Keyed:
         """The items at `offsets`."""
         return Keyed(
-            [self.indexes[at] for at in offsets], [self.keys[at] for at in offsets], [self.values[at] for at in offsets]
+            [self.indexes[at] for at in offsets], [self.keys[at] for at in offsets], picked(self.values, offsets)
         )
 
 
@@ -134,7 +135,13 @@ class Grouping:
         members = [items.keys[at : at + self._size] for at in range(0, len(items.keys), self._size)]
         seqs = range(self.seq, self.seq + len(groups))
         self.seq += len(groups)
-        return Units(seqs, numbers, [*map(batch_key, members)], [[*group] for group in groups], members, views)
+        return Units(seqs, numbers, [*map(batch_key, members)], _lists(groups), members, views)
+
+
+def _lists(groups: Sequence[Sequence[Json]]) -> Sequence[Json]:
+    """Each group as a list; of texts its text."""
+    texts = [as_list(group.texts) for group in groups if isinstance(group, Texts)]
+    return Texts(texts) if len(texts) == len(groups) else [[*group] for group in groups]
 
 
 def _readable(group: Sequence[Row]) -> list[Json]:
@@ -153,4 +160,4 @@ def _cut(items: Keyed, start: int, stop: int) -> Keyed:
 
 
 def _joined(first: Keyed, then: Keyed) -> Keyed:
-    return Keyed([*first.indexes, *then.indexes], [*first.keys, *then.keys], [*first.values, *then.values])
+    return Keyed([*first.indexes, *then.indexes], [*first.keys, *then.keys], chained([first.values, then.values]))

@@ -13,6 +13,7 @@ from batchwork.items.files import FileItems
 from batchwork.items.streams import numbered
 from batchwork.ports import BadRow, ItemSource, Row, Rows, SourceType
 from batchwork.text.jsontext import Json
+from batchwork.text.jsontexts import read_all
 from batchwork.text.wording import short
 
 Scan: TypeAlias = Callable[[str, int], tuple[Json, int]]
@@ -35,6 +36,20 @@ class JsonlSource(SourceType):
 
 def read_jsonl(name: str, lines: bytes, number: int) -> Rows:
     """The JSON value of each line that is not blank, or why it has none."""
+    rows = _at_once(name, lines, number)
+    return _one_by_one(name, lines, number) if rows is None else rows
+
+
+def _at_once(name: str, lines: bytes, number: int) -> Rows | None:
+    """The same where each line has a value and none of them is unusual, else None."""
+    try:
+        read = read_all(lines.decode().removesuffix("\n").split("\n"))
+    except UnicodeDecodeError:
+        return None
+    return None if read is None else Rows(name, read.values, [(0, number)], read.texts)
+
+
+def _one_by_one(name: str, lines: bytes, number: int) -> Rows:
     texts, scan = _decoded(lines)
     items: list[Row] = []
     take = items.append

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from batchwork.errors import SourceError
 from batchwork.items.archive import KeyArchive
-from batchwork.text.jsontext import KEY_MAX, Json, default_key
+from batchwork.text.jsontext import KEY_MAX, Json, default_key, key_of
+from batchwork.text.jsontexts import canonical_all
 from batchwork.text.numerals import Numerals
 
 Known: TypeAlias = Callable[[Sequence[str]], Collection[str]]
@@ -29,8 +30,11 @@ COPIES_MOST = 100_000
 _SHORT = 10**KEY_MAX
 
 
-def default_keys(values: Sequence[Json], position: int = 0) -> Sequence[str]:
-    """The default keys of a page of items, `position` being the first one's. Raises SourceError for what is not JSON data."""
+def default_keys(values: Sequence[Json], position: int = 0, are_json: bool = False) -> Sequence[str]:
+    """The default keys of a page of items, `position` being the first one's. Raises SourceError for what is not JSON data.
+
+    `are_json`: they come from `read_all`.
+    """
     if isinstance(values, range) and max(map(abs, (*values[:1], *values[-1:])), default=0) < _SHORT:
         return Numerals(values)
     kinds = set(map(type, values))
@@ -43,6 +47,12 @@ def default_keys(values: Sequence[Json], position: int = 0) -> Sequence[str]:
         keys = [*map(quoted, texts)]
         if max(map(len, keys)) <= KEY_MAX and all(map(str.isascii, keys)):
             return keys
+    if are_json:
+        return [*map(key_of, canonical_all(values))]
+    return _one_by_one(values, position)
+
+
+def _one_by_one(values: Sequence[Json], position: int) -> list[str]:
     found = []
     for offset, value in enumerate(values):
         try:

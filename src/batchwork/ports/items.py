@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 from msgspec import Struct
 
 from batchwork.text.jsontext import Json
+from batchwork.text.jsontexts import Texts
 
 
 class Reading(Struct, frozen=True):
@@ -37,19 +38,32 @@ Row: TypeAlias = "Json | BadRow"
 
 def any_bad(rows: Sequence[Row]) -> bool:
     """Whether one of them cannot be read."""
-    return not isinstance(rows, range) and BadRow in set(map(type, rows))
+    return not isinstance(rows, range | Texts) and BadRow in set(map(type, rows))
 
 
 class Rows(list["Row"]):
     """Items in a row that know on which lines of `name` they stand, so that one of which something is missing can be found.
 
-    `lines` are offsets with the line of the item there, from which on each item stands one line below the last.
+    `lines` are offsets with the line of the item there, from which on each item stands one line below the last. `texts`
+    are the items' JSON texts, as `encode` writes them, where whoever read the items had them all.
     """
 
-    def __init__(self, name: str = "", items: Iterable[Row] = (), lines: Sequence[tuple[int, int]] = ()) -> None:
+    def __init__(
+        self,
+        name: str = "",
+        items: Iterable[Row] = (),
+        lines: Sequence[tuple[int, int]] = (),
+        texts: Sequence[str] = (),
+    ) -> None:
         super().__init__(items)
         self.name = name
         self._lines = list(lines)
+        self._texts = list(texts)
+
+    @property
+    def texts(self) -> list[str] | None:
+        """The JSON text of each item; None where there is one of which it is not known."""
+        return self._texts if len(self._texts) == len(self) else None
 
     def add(self, rows: Rows, start: int, stop: int) -> None:
         """Append a part of other rows of the same source."""
@@ -64,6 +78,7 @@ class Rows(list["Row"]):
                 break
             self._lines.append((here + offset - start, line))
         self += rows[start:stop]
+        self._texts += rows._texts[start:stop]
 
     def place(self, at: int) -> str:
         """Where the item at an offset stands: `FILE:LINE`."""

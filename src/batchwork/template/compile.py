@@ -13,7 +13,7 @@ from batchwork.errors import NOWHERE, Place, Problem, RenderError, WorkflowError
 from batchwork.ports import Scope
 from batchwork.template.expression import MANY_WORDS, CompiledText, Expression, Uses
 from batchwork.template.forms import text_of
-from batchwork.template.lookup import looking_up
+from batchwork.template.lookup import Path, looking_up
 from batchwork.template.split import Raw, merged, split
 from batchwork.text.patterns import pattern
 
@@ -45,6 +45,12 @@ class Template(CompiledText, frozen=True, eq=False):
     @property
     def expressions(self) -> tuple[Expression, ...]:
         return tuple(part for part in self.parts if isinstance(part, Expression))
+
+    @property
+    def path(self) -> Path | None:
+        """What it leads to, where it is exactly one path: `("item", "id")`."""
+        part = self.parts[0] if self.lone else ""
+        return part.path if isinstance(part, Expression) and part.mark not in MANY_WORDS else None
 
     def render(self, scope: Scope) -> object:
         """The value: of a lone expression typed, else a text. Raises RenderError."""
@@ -108,6 +114,7 @@ def _compiled_expression(source: str, place: Place) -> Expression:
         filters=filters,
         uses=Uses(names, names, frozenset(((root, *steps),))),
         evaluate=looking_up(root, steps),
+        path=(root, *steps),
     )
 
 

@@ -73,7 +73,8 @@ class Expression(CompiledText, frozen=True, eq=False):
     """The inside of one `{{ }}`. `core` is its text without a last `| args`, `| raw` …, which is `mark`.
 
     `filters` are those applied to the whole, outermost last. `marked` is there where literals of the file itself with a
-    leading `-` may be what the value begins with: it evaluates with HEAD before each.
+    leading `-` may be what the value begins with: it evaluates with HEAD before each. `path` is there where it is nothing
+    but a path.
     """
 
     core: str
@@ -81,6 +82,7 @@ class Expression(CompiledText, frozen=True, eq=False):
     filters: tuple[str, ...]
     evaluate: Callable[[Scope], object]
     marked: Callable[[Scope], object] | None = None
+    path: Path | None = None
 
     def value(self, scope: Scope) -> object:
         """The value, typed, before a last `| args`, `| raw` …. Raises RenderError."""

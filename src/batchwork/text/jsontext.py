@@ -7,14 +7,39 @@ lone surrogates and integers beyond 64 bits.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from json.encoder import encode_basestring, encode_basestring_ascii  # of C where there is one
 from typing import TypeAlias
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 
-_plain = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-_ascii = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-_sorted = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, sort_keys=True)
-_sorted_ascii = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False, sort_keys=True)
+Write: TypeAlias = Callable[[object], str]
+
+
+def kept(*, ascii_only: bool = False, sort_keys: bool = False) -> Write:
+    """An encoder that is made once. The standard module makes one for each value, which takes as long as the encoding."""
+    usual = json.JSONEncoder(separators=(",", ":"), ensure_ascii=ascii_only, allow_nan=False, sort_keys=sort_keys)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return usual.encode
+    quote = encode_basestring_ascii if ascii_only else encode_basestring
+    of_c = make(None, usual.default, quote, None, ":", ",", sort_keys, False, False)
+
+    def write(value: object) -> str:
+        if isinstance(value, str):
+            return quote(value)
+        try:
+            return "".join(of_c(value, 0))
+        except RecursionError:
+            return usual.encode(value)  # which says whether it is too deep or holds itself
+
+    return write
+
+
+_plain = kept()
+_ascii = kept(ascii_only=True)
+_sorted = kept(sort_keys=True)
+_sorted_ascii = kept(ascii_only=True, sort_keys=True)
 
 KEY_MAX = 200
 """Longest canonical JSON, in characters, that is a key as it stands; longer ones are hashed."""
@@ -22,10 +47,10 @@ KEY_MAX = 200
 
 def encode(value: object) -> str:
     """Compact JSON text that can be stored as UTF-8. Raises ValueError for NaN, TypeError for what is not JSON."""
-    text = _plain.encode(value)
+    text = _plain(value)
     if _storable(text):
         return text
-    return _ascii.encode(value)
+    return _ascii(value)
 
 
 def decode(text: str | bytes) -> Json:
@@ -36,17 +61,21 @@ def decode(text: str | bytes) -> Json:
 
 def canonical(value: object) -> str:
     """JSON text that is the same for equal values: keys sorted, no spaces."""
-    text = _sorted.encode(value)
+    text = _sorted(value)
     if _storable(text):
         return text
-    return _sorted_ascii.encode(value)
+    return _sorted_ascii(value)
 
 
 def default_key(value: object) -> str:
     """The identity of an item that has no written key: its canonical JSON if short, else `sha256:` and 32 hex digits."""
     if type(value) is int and -(10**KEY_MAX) < value < 10**KEY_MAX:
         return str(value)
-    text = canonical(value)
+    return key_of(canonical(value))
+
+
+def key_of(text: str) -> str:
+    """The key that a canonical JSON text is or gives."""
     if len(text) > KEY_MAX:
         return _hashed(text)
     return text

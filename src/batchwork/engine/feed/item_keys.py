@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.errors import RenderError
@@ -28,16 +29,37 @@ class ItemKeys:
         """
         if isinstance(self._written, Template):
             template = self._written
+            if (found := self._looked_up(template, page)) is not None:
+                return self._censor.keys(found), page
             keyed = [self._keyed(template, page, offset, position) for offset in range(len(page))]
             keys: Sequence[str] = [row.key for row in keyed]
             page = [row.value for row in keyed]
         elif any_bad(page):
             keys = [self._plain(row, index) for index, row in enumerate(page, position)]
         elif self._written is None:
-            keys = default_keys(page, position)  # type: ignore[arg-type]  # no bad row is among them
+            are_json = isinstance(page, Rows) and page.texts is not None
+            keys = default_keys(page, position, are_json)  # type: ignore[arg-type]  # no bad row is among them
         else:
             keys = [self._written] * len(page)
         return self._censor.keys(keys), page
+
+    def _looked_up(self, template: Template, page: Sequence[Row]) -> list[str] | None:
+        """The keys where the template is a path into items that all have a text or a whole number there, else None."""
+        path = template.path
+        if path is None or path[0] not in ("item", self._arg_name):
+            return None
+        found: list[Any] = [*page]
+        for name in path[1:]:
+            if not isinstance(name, str) or {*map(type, found)} != {dict}:
+                return None
+            try:
+                found = [*map(itemgetter(name), found)]
+            except KeyError:
+                return None
+        kinds = {*map(type, found)}
+        if kinds == {str}:
+            return [*map(wash, found)]
+        return [*map(str, found)] if kinds == {int} else None
 
     def _plain(self, row: Row, index: int) -> str:
         if isinstance(row, BadRow):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, groupby, islice
+from itertools import groupby, islice
 from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from batchwork.model import Failure, Units
+from batchwork.text.jsontexts import chained
 
 DOUBTS_MOST: Final = 3
 """A unit that was in doubt so often without finishing is taken for the cause: `poison`."""
@@ -45,8 +46,8 @@ def joined(pieces: Sequence[Piece]) -> Piece:
         return first
     parts = [piece.units for piece in pieces]
 
-    def column(name: str) -> list[Any]:
-        return list(chain.from_iterable(getattr(part, name) for part in parts))
+    def column(name: str) -> Sequence[Any]:
+        return chained([getattr(part, name) for part in parts])
 
     units = Units(column("seqs"), column("indexes"), column("keys"), column("values"))
     if first.units.members is not None:

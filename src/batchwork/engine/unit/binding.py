@@ -88,16 +88,16 @@ class Binding:
 
     def scope(self, units: Units, offset: int, attempt: int) -> dict[str, object]:
         """All names of one unit. Valid until the next call."""
-        scope, key = self._scope, units.keys[offset]
+        scope, key, value = self._scope, units.keys[offset], units.values[offset]
         for name in self._item_names:
-            scope[name] = units.values[offset]
+            scope[name] = value
         scope["key"] = key
         scope["index"] = units.indexes[offset]
         scope["attempt"] = attempt
         scope["idempotency_key"] = token(self._origin, key)
         if units.batches is not None:
             batch = units.batches[offset]
-            scope["batch"] = BatchView(batch.index, batch.items, batch.total, units.values[offset])
+            scope["batch"] = BatchView(batch.index, batch.items, batch.total, value)
         return scope
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from batchwork.model import UnitNote, UnitRecord, Units
 from batchwork.plan.model import BatchPlan
 from batchwork.ports import BadRow, Row
 from batchwork.secrets import MASK
 from batchwork.text.jsontext import Json, decode, default_key, encode
+from batchwork.text.jsontexts import Texts
 from batchwork.text.numerals import Numerals
 
 
@@ -50,10 +53,17 @@ def value_said(key: str, batch: BatchPlan | None) -> str | None:
 def value_texts(units: Units, written_key: bool) -> list[str | None]:
     """JSON text of each unit's value, None where the key says it already (a million keys need no second copy)."""
     if written_key or units.members is not None:
-        return list(map(encode, units.values))
+        return [*_texts(units.values)]
     if isinstance(units.keys, Numerals) or all(map(str.isdigit, units.keys)):
         return [None] * len(units)
-    return [None if key_is_value(key) else encode(value) for key, value in zip(units.keys, units.values, strict=True)]
+    said = list(map(key_is_value, units.keys))
+    if all(said):
+        return [None] * len(units)
+    return [None if is_said else text for is_said, text in zip(said, _texts(units.values), strict=True)]
+
+
+def _texts(values: Sequence[Json]) -> Iterable[str]:
+    return values.texts if isinstance(values, Texts) else map(encode, values)
 
 
 def own_text(units: Units, written_key: bool) -> str | None:
@@ -65,7 +75,7 @@ def own_text(units: Units, written_key: bool) -> str | None:
     said = not written_key and units.members is None and key_is_value(key) and key == default_key(value)
     if said:
         return None
-    return encode(value)
+    return next(iter(_texts(units.values)))
 
 
 def member_texts(units: Units) -> list[str | None] | None:

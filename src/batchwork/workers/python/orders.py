@@ -26,6 +26,7 @@ from typing import Any
 
 from batchwork.ports import Staffing
 from batchwork.text.jsontext import Json
+from batchwork.text.jsontexts import Texts, as_list
 from batchwork.workers.python.reports import Sent
 
 
@@ -46,17 +47,20 @@ def _numbered(constants: Mapping[str, Any], number: int) -> dict[str, Any]:
 
 def call_body(sent: Sent, seen: int, batch_slot: int | None) -> bytes:
     """A call, in C. `seen`: how many failures of this worker were known when it was sent."""
+    payloads = sent.call.payloads
     call: dict[str, Any] = {"id": sent.call.id, "number": sent.number, "seen": seen}
-    if isinstance(numbers := sent.call.payloads, range):
-        call["range"] = numbers.start, numbers.stop, numbers.step
-    else:
-        call["units"] = sent.call.payloads
     if sent.call.ends_after is not None:
         call["ends"] = sent.call.ends_after, sent.call.forgives
+    if isinstance(payloads, Texts):
+        return f'{_encoded(call)[:-1]},"units":{as_list(payloads.texts)}}}'.encode()
+    if isinstance(payloads, range):
+        call["range"] = payloads.start, payloads.stop, payloads.step
+    else:
+        call["units"] = payloads
     if batch_slot is not None:
-        call["units"], call["shared"] = _shared(sent.call.payloads, batch_slot)
+        call["units"], call["shared"] = _shared(payloads, batch_slot)
         call["slot"] = batch_slot
-    return json.dumps(call, separators=(",", ":"), default=_plain).encode("ascii")
+    return _encoded(call).encode("ascii")
 
 
 def page_body(page: str | None, error: str = "") -> bytes:
@@ -65,6 +69,10 @@ def page_body(page: str | None, error: str = "") -> bytes:
     if page is None:
         answer["error"] = error
     return json.dumps(answer).encode("ascii")
+
+
+def _encoded(call: Mapping[str, Any]) -> str:
+    return json.dumps(call, separators=(",", ":"), default=_plain)
 
 
 def _plain(value: object) -> object:

@@ -1,0 +1,144 @@
+"""Many JSON values at once: read together with the texts that `encode` would write, and kept as texts. One value is jsontext's.
+
+msgspec does it in a quarter of the time, but not everything as the standard module does. What differs is known here: what it
+refuses (lone surrogates, numbers that are too large) it leaves to others, and numbers that it writes in another form are
+written again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any, Final, NamedTuple, overload
+
+import msgspec
+
+from batchwork.text.jsontext import Json, canonical, decode, encode
+
+_read = msgspec.json.Decoder().decode
+_writer = msgspec.json.Encoder()
+_sorting_writer = msgspec.json.Encoder(order="sorted")
+
+_REFUSALS: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
+DEEPEST: Final = 200
+"""Deeper values are left to the standard module: whoever takes a text may have less room for it than msgspec had."""
+_DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
+_other_form = re.compile(r"(?:\A|[\[:,])-?(?:0\.0000|\d[\d.]*e)")
+"""Where a number may stand that Python writes in another way: `1e-05`, `1e+16`. It may be in a string, too."""
+
+
+class ValuesAndTexts(NamedTuple):
+    """JSON values, and each as `encode` writes it."""
+
+    values: list[Json]
+    texts: list[str]
+
+
+def read_all(lines: Sequence[str]) -> ValuesAndTexts | None:
+    """The JSON value of each text. None where there is one that the standard module must read, or nobody can."""
+    try:
+        values = list(map(_read, lines))
+        found = ValuesAndTexts(values, _written(_writer, values, encode))
+    except _REFUSALS:
+        return None
+    return None if _are_deep(found) else found
+
+
+def canonical_all(values: Sequence[Json]) -> list[str]:
+    """Each value as `canonical` writes it. They must come from `read_all`."""
+    return _written(_sorting_writer, values, canonical)
+
+
+def _written(writer: msgspec.json.Encoder, values: Sequence[Json], usual: Callable[[object], str]) -> list[str]:
+    """Each value as `usual` writes it, by a writer that differs from it in some numbers only."""
+    data = writer.encode_lines(values)
+    texts = data.decode().split("\n")
+    texts.pop()
+    if b"0.0000" in data or b"0e0" in (shapes := data.translate(_DIGITS)) or b"0e-" in shapes:
+        for at, text in enumerate(texts):
+            if _other_form.search(text):
+                texts[at] = usual(values[at])
+    return texts
+
+
+def _are_deep(read: ValuesAndTexts) -> bool:
+    """Whether a value is deeper than it should be. Short texts cannot be."""
+    if max(map(len, read.texts), default=0) < 2 * DEEPEST:
+        return False
+    return any(
+        text.count("[") + text.count("{") > DEEPEST and _is_deep(value)
+        for value, text in zip(read.values, read.texts, strict=True)
+    )
+
+
+def _is_deep(value: Json) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [*chain.from_iterable(map(_parts, level))]
+        if not level:
+            return False
+    return True
+
+
+def _parts(value: Json) -> Iterable[Json]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+class Texts(Sequence[Json]):
+    """JSON values that are kept as their texts, as `encode` writes them; each look at one makes it anew."""
+
+    __slots__ = ("texts",)
+
+    def __init__(self, texts: list[str]) -> None:
+        self.texts = texts
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @overload
+    def __getitem__(self, at: int) -> Json: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Texts: ...
+
+    def __getitem__(self, at: int | slice) -> Json | Texts:
+        if isinstance(at, slice):
+            return Texts(self.texts[at])
+        return value_of(self.texts[at])
+
+    def __iter__(self) -> Iterator[Json]:
+        return map(value_of, self.texts)
+
+    def pick(self, offsets: Sequence[int]) -> Texts:
+        """The values at `offsets`."""
+        return Texts([self.texts[at] for at in offsets])
+
+
+def value_of(text: str) -> Json:
+    """The value of a text that `encode` has written."""
+    try:
+        value: Json = _read(text)
+    except _REFUSALS:
+        return decode(text)
+    return value
+
+
+def as_list(texts: Sequence[str]) -> str:
+    """The text of a list of these values."""
+    return f"[{','.join(texts)}]"
+
+
+def picked(column: Sequence[Any], offsets: Sequence[int]) -> Sequence[Any]:
+    """What stands at `offsets` of a column; texts stay texts."""
+    return column.pick(offsets) if isinstance(column, Texts) else [column[at] for at in offsets]
+
+
+def chained(columns: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    """One column after another; texts stay texts."""
+    texts = [column.texts for column in columns if isinstance(column, Texts)]
+    if texts and len(texts) == len(columns):
+        return Texts([*chain.from_iterable(texts)])
+    return [*chain.from_iterable(columns)]

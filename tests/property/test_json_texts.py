@@ -1,0 +1,52 @@
+"""Whatever JSON comes: read at once it is what the standard module reads, written it is what the standard module writes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from batchwork.text.jsontext import canonical, encode
+from batchwork.text.jsontexts import Texts, canonical_all, read_all
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+values = st.recursive(
+    scalars | st.text(st.characters(codec=None)),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    max_leaves=12,
+)
+separators = st.sampled_from([(",", ":"), (", ", ": "), (" ,\t", " : ")])
+numbers = st.from_regex(r"-?(0|[1-9][0-9]{0,25})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
+
+
+def check(lines: list[str]) -> None:
+    read = read_all(lines)
+    if read is None:
+        return
+    usual = [json.loads(line) for line in lines]
+    assert repr(read.values) == repr(usual)
+    assert read.texts == [*map(encode, usual)]
+    assert canonical_all(read.values) == [*map(canonical, usual)]
+    assert repr([*Texts(read.texts)]) == repr(usual)
+
+
+@given(items=st.lists(values, max_size=5), spaced=separators, ascii_only=st.booleans())
+def test_values_written_in_any_way(items: list[Any], spaced: tuple[str, str], ascii_only: bool) -> None:
+    check([json.dumps(item, ensure_ascii=ascii_only, separators=spaced) for item in items])
+
+
+@given(st.lists(numbers, min_size=1, max_size=5))
+@example(["1e16", "0.00001", "9007199254740993.0", "5e-324", "2.2250738585072011e-308"])
+def test_numbers_written_in_any_way(lines: list[str]) -> None:
+    check(lines)
+
+
+@given(values, st.integers(0), st.sampled_from([*'{}[]",:0123456789-+.eE\\u tfnNI\x00\x7f', "\\ud8", "\\udc00", "\n"]))
+def test_texts_that_are_damaged(item: Any, at: int, damage: str) -> None:
+    text = json.dumps(item)
+    at %= len(text) + 1
+    read = read_all([text[:at] + damage + text[at:]])
+    if read is not None:
+        check([text[:at] + damage + text[at:]])  # which the standard module must read, too
