@@ -114,7 +114,8 @@ class Moments:
 
 def run_unit(theirs: Journal, offset: int) -> None:
     theirs.pages.words[START] = offset + 1
-    theirs.append(b"D%d 5 %d\n" % (offset, offset))
+    whose = b"" if offset % 2 else b"D%d " % offset  # without a number it is of the unit behind the last one
+    theirs.append(whose + b"5 %d\n" % offset)
 
 
 def test_every_moment_of_two_calls() -> None:

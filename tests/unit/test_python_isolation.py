@@ -55,7 +55,7 @@ def prepared(code: str, taken: list[str], fixed: dict[str, Any] | None = None, *
         "fixed": {name: {**FIXED, **(fixed or {})}[name] for name in taken},
         **more,
     }
-    return prepare_program(program, ask)
+    return prepare_program(program, ask).function
 
 
 CHANGES = {
@@ -167,7 +167,7 @@ def test_a_large_value_refuses_to_be_changed_and_names_itself(name: str, change:
         "takes_item": True,
     }
     program["fixed"] = {each: told[each] for each in ("base", "params", "steps", "users")}
-    function = prepare_program(program, lambda _query: [LARGE])
+    function = prepare_program(program, lambda _query: [LARGE]).function
     for _ in range(2):
         with pytest.raises(TypeError) as caught:
             function(1)

@@ -588,7 +588,7 @@ def test_a_program_gets_its_names_under_the_shape_they_need(monkeypatch: pytest.
             "users": {"sequence": {"step": "u", "counts": {}, "duration": 1, "length": 9}},
         },
     }
-    function = prepare_program(program, lambda _query: [])
+    function = prepare_program(program, lambda _query: []).function
     payload = [{"index": 0, "items": [7, 8], "total": None, "item": 8}]
     assert function(payload) == [2, 8, 7, "from outside", 5, 1, 9]
 

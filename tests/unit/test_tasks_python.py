@@ -394,7 +394,7 @@ def test_a_third_partys_task_runs_in_the_worker() -> None:
 
     function = prepare_program(
         {"kind": "task", "class": f"{__name__}:Resize", "fields": {"width": 7}}, lambda _query: []
-    )
+    ).function
     assert function({"fields": {"path": "a"}, "unit": {"key": "k"}}) == ["a", 7, "k"]
     with pytest.raises(Refused, match="Expected `str`, got `int`"):
         function({"fields": {"path": 5}, "unit": {"key": "k"}})

@@ -45,6 +45,7 @@ class NothingLeft:
     """In place of what looks after units."""
 
     changes = False
+    silent = False
 
     def __init__(self) -> None:
         self.output = Output(nameless_file("output"))

@@ -14,7 +14,8 @@ from batchwork.items.literal import open_value
 from batchwork.plan.model import BatchPlan, ItemsPlan
 from batchwork.ports import ItemSource, Row
 
-ITEMS_AT_ONCE: Final = 5_000
+ITEMS_AT_ONCE: Final = 4_000
+"""As many as the largest call takes: of a longer page each second call would be the short rest."""
 READ_AHEAD: Final = 4
 """SourcePages of a source that may block which are read and not yet taken, the one being read and the one being taken included."""
 CLOSING_S: Final = 1.0

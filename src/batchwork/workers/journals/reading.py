@@ -40,9 +40,9 @@ def noted_in(pages: mmap, wanted: Container[int] | None, worker: str) -> dict[in
         for call, records in _calls(pages, segment):
             last = call
             if wanted is None or call in wanted:
-                noted = found.setdefault(call, Noted(worker))
+                noted, following = found.setdefault(call, Noted(worker)), 0
                 for record in records.split("\n")[:-1]:
-                    _note(noted, record)
+                    following = _note(noted, record, following)
     if last in found:
         _note_running(found[last], pages)
     return found
@@ -87,8 +87,10 @@ def _whole(records: str) -> str:
     return f"{records}\n" if records and not records.endswith("\n") else records
 
 
-def _note(noted: Noted, record: str) -> None:
-    """Add what a record says. Raises Unreadable."""
+def _note(noted: Noted, record: str, following: int) -> int:
+    """Add what a record says, `following` being the unit that it is of if it names none; the one that follows. Raises Unreadable."""
+    if record[:1].isdigit():
+        record = f"D{following} {record}"
     kind, (offset, *rest) = record[:1], record[1:].split(" ", 1)
     try:
         number = int(offset)
@@ -110,3 +112,4 @@ def _note(noted: Noted, record: str) -> None:
                 raise Unreadable
     except (ValueError, TypeError, AttributeError):
         raise Unreadable from None
+    return number + 1 if kind in "DFC" else following

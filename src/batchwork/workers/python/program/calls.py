@@ -50,6 +50,13 @@ class CallEnd:
         return self._after <= 0
 
 
+class Ended:
+    """One unit that has ended: its result as text, or the fields of its failure, which are none where it was cancelled."""
+
+    def __init__(self, offset: int, us: int, text: str, failure: dict[str, Any] | None) -> None:
+        self.offset, self.us, self.text, self.failure = offset, us, text, failure
+
+
 class Outcomes:
     """What is known of a call and not yet sent. `end`: when failures end it."""
 
@@ -147,59 +154,74 @@ class Caller:
 
     def _loop(self, units: Sequence[Any], outcomes: Outcomes) -> int:
         """Run units; how many were started."""
-        journal, function, output = self._journal, self._function, self._aftermath.output
-        changes = self._aftermath.changes
+        journal, function, service = self._journal, self._function, self.service
         words, times, shared = journal.pages.words, journal.pages.times, journal.pages.map
+        output, silent, changes = self._aftermath.output, self._aftermath.silent, self._aftermath.changes
         log, seek, clock = output.descriptor, os.lseek, perf_counter
         results, durations = outcomes.results, outcomes.durations
         words[MARK] = mark = output.trim()
         end, limit, end_at = journal.end, journal.limit, journal.end_at
+        failure: dict[str, Any] | None = None
         began = clock()
-        service = self.service
         service.deadline = began + HAND_BACK_S
-        offset = -1
-        for offset, unit in enumerate(units):
+        number = 0
+        for number, unit in enumerate(units, 1):
             times[BEGAN] = began
-            words[START] = offset + 1
+            words[START] = number
             if shared[0] or began > service.deadline:  # after it was noted as begun, see `Journal`
+                number -= 1  # noqa: PLW2901
                 break
-            failure: dict[str, Any] | None = None
-            text = note = ""
             try:
                 text = encode_result(function(unit))
             except BaseException as error:  # noqa: BLE001  whatever a task raises is an outcome
-                failure = _failure(error)
+                failure, text, limit = _failure(error), "", 0
             ended = clock()
             us = int((ended - began) * 1e6)
-            written = seek(log, 0, 2)
-            if us > LOOK_FROM_US or written != mark or changes:
-                mark, note = self._look(offset, mark, (us, failure is not None), outcomes)
-                limit = journal.limit
-            if failure is None:
-                record = f"{note}D{offset} {us} {text}\n".encode("ascii")
-                results.append(text)
-                durations.append(us)
-            else:
-                record = (note + self._fail(offset, us, failure, outcomes)).encode("ascii")
-            if end + len(record) > limit:
+            record = f"{us} {text}\n".encode("ascii")
+            stop = end + len(record)
+            if us > LOOK_FROM_US or stop > limit or changes or not (silent or seek(log, 0, 2) == mark):
                 journal.end = end
-                self._keep(offset, record, outcomes)
+                self._note(Ended(number - 1, us, text, failure), record, outcomes)
+                failure, mark, silent = None, words[MARK], self._aftermath.silent
                 results, durations = outcomes.results, outcomes.durations
-                words[MARK] = mark = output.trim()
                 end, limit, end_at = journal.end, journal.limit, journal.end_at
                 ended = clock()
             else:
-                shared[end : end + len(record)] = record
-                end += len(record)
-                words[end_at] = end
+                shared[end:stop] = record
+                words[end_at] = end = stop
+                results.append(text)
+                durations.append(us)
             began = ended
-        else:
-            offset += 1
         journal.end = end
+        self._listen(number - 1, outcomes)
         journal.rest()
-        return offset
+        return number
 
     # ------------------------------------------------------------ less often
+
+    def _listen(self, last: int, outcomes: Outcomes) -> None:
+        """At the end of a call: code that was not listened to must not have printed. If it has, that is the last unit's."""
+        aftermath, journal = self._aftermath, self._journal
+        if aftermath.silent and last >= 0 and aftermath.output.end() != journal.output_from():
+            journal.add(self._look(Ended(last, 0, "", None), outcomes).encode("ascii"))
+
+    def _note(self, ended: Ended, record: bytes, outcomes: Outcomes) -> None:
+        """Note the outcome of a unit that failed, may have left something behind, or needs room. `record`: of its result."""
+        journal, aftermath = self._journal, self._aftermath
+        note = ""
+        if ended.us > LOOK_FROM_US or aftermath.changes or aftermath.output.end() != journal.output_from():
+            note = self._look(ended, outcomes)
+        if ended.failure is None:
+            outcomes.results.append(ended.text)
+            outcomes.durations.append(ended.us)
+            record = f"{note}D{ended.offset} ".encode("ascii") + record
+        else:
+            record = (note + self._fail(ended.offset, ended.us, ended.failure, outcomes)).encode("ascii")
+        if journal.end + len(record) <= journal.limit:
+            journal.append(record)
+        else:
+            self._keep(ended.offset, record, outcomes)
+            journal.pages.words[MARK] = aftermath.output.trim()
 
     def _fail(self, offset: int, us: int, failure: dict[str, Any], outcomes: Outcomes) -> str:
         """Note a failure, or that the unit was cancelled; its record."""
@@ -213,19 +235,18 @@ class Caller:
         self.service.failed(failure)
         return f"F{offset} {us} {int(time() * 1000)} {json.dumps(failure)}\n"
 
-    def _look(self, offset: int, mark: int, seen: tuple[int, bool], outcomes: Outcomes) -> tuple[int, str]:
-        """After a unit that took long, printed or changed something: where the next one's output begins, and a record of this one's.
-
-        `seen`: how many microseconds it took, and whether it failed.
-        """
-        end, log = self._aftermath.of_unit(mark, *seen)
+    def _look(self, ended: Ended, outcomes: Outcomes) -> str:
+        """After a unit that took long, printed or changed something: a record of its output, behind which the next one's begins."""
+        mark = self._journal.output_from()
+        end, log = self._aftermath.of_unit(mark, ended.us, ended.failure is not None)
         if end == mark:
-            return mark, ""
-        outcomes.add_log(offset, log)
+            return ""
+        self._aftermath.silent = False
+        outcomes.add_log(ended.offset, log)
         self._journal.pages.words[MARK] = end
         if outcomes.logged > LOGS_MAX:
             self._journal.limit = 0  # with this unit it is time for a frame
-        return end, f"L{offset} {json.dumps(log)}\n"
+        return f"L{ended.offset} {json.dumps(log)}\n"
 
     def _keep(self, offset: int, record: bytes, outcomes: Outcomes) -> None:
         """Note an outcome that needs more room, and send what there is."""
@@ -234,9 +255,11 @@ class Caller:
         if not kept:
             journal.unkept(offset)
         self._send(outcomes, offset + 1)
-        if not kept:
+        if kept:
+            journal.expect()
+        else:
             journal.wait_until_kept()
-        journal.expect()
+            journal.limit = 0  # so that the next outcome's record says whose it is
 
     def _send(self, outcomes: Outcomes, stop: int, rest: Sequence[int] = ()) -> None:
         self._wire.send(OUTCOMES, outcomes.body(stop, rest))

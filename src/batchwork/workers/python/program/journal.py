@@ -12,7 +12,8 @@ word is written by one store of eight bytes, so that nobody ever sees half of on
     256: whose it is, a line of JSON
     4096: two segments of records, a line each:
       `B call` of which call the next ones are · `S offset` started (reactors; Python workers count in START)
-      `D offset µs JSON` done · `F offset µs ms JSON` failed, and when · `C offset µs` cancelled · `L offset JSON` its output
+      `D offset µs JSON` done · `µs JSON` done, the unit behind that of the last outcome, or the first
+      `F offset µs ms JSON` failed, and when · `C offset µs` cancelled · `L offset JSON` its output
 
 A unit is noted as started before the flags are looked at for the last time: whoever sets a flag and then finds no unit
 started knows that none will be. A segment is written anew only when all that stands in it is on disk elsewhere.

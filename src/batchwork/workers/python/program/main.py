@@ -74,7 +74,7 @@ def _prepared(wire: Wire, journal: Journal, output: Output) -> Caller | None:
     until = program.get("restart_worker_on", ())
     ask_for([*told["runtime"].get("asked", ()), *until])
     try:
-        function = prepare_program(program, wire.ask)
+        prepared = prepare_program(program, wire.ask)
     except BaseException as error:  # noqa: BLE001  the author's setup and modules may raise anything
         wire.send_json(BROKEN, _broken(error))
         return None
@@ -84,7 +84,8 @@ def _prepared(wire: Wire, journal: Journal, output: Output) -> Caller | None:
     gc.collect()
     gc.freeze()
     service = Service(program.get("max_items_per_worker"), until)
-    caller = Caller(function, wire, journal, Aftermath(output, stragglers, surroundings), service)
+    aftermath = Aftermath(output, stragglers, surroundings, silent=prepared.silent)
+    caller = Caller(prepared.function, wire, journal, aftermath, service)
     wire.send_json(READY, {})
     return caller
 

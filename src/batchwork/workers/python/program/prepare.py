@@ -7,6 +7,7 @@ import types
 
 from .failures import Refused
 from .own_modules import CODE
+from .traces.silence import cannot_print
 from .values.constants import as_setup_left_it, constant_maker, is_fixed
 from .values.fresh import maker
 from .values.names import ErrorText, UnitBatch, namespace
@@ -21,8 +22,15 @@ if _TYPING:
     Function = Callable[[Any], Any]
 
 
-def prepare_program(program: Mapping[str, Any], ask: Ask) -> Function:
-    """The function of a payload. Raises whatever setup code or an imported module raises, and Unprepared."""
+class Prepared:
+    """The function of a payload. `silent`: it cannot print, as far as can be seen."""
+
+    def __init__(self, function: Function, *, silent: bool = False) -> None:
+        self.function, self.silent = function, silent
+
+
+def prepare_program(program: Mapping[str, Any], ask: Ask) -> Prepared:
+    """The function of a program. Raises whatever setup code or an imported module raises, and Unprepared."""
     module = new_module(CODE, program.get("file") or "")
     renew = _set_up(program, module, ask)
     told = program.get("fixed", {})
@@ -31,12 +39,12 @@ def prepare_program(program: Mapping[str, Any], ask: Ask) -> Function:
     names: list[str] = list(program.get("names", ()))
     made: Function = _KINDS[program["kind"]](program, [*names, *makers], fixed, module)
     if program["kind"] == "task":
-        return made
+        return Prepared(made)
     makes = tuple(makers.values())
     function = _of_item(made, makes)
     if not program.get("takes_item"):
         function = _unpacked(made, names, program.get("views", {}), makes)
-    return _renewing(function, renew)
+    return Prepared(_renewing(function, renew), silent=program["kind"] == "code" and cannot_print(made))
 
 
 def _set_up(program: Mapping[str, Any], module: types.ModuleType, ask: Ask) -> dict[str, Make]:

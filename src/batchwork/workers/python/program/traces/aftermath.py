@@ -19,8 +19,12 @@ LOOK_FROM_US = 100
 class Aftermath:
     """Sees to it that each unit finds things as the one before did, and that what it printed is known."""
 
-    def __init__(self, output: Output, stragglers: Stragglers, surroundings: Surroundings) -> None:
+    def __init__(
+        self, output: Output, stragglers: Stragglers, surroundings: Surroundings, *, silent: bool = False
+    ) -> None:
         self.output = output
+        self.silent = silent
+        """Units cannot print, as far as is known: whether they did is looked at once a call."""
         self.changes = surroundings.changes
         """Not empty where a unit has changed what all share."""
         self._stragglers, self._surroundings = stragglers, surroundings
