@@ -12,6 +12,7 @@ from batchwork.model import Checkpoint, Claim, Counts, StepStatus, UnitStatus
 from batchwork.ports import Opening, StepChange
 from batchwork.store import open_store
 from batchwork.store.sqlite import indexes, listing
+from batchwork.store.sqlite.blocks import codec, reading
 from batchwork.store.sqlite.rows import first_id
 from batchwork.store.sqlite.statements import FILTERS, rows_statement, statement
 from batchwork.testing.store_case import BROKE, commit, run_record, successes, unit
@@ -22,11 +23,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "x.db"
 
 
-def opened(path: Path, steps: int = 1, units: int = 1000):
+def opened(path: Path, steps: int = 1, units: int = 1000, attempt: int = 2):
+    """A store whose units are rows of their own; those of a first attempt are in blocks."""
     store = open_store(str(path), Opening(durability="fast"))
     store.create_run(run_record(), [(f"s{number}", True) for number in range(steps)])
     for number in range(1, steps + 1):
-        commit(store, Checkpoint(number, successes=[successes(range(units))]))
+        commit(store, Checkpoint(number, successes=[successes(range(units), attempt=attempt)]))
     return store
 
 
@@ -118,6 +120,22 @@ def test_pages_go_on_where_the_last_one_ended(path: Path, monkeypatch: pytest.Mo
     store.close()
 
 
+def test_pages_of_blocks_go_on_where_the_last_one_ended(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec, "LARGEST_CHARACTERS", 1)
+    store = opened(path, attempt=1)
+    read: list[int] = []
+    original = codec.unpacked
+    monkeypatch.setattr(reading, "unpacked", lambda row, first: read.append(row[1]) or original(row, first))
+    start = 0
+    while page := store.units(1, start=start, limit=50):
+        assert [view.record.seq for view in page] == list(range(start, start + 50))
+        start += len(page)
+    assert start == 1000
+    assert max(read) == 17
+    assert sum(read) < 3000
+    store.close()
+
+
 def test_two_listings_at_once_do_not_disturb_each_other(path: Path) -> None:
     store = opened(path)
     commit(store, Checkpoint(1, records=[unit(seq, UnitStatus.FAILED, 1, BROKE) for seq in range(1000, 1010)]))
@@ -150,6 +168,6 @@ def test_statements_are_short_enough_to_be_kept_prepared() -> None:
 
 def test_every_statement_is_used() -> None:
     folder = Path(indexes.__file__).parent
-    code = "\n".join(file.read_text() for file in folder.glob("*.py"))
+    code = "\n".join(file.read_text() for file in folder.rglob("*.py"))
     for file in (folder / "queries").iterdir():
         assert f'"{file.stem}"' in code, f"{file.name} is used nowhere"

@@ -232,12 +232,12 @@ def test_an_older_store_is_migrated_and_backed_up(tmp_path: Path) -> None:
     started(path).close()
     connection = open_with(path, TO_NEXT)
     assert connection.pragma("user_version") == NEWEST + 1
-    assert connection.execute("select count(*) from unit").get == 100
+    assert connection.execute("select sum(units) from block").get == 100
     assert connection.execute("select count(*) from more").get == 0
     connection.close()
     backup = apsw.Connection(f"{path}.v{NEWEST}")
     assert backup.pragma("user_version") == NEWEST
-    assert backup.execute("select count(*) from unit").get == 100
+    assert backup.execute("select sum(units) from block").get == 100
     backup.close()
     assert mode(tmp_path / f"x.db.v{NEWEST}") == 0o600
 

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import islice
+from operator import itemgetter
 from typing import TypeAlias, cast
 
 import apsw
@@ -21,8 +22,10 @@ from msgspec.structs import replace
 from batchwork.model import Claim, RunningUnit, UnitNote, UnitRecord, UnitStatus
 from batchwork.ports import UnitView
 from batchwork.store.sqlite import indexes
+from batchwork.store.sqlite.blocks import reading as blocks
 from batchwork.store.sqlite.rows import (
     CODES,
+    Row,
     UnitRow,
     claim_units,
     failure_of,
@@ -122,6 +125,8 @@ def page(
     """The units `start` to `start + limit` of a listing, reading on from `mark`, and the bookmark after them."""
     size = min(start - mark.start + limit, LONGEST_PAGE)
     views = _stored(connection, listing, mark, size)
+    if listing.ordered and listing.status in (None, UnitStatus.SUCCEEDED):
+        views = merge(views, _in_blocks(connection, listing, mark), key=lambda view: spot_of(view.record))
     if mark.claimed:
         waiting = mark.claimed[bisect_right(mark.claimed, mark.spot, key=_spot) :]
         views = merge(views, (view for _, view in waiting), key=lambda view: spot_of(view.record))
@@ -157,6 +162,17 @@ def _stored(connection: apsw.Connection, listing: Listing, mark: Bookmark, size:
             return
         else:
             after = (True, 0, -1)  # those without a position come last
+
+
+def _in_blocks(connection: apsw.Connection, listing: Listing, mark: Bookmark) -> Iterator[UnitView]:
+    """Units of a listing that are in blocks, after a bookmark."""
+    placeless, place, _seq = mark.spot
+    if placeless:
+        return
+    name = connection.execute(statement("step_name"), (listing.step,)).get
+    first = first_id(listing.step)
+    for record in blocks.records(connection, first, (place + 1, first_id(1)), listing.key):
+        yield UnitView(name, record, record.status)
 
 
 def _rows(connection: apsw.Connection, listing: Listing, after: Spot, size: int) -> list[UnitRow]:
@@ -201,7 +217,9 @@ def doubtful(
 def running_units(connection: apsw.Connection, step: int) -> list[RunningUnit]:
     """What was last known to run, and has not ended since."""
     rows = connection.execute(statement("running"), (step, first_id(step))).fetchall()
-    return [RunningUnit(*row) for row in rows]  # type: ignore[arg-type]
+    units = [RunningUnit(*row) for row in rows]  # type: ignore[arg-type]
+    ended = blocks.covered(connection, first_id(step), [unit.seq for unit in units])
+    return [unit for unit in units if unit.seq not in ended]
 
 
 def running(connection: apsw.Connection, step: int, name: str, ordered: bool) -> list[UnitView]:
@@ -236,6 +254,9 @@ def results(connection: apsw.Connection, step: int, ordered: bool, start: int, l
         ).fetchall()
     for place, result in rows:
         found[integer_in(place) - start] = unless_null(text_in, result)
+    if ordered:
+        for place, result in blocks.results(connection, first, (start, end)):
+            found[place - start] = result
     return found
 
 
@@ -245,7 +266,20 @@ def _places(connection: apsw.Connection, step: int, ordered: bool) -> int:
     name = {True: "place_last_by_seq", False: "place_last_by_place"}[ordered]
     hint = _hint(connection, step, ordered)
     highest = connection.execute(statement(name, first=first, last=last, hint=hint)).get
-    return int(-1 if highest is None else highest) + 1
+    packed = blocks.last(connection, (first, last))
+    places = [place for place in (highest, packed and packed - first) if place is not None]
+    return max(places, default=-1) + 1
+
+
+def unit_rows(connection: apsw.Connection, step: int, after_seq: int, limit: int) -> list[Row]:
+    """The rows of `unit_page.sql` after a seq, those of units in blocks among them."""
+    first = first_id(step)
+    rows: list[Row] = connection.execute(
+        statement("unit_page"), (first + after_seq, first_id(step + 1), limit)
+    ).fetchall()
+    stop = integer_in(rows[-1][0]) - first if len(rows) == limit else first_id(1)
+    packed = blocks.page(connection, first, (after_seq + 1, stop), limit)
+    return sorted(rows + packed, key=itemgetter(0))[:limit] if rows and packed else rows or packed
 
 
 # ---------------------------------------------------------------- claims that are not settled
@@ -272,4 +306,5 @@ def _settled(connection: apsw.Connection, first: int, seqs: list[int], attempt: 
     among = jsontext.encode(seqs)
     final = connection.execute(statement("claim_settled_final"), (first, among)).fetchall()
     failed = connection.execute(statement("claim_settled_failed"), (first, among, attempt)).fetchall()
-    return {integer_in(seq) for rows in (final, failed) for (seq,) in rows}
+    packed = blocks.covered(connection, first, seqs)
+    return packed.union(integer_in(seq) for rows in (final, failed) for (seq,) in rows)

@@ -29,6 +29,8 @@ from batchwork.ports.store import ListedStatus, Sample, printed_so_far
 from batchwork.store.sqlite import indexes, listing, matching, recording
 from batchwork.store.sqlite.beside.head import Head
 from batchwork.store.sqlite.beside.lock import Locks, RunLease
+from batchwork.store.sqlite.blocks import reading as blocks
+from batchwork.store.sqlite.blocks.writing import unpack_all
 from batchwork.store.sqlite.place import check_place, make_private_file, making
 from batchwork.store.sqlite.reader import Readers
 from batchwork.store.sqlite.rows import (
@@ -161,8 +163,7 @@ class SqliteStore:
     def page(self, step: int, after_seq: int, limit: int) -> UnitPage:
         first = first_id(step)
         with self._readers.snapshot() as connection:
-            cells = (first + after_seq, first_id(step + 1), limit)
-            rows = connection.execute(statement("unit_page"), cells).fetchall()
+            rows = listing.unit_rows(connection, step, after_seq, limit)
         if not rows:
             return UnitPage((), (), (), (), (), (), (), (), all_final=True)
         ids, keys, places, codes, attempts, bases, doubts, dues = zip(*rows, strict=True)
@@ -188,16 +189,21 @@ class SqliteStore:
 
     def values(self, step: int, seqs: Sequence[int]) -> list[str]:
         among = jsontext.encode(list(seqs))
-        rows = self._readers.read(statement("unit_values"), (first_id(step), among))
-        if len(rows) != len(seqs):
+        with self._readers.snapshot() as connection:
+            rows = connection.execute(statement("unit_values"), (first_id(step), among)).fetchall()
+            found = {integer_in(seq): text_in(text) for seq, text in rows}
+            if len(found) < len(seqs):
+                found.update(blocks.values(connection, first_id(step), seqs))
+        if not found.keys() >= set(seqs):
             raise StoreError(f"the store {self._path} lacks units that it should have")
-        return [text_in(text) for (text,) in rows]
+        return [found[seq] for seq in seqs]
 
     def next_seq(self, step: int) -> int:
-        first = first_id(step)
+        bounds = (first_id(step), first_id(step + 1))
         with self._readers.snapshot() as connection:
-            last = connection.execute(statement("unit_last"), (first, first_id(step + 1))).get
-            return max(-1 if last is None else last - first, listing.highest_claimed(connection, step)) + 1
+            ends = [connection.execute(statement("unit_last"), bounds).get, blocks.last(connection, bounds)]
+            highest = max((end - bounds[0] for end in ends if end is not None), default=-1)
+            return max(highest, listing.highest_claimed(connection, step)) + 1
 
     def reading(self, step: int) -> int:
         return self._change(lambda connection: recording.begin_reading(connection, step))
@@ -276,7 +282,7 @@ class SqliteStore:
         with self._readers.snapshot() as connection:
             there = indexes.exists(connection, column, step)
         if not there:
-            self._change(lambda writing: indexes.make(writing, column, step))
+            self._change(lambda writing: _make_index(writing, column, step))
 
     def _index_places(self, step: int) -> None:
         """See that a step whose positions are not its seqs has its index."""
@@ -307,3 +313,9 @@ class SqliteStore:
         """Whether nobody works on the step's run, so that what it claimed and did not settle is in doubt."""
         found = connection.execute(statement("step_run"), (step,)).fetchall()
         return any(not self._locks.living(text_in(run)) for run, _status in found)
+
+
+def _make_index(connection: apsw.Connection, column: indexes.Column, step: int) -> None:
+    """Make an index, which only rows have."""
+    unpack_all(connection, step)
+    indexes.make(connection, column, step)

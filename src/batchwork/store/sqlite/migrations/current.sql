@@ -7,6 +7,8 @@
 -- JSON of a StepNote or null. unit.value null: the key is the value. unit.key has no index while a step grows; one for a single step is made when
 -- keys are first looked up (unit_key_STEP), one for positions (unit_pos_STEP) when they first differ from seqs.
 -- step.reordered: some unit's pos differs from its seq. claim.units is JSON: {"first": seq, "keys": […]} or {"seqs": …, "keys": …}.
+-- block: units that succeeded at their first attempt in one call, whose seqs and positions follow each other; see blocks/codec.py.
+-- None of them has a row in unit; a step that was read anew, reordered, or looked up by keys has no blocks.
 -- running: units that have been running for a while, as their coordinator last said; what is final since is passed over.
 -- mark.token names the last transaction, so that a writer can find out whether a commit that seemed to fail took place;
 -- mark.commits counts them, mark.store is the identity of the store (see head.py).
@@ -137,3 +139,16 @@ create table running (
     stderr text not null,
     primary key (step, seq)
 ) strict, without rowid;
+
+create table block (
+    id integer primary key,
+    units integer not null,
+    started_ms integer not null,
+    worker text not null,
+    key_first integer,
+    key_by integer,
+    keys text,
+    input text,
+    results text not null,
+    durations blob not null
+) strict;

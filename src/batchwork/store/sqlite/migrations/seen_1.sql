@@ -29,3 +29,9 @@ create temp view running as
 select
     0 as step, 0 as seq, 0 as pos, '' as key, 0 as attempt, 0 as started_ms, '' as worker, '' as stdout, '' as stderr
 where false;
+
+create temp view block as
+select
+    0 as id, 0 as units, 0 as started_ms, '' as worker, null as key_first, null as key_by, null as keys, null as input,
+    '' as results, x'' as durations
+where false;

@@ -1,0 +1,82 @@
+"""What is in blocks: which units, their keys, values and results, as pages and listings need them. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice, repeat
+
+import apsw
+
+from batchwork.model import Successes, UnitRecord, UnitStatus
+from batchwork.store.sqlite.blocks.codec import keys_of, seqs_of, texts_of, unpacked, values_of
+from batchwork.store.sqlite.rows import SUCCEEDED, Row, integer_in
+from batchwork.store.sqlite.statements import statement
+
+
+def covered(connection: apsw.Connection, first: int, seqs: Sequence[int]) -> set[int]:
+    """Those of these units that are in blocks; `first` is the id of seq 0."""
+    if not seqs:
+        return set()
+    rows = _between(connection, "block_spans", first, (min(seqs), max(seqs) + 1))
+    return {*chain.from_iterable(seqs_of(row, first) for row in rows)}.intersection(seqs) if rows else set()
+
+
+def count(connection: apsw.Connection, bounds: tuple[int, int]) -> int:
+    """How many units there are with ids within bounds that are those of steps."""
+    return integer_in(connection.execute(statement("block_count"), bounds).get)
+
+
+def last(connection: apsw.Connection, bounds: tuple[int, int]) -> int | None:
+    """The last id of a unit."""
+    found: int | None = connection.execute(statement("block_last"), bounds).get
+    return found
+
+
+def page(connection: apsw.Connection, first: int, within: tuple[int, int], limit: int) -> list[Row]:
+    """The rows that `unit_page.sql` would have of units with seqs `within`, the first `limit` of them at most."""
+    found: list[Row] = []
+    for row in connection.execute(statement("block_keys"), _ids(first, within)):
+        units = zip(seqs_of(row, first), keys_of(row[1:]), strict=True)
+        kept = ((first | seq, key, seq, SUCCEEDED, 1, 0, 0, 0) for seq, key in units if within[0] <= seq < within[1])
+        found.extend(islice(kept, limit - len(found)))
+        if len(found) >= limit:
+            break
+    return found
+
+
+def records(connection: apsw.Connection, first: int, within: tuple[int, int], key: str | None) -> Iterator[UnitRecord]:
+    """Units with seqs `within`, of this key where one is given."""
+    for row in connection.execute(statement("blocks"), _ids(first, within)):
+        if key is None or key in keys_of((row[1], *row[4:7])):
+            part = unpacked(row, first)
+            yield from (record for record in _records(part) if record.seq >= within[0] and key in (None, record.key))
+
+
+def _records(part: Successes) -> Iterator[UnitRecord]:
+    columns = (part.seqs, part.indexes, part.keys, repeat(UnitStatus.SUCCEEDED), repeat(1), part.values)
+    more = (repeat(None), part.results, repeat(None), part.durations_us, repeat(part.started_ms), repeat(part.worker))
+    return map(UnitRecord, *columns, *more)
+
+
+def results(connection: apsw.Connection, first: int, within: tuple[int, int]) -> Iterator[tuple[int, str]]:
+    """Seqs and results of units with seqs `within`."""
+    for row in connection.execute(statement("block_results"), _ids(first, within)):
+        units = zip(seqs_of(row, first), texts_of(row[2], integer_in(row[1])), strict=True)
+        yield from (unit for unit in units if within[0] <= unit[0] < within[1])
+
+
+def values(connection: apsw.Connection, first: int, seqs: Sequence[int]) -> dict[int, str]:
+    """The values of these units, or the keys where they are the values, as far as they are in blocks."""
+    wanted, found = set(seqs), dict[int, str]()
+    for row in _between(connection, "block_inputs", first, (min(seqs), max(seqs) + 1)):
+        units = zip(seqs_of(row, first), keys_of(row[1:5]), values_of(row[5], integer_in(row[1])), strict=True)
+        found.update((seq, key if value is None else value) for seq, key, value in units if seq in wanted)
+    return found
+
+
+def _between(connection: apsw.Connection, name: str, first: int, within: tuple[int, int]) -> list[Row]:
+    return connection.execute(statement(name), _ids(first, within)).fetchall()
+
+
+def _ids(first: int, within: tuple[int, int]) -> tuple[int, int]:
+    return first + within[0], first + within[1]

@@ -1,0 +1,1 @@
+select coalesce(sum(units), 0) from block where id >= ? and id < ?
