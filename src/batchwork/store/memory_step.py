@@ -83,10 +83,10 @@ class MemoryStep(Struct):
 
     def _write(self, unit: UnitRecord) -> None:
         """Insert or change a unit that is not final. What is None stays as it was; a success has no failure."""
+        self.reordered |= unit.index is not None and unit.index != unit.seq
         old = self.units.get(unit.seq)
         if old is not None and old.status in FINAL:
             return
-        self.reordered |= unit.index is not None and unit.index != unit.seq
         unit = replace(unit, reading=self.reading)
         if old is not None:
             stays = {name: getattr(old, name) for name in _KEPT if getattr(unit, name) is None}

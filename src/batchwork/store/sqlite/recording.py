@@ -48,12 +48,14 @@ def record_checkpoint(connection: apsw.Connection, checkpoint: Checkpoint) -> No
 
 def _execute(connection: apsw.Connection, checkpoint: Checkpoint) -> None:
     step = checkpoint.step
-    _make_ready(connection, checkpoint)
     reading, reordered = standing(connection, step)
+    if not reordered and (reordered := reorders(checkpoint)):
+        _reorder(connection, step)
     texts = _failure_texts(checkpoint)
     claims = [(step, claim.id, claim.attempt, claim_text(claim)) for claim in checkpoint.claims]
     _many(connection, "claim_add", claims)
     _record_successes(connection, checkpoint, reading, reordered)
+    _unpack_changed(connection, checkpoint)
     _record_units(connection, checkpoint, reading, texts)
     _record_attempts(connection, checkpoint, texts)
     _many(connection, "claim_end", [(step, claim) for claim in checkpoint.ended])
@@ -64,15 +66,17 @@ def _execute(connection: apsw.Connection, checkpoint: Checkpoint) -> None:
         set_counts(connection, step, checkpoint.counts)
 
 
-def _make_ready(connection: apsw.Connection, checkpoint: Checkpoint) -> None:
-    """Make rows of what the checkpoint changes, or gives a place of its own."""
-    step = checkpoint.step
-    if not standing(connection, step)[1] and reorders(checkpoint):
-        blocks.unpack_all(connection, step)
-        connection.execute(statement("step_reordered"), (step,))
+def _reorder(connection: apsw.Connection, step: int) -> None:
+    """Note that positions are not seqs any more."""
+    blocks.unpack_all(connection, step)
+    connection.execute(statement("step_reordered"), (step,))
+
+
+def _unpack_changed(connection: apsw.Connection, checkpoint: Checkpoint) -> None:
+    """Make rows of what the checkpoint changes of units that have ended."""
     handled = (entry.seq for entry in checkpoint.handled)
     changed = chain(handled, (row[0] for row in checkpoint.values), (row[0] for row in checkpoint.moves))
-    blocks.unpack_some(connection, step, changed)
+    blocks.unpack_some(connection, checkpoint.step, changed)
 
 
 def _failure_texts(checkpoint: Checkpoint) -> dict[int, str | None]:
