@@ -19,6 +19,7 @@ from batchwork.ports.store import Sample
 from batchwork.store.sqlite import indexes
 from batchwork.store.sqlite.blocks import reading as in_blocks
 from batchwork.store.sqlite.blocks import writing as blocks
+from batchwork.store.sqlite.blocks.codec import same
 from batchwork.store.sqlite.rows import (
     CODES,
     Row,
@@ -146,7 +147,7 @@ def standing(connection: apsw.Connection, step: int) -> tuple[int, bool]:
 def reorders(checkpoint: Checkpoint) -> bool:
     """Whether the checkpoint gives some unit a position that is not its seq."""
     return (
-        any(list(part.seqs) != list(part.indexes) for part in checkpoint.successes)
+        any(not same(part.seqs, part.indexes) for part in checkpoint.successes)
         or any(unit.index is not None and unit.index != unit.seq for unit in checkpoint.records)
         or any(seq != index for seq, index in checkpoint.moves)
     )

@@ -27,7 +27,7 @@ class UnfitError(Exception):
 def runs(part: Successes) -> Iterator[range]:
     """The offsets of units that can be packed, run by run: their seqs follow each other, and are their positions."""
     seqs = part.seqs
-    if not seqs or part.attempt != 1 or part.members is not None or list(part.indexes) != list(seqs):
+    if part.attempt != 1 or part.members is not None or not same(part.indexes, seqs):
         return
     start = 0
     for stop in [*_gaps(seqs), len(seqs)]:
@@ -36,16 +36,21 @@ def runs(part: Successes) -> Iterator[range]:
         start = stop
 
 
+def same(numbers: Sequence[int], others: Sequence[int]) -> bool:
+    """Whether two sequences hold the same numbers, whatever kind of sequences they are."""
+    return numbers is others or numbers == others or list(numbers) == list(others)
+
+
 def _gaps(seqs: Sequence[int]) -> list[int]:
     """The offsets at which a new run begins."""
-    if list(seqs) == list(range(seqs[0], seqs[0] + len(seqs))):
+    if not seqs or same(seqs, range(seqs[0], seqs[0] + len(seqs))):
         return []
     return [at for at in range(1, len(seqs)) if seqs[at] != seqs[at - 1] + 1]
 
 
 def _pieces(part: Successes, start: int, stop: int) -> Iterator[range]:
     """A run, cut where there would be too much text in it."""
-    characters = sum(map(len, filter(None, (*part.results[start:stop], *part.values[start:stop]))))
+    characters = sum(map(len, part.results[start:stop])) + sum(map(len, filter(None, part.values[start:stop])))
     pieces = min(1 + characters // LARGEST_CHARACTERS, (stop - start) // LEAST)
     size = -(-(stop - start) // pieces)
     for begin in range(start, stop, size):
@@ -104,7 +109,8 @@ def _lines(texts: Sequence[str]) -> str:
 
 
 def _narrow(numbers: Sequence[int]) -> bytes:
-    width = next(width for width in _WIDTHS if max(numbers) < 1 << 8 * width)
+    largest = max(numbers)
+    width = next(width for width in _WIDTHS if largest < 1 << 8 * width)
     return struct.pack(f"<{len(numbers)}{_WIDTHS[width]}", *numbers)
 
 
