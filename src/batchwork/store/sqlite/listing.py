@@ -27,7 +27,6 @@ from batchwork.store.sqlite.rows import (
     CODES,
     Row,
     UnitRow,
-    claim_units,
     failure_of,
     first_id,
     integer_in,
@@ -280,31 +279,3 @@ def unit_rows(connection: apsw.Connection, step: int, after_seq: int, limit: int
     stop = integer_in(rows[-1][0]) - first if len(rows) == limit else first_id(1)
     packed = blocks.page(connection, first, (after_seq + 1, stop), limit)
     return sorted(rows + packed, key=itemgetter(0))[:limit] if rows and packed else rows or packed
-
-
-# ---------------------------------------------------------------- claims that are not settled
-
-
-def unsettled(connection: apsw.Connection, step: int) -> list[Claim]:
-    """Each claim with those of its units that are neither final nor have a failed attempt of its number."""
-    found = []
-    for number, attempt, text in connection.execute(statement("claims"), (step,)).fetchall():
-        seqs, keys, members = claim_units(text_in(text))
-        settled = _settled(connection, first_id(step), seqs, integer_in(attempt))
-        left = [offset for offset, seq in enumerate(seqs) if seq not in settled]
-        found.append(Claim(integer_in(number), integer_in(attempt), seqs, keys, members=members).part(left))
-    return found
-
-
-def highest_claimed(connection: apsw.Connection, step: int) -> int:
-    """The largest seq in any claim, -1 where there is none."""
-    rows = connection.execute(statement("claims"), (step,)).fetchall()
-    return max((max(claim_units(text_in(text)).seqs, default=-1) for _, _, text in rows), default=-1)
-
-
-def _settled(connection: apsw.Connection, first: int, seqs: list[int], attempt: int) -> set[int]:
-    among = jsontext.encode(seqs)
-    final = connection.execute(statement("claim_settled_final"), (first, among)).fetchall()
-    failed = connection.execute(statement("claim_settled_failed"), (first, among, attempt)).fetchall()
-    packed = blocks.covered(connection, first, seqs)
-    return packed.union(integer_in(seq) for rows in (final, failed) for (seq,) in rows)

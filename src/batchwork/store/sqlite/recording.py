@@ -19,16 +19,16 @@ from batchwork.ports.store import Sample
 from batchwork.store.sqlite import indexes
 from batchwork.store.sqlite.blocks import reading as in_blocks
 from batchwork.store.sqlite.blocks import writing as blocks
-from batchwork.store.sqlite.blocks.codec import same
+from batchwork.store.sqlite.claims import claim_text
 from batchwork.store.sqlite.rows import (
     CODES,
     Row,
     attempt_cells,
     changed_cell,
-    claim_text,
     failure_text,
     first_id,
     integer_in,
+    same,
     unit_cells,
     washed,
 )

@@ -1,9 +1,9 @@
-"""Rows of the tables to and from the values of the model: failures, claims, units, runs, steps. No statement is executed here."""
+"""Rows of the tables to and from the values of the model: failures, units, runs, steps. No statement is executed here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec.structs import fields, replace
@@ -27,7 +27,7 @@ from batchwork.model import (
 )
 from batchwork.step_notes import NeedSkipped, Reopened, StepNote, WhenFalse
 from batchwork.text import jsontext
-from batchwork.text.jsontext import Json, wash
+from batchwork.text.jsontext import wash
 from batchwork.text.patterns import pattern
 
 T = TypeVar("T")
@@ -86,36 +86,6 @@ def failure_of(text: Cell) -> Failure | None:
     tree = jsontext.decode(text_in(text))
     assert isinstance(tree, dict)
     return Failure(**{name: value for name, value in tree.items() if name in _FAILURE_NAMES})  # type: ignore[arg-type]
-
-
-# ---------------------------------------------------------------- claims
-
-
-def claim_text(claim: Claim) -> str:
-    """The units of a claim as JSON text; consecutive seqs are written as the first one only."""
-    seqs = list(claim.seqs)
-    consecutive = seqs and seqs == list(range(seqs[0], seqs[0] + len(seqs)))
-    tree: dict[str, Json] = {"first": seqs[0]} if consecutive else {"seqs": [*seqs]}
-    tree["keys"] = [*claim.keys]
-    if claim.members is not None:
-        tree["members"] = [[*keys] for keys in claim.members]
-    return jsontext.encode(tree)
-
-
-class ClaimUnits(NamedTuple):
-    """The units of a claim, column by column."""
-
-    seqs: list[int]
-    keys: list[str]
-    members: list[list[str]] | None
-
-
-def claim_units(text: str) -> ClaimUnits:
-    """What stands in a text written by `claim_text`."""
-    tree: Any = jsontext.decode(text)
-    keys: list[str] = tree["keys"]
-    seqs = tree["seqs"] if "seqs" in tree else [*range(tree["first"], tree["first"] + len(keys))]
-    return ClaimUnits(seqs, keys, tree.get("members"))
 
 
 # ---------------------------------------------------------------- units
@@ -342,3 +312,8 @@ def integer_in(cell: Cell) -> int:
     if not isinstance(cell, int):
         raise StoreError(f"the store is damaged: {cell!r} stands where a number should be")
     return cell
+
+
+def same(numbers: Sequence[int], others: Sequence[int]) -> bool:
+    """Whether two sequences hold the same numbers, whatever kind of sequences they are."""
+    return numbers is others or numbers == others or list(numbers) == list(others)

@@ -26,7 +26,7 @@ from batchwork.model import (
 )
 from batchwork.ports import Committed, Opening, RunChange, StepChange, UnitPage, UnitView
 from batchwork.ports.store import ListedStatus, Sample, printed_so_far
-from batchwork.store.sqlite import indexes, listing, matching, recording
+from batchwork.store.sqlite import claims, indexes, listing, matching, recording
 from batchwork.store.sqlite.beside.head import Head
 from batchwork.store.sqlite.beside.lock import Locks, RunLease
 from batchwork.store.sqlite.blocks import reading as blocks
@@ -158,7 +158,7 @@ class SqliteStore:
 
     def claims(self, step: int) -> list[Claim]:
         with self._readers.snapshot() as connection:
-            return listing.unsettled(connection, step)
+            return claims.unsettled(connection, step)
 
     def page(self, step: int, after_seq: int, limit: int) -> UnitPage:
         first = first_id(step)
@@ -203,7 +203,7 @@ class SqliteStore:
         with self._readers.snapshot() as connection:
             ends = [connection.execute(statement("unit_last"), bounds).get, blocks.last(connection, bounds)]
             highest = max((end - bounds[0] for end in ends if end is not None), default=-1)
-            return max(highest, listing.highest_claimed(connection, step)) + 1
+            return max(highest, claims.highest_claimed(connection, step)) + 1
 
     def reading(self, step: int) -> int:
         return self._change(lambda connection: recording.begin_reading(connection, step))
@@ -297,14 +297,14 @@ class SqliteStore:
         name = connection.execute(statement("step_name"), (step,)).get
         if not self._crashed(connection, step):
             return listing.begin(wanted, listing.running(connection, step, name, wanted.ordered))
-        claims = self._doubted(connection, step)
-        return listing.begin(wanted, listing.doubtful(connection, step, name, claims, wanted.ordered))
+        doubted = self._doubted(connection, step)
+        return listing.begin(wanted, listing.doubtful(connection, step, name, doubted, wanted.ordered))
 
     def _doubted(self, connection: apsw.Connection, step: int) -> Sequence[Claim]:
         """The claims of a step that nobody works on, with only those units that are in doubt."""
-        claims, found = listing.unsettled(connection, step), connection.execute(statement("step_run"), (step,)).get
+        left, found = claims.unsettled(connection, step), connection.execute(statement("step_run"), (step,)).get
         run = None if found is None else self.run(found[0])
-        return claims if run is None else self._opening.in_doubt(run, step, claims)
+        return left if run is None else self._opening.in_doubt(run, step, left)
 
     def _count_doubted(self, connection: apsw.Connection, step: int) -> int:
         return len({seq for claim in self._doubted(connection, step) for seq in claim.seqs})

@@ -11,7 +11,8 @@ import struct
 from collections.abc import Iterator, Sequence
 
 from batchwork.model import Successes
-from batchwork.store.sqlite.rows import Cell, Row, integer_in, text_in, unless_null
+from batchwork.store.sqlite.rows import Cell, Row, integer_in, same, text_in, unless_null
+from batchwork.text.numerals import Numerals
 
 LEAST = 16
 """Fewer units than these are rows of their own."""
@@ -34,11 +35,6 @@ def runs(part: Successes) -> Iterator[range]:
         if stop - start >= LEAST:
             yield from _pieces(part, start, stop)
         start = stop
-
-
-def same(numbers: Sequence[int], others: Sequence[int]) -> bool:
-    """Whether two sequences hold the same numbers, whatever kind of sequences they are."""
-    return numbers is others or numbers == others or list(numbers) == list(others)
 
 
 def _gaps(seqs: Sequence[int]) -> list[int]:
@@ -76,23 +72,22 @@ def packed(part: Successes, run: range, first: int) -> Row:
 
 def _numbers(keys: Sequence[str]) -> tuple[int, int] | None:
     """The first number and the step of keys that are numbers in even steps."""
-    if not _is_number(keys[0]) or not _is_number(keys[1]):
+    if not _is_short_number(keys[0]) or not _is_short_number(keys[1]):
         return None
-    first = int(keys[0])
-    step = int(keys[1]) - first
-    if step == 0 or list(keys) != _spelt(first, step, len(keys)):
+    first, second = int(keys[0]), int(keys[1])
+    if first == second or keys != _spelt(first, second - first, len(keys)):
         return None
-    return first, step
+    return first, second - first
 
 
-def _is_number(key: str) -> bool:
-    """Whether it is spelt as a number of at most 18 digits is: such a one fits into a cell."""
+def _is_short_number(key: str) -> bool:
+    """Whether it is spelt with at most 18 digits: such a number fits into a cell."""
     digits = key.removeprefix("-")
     return digits.isascii() and digits.isdecimal() and len(digits) <= 18
 
 
-def _spelt(first: int, step: int, count: int) -> list[str]:
-    return [*map(str, range(first, first + step * count, step))]
+def _spelt(first: int, step: int, count: int) -> Numerals:
+    return Numerals(range(first, first + step * count, step))
 
 
 def _input(values: Sequence[str | None]) -> str | None:

@@ -6,7 +6,8 @@
 -- unit.due_ms is before when (wall clock, ms) a pending unit must not start; unit.gone is the status that a unit had before the source lost it, else null; unit.note a UnitNote or empty, step.note the
 -- JSON of a StepNote or null. unit.value null: the key is the value. unit.key has no index while a step grows; one for a single step is made when
 -- keys are first looked up (unit_key_STEP), one for positions (unit_pos_STEP) when they first differ from seqs.
--- step.reordered: some unit's pos differs from its seq. claim.units is JSON: {"first": seq, "keys": […]} or {"seqs": …, "keys": …}.
+-- step.reordered: some unit's pos differs from its seq. claim.units is JSON: {"first": seq, …} or {"seqs": […], …}
+-- with "keys": […] or "numbers": [start, stop, step], and "members" where units are batches.
 -- block: units that succeeded at their first attempt in one call, whose seqs and positions follow each other; see blocks/codec.py.
 -- None of them has a row in unit; a step that was read anew, reordered, or looked up by keys has no blocks.
 -- running: units that have been running for a while, as their coordinator last said; what is final since is passed over.
