@@ -102,11 +102,12 @@ LOOKS = st.one_of(
     st.tuples(st.just("page"), st.integers(-1, 11), st.integers(1, 12)),
     st.tuples(st.sampled_from(["next_seq", "claims", "count", "was_reread"])),
     st.tuples(st.just("reopen"), st.none() | FEW),
+    st.tuples(st.just("match"), st.lists(SEQS.map("k{}".format), max_size=4)),
 )
 CHANGES = st.one_of(
     st.tuples(st.just("reading")),
     st.tuples(st.just("sweep"), SEQS),
-    st.tuples(st.just("match"), st.lists(SEQS.map("k{}".format), max_size=4)),
+    st.tuples(st.just("match"), st.just([f"k{seq}" for seq in range(12)])),
     st.tuples(st.just("clear")),
 )
 ACTS = st.one_of(CHECKPOINTS, CHECKPOINTS, CHECKPOINTS, LOOKS, CHANGES)

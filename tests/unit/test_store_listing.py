@@ -11,11 +11,14 @@ import pytest
 from batchwork.model import Checkpoint, Claim, Counts, StepStatus, UnitStatus
 from batchwork.ports import Opening, StepChange
 from batchwork.store import open_store
-from batchwork.store.sqlite import indexes, listing
+from batchwork.store.sqlite import indexes, listing, matching
 from batchwork.store.sqlite.blocks import codec, reading
 from batchwork.store.sqlite.rows import first_id
 from batchwork.store.sqlite.statements import FILTERS, rows_statement, statement
 from batchwork.testing.store_case import BROKE, commit, run_record, successes, unit
+
+MANY = [f"k{number}" for number in range(matching.FEW + 1)]
+"""So many keys that they are not looked for one by one."""
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ def test_indexes_of_a_step_are_made_when_first_needed_and_keys_go_with_its_end(p
     store.results(1, 0, 10)
     store.units(1)
     assert index_names(path) == set()
-    store.match(1, ["k1"])
+    store.match(1, MANY)
     assert index_names(path) == {"unit_key_1"}
     commit(store, Checkpoint(1, moves=[(0, 1), (1, 0)]))
     assert index_names(path) == {"unit_key_1"}
@@ -73,7 +76,7 @@ def test_there_are_never_many_indexes(path: Path) -> None:
     store = opened(path, steps=12, units=2)
     for step in range(1, 13):
         commit(store, Checkpoint(step, moves=[(0, 1), (1, 0)]))
-        assert store.match(step, ["k1"])["k1"].index == 0
+        assert store.match(step, MANY)["k1"].index == 0
         assert store.results(step, 0, 2) == ["1", "0"]
     assert len(index_names(path)) == 2 * indexes.MOST
     assert store.results(1, 0, 2) == ["1", "0"]
@@ -81,10 +84,25 @@ def test_there_are_never_many_indexes(path: Path) -> None:
     store.close()
 
 
+def test_a_few_keys_are_found_without_an_index_but_not_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "SCANS", 3)
+    store = opened(path, attempt=1)
+    for _ in range(3):
+        found = store.match(1, ["k999", "k1000", "k", "k17"])
+        assert {key: (record.seq, record.value, record.result) for key, record in found.items()} == {
+            "k17": (17, None, None),
+            "k999": (999, None, None),
+        }
+        assert index_names(path) == set()
+    assert store.match(1, ["k999"])["k999"].seq == 999
+    assert index_names(path) == {"unit_key_1"}
+    store.close()
+
+
 def test_queries_use_the_indexes_that_are_meant_for_them(path: Path) -> None:
     store = opened(path, steps=2)
     commit(store, Checkpoint(2, moves=[(0, 1), (1, 0)]))
-    store.match(2, ["k1"])
+    store.match(2, MANY)
     store.results(2, 0, 1)
     store.close()
     bounds = {"first": first_id(2), "last": first_id(3), "hint": "indexed by unit_pos_2"}

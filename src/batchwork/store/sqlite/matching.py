@@ -9,6 +9,7 @@ import apsw
 
 from batchwork.errors import StoreError
 from batchwork.model import UnitRecord
+from batchwork.store.sqlite.blocks import reading as blocks
 from batchwork.store.sqlite.rows import UnitRow, first_id, integer_in, unit_of
 from batchwork.store.sqlite.schema import open_to_read
 from batchwork.store.sqlite.statements import statement
@@ -16,17 +17,55 @@ from batchwork.store.sqlite.trouble import explain
 from batchwork.text import jsontext
 
 _NOTED_AT_ONCE = 1_000
+FEW = 8
+"""So many keys at most are looked for by going through all units of a step, … """
+SCANS = 64
+"""… and so many times: an index takes as long to be made. Then each key is found at once."""
+
+
+class Scans:
+    """How often the units of each step have been gone through for a few keys."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, int] = {}
+
+    def may(self, step: int, keys: Sequence[str]) -> bool:
+        """Whether these are to be looked for so; counted where they are."""
+        if len(keys) > FEW or self._made.get(step, 0) >= SCANS:
+            return False
+        self._made[step] = self._made.get(step, 0) + 1
+        return True
+
+
+def by_scan(connection: apsw.Connection, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:
+    """The first unit of each of a few keys, without values and results."""
+    first, last = first_id(step), first_id(step + 1)
+    cells = (first, last, jsontext.encode([jsontext.wash(key) for key in keys]))
+    rows = connection.execute(statement("unit_scan"), cells).fetchall()
+    found = [unit_of(first, row) for row in rows]  # type: ignore[arg-type]
+    return _first_of_each(
+        keys, sorted([*found, *blocks.matching(connection, first, [*map(jsontext.wash, keys)])], key=_seq)
+    )
 
 
 def by_key(connection: apsw.Connection, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:
-    """The first unit of each of these keys, without values and results."""
+    """The first unit of each key, without values and results, by the step's index."""
     first = first_id(step)
     text = statement("unit_match", first=first, last=first_id(step + 1))
+    known = [jsontext.wash(key) for key in keys]
+    rows: list[UnitRow] = connection.execute(text, (jsontext.encode(known),)).fetchall()  # type: ignore[assignment]
+    return _first_of_each(keys, [unit_of(first, row) for row in rows])
+
+
+def _seq(record: UnitRecord) -> int:
+    return record.seq
+
+
+def _first_of_each(keys: Sequence[str], records: Sequence[UnitRecord]) -> dict[str, UnitRecord]:
     known = {jsontext.wash(key): key for key in keys}
-    rows: list[UnitRow] = connection.execute(text, (jsontext.encode(list(known)),)).fetchall()  # type: ignore[assignment]
     found: dict[str, UnitRecord] = {}
-    for row in rows:
-        found.setdefault(known[row[1]], unit_of(first, row))
+    for record in records:
+        found.setdefault(known[record.key], record)
     return found
 
 

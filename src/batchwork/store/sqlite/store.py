@@ -67,6 +67,7 @@ class SqliteStore:
         self._readers = Readers(self._path)
         self._writer: Writer | None = None
         self._bookmarks = listing.Bookmarks()
+        self._scans = matching.Scans()
         self._members: dict[int, matching.Members] = {}
         self._head.expect_file()
         check_place(self._path, opening.purpose == "run", opening.warn)
@@ -180,6 +181,9 @@ class SqliteStore:
         )
 
     def match(self, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:
+        with self._readers.snapshot() as connection:
+            if not indexes.exists(connection, "key", step) and self._scans.may(step, keys):
+                return matching.by_scan(connection, step, keys)
         self._index("key", step)
         with self._readers.snapshot() as connection:
             return matching.by_key(connection, step, keys)

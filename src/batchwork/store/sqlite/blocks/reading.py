@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice, repeat
 
 import apsw
+from msgspec.structs import replace
 
 from batchwork.model import Successes, UnitRecord, UnitStatus
 from batchwork.store.sqlite.blocks.codec import keys_of, seqs_of, texts_of, unpacked, values_of
-from batchwork.store.sqlite.rows import SUCCEEDED, Row, integer_in
+from batchwork.store.sqlite.rows import SUCCEEDED, Cell, Row, first_id, integer_in
 from batchwork.store.sqlite.statements import statement
 
 
@@ -76,6 +77,23 @@ def values(connection: apsw.Connection, first: int, seqs: Sequence[int]) -> dict
 
 def _between(connection: apsw.Connection, name: str, first: int, within: tuple[int, int]) -> list[Row]:
     return connection.execute(statement(name), _ids(first, within)).fetchall()
+
+
+def matching(connection: apsw.Connection, first: int, keys: Sequence[str]) -> Iterator[UnitRecord]:
+    """Units of a step with one of a few keys, without values and results."""
+    for row in connection.execute(statement("block_keys"), _ids(first, (0, first_id(1)))):
+        if _may_have(row[4], keys) and not set(keys).isdisjoint(keys_of(row[1:])):
+            start = seqs_of(row, first).start
+            for record in records(connection, first, (start, start + 1), None):
+                if record.key in keys:
+                    yield replace(record, value=None, result=None)
+
+
+def _may_have(texts: Cell, keys: Sequence[str]) -> bool:
+    """Whether a block with these keys in lines, or with keys that are numbers, can have one of a few keys."""
+    if isinstance(texts, str):
+        return any(key in texts for key in keys)
+    return any(key[-1:].isdecimal() for key in keys)
 
 
 def _ids(first: int, within: tuple[int, int]) -> tuple[int, int]:
