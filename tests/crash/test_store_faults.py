@@ -212,7 +212,7 @@ FILL = """
         store.create_run(run_record(), [("s", True)])
     done = 0
     try:
-        for start in range(0, 40_000, 200):
+        for start in range(0, 400_000, 200):
             commit(store, Checkpoint(1, successes=[successes(range(start, start + 200))]))
             done = start + 200
     except StoreFull as error:
@@ -236,7 +236,7 @@ def filled(*command: str) -> tuple[list[str], int]:
 @pytest.mark.fault("H02")
 def test_a_file_size_limit_is_a_full_disk(path: Path) -> None:
     lines, done = filled("prlimit", f"--fsize={1 << 20}", str(path), "0.2")
-    assert 0 < done < 40_000
+    assert 0 < done < 400_000
     assert [line.split()[0] for line in lines] == ["warned", "full", "seen", "done"]
     assert str(path) in lines[1]
     assert sound(path)
@@ -259,7 +259,7 @@ def test_a_full_disk_keeps_what_was_recorded(tmp_path: Path) -> None:
     path = mount / "x.db"
     try:
         lines, done = filled(str(path), "0.2")
-        assert 0 < done < 40_000
+        assert 0 < done < 400_000
         assert [line.split()[0] for line in lines] == ["warned", "full", "seen", "done"]
         assert "make room" in lines[1]
         subprocess.run(["mount", "-o", "remount,size=64m", str(mount)], check=True)

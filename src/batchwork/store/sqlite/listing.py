@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import islice
-from operator import itemgetter
 from typing import TypeAlias, cast
 
 import apsw
@@ -25,7 +24,6 @@ from batchwork.store.sqlite import indexes
 from batchwork.store.sqlite.blocks import reading as blocks
 from batchwork.store.sqlite.rows import (
     CODES,
-    Row,
     UnitRow,
     failure_of,
     first_id,
@@ -268,14 +266,3 @@ def _places(connection: apsw.Connection, step: int, ordered: bool) -> int:
     packed = blocks.last(connection, (first, last))
     places = [place for place in (highest, packed and packed - first) if place is not None]
     return max(places, default=-1) + 1
-
-
-def unit_rows(connection: apsw.Connection, step: int, after_seq: int, limit: int) -> list[Row]:
-    """The rows of `unit_page.sql` after a seq, those of units in blocks among them."""
-    first = first_id(step)
-    rows: list[Row] = connection.execute(
-        statement("unit_page"), (first + after_seq, first_id(step + 1), limit)
-    ).fetchall()
-    stop = integer_in(rows[-1][0]) - first if len(rows) == limit else first_id(1)
-    packed = blocks.page(connection, first, (after_seq + 1, stop), limit)
-    return sorted(rows + packed, key=itemgetter(0))[:limit] if rows and packed else rows or packed

@@ -23,20 +23,6 @@ SCANS = 64
 """… and so many times: an index takes as long to be made. Then each key is found at once."""
 
 
-class Scans:
-    """How often the units of each step have been gone through for a few keys."""
-
-    def __init__(self) -> None:
-        self._made: dict[int, int] = {}
-
-    def may(self, step: int, keys: Sequence[str]) -> bool:
-        """Whether these are to be looked for so; counted where they are."""
-        if len(keys) > FEW or self._made.get(step, 0) >= SCANS:
-            return False
-        self._made[step] = self._made.get(step, 0) + 1
-        return True
-
-
 def by_scan(connection: apsw.Connection, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:
     """The first unit of each of a few keys, without values and results."""
     first, last = first_id(step), first_id(step + 1)
@@ -136,3 +122,26 @@ class Members:
         while self._mark in self._beyond:
             self._beyond.discard(self._mark)
             self._mark += 1
+
+
+class Lookups:
+    """What has been asked by keys so far, step by step."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._scans: dict[int, int] = {}
+        self._members: dict[int, Members] = {}
+
+    def may_scan(self, step: int, keys: Sequence[str]) -> bool:
+        """Whether all units are to be gone through for these keys; counted where they are."""
+        if len(keys) > FEW or self._scans.get(step, 0) >= SCANS:
+            return False
+        self._scans[step] = self._scans.get(step, 0) + 1
+        return True
+
+    def members(self, step: int) -> Members:
+        return self._members.setdefault(step, Members(self._path, step))
+
+    def close(self) -> None:
+        for members in list(self._members.values()):
+            members.close()

@@ -30,12 +30,11 @@ from batchwork.store.sqlite import claims, indexes, listing, matching, recording
 from batchwork.store.sqlite.beside.head import Head
 from batchwork.store.sqlite.beside.lock import Locks, RunLease
 from batchwork.store.sqlite.blocks import reading as blocks
+from batchwork.store.sqlite.blocks.pages import unit_page
 from batchwork.store.sqlite.blocks.writing import unpack_all
 from batchwork.store.sqlite.place import check_place, make_private_file, making
 from batchwork.store.sqlite.reader import Readers
 from batchwork.store.sqlite.rows import (
-    FIRST_FINAL,
-    STATUSES,
     Row,
     attempt_of,
     checked_run_id,
@@ -67,8 +66,7 @@ class SqliteStore:
         self._readers = Readers(self._path)
         self._writer: Writer | None = None
         self._bookmarks = listing.Bookmarks()
-        self._scans = matching.Scans()
-        self._members: dict[int, matching.Members] = {}
+        self._lookups = matching.Lookups(self._path)
         self._head.expect_file()
         check_place(self._path, opening.purpose == "run", opening.warn)
         if opening.purpose == "look":
@@ -95,8 +93,7 @@ class SqliteStore:
         """Write what is queued, close the file, give up all leases. The second time does nothing."""
         if self._writer is not None:
             self._writer.close()
-        for members in list(self._members.values()):
-            members.close()
+        self._lookups.close()
         self._readers.close(leave_log=self._writer is not None and self._writer.harmed)
         self._locks.release_all()
 
@@ -162,34 +159,19 @@ class SqliteStore:
             return claims.unsettled(connection, step)
 
     def page(self, step: int, after_seq: int, limit: int) -> UnitPage:
-        first = first_id(step)
         with self._readers.snapshot() as connection:
-            rows = listing.unit_rows(connection, step, after_seq, limit)
-        if not rows:
-            return UnitPage((), (), (), (), (), (), (), (), all_final=True)
-        ids, keys, places, codes, attempts, bases, doubts, dues = zip(*rows, strict=True)
-        return UnitPage(
-            seqs=[number - first for number in ids],
-            keys=keys,
-            indexes=places,
-            statuses=[STATUSES[code] for code in codes],
-            attempts=attempts,
-            bases=bases,
-            doubts=doubts,
-            dues=dues,
-            all_final=min(codes) >= FIRST_FINAL,
-        )
+            return unit_page(connection, step, after_seq, limit)
 
     def match(self, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:
         with self._readers.snapshot() as connection:
-            if not indexes.exists(connection, "key", step) and self._scans.may(step, keys):
+            if not indexes.exists(connection, "key", step) and self._lookups.may_scan(step, keys):
                 return matching.by_scan(connection, step, keys)
         self._index("key", step)
         with self._readers.snapshot() as connection:
             return matching.by_key(connection, step, keys)
 
     def members(self, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:
-        return self._members.setdefault(step, matching.Members(self._path, step)).find(keys)
+        return self._lookups.members(step).find(keys)
 
     def values(self, step: int, seqs: Sequence[int]) -> list[str]:
         among = jsontext.encode(list(seqs))

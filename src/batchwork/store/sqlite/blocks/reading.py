@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice, repeat
+from itertools import chain, repeat
 
 import apsw
 from msgspec.structs import replace
 
 from batchwork.model import Successes, UnitRecord, UnitStatus
 from batchwork.store.sqlite.blocks.codec import keys_of, seqs_of, texts_of, unpacked, values_of
-from batchwork.store.sqlite.rows import SUCCEEDED, Cell, Row, first_id, integer_in
+from batchwork.store.sqlite.rows import Cell, Row, first_id, integer_in
 from batchwork.store.sqlite.statements import statement
 
 
@@ -30,18 +30,6 @@ def count(connection: apsw.Connection, bounds: tuple[int, int]) -> int:
 def last(connection: apsw.Connection, bounds: tuple[int, int]) -> int | None:
     """The last id of a unit."""
     found: int | None = connection.execute(statement("block_last"), bounds).get
-    return found
-
-
-def page(connection: apsw.Connection, first: int, within: tuple[int, int], limit: int) -> list[Row]:
-    """The rows that `unit_page.sql` would have of units with seqs `within`, the first `limit` of them at most."""
-    found: list[Row] = []
-    for row in connection.execute(statement("block_keys"), _ids(first, within)):
-        units = zip(seqs_of(row, first), keys_of(row[1:]), strict=True)
-        kept = ((first | seq, key, seq, SUCCEEDED, 1, 0, 0, 0) for seq, key in units if within[0] <= seq < within[1])
-        found.extend(islice(kept, limit - len(found)))
-        if len(found) >= limit:
-            break
     return found
 
 
@@ -82,11 +70,11 @@ def _between(connection: apsw.Connection, name: str, first: int, within: tuple[i
 def matching(connection: apsw.Connection, first: int, keys: Sequence[str]) -> Iterator[UnitRecord]:
     """Units of a step with one of a few keys, without values and results."""
     for row in connection.execute(statement("block_keys"), _ids(first, (0, first_id(1)))):
-        if _may_have(row[4], keys) and not set(keys).isdisjoint(keys_of(row[1:])):
-            start = seqs_of(row, first).start
-            for record in records(connection, first, (start, start + 1), None):
-                if record.key in keys:
-                    yield replace(record, value=None, result=None)
+        if _may_have(row[4], keys):
+            seqs = seqs_of(row, first)
+            for seq in [seq for seq, key in zip(seqs, keys_of(row[1:]), strict=True) if key in keys]:
+                record = next(records(connection, first, (seq, seq + 1), None))
+                yield replace(record, value=None, result=None)
 
 
 def _may_have(texts: Cell, keys: Sequence[str]) -> bool:

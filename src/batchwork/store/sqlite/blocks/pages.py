@@ -1,0 +1,97 @@
+"""Pages of units for those who go through a step: rows and blocks in one order, column by column. Nothing is written."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import apsw
+
+from batchwork.ports import UnitPage
+from batchwork.store.sqlite.blocks.codec import keys_of, seqs_of
+from batchwork.store.sqlite.rows import FIRST_FINAL, STATUSES, SUCCEEDED, Row, first_id
+from batchwork.store.sqlite.statements import statement
+
+
+class _Columns(NamedTuple):
+    """Those of `unit_page.sql`, but with seqs instead of ids."""
+
+    seqs: Sequence[int] = ()
+    keys: Sequence[str] = ()
+    places: Sequence[int | None] = ()
+    codes: Sequence[int] = ()
+    attempts: Sequence[int] = ()
+    bases: Sequence[int] = ()
+    doubts: Sequence[int] = ()
+    dues: Sequence[int] = ()
+
+    def cut(self, start: int, stop: int) -> _Columns:
+        columns: tuple[Any, ...] = self
+        return _Columns(*(column[start:stop] for column in columns))
+
+
+def unit_page(connection: apsw.Connection, step: int, after_seq: int, limit: int) -> UnitPage:
+    """Units with seq > `after_seq`, in order of seq, `limit` at most."""
+    first = first_id(step)
+    cells = (first + after_seq, first_id(step + 1), limit)
+    rows = _of_rows(connection.execute(statement("unit_page"), cells).fetchall(), first)
+    columns = _joined([*_in_order(rows, _of_blocks(connection, first, after_seq), limit)]).cut(0, limit)
+    return UnitPage(
+        seqs=columns.seqs,
+        keys=columns.keys,
+        indexes=columns.places,
+        statuses=[STATUSES[code] for code in columns.codes],
+        attempts=columns.attempts,
+        bases=columns.bases,
+        doubts=columns.doubts,
+        dues=columns.dues,
+        all_final=min(columns.codes, default=FIRST_FINAL) >= FIRST_FINAL,
+    )
+
+
+def _of_rows(rows: list[Row], first: int) -> _Columns:
+    if not rows:
+        return _Columns()
+    ids, *columns = zip(*rows, strict=True)
+    return _Columns([number - first for number in ids], *columns)
+
+
+def _of_blocks(connection: apsw.Connection, first: int, after_seq: int) -> Iterator[_Columns]:
+    bounds = (first + after_seq + 1, first + first_id(1))
+    for row in connection.execute(statement("block_keys"), bounds):
+        seqs = seqs_of(row, first)
+        count, nought = len(seqs), [0] * len(seqs)
+        columns = _Columns(seqs, keys_of(row[1:]), seqs, [SUCCEEDED] * count, [1] * count, nought, nought, nought)
+        yield columns.cut(max(0, after_seq + 1 - seqs.start), count)
+
+
+def _in_order(rows: _Columns, blocks: Iterator[_Columns], limit: int) -> Iterator[_Columns]:
+    """Pieces of both, until there are enough; the last one may be longer than needed."""
+    given = count = 0
+    for block in blocks:
+        before = bisect_left(rows.seqs, block.seqs[0])
+        if before > given:
+            yield rows.cut(given, before)
+        count += before - given
+        given = before
+        if count >= limit:
+            return
+        yield block
+        count += len(block.seqs)
+        if count >= limit:
+            return
+    yield rows.cut(given, len(rows.seqs))
+
+
+def _joined(pieces: list[_Columns]) -> _Columns:
+    if len(pieces) == 1:
+        return pieces[0]
+    return _Columns(*(_chained(column) for column in zip(*pieces, strict=True)))
+
+
+def _chained(parts: Sequence[Sequence[Any]]) -> list[Any]:
+    joined: list[Any] = []
+    for part in parts:
+        joined += part
+    return joined
