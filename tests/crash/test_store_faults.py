@@ -244,7 +244,7 @@ def test_a_file_size_limit_is_a_full_disk(path: Path) -> None:
     assert store.count(1).succeeded == done
     store.close()
     lines, done = filled(str(path), "0.2")
-    assert (lines, done) == (["seen 40000", "done 40000"], 40_000)
+    assert (lines, done) == (["seen 400000", "done 400000"], 400_000)
     assert sound(path)
 
 
@@ -267,7 +267,7 @@ def test_a_full_disk_keeps_what_was_recorded(tmp_path: Path) -> None:
         store = open_store(str(path))
         assert store.count(1).succeeded == done
         store.close()
-        assert filled(str(path), "0.2") == (["seen 40000", "done 40000"], 40_000)
+        assert filled(str(path), "0.2") == (["seen 400000", "done 400000"], 400_000)
     finally:
         subprocess.run(["umount", str(mount)], check=True)
 

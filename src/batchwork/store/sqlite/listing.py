@@ -38,7 +38,8 @@ from batchwork.text import jsontext
 IN_DOUBT = "in_doubt"
 RUNNING = "running"
 BOOKMARKS = 32
-LONGEST_PAGE = 5000
+ROWS_AT_ONCE = 250
+"""No more rows are read than that, because those in blocks may come before them."""
 
 Spot: TypeAlias = tuple[bool, int, int]
 """Where a unit stands in a listing: (has no position, position or 0, seq)."""
@@ -120,7 +121,7 @@ def page(
     connection: apsw.Connection, listing: Listing, mark: Bookmark, start: int, limit: int
 ) -> tuple[list[UnitView], Bookmark]:
     """The units `start` to `start + limit` of a listing, reading on from `mark`, and the bookmark after them."""
-    size = min(start - mark.start + limit, LONGEST_PAGE)
+    size = min(start - mark.start + limit, ROWS_AT_ONCE)
     views = _stored(connection, listing, mark, size)
     if listing.ordered and listing.status in (None, UnitStatus.SUCCEEDED):
         views = merge(views, _in_blocks(connection, listing, mark), key=lambda view: spot_of(view.record))

@@ -30,7 +30,6 @@ from batchwork.store.sqlite import claims, indexes, listing, matching, recording
 from batchwork.store.sqlite.beside.head import Head
 from batchwork.store.sqlite.beside.lock import Locks, RunLease
 from batchwork.store.sqlite.blocks import reading as blocks
-from batchwork.store.sqlite.blocks.pages import unit_page
 from batchwork.store.sqlite.blocks.writing import unpack_all
 from batchwork.store.sqlite.place import check_place, make_private_file, making
 from batchwork.store.sqlite.reader import Readers
@@ -159,6 +158,8 @@ class SqliteStore:
             return claims.unsettled(connection, step)
 
     def page(self, step: int, after_seq: int, limit: int) -> UnitPage:
+        from batchwork.store.sqlite.blocks.pages import unit_page  # who resumes needs it
+
         with self._readers.snapshot() as connection:
             return unit_page(connection, step, after_seq, limit)
 

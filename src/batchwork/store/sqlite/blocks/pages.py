@@ -34,9 +34,11 @@ class _Columns(NamedTuple):
 def unit_page(connection: apsw.Connection, step: int, after_seq: int, limit: int) -> UnitPage:
     """Units with seq > `after_seq`, in order of seq, `limit` at most."""
     first = first_id(step)
-    cells = (first + after_seq, first_id(step + 1), limit)
-    rows = _of_rows(connection.execute(statement("unit_page"), cells).fetchall(), first)
-    columns = _joined([*_in_order(rows, _of_blocks(connection, first, after_seq), limit)]).cut(0, limit)
+    blocks = _of_blocks(connection, first, after_seq, limit)
+    enough = sum(len(block.seqs) for block in blocks) >= limit
+    last = first + blocks[-1].seqs[-1] if enough else first_id(step + 1)
+    rows = _of_rows(connection.execute(statement("unit_page"), (first + after_seq, last, limit)).fetchall(), first)
+    columns = _joined([*_in_order(rows, blocks)]).cut(0, limit)
     return UnitPage(
         seqs=columns.seqs,
         keys=columns.keys,
@@ -57,37 +59,38 @@ def _of_rows(rows: list[Row], first: int) -> _Columns:
     return _Columns([number - first for number in ids], *columns)
 
 
-def _of_blocks(connection: apsw.Connection, first: int, after_seq: int) -> Iterator[_Columns]:
-    bounds = (first + after_seq + 1, first + first_id(1))
-    for row in connection.execute(statement("block_keys"), bounds):
+def _of_blocks(connection: apsw.Connection, first: int, after_seq: int, limit: int) -> list[_Columns]:
+    """Blocks with enough units, or all that there are."""
+    found, count = list[_Columns](), 0
+    for row in connection.execute(statement("block_keys"), (first + after_seq + 1, first + first_id(1))):
         seqs = seqs_of(row, first)
-        count, nought = len(seqs), [0] * len(seqs)
-        columns = _Columns(seqs, keys_of(row[1:]), seqs, [SUCCEEDED] * count, [1] * count, nought, nought, nought)
-        yield columns.cut(max(0, after_seq + 1 - seqs.start), count)
+        nought = [0] * len(seqs)
+        columns = _Columns(
+            seqs, keys_of(row[1:]), seqs, [SUCCEEDED] * len(seqs), [1] * len(seqs), nought, nought, nought
+        )
+        found.append(columns.cut(max(0, after_seq + 1 - seqs.start), len(seqs)))
+        count += len(found[-1].seqs)
+        if count >= limit:
+            break
+    return found
 
 
-def _in_order(rows: _Columns, blocks: Iterator[_Columns], limit: int) -> Iterator[_Columns]:
-    """Pieces of both, until there are enough; the last one may be longer than needed."""
-    given = count = 0
+def _in_order(rows: _Columns, blocks: list[_Columns]) -> Iterator[_Columns]:
+    """Pieces of both."""
+    given = 0
     for block in blocks:
         before = bisect_left(rows.seqs, block.seqs[0])
-        if before > given:
-            yield rows.cut(given, before)
-        count += before - given
-        given = before
-        if count >= limit:
-            return
+        yield rows.cut(given, before)
         yield block
-        count += len(block.seqs)
-        if count >= limit:
-            return
+        given = before
     yield rows.cut(given, len(rows.seqs))
 
 
 def _joined(pieces: list[_Columns]) -> _Columns:
+    pieces = [piece for piece in pieces if piece.seqs]
     if len(pieces) == 1:
         return pieces[0]
-    return _Columns(*(_chained(column) for column in zip(*pieces, strict=True)))
+    return _Columns(*(_chained(column) for column in zip(*pieces, strict=True))) if pieces else _Columns()
 
 
 def _chained(parts: Sequence[Sequence[Any]]) -> list[Any]:
