@@ -18,8 +18,8 @@ from batchwork.text.numerals import Numerals
 Known: TypeAlias = Callable[[Sequence[str]], Collection[str]]
 """Which of these keys were seen earlier in this reading and are recorded; a mapping gives their positions too."""
 
-FILTER_WORDS = 1 << 20
-"""64-bit words of the filter: 8 MiB, of which the system hands out only the pages that are touched."""
+FILTER_WORDS = 1 << 21
+"""64-bit words of the filter: 16 MiB, of which the system hands out only the pages that are touched."""
 BACKLOG_MOST = 50_000
 """So many keys may be put down before they are sorted out."""
 ARCHIVE_AT = 100_000
@@ -113,8 +113,8 @@ class KeyGuard:
         words, masks = self._words, self._masks
         suspects = []
         for offset, code in enumerate(map(hash, keys)):
-            at = code & 0xFFFFF  # 20 bits of the hash choose the word, twice 12 further ones two bits in it
-            bits = masks[code >> 20 & 0xFFF] | masks[code >> 32 & 0xFFF]
+            at = code & 0x1FFFFF  # 21 bits of the hash choose the word, twice 12 further ones two bits in it
+            bits = masks[code >> 21 & 0xFFF] | masks[code >> 33 & 0xFFF]
             word = words[at]
             if word & bits == bits:
                 suspects.append(offset)
