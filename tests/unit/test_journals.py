@@ -19,7 +19,7 @@ from batchwork.workers.journals.reading import noted_in
 from batchwork.workers.journals.shelf import Shelf
 from batchwork.workers.nameless_file import nameless_file
 from batchwork.workers.python.program import journal as program
-from batchwork.workers.python.program.journal import BEGAN, BLIND, END, MARK, SEGMENT, SETTLED, START, Journal
+from batchwork.workers.python.program.journal import BEGAN, BLIND, COLUMN, END, MARK, SEGMENT, SETTLED, START, Journal
 from batchwork.workers.reactor.program.notes import Notes
 
 MIB = 1 << 20
@@ -69,11 +69,19 @@ def test_both_sides_agree() -> None:
 # ---------------------------------------------------------------- each moment of a death
 
 
+SPANS = [
+    (0, program.HEADER + 4096),
+    (program.base_of(1), 4096),
+    *((8 * (program.table_of(segment) + column), 4096) for segment in (0, 1) for column in (0, COLUMN)),
+]
+"""What moments hold of the pages: the beginnings of all their parts."""
+
+
 class Moments:
     """The pages as they are before and after each single store, as a death at that moment would leave them."""
 
     def __init__(self, theirs: Journal) -> None:
-        self.pages: list[bytes] = []
+        self.pages: list[list[bytes]] = []
         self._map = theirs.pages.map
         words, pages = theirs.pages.words, theirs.pages.map
         outer = self
@@ -100,40 +108,58 @@ class Moments:
         theirs.pages.words, theirs.pages.map = Words(), Pages()  # type: ignore[assignment]
 
     def look(self) -> None:
-        self.pages.append(
-            self._map[: program.HEADER + 4096] + self._map[program.base_of(1) : program.base_of(1) + 4096]
-        )
+        self.pages.append([self._map[start : start + size] for start, size in SPANS])
 
     def read(self, number: int) -> dict[int, Noted]:
-        page = self.pages[number]
         with mmap(-1, program.SIZE) as copy:
-            copy[: program.HEADER + 4096] = page[: program.HEADER + 4096]
-            copy[program.base_of(1) : program.base_of(1) + 4096] = page[program.HEADER + 4096 :]
+            for (start, size), part in zip(SPANS, self.pages[number], strict=True):
+                copy[start : start + size] = part
             return noted_in(copy, None, "")
 
 
-def run_unit(theirs: Journal, offset: int) -> None:
+def run_unit(theirs: Journal, offset: int, _: Moments | None = None) -> None:
     theirs.pages.words[START] = offset + 1
-    whose = b"" if offset % 2 else b"D%d " % offset  # without a number it is of the unit behind the last one
-    theirs.append(whose + b"5 %d\n" % offset)
+    theirs.append(b"D%d 5 %d\n" % (offset, offset))
 
 
-def test_every_moment_of_two_calls() -> None:
+def run_numbers(theirs: Journal, offset: int, moments: Moments | None = None) -> None:
+    """A unit whose result is a number."""
+    theirs.pages.words[START] = offset + 1
+    assert theirs.room is not None
+    for column, number in ((theirs.room.values, 10 - offset), (theirs.room.ends, 6)):
+        column[offset + 1] = number
+        if moments is not None:
+            moments.look()
+
+
+def run_texts_and_numbers(theirs: Journal, offset: int, moments: Moments) -> None:
+    run = run_numbers if offset % 2 else run_unit
+    run(theirs, offset, moments)
+
+
+@pytest.mark.parametrize("run", [run_unit, run_numbers, run_texts_and_numbers])
+@pytest.mark.parametrize("settled", [True, False], ids=["on disk", "not on disk"])
+def test_every_moment_of_two_calls(run: Callable[[Journal, int, Moments], None], settled: bool) -> None:
     """Units end in their order; at each moment what is noted are the first ones, and the next one at most is in doubt."""
-    with a_journal() as (_, theirs):
+    with a_journal() as (ours, theirs):
         moments = Moments(theirs)
-        theirs.begin(1, 10)
+        theirs.begin(1, 10, 3)
         for offset in range(3):
-            run_unit(theirs, offset)
+            run(theirs, offset, moments)
         theirs.rest()
         theirs.frames += 1
-        theirs.begin(2, 11)
-        run_unit(theirs, 0)
+        ended = len(moments.pages)
+        if settled:
+            ours.receipt()()
+        theirs.begin(2, 11, 3)
+        run(theirs, 0, moments)
         highest = 0
         for number in range(len(moments.pages)):
             calls = moments.read(number)
+            if settled and number >= ended and 10 not in calls:
+                continue
             done = len(calls[10].done) if 10 in calls else 0
-            assert 10 not in calls or [*calls[10].done] == [*range(done)]
+            assert 10 not in calls or sorted(calls[10].done) == [*range(done)]
             assert done >= highest, "what was noted stays"
             highest = done
             for call, noted in calls.items():
@@ -161,6 +187,63 @@ def test_a_change_of_segments_in_the_midst_of_a_call_loses_nothing(monkeypatch: 
             assert {0, 1} <= noted.done.keys()
             assert noted.started - noted.done.keys() == ({2} if 2 not in noted.done else noted.started - {2})
         assert moments.read(len(moments.pages) - 1)[10].started == {3}
+
+
+def test_numbers_in_a_table_are_read_as_they_were_given() -> None:
+    with a_journal() as (_, theirs):
+        theirs.begin(1, 10, 4)
+        assert theirs.room is not None
+        for number, value in ((1, 0), (2, -(10**18) + 1), (4, 10**18 - 1)):
+            theirs.room.values[number], theirs.room.ends[number] = value, 1
+        assert seen(theirs)[10].done == {0: (0, "0"), 1: (0, "-999999999999999999"), 3: (0, "999999999999999999")}
+
+
+def test_a_change_of_segments_in_the_midst_of_a_call_leaves_its_numbers_and_goes_on_in_texts() -> None:
+    with a_journal() as (_, theirs):
+        theirs.begin(1, 10, 5)
+        run_numbers(theirs, 0)
+        run_numbers(theirs, 1)
+        assert theirs.add(b'D2 5 "%s"\n' % (b"x" * (SEGMENT - 4096)))
+        assert theirs.room is not None
+        assert theirs.add(b'D3 5 "%s"\n' % (b"x" * 8192))
+        assert theirs.room is None, "the other segment may be written anew before this call is over"
+        assert theirs.add(b"D4 5 null\n")
+        done = seen(theirs)[10].done
+        assert sorted(done) == [0, 1, 2, 3, 4]
+        assert (done[0], done[1], done[4]) == ((5, "10"), (5, "9"), (5, "null"))
+
+
+def test_a_table_is_used_again_once_all_in_it_is_on_disk() -> None:
+    with a_journal() as (ours, theirs):
+        receipts = []
+        for call in range(1, 9):
+            theirs.begin(call, call, COLUMN // 3)
+            if theirs.room is not None:
+                run_numbers(theirs, call)
+            theirs.frames += 1
+            receipts.append(ours.receipt())
+            assert {each for each, noted in seen(theirs).items() if noted.done} == set(range(1, min(call, 6) + 1))
+        assert theirs.room is None, "both tables are full"
+        receipts[2]()
+        theirs.begin(9, 9, COLUMN // 3)
+        assert theirs.room is not None
+        assert seen(theirs)[9].done == {}
+        assert {4, 5, 6} <= {each for each, noted in seen(theirs).items() if noted.done}
+        theirs.begin(10, 10, COLUMN + 1)
+        assert theirs.room is None
+
+
+def test_without_memory_for_a_table_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    with a_journal() as (_, theirs):
+        theirs.begin(1, 10, 3)
+        assert theirs.room is not None
+        theirs.frames += 1
+        monkeypatch.setattr(Journal, "_found", lambda self, start, end: start < 8 * program.table_of(0))
+        assert theirs.switch(theirs.frames)
+        theirs.begin(2, 11, 3)
+        assert theirs.room is None
+        run_unit(theirs, 0)
+        assert seen(theirs)[11].done == {0: (5, "0")}
 
 
 def test_a_segment_is_written_anew_only_when_all_in_it_is_on_disk() -> None:
@@ -297,6 +380,10 @@ def damaged(change: str, path: Path) -> None:
             write(path, program.HEADER, b"\x00\x01\x02")
         case "not JSON":
             write(path, program.HEADER + 4, b"D0 5 }")
+        case "a table beyond the end":
+            write(path, program.HEADER, b"B1 99999 0\n")
+        case "a table without an end":
+            write(path, program.HEADER, b"B11 1\nC0 5\n")
         case "a text":
             write(path, program.HEADER + 4, b"D0 x 0")
         case "identity":
@@ -322,6 +409,8 @@ def write(path: Path, at: int, data: bytes) -> None:
         "end",
         "records",
         "not JSON",
+        "a table beyond the end",
+        "a table without an end",
         "a text",
         "identity",
         "blind",

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import closing
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -44,7 +45,7 @@ class Frames:
 class NothingLeft:
     """In place of what looks after units."""
 
-    changes = False
+    surroundings = SimpleNamespace(look_from_us=100)
     silent = False
 
     def __init__(self) -> None:

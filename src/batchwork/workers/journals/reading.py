@@ -7,6 +7,7 @@ into a new segment.
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Container, Iterator, Mapping
 from mmap import mmap
 from typing import Any
@@ -14,7 +15,17 @@ from typing import Any
 from batchwork.model import Failure
 from batchwork.ports.journals import Noted
 from batchwork.text.jsontext import decode
-from batchwork.workers.python.program.journal import ACTIVE, BLIND, END, SEGMENT, START, UNKEPT, base_of
+from batchwork.workers.python.program.journal import (
+    ACTIVE,
+    BLIND,
+    COLUMN,
+    END,
+    SEGMENT,
+    START,
+    UNKEPT,
+    base_of,
+    table_of,
+)
 
 _FAILURE_FIELDS = frozenset(Failure.__struct_fields__)
 
@@ -37,12 +48,14 @@ def noted_in(pages: mmap, wanted: Container[int] | None, worker: str) -> dict[in
     last: int | None = None
     active = word(pages, ACTIVE)
     for segment in (1 - active, active):  # where the active one was only just begun, the last call is in the other
-        for call, records in _calls(pages, segment):
+        for (call, *entries), records in _calls(pages, segment):
             last = call
             if wanted is None or call in wanted:
-                noted, following = found.setdefault(call, Noted(worker)), 0
+                noted = found.setdefault(call, Noted(worker))
+                if entries:
+                    _note_numbers(noted, pages, segment, entries)
                 for record in records.split("\n")[:-1]:
-                    following = _note(noted, record, following)
+                    _note(noted, record)
     if last in found:
         _note_running(found[last], pages)
     return found
@@ -62,8 +75,22 @@ def failure_from(fields: Mapping[str, Any]) -> Failure:
     return Failure(**{**known, **texts, "retryable": known.get("retryable", True) is not False})
 
 
-def _calls(pages: mmap, segment: int) -> Iterator[tuple[int, str]]:
-    """The calls that began in a segment, each with its records: a call may begin several times.
+def _note_numbers(noted: Noted, pages: mmap, segment: int, entries: list[int]) -> None:
+    """Add the outcomes in a segment's table: `entries` are the first one of the call, and how many it has. Raises Unreadable."""
+    if len(entries) != 2 or min(entries) < 0 or sum(entries) > COLUMN:
+        raise Unreadable
+    first, count = entries
+    at = 8 * (table_of(segment) + first)
+    values = array("q", pages[at : at + 8 * count])
+    ends = array("q", pages[at + 8 * COLUMN : at + 8 * (COLUMN + count)])
+    done = {offset: (end - 1, str(value)) for offset, (value, end) in enumerate(zip(values, ends, strict=True)) if end}
+    if any(us < 0 for us, _ in done.values()):
+        raise Unreadable
+    noted.done.update(done)
+
+
+def _calls(pages: mmap, segment: int) -> Iterator[tuple[list[int], str]]:
+    """The calls that began in a segment (the numbers behind their B), each with its records: a call may begin several times.
 
     Most are of no interest any more, so that their records are only passed over.
     """
@@ -76,8 +103,8 @@ def _calls(pages: mmap, segment: int) -> Iterator[tuple[int, str]]:
         if text and not (text.startswith("B") and text.endswith("\n")):
             raise Unreadable
         for part in text[1:].split("\nB") if text else ():
-            number, _, records = part.partition("\n")
-            yield int(number), _whole(records)
+            numbers, _, records = part.partition("\n")
+            yield [*map(int, numbers.split(" "))], _whole(records)
     except ValueError:
         raise Unreadable from None
 
@@ -87,10 +114,8 @@ def _whole(records: str) -> str:
     return f"{records}\n" if records and not records.endswith("\n") else records
 
 
-def _note(noted: Noted, record: str, following: int) -> int:
-    """Add what a record says, `following` being the unit that it is of if it names none; the one that follows. Raises Unreadable."""
-    if record[:1].isdigit():
-        record = f"D{following} {record}"
+def _note(noted: Noted, record: str) -> None:
+    """Add what a record says. Raises Unreadable."""
     kind, (offset, *rest) = record[:1], record[1:].split(" ", 1)
     try:
         number = int(offset)
@@ -112,4 +137,3 @@ def _note(noted: Noted, record: str, following: int) -> int:
                 raise Unreadable
     except (ValueError, TypeError, AttributeError):
         raise Unreadable from None
-    return number + 1 if kind in "DFC" else following

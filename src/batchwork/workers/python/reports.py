@@ -76,7 +76,7 @@ def report_of(sent: Sent, body: bytes, worker: str, recorded: Callable[[], None]
         sent.call.id,
         done,
         results,
-        header.get("us", ()),
+        _durations(header.get("us", ())),
         failures,
         cancelled,
         returned,
@@ -116,6 +116,10 @@ def report_so_far(sent: Sent, noted: Noted, running: int, worker: str, gives: bo
     for offset in rest:
         sent.mark(offset, offset + 1)
     return replace(report, returned=rest, worker=worker)
+
+
+def _durations(told: str | Sequence[int]) -> Sequence[int]:
+    return [*bytes.fromhex(told)] if isinstance(told, str) else told
 
 
 def _results(lines: str, count: int) -> list[str]:

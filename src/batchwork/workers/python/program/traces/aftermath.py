@@ -6,14 +6,12 @@ import contextlib
 import os
 import sys
 
+from .surroundings import LOOK_FROM_US, Surroundings
+
 _TYPING = False  # importing typing costs more than all else here
 if _TYPING:
     from ..output import Output
     from .stragglers import Stragglers
-    from .surroundings import Surroundings
-
-LOOK_FROM_US = 100
-"""From here on a unit may have started processes (a fork takes longer), and looking costs little beside it."""
 
 
 class Aftermath:
@@ -25,9 +23,7 @@ class Aftermath:
         self.output = output
         self.silent = silent
         """Units cannot print, as far as is known: whether they did is looked at once a call."""
-        self.changes = surroundings.changes
-        """Not empty where a unit has changed what all share."""
-        self._stragglers, self._surroundings = stragglers, surroundings
+        self._stragglers, self.surroundings = stragglers, surroundings
         self._pid = os.getpid()
 
     def of_unit(self, start: int, us: int, failed: bool) -> tuple[int, str]:
@@ -40,8 +36,8 @@ class Aftermath:
         slow = us > LOOK_FROM_US
         if slow:
             self._look_for_processes(us, failed)
-        if slow or self.changes:
-            self._surroundings.restore()
+        if slow or self.surroundings.changes:
+            self.surroundings.restore()
         end = self.output.end()
         if end <= start:
             return start, ""
@@ -49,7 +45,7 @@ class Aftermath:
 
     def of_call(self) -> None:
         """At the end of a call: what its short units may have left behind."""
-        self._surroundings.restore()
+        self.surroundings.restore()
 
     def _look_for_processes(self, us: int, failed: bool) -> None:
         if not failed:

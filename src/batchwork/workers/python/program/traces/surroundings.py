@@ -10,6 +10,10 @@ if _TYPING:
     from typing import Any, Callable
 
 
+LOOK_FROM_US = 100
+"""From here on a unit may have started processes (a fork takes longer), and looking costs little beside it."""
+
+
 class Surroundings:
     """Notes in `changes` that a unit has changed something, and puts it back.
 
@@ -19,7 +23,9 @@ class Surroundings:
     def __init__(self) -> None:
         self.changes: list[tuple[str, Any]] = []
         """What was called since things were put back, with its first argument."""
-        self._chdir, self._fchdir, self._umask = os.chdir, os.fchdir, os.umask
+        self.look_from_us = LOOK_FROM_US
+        """How long a unit must take to be looked after; each one, where something has changed."""
+        self._fchdir, self._umask = os.fchdir, os.umask
         self._folder: int | None = None
         self._mask = 0
         self._environ = os.environ
@@ -38,7 +44,7 @@ class Surroundings:
         self._umask(self._mask)
         self._environ = os.environ
         self._variables = dict(os.environb)
-        self.changes.clear()
+        self._unchanged()
 
     def restore(self) -> None:
         """Put back what was changed; also what was changed past the functions that are watched, where that can be seen."""
@@ -52,7 +58,11 @@ class Surroundings:
         now: dict[bytes, bytes] = getattr(os.environb, "_data", None) or dict(os.environb)
         if names or now != self._variables:
             self._restore_variables({*map(os.fsencode, names), *now, *self._variables})
+        self._unchanged()
+
+    def _unchanged(self) -> None:
         self.changes.clear()
+        self.look_from_us = LOOK_FROM_US
 
     def _restore_variables(self, names: set[bytes]) -> None:
         for name in names:
@@ -64,6 +74,7 @@ class Surroundings:
     def _noted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def watched(*args: Any, **named: Any) -> Any:
             self.changes.append((name, args[0] if args else None))
+            self.look_from_us = -1
             return function(*args, **named)
 
         watched.__name__ = watched.__qualname__ = name

@@ -45,6 +45,13 @@ def _refuse(value: object) -> object:
 _encode_plain = _make_encoder()
 
 
+def number_or_text(value: Any) -> Any:
+    """A whole number of 64 bits as it is, all else as `encode_result` gives it. Raises ResultError."""
+    if type(value) is int and -(10**18) < value < 10**18:
+        return value
+    return encode_result(value)
+
+
 def encode_result(value: Any) -> str:
     """Compact ASCII JSON. Raises ResultError."""
     kind = type(value)
