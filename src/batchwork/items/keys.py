@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Set as AbstractSet
+from itertools import chain, combinations
 from json.encoder import encode_basestring as quoted  # of C where there is one
 from typing import Literal, TypeAlias
 
@@ -72,7 +73,7 @@ class Checked(Struct, frozen=True):
 class KeyGuard:
     """Finds keys that come again in one reading of a source: `KEY`, `KEY#1`, `KEY#2`, …, or an error.
 
-    It remembers each key by up to four bits in one word of a fixed filter. Only a key whose bits are all set may have
+    It remembers each key by up to eight bits in one word of a fixed filter. Only a key whose bits are all set may have
     been seen; then the keys that are not recorded yet decide, and else `known`. Call `release` with keys once `known`
     would find them: until then they are held here. Without `known` nothing need be released: keys go to an archive.
     """
@@ -80,10 +81,10 @@ class KeyGuard:
     def __init__(self, on_duplicate: Literal["keep", "skip", "error"], known: Known | None = None) -> None:
         self._error = on_duplicate == "error"
         self._archive = KeyArchive() if known is None else None
-        self._known: Known = known or self._archived
-        self._unarchived = 0
         self._words = memoryview(bytearray(FILTER_WORDS * 8)).cast("Q")
         self._masks = _masks()
+        self._known: Known = known or self._archived
+        self._unarchived = 0
         self._held = _Held()
         self._copies: dict[str, int] = {}
 
@@ -95,10 +96,10 @@ class KeyGuard:
                 self._archive.add(self._held.empty())
                 self._unarchived = len(keys)
         suspects = self._sift(keys)
-        if not suspects:
-            self._held.add(position, keys)
-            return Checked(keys)
-        return self._settle(keys, position, {*suspects})
+        if suspects:
+            return self._settle(keys, position, {*suspects})
+        self._held.add(position, keys)
+        return Checked(keys)
 
     def release(self, keys: Sequence[str]) -> None:
         """These keys are recorded: from now on `known` answers for them."""
@@ -113,7 +114,7 @@ class KeyGuard:
         words, masks = self._words, self._masks
         suspects = []
         for offset, code in enumerate(map(hash, keys)):
-            at = code & 0x1FFFFF  # 21 bits of the hash choose the word, twice 12 further ones two bits in it
+            at = code & 0x1FFFFF  # 21 bits of the hash choose the word, twice 12 further ones four bits in it
             bits = masks[code >> 21 & 0xFFF] | masks[code >> 33 & 0xFFF]
             word = words[at]
             if word & bits == bits:
@@ -123,8 +124,19 @@ class KeyGuard:
         return suspects
 
     def _settle(self, keys: Sequence[str], position: int, suspects: set[int]) -> Checked:
+        suspected = {keys[offset]: None for offset in sorted(suspects)}
+        if len({*keys}) == len(keys) and not self._held.may_hold({*suspected}):
+            recorded = self._known([*suspected])
+            if not recorded:  # as most times: the filter has filled up
+                self._held.add(position, keys)
+                return Checked(keys)
+        else:
+            held = self._held.positions()
+            recorded = self._known([key for key in suspected if key not in held])
+        return self._told_apart(keys, position, suspects, recorded)
+
+    def _told_apart(self, keys: Sequence[str], position: int, suspects: set[int], recorded: Collection[str]) -> Checked:
         held = self._held.positions()
-        recorded = self._known([*{keys[offset]: None for offset in sorted(suspects) if keys[offset] not in held}])
         unique: list[str] = []
         repeated: list[int] = []
         for offset, key in enumerate(keys):
@@ -164,12 +176,17 @@ class KeyGuard:
 
 
 class _Held:
-    """Keys that are not recorded yet, with their positions. Pages and releases are put down as they come and sorted out later."""
+    """Keys that are not recorded yet, with their positions. Pages and releases are put down as they come and sorted out later.
+
+    Most keys go as they came, a page of them after the other, and then none of them is ever looked at by itself.
+    """
 
     def __init__(self) -> None:
         self._keys: dict[str, int] = {}
         self._pages: list[tuple[int, Sequence[str]]] = []
+        self._seen = 0  # pages that were there when it was last sorted out
         self._released: list[Sequence[str]] = []
+        self._gone: set[str] = set()
         self._backlog = 0
 
     def add(self, position: int, keys: Sequence[str]) -> None:
@@ -182,11 +199,15 @@ class _Held:
     def drop(self, keys: Sequence[str]) -> None:
         """These need not be held any longer."""
         self._released.append((*keys,))
-        self._backlog += len(keys)
+
+    def may_hold(self, keys: AbstractSet[str]) -> bool:
+        """Whether one of the keys is held, or was a while ago."""
+        return not (self._keys.keys().isdisjoint(keys) and all(keys.isdisjoint(page) for _, page in self._pages))
 
     def positions(self) -> dict[str, int]:
         """The keys that are held, with their positions; may be added to."""
-        if self._backlog:
+        if self._pages or self._released:
+            self._seen = len(self._pages)
             self._sort_out()
         return self._keys
 
@@ -197,18 +218,24 @@ class _Held:
         return keys
 
     def _sort_out(self) -> None:
-        gone: set[str] = set().union(*self._released)
-        held = self._keys
-        if held and gone:
-            for key in [key for key in gone if key in held]:
-                del held[key]
-        for position, keys in self._pages:
-            if not gone.issuperset(keys):
+        """Let go of pages that are gone; of those that have been here for long, keep what is left of them."""
+        gone, held = self._gone.union(*self._released), self._keys
+        new: list[tuple[int, Sequence[str]]] = []
+        for number, (position, keys) in enumerate(self._pages):
+            if gone.issuperset(keys):
+                continue
+            if number >= self._seen:
+                new.append((position, keys))
+            else:
                 held.update((key, at) for at, key in enumerate(keys, position) if key not in gone)
-        self._pages, self._released, self._backlog = [], [], 0
+        for key in held.keys() & gone:
+            del held[key]
+        self._gone = gone.intersection(chain.from_iterable(keys for _, keys in new))
+        self._pages, self._seen, self._released, self._backlog = new, len(new), [], 0
 
 
 def _masks() -> list[int]:
-    """4096 words with two of 64 bits set, all pairs alike."""
+    """4096 words with four of 64 bits set, all bits alike; some have three."""
     pairs = [1 << one | 1 << other for one, other in combinations(range(64), 2)]
-    return (pairs * 3)[:4096]
+    count = len(pairs)
+    return [pairs[at % count] | pairs[(977 * at + 5 * (at // count) + 31) % count] for at in range(4096)]
