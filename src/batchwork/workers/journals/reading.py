@@ -7,7 +7,6 @@ into a new segment.
 from __future__ import annotations
 
 import json
-from array import array
 from collections.abc import Container, Iterator, Mapping
 from mmap import mmap
 from typing import Any
@@ -81,8 +80,7 @@ def _note_numbers(noted: Noted, pages: mmap, segment: int, entries: list[int]) -
         raise Unreadable
     first, count = entries
     at = 8 * (table_of(segment) + first)
-    values = array("q", pages[at : at + 8 * count])
-    ends = array("q", pages[at + 8 * COLUMN : at + 8 * (COLUMN + count)])
+    values, ends = (memoryview(pages[start : start + 8 * count]).cast("q") for start in (at, at + 8 * COLUMN))
     done = {offset: (end - 1, str(value)) for offset, (value, end) in enumerate(zip(values, ends, strict=True)) if end}
     if any(us < 0 for us, _ in done.values()):
         raise Unreadable
