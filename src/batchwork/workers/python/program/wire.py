@@ -16,8 +16,8 @@ Q asks for a page of an earlier step's results; `what` is results, failed or suc
 
 O are outcomes of a call. All but `id` may be left out, and a call may have several such frames, but each unit is in one
 of them only. Offsets count the call's units: `done` are ranges, whose end is not in them, and for each unit in them `us`
-has its microseconds (two hexadecimal digits each, or a list where one takes more) and a line below has its result. A failure has the fields of a `Failure`. `cancelled` and `returned`
-(not started) are offsets. A log is a text.
+has its microseconds and a line below has its result. In `us` each has two hexadecimal digits, or it is a list. A failure has
+the fields of a `Failure`. `cancelled` and `returned` (not started) are offsets. A log is a text.
 """
 
 from __future__ import annotations
