@@ -14,6 +14,7 @@ from batchwork.items.fields import open_source
 from batchwork.items.grouping import Grouping, keyed
 from batchwork.items.keys import KeyGuard, default_keys
 from batchwork.items.literal import ListItems
+from batchwork.items.seen import Seen
 from batchwork.text.jsontext import Json, encode
 
 values = st.recursive(
@@ -111,3 +112,29 @@ def test_lines_come_back_as_they_were_written(lines: list[str], mark: bool) -> N
             expected = [line for line in [lines[0][1:], *lines[1:]] if line]
         pages = open_source("lines", {"path": "f"}, folder, {}).pages(0, 3)
         assert [item for some in pages for item in some] == expected
+
+
+numbers = st.lists(st.integers(0, 2000), max_size=30).map(lambda found: [str(number) for number in sorted({*found})])
+names = st.lists(st.text(st.sampled_from("ab\U0001f600"), max_size=4), max_size=20).map(lambda found: sorted({*found}))
+anyhow = st.lists(st.text(st.sampled_from("ab1"), max_size=2) | st.integers(0, 300).map(str), max_size=10)
+
+
+@given(st.sampled_from([numbers, names]).flatmap(lambda cells: cells), anyhow, anyhow, st.integers(1, 7))
+def test_a_key_that_was_seen_is_never_called_new(
+    in_order: list[str], then: list[str], again: list[str], size: int
+) -> None:
+    keys, seen, known = [*in_order, *then, *again, *in_order], Seen(), set[str]()
+    for start in range(0, len(keys), size):
+        page = [*dict.fromkeys(keys[start : start + size])]
+        suspects = seen.sift(page)
+        assert suspects == sorted({*suspects})
+        assert {page[at] for at in suspects} >= known.intersection(page)
+        known.update(page)
+
+
+@given(st.sampled_from([numbers, names]).flatmap(lambda cells: cells), st.integers(1, 7))
+def test_keys_in_order_are_known_to_be_new_without_a_filter(in_order: list[str], size: int) -> None:
+    seen = Seen()
+    for start in range(0, len(in_order), size):
+        assert seen.sift(in_order[start : start + size]) == []
+    assert seen._filter is None

@@ -8,6 +8,7 @@ import pytest
 
 from batchwork.errors import SourceError
 from batchwork.items import keys as keys_module
+from batchwork.items import seen as seen_module
 from batchwork.items.archive import KeyArchive
 from batchwork.items.grouping import Grouping, Keyed, batch_key, keyed
 from batchwork.items.keys import KeyGuard, default_keys
@@ -88,9 +89,9 @@ def test_the_store_is_not_asked_while_all_keys_are_new() -> None:
 
 
 def test_keys_that_seem_to_be_there_and_are_not_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys_module, "_masks", lambda: [1] * 4096)  # so that all of a word look alike
+    monkeypatch.setattr(seen_module, "_masks", lambda: [1] * 4096)  # so that all of a word look alike
     store = Recorded()
-    keys = [f"key {number}" for number in range(100_000)]
+    keys = [f"key {number}" for number in reversed(range(100_000))]
     assert run(KeyGuard("keep", store), store, [*keys, "key 7", "key 7#1"], 5000) == [*keys, "key 7#1", "key 7#1#1"]
     assert store.asked > 2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import chain, combinations
+from itertools import chain
 from json.encoder import encode_basestring as quoted  # of C where there is one
 from typing import Literal, TypeAlias
 
@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from batchwork.errors import SourceError
 from batchwork.items.archive import KeyArchive
+from batchwork.items.seen import Seen
 from batchwork.text.jsontext import KEY_MAX, Json, default_key, key_of
 from batchwork.text.jsontexts import canonical_all
 from batchwork.text.numerals import Numerals
@@ -19,8 +20,6 @@ from batchwork.text.numerals import Numerals
 Known: TypeAlias = Callable[[Sequence[str]], Collection[str]]
 """Which of these keys were seen earlier in this reading and are recorded; a mapping gives their positions too."""
 
-FILTER_WORDS = 1 << 21
-"""64-bit words of the filter: 16 MiB, of which the system hands out only the pages that are touched."""
 BACKLOG_MOST = 50_000
 """So many keys may be put down before they are sorted out."""
 ARCHIVE_AT = 100_000
@@ -73,16 +72,14 @@ class Checked(Struct, frozen=True):
 class KeyGuard:
     """Finds keys that come again in one reading of a source: `KEY`, `KEY#1`, `KEY#2`, …, or an error.
 
-    It remembers each key by up to eight bits in one word of a fixed filter. Only a key whose bits are all set may have
-    been seen; then the keys that are not recorded yet decide, and else `known`. Call `release` with keys once `known`
-    would find them: until then they are held here. Without `known` nothing need be released: keys go to an archive.
+    Where a key may have been seen, the keys that are not recorded yet decide, and else `known`. Call `release` with keys
+    once `known` would find them: until then they are held here. Without `known` nothing need be released: keys go to an archive.
     """
 
     def __init__(self, on_duplicate: Literal["keep", "skip", "error"], known: Known | None = None) -> None:
         self._error = on_duplicate == "error"
         self._archive = KeyArchive() if known is None else None
-        self._words = memoryview(bytearray(FILTER_WORDS * 8)).cast("Q")
-        self._masks = _masks()
+        self._seen = Seen()
         self._known: Known = known or self._archived
         self._unarchived = 0
         self._held = _Held()
@@ -95,7 +92,7 @@ class KeyGuard:
             if self._unarchived > ARCHIVE_AT:
                 self._archive.add(self._held.empty())
                 self._unarchived = len(keys)
-        suspects = self._sift(keys)
+        suspects = self._seen.sift(keys)
         if suspects:
             return self._settle(keys, position, {*suspects})
         self._held.add(position, keys)
@@ -108,20 +105,6 @@ class KeyGuard:
     def _archived(self, keys: Sequence[str]) -> Collection[str]:
         assert self._archive is not None
         return self._archive.found(keys)
-
-    def _sift(self, keys: Sequence[str]) -> list[int]:
-        """Put the keys into the filter; the offsets of those that seem to be there already."""
-        words, masks = self._words, self._masks
-        suspects = []
-        for offset, code in enumerate(map(hash, keys)):
-            at = code & 0x1FFFFF  # 21 bits of the hash choose the word, twice 12 further ones four bits in it
-            bits = masks[code >> 21 & 0xFFF] | masks[code >> 33 & 0xFFF]
-            word = words[at]
-            if word & bits == bits:
-                suspects.append(offset)
-            else:
-                words[at] = word | bits
-        return suspects
 
     def _settle(self, keys: Sequence[str], position: int, suspects: set[int]) -> Checked:
         suspected = {keys[offset]: None for offset in sorted(suspects)}
@@ -160,7 +143,7 @@ class KeyGuard:
         return name
 
     def _is_taken(self, key: str) -> bool:
-        return bool(self._sift([key])) and (key in self._held.positions() or key in self._known([key]))
+        return bool(self._seen.sift([key])) and (key in self._held.positions() or key in self._known([key]))
 
     def _twice(self, key: str, recorded: Collection[str], position: int) -> SourceError:
         first = self._held.positions().get(key)
@@ -198,7 +181,12 @@ class _Held:
 
     def drop(self, keys: Sequence[str]) -> None:
         """These need not be held any longer."""
-        self._released.append((*keys,))
+        released = (*keys,)
+        if self._pages and self._pages[0][1] == released:  # so it is while a source is read again that has not changed
+            del self._pages[0]
+            self._seen, self._backlog = max(0, self._seen - 1), self._backlog - len(released)
+        else:
+            self._released.append(released)
 
     def may_hold(self, keys: AbstractSet[str]) -> bool:
         """Whether one of the keys is held, or was a while ago."""
@@ -232,10 +220,3 @@ class _Held:
             del held[key]
         self._gone = gone.intersection(chain.from_iterable(keys for _, keys in new))
         self._pages, self._seen, self._released, self._backlog = new, len(new), [], 0
-
-
-def _masks() -> list[int]:
-    """4096 words with four of 64 bits set, all bits alike; some have three."""
-    pairs = [1 << one | 1 << other for one, other in combinations(range(64), 2)]
-    count = len(pairs)
-    return [pairs[at % count] | pairs[(977 * at + 5 * (at // count) + 31) % count] for at in range(4096)]
