@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -114,7 +115,8 @@ def test_values_come_back_exactly(tmp_path: Path) -> None:
         (b"9" * 400 + b".5", "f:7: the number 9999999999999999999999999999999999999999 is too large"),
         (b"9" * 5000, "f:7: a number of 5,000 digits; more than 4,300 must be quoted, as text"),
         (b'"\xff"', "f:7: not UTF-8 (byte 0xff)"),
-        (b"[" * 100_000, "f:7: nested too deeply"),
+        (b"[" * 100_000, "f:7: nested too deeply: more than 900 lists and objects in each other"),
+        (b'[{"a":' * 450 + b"[]" + b"}]" * 450, "f:7: nested too deeply"),
         (b"'a'", "f:7: not a JSON value"),
     ],
 )
@@ -125,6 +127,15 @@ def test_a_bad_line_is_named_by_file_and_number(line: bytes, message: str, tmp_p
     assert isinstance(bad, BadRow)
     assert (bad.key, bad.text) == ("f:7", line.decode("utf-8", "surrogateescape"))
     assert bad.message.startswith(message)
+
+
+def test_a_row_may_be_deep_and_wide(tmp_path: Path) -> None:
+    deep = b'[{"a":' * 449 + b"[[]]" + b"}]" * 449
+    wide = b"[" + b"[]," * 1000 + b"[]]"
+    assert [json.dumps(item, separators=(",", ":")).encode() for item in jsonl_of(deep + b"\n" + wide, tmp_path)] == [
+        deep,
+        wide,
+    ]
 
 
 @pytest.mark.parametrize("source", ["jsonl", "lines"])

@@ -13,11 +13,14 @@ from batchwork.items.files import FileItems
 from batchwork.items.streams import numbered
 from batchwork.ports import BadRow, ItemSource, Row, Rows, SourceType
 from batchwork.text.jsontext import Json
-from batchwork.text.jsontexts import read_all
+from batchwork.text.jsontexts import is_deeper, read_all
 from batchwork.text.wording import short
 
 Scan: TypeAlias = Callable[[str, int], tuple[Json, int]]
 """(a text, where to begin) → the JSON value there, and where it ends. Raises StopIteration, ValueError, RecursionError."""
+
+DEEPEST_ROW = 900
+"""Lists and objects in each other in one row, at most. Python reads some 990, and fewer where much is underway already."""
 
 
 class JsonlSource(SourceType):
@@ -65,13 +68,20 @@ def _one_by_one(name: str, lines: bytes, number: int) -> Rows:
                 value, end = scan(line, 0)
                 if end != len(line):
                     raise ValueError(f"there is more after the JSON value: {line[end : end + 40].strip()!r}")
-                take(value)
+                take(_not_too_deep(value, line))
             reading = False
         except (StopIteration, ValueError, RecursionError) as error:
             at = f"{name}:{number + offset}"
             take(BadRow(at, line, f"{at}: {_reason(error, line)}", _hint(error)))
     there = [True] * len(texts) if len(items) == len(texts) else [not _is_blank(text) for text in texts]
     return numbered(name, items, there, number)
+
+
+def _not_too_deep(value: Json, line: str) -> Json:
+    """The value, unless it is so deep that it could be read, but not be written by whoever has less room on the stack."""
+    if is_deeper(value, DEEPEST_ROW, line):
+        raise RecursionError
+    return value
 
 
 def _decoded(lines: bytes) -> tuple[list[str], Scan]:
@@ -109,7 +119,7 @@ def _reason(error: Exception, line: str) -> str:
         case json.JSONDecodeError():
             return f"not JSON: {error.msg}, column {error.pos + 1}"
         case RecursionError():
-            return "nested too deeply"
+            return f"nested too deeply: more than {DEEPEST_ROW} lists and objects in each other"
         case _:
             return str(error)
 

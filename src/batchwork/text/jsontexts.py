@@ -66,15 +66,15 @@ def _are_deep(read: ValuesAndTexts) -> bool:
     """Whether a value is deeper than it should be. Short texts cannot be."""
     if max(map(len, read.texts), default=0) < 2 * DEEPEST:
         return False
-    return any(
-        text.count("[") + text.count("{") > DEEPEST and _is_deep(value)
-        for value, text in zip(read.values, read.texts, strict=True)
-    )
+    return any(is_deeper(value, DEEPEST, text) for value, text in zip(read.values, read.texts, strict=True))
 
 
-def _is_deep(value: Json) -> bool:
+def is_deeper(value: Json, most: int, text: str) -> bool:
+    """Whether there are more than `most` lists and mappings in each other in the value of a text."""
+    if text.count("[") + text.count("{") <= most:
+        return False
     level = [value]
-    for _ in range(DEEPEST):
+    for _ in range(most):
         level = [*chain.from_iterable(map(_parts, level))]
         if not level:
             return False
