@@ -86,7 +86,9 @@ def test_many_brackets_side_by_side_are_not_deep() -> None:
 
 
 def test_default_keys_of_texts_are_those_of_their_values() -> None:
-    read = read_all([*READABLE, json.dumps({"long": "x" * 500})])
+    long = ["9" * 200, "-" + "9" * 200, "9" * 201, "-" + "9" * 201, '"' + "x" * 198 + '"', '"' + "x" * 199 + '"']
+    assert [len(default_key(json.loads(line))) for line in long] == [200, 201, 39, 39, 200, 39]
+    read = read_all([*READABLE, *long, json.dumps({"long": "x" * 500})])
     assert read is not None
     assert default_keys(read.values, are_json=True) == [*map(default_key, read.values)]
 

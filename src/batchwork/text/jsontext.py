@@ -69,16 +69,14 @@ def canonical(value: object) -> str:
 
 def default_key(value: object) -> str:
     """The identity of an item that has no written key: its canonical JSON if short, else `sha256:` and 32 hex digits."""
-    if type(value) is int and -(10**KEY_MAX) < value < 10**KEY_MAX:
-        return str(value)
     return key_of(canonical(value))
 
 
 def key_of(text: str) -> str:
-    """The key that a canonical JSON text is or gives."""
-    if len(text) > KEY_MAX:
-        return _hashed(text)
-    return text
+    """The key that a canonical JSON text is or gives. The sign of a whole number does not count."""
+    if len(text) <= KEY_MAX or (text[0] == "-" and text[1:].isdecimal() and len(text) == KEY_MAX + 1):
+        return text
+    return _hashed(text)
 
 
 def _hashed(text: str) -> str:

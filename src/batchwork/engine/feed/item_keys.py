@@ -19,7 +19,7 @@ class ItemKeys:
     """Gives items their keys, in which secrets are masked."""
 
     def __init__(self, order: StepBrief, batch: BatchPlan) -> None:
-        self._scope, self._censor = order.scope, order.censor
+        self._scope, self._censor = dict(order.scope), order.censor
         self._written, self._arg_name = batch.key, batch.arg_name
 
     def read(self, page: Sequence[Row], position: int) -> tuple[Sequence[str], Sequence[Row]]:
@@ -28,12 +28,7 @@ class ItemKeys:
         One that has no key is a bad row, and a bad row's key is its place.
         """
         if isinstance(self._written, Template):
-            template = self._written
-            if (found := self._looked_up(template, page)) is not None:
-                return self._censor.keys(found), page
-            keyed = [self._keyed(template, page, offset, position) for offset in range(len(page))]
-            keys: Sequence[str] = [row.key for row in keyed]
-            page = [row.value for row in keyed]
+            keys, page = self._rendered(self._written, page, position)
         elif any_bad(page):
             keys = [self._plain(row, index) for index, row in enumerate(page, position)]
         elif self._written is None:
@@ -42,6 +37,13 @@ class ItemKeys:
         else:
             keys = [self._written] * len(page)
         return self._censor.keys(keys), page
+
+    def _rendered(self, template: Template, page: Sequence[Row], position: int) -> tuple[Sequence[str], Sequence[Row]]:
+        if (found := self._looked_up(template, page)) is not None:
+            return found, page
+        keyed = [self._keyed(template, page, offset, position) for offset in range(len(page))]
+        rows = [row.value for row in keyed]
+        return [row.key for row in keyed], rows if any_bad(rows) else page
 
     def _looked_up(self, template: Template, page: Sequence[Row]) -> list[str] | None:
         """The keys where the template is a path into items that all have a text or a whole number there, else None."""
@@ -70,7 +72,8 @@ class ItemKeys:
         row = page[offset]
         if isinstance(row, BadRow):
             return _Keyed(wash(row.key), row)
-        scope = {**self._scope, "item": row, "index": position + offset}
+        scope = self._scope  # one for all items, as in a binding: a copy for each would cost more than the rendering
+        scope["item"], scope["index"] = row, position + offset
         if self._arg_name is not None:
             scope[self._arg_name] = row
         try:
