@@ -117,14 +117,14 @@ def test_what_a_python_worker_says_is_as_described() -> None:
         7,
         [0, 1],
         ['{"a":1}', "null"],
-        [12, 9],
+        [12, 900],
     )
     assert [(offset, failure.type, failure.message, us) for offset, failure, us in report.failures] == [
         (2, "ValueError", "no", 15)
     ]
     assert ([*report.cancelled], [*report.returned], report.logs, sent.left) == ([3], [4], {0: "printed\n"}, 0)
     outcomes = calls.Outcomes(7, calls.CallEnd(None, forgives=False))
-    outcomes.results, outcomes.durations = list(report.results), [12, 9]
+    outcomes.results, outcomes.durations = list(report.results), list(report.durations_us)
     outcomes.failures = [(2, {"type": "ValueError", "message": "no", "traceback": ""}, 15), (3, {}, 1)]
     outcomes.add_log(0, "printed\n")
     head, *results = outcomes.body(4, [4]).split(b"\n")

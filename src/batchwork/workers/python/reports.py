@@ -76,7 +76,7 @@ def report_of(sent: Sent, body: bytes, worker: str, recorded: Callable[[], None]
         sent.call.id,
         done,
         results,
-        _durations(header.get("us", ())),
+        _durations(header),
         failures,
         cancelled,
         returned,
@@ -118,8 +118,12 @@ def report_so_far(sent: Sent, noted: Noted, running: int, worker: str, gives: bo
     return replace(report, returned=rest, worker=worker)
 
 
-def _durations(told: str | Sequence[int]) -> Sequence[int]:
-    return [*bytes.fromhex(told)] if isinstance(told, str) else told
+def _durations(header: Mapping[str, Any]) -> list[int]:
+    """Microseconds of what is done: short ones as digits, longer ones by their places."""
+    durations = [*bytes.fromhex(header.get("us", ""))]
+    for place, us in header.get("long", {}).items():
+        durations[int(place)] = us
+    return durations
 
 
 def _results(lines: str, count: int) -> list[str]:

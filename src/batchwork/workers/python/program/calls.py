@@ -27,6 +27,8 @@ if _TYPING:
 HAND_BACK_S = 0.05
 """After so long a call ends, and what it has not started is handed back."""
 LOGS_MAX = 1 << 20
+SHORT = 255
+"""The most microseconds that two hexadecimal digits can say."""
 
 _OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
@@ -77,7 +79,7 @@ class Outcomes:
         """The frame for units up to `stop`, and `rest`, which goes back."""
         header = {
             "done": self._ranges(stop),
-            "us": _short(self.durations),
+            **_durations(self.durations),
             "failures": [failure for failure in self.failures if failure[1]],
             "cancelled": [offset for offset, fields, _ in self.failures if not fields],
             "returned": list(rest),
@@ -102,9 +104,13 @@ class Outcomes:
         return ranges
 
 
-def _short(durations: list[int]) -> list[int] | str:
-    """Microseconds as two hexadecimal digits each, where that is enough."""
-    return bytes(durations).hex() if durations and max(durations) < 256 else durations
+def _durations(durations: list[int]) -> dict[str, Any]:
+    """Microseconds: two hexadecimal digits for each unit, and what these cannot say, by its place among them."""
+    long = {}
+    if durations and max(durations) > SHORT:
+        long = {place: us for place, us in enumerate(durations) if us > SHORT}
+        durations = [min(us, SHORT) for us in durations]
+    return {"us": bytes(durations).hex(), "long": long}
 
 
 class Caller:

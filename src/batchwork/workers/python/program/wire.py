@@ -4,8 +4,8 @@
     L {}
     E {"type": "ModuleNotFoundError", "message": "No module named 'nowhere' (flow.yaml:3)", "again": false}
     Q {"step": "users", "what": "results", "start": 0, "count": 1000}
-    O {"id": 7, "done": [[0, 2]], "us": "0c09", "failures": [[2, {"type": "ValueError", "message": "no", "traceback": ""}, 15]],
-       "cancelled": [3], "returned": [4], "logs": {"0": "printed\\n"}}
+    O {"id": 7, "done": [[0, 2]], "us": "0cff", "long": {"1": 900},
+       "failures": [[2, {"type": "ValueError", "message": "no", "traceback": ""}, 15]], "cancelled": [3], "returned": [4], "logs": {"0": "printed\\n"}}
       {"a":1}
       null
 
@@ -16,8 +16,9 @@ Q asks for a page of an earlier step's results; `what` is results, failed or suc
 
 O are outcomes of a call. All but `id` may be left out, and a call may have several such frames, but each unit is in one
 of them only. Offsets count the call's units: `done` are ranges, whose end is not in them, and for each unit in them `us`
-has its microseconds and a line below has its result. In `us` each has two hexadecimal digits, or it is a list. A failure has
-the fields of a `Failure`. `cancelled` and `returned` (not started) are offsets. A log is a text.
+has its microseconds and a line below has its result. In `us` each has two hexadecimal digits; what takes more stands in
+`long`, by its place in `us`. A failure has the fields of a `Failure`. `cancelled` and `returned` (not started) are offsets. A
+log is a text.
 """
 
 from __future__ import annotations
