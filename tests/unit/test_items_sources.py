@@ -278,7 +278,7 @@ def test_items_come_while_the_command_runs_and_closing_ends_all_of_it(tmp_path: 
 def test_closing_from_another_thread_ends_a_read_that_waits(tmp_path: Path) -> None:
     source = command("echo a; sleep 1000", tmp_path)
     pages = source.pages(0, 1)
-    assert next(pages) == ["a"]
+    assert [*next(pages)] == ["a"]
     threading.Timer(0.05, source.close).start()
     with pytest.raises(SourceError, match="was stopped"):
         next(pages)

@@ -16,7 +16,7 @@ from batchwork.items.keys import default_keys
 from batchwork.model import Call, Report, Units
 from batchwork.ports import Rows
 from batchwork.text.jsontext import canonical, default_key, encode, kept
-from batchwork.text.jsontexts import DEEPEST, Texts, canonical_all, read_all
+from batchwork.text.jsontexts import DEEPEST, Texts, canonical_all, read_all, values_at
 from batchwork.workers.python.orders import call_body
 from batchwork.workers.python.reports import Sent
 
@@ -67,10 +67,9 @@ def test_a_text_read_at_once_is_what_the_standard_module_makes_of_it(line: str) 
     read = read_all([line])
     assert read is not None
     value = json.loads(line)
-    assert repr(read.values) == repr([value])
+    assert repr([*read]) == repr([value])
     assert read.texts == [encode(value)]
-    assert canonical_all(read.values) == [canonical(value)]
-    assert repr([*Texts(read.texts)]) == repr([value])
+    assert canonical_all(read) == [canonical(value)]
 
 
 @pytest.mark.parametrize("line", LEFT, ids=range(len(LEFT)))
@@ -90,7 +89,7 @@ def test_default_keys_of_texts_are_those_of_their_values() -> None:
     assert [len(default_key(json.loads(line))) for line in long] == [200, 201, 39, 39, 200, 39]
     read = read_all([*READABLE, *long, json.dumps({"long": "x" * 500})])
     assert read is not None
-    assert default_keys(read.values, are_json=True) == [*map(default_key, read.values)]
+    assert default_keys(read) == [*map(default_key, read)]
 
 
 @pytest.mark.parametrize("value", ["é", 1, [1.5, None], {"b": 1, "a": {"c": []}}, "\ud800", ["\ud800"]], ids=str)
@@ -122,6 +121,26 @@ def test_a_value_that_holds_itself_is_told_from_one_that_is_too_deep() -> None:
         encode(deep)
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ((), [{"a": {"é b": 1}, "": None}, {"z": 0, "a": {"é b": "x", "c": []}}]),
+        (("a", "é b"), [1, "x"]),
+        (("a",), [{"é b": 1}, {"é b": "x", "c": []}]),
+        (("",), None),  # one has none
+        (("a", "é b", "c"), None),
+        (("a", 0), None),
+        (("a", 'q"\\\n'), None),
+    ],
+)
+def test_what_values_have_under_names_is_found_without_the_rest(
+    names: tuple[str, ...], expected: list[object] | None
+) -> None:
+    read = read_all(['{"a":{"é b":0},"a":{"\\u00e9 b":1}, "":null}', '{"z":0,"a":{"é b":"x","c":[]}}'])
+    assert read is not None
+    assert values_at(read, names) == expected
+
+
 # ------------------------------------------------------------ on their way
 
 
@@ -139,31 +158,34 @@ def units_of(texts: Texts) -> Units:
 
 def test_a_page_of_a_file_has_the_texts_of_its_rows(tmp_path: Path) -> None:
     page = page_of(tmp_path / "rows.jsonl", READABLE)
-    assert page.texts == [encode(json.loads(line)) for line in READABLE]
+    assert isinstance(page.items, Texts)
+    assert page.items.texts == [encode(json.loads(line)) for line in READABLE]
 
 
 def test_a_page_with_one_row_that_is_read_in_the_other_way_has_no_texts(tmp_path: Path) -> None:
     page = page_of(tmp_path / "rows.jsonl", ["1", '"\\ud800"', "2"])
-    assert (page, page.texts) == ([1, "\ud800", 2], None)
+    assert page.items == [1, "\ud800", 2]
 
 
 def test_a_part_of_a_page_has_its_part_of_the_texts() -> None:
     page = Rows()
-    page.add(Rows("f", [1, 2, 3], [(0, 1)], ["1", "2", "3"]), 1, 3)
-    assert (page, page.texts) == ([2, 3], ["2", "3"])
-    page.add(Rows("f", [4], [(0, 4)]), 0, 1)
-    assert page.texts is None
+    page.add(Rows("f", Texts(["1", "2", "3"]), [(0, 1)]), 1, 3)
+    page.add(Rows("f", Texts(["4"]), [(0, 4)]), 0, 1)
+    assert isinstance(page.items, Texts)
+    assert (page.items.texts, page.place(2)) == (["2", "3", "4"], "f:4")
+    page.add(Rows("f", [5], [(0, 5)]), 0, 1)
+    assert page.items == [2, 3, 4, 5]
 
 
 def test_texts_go_to_the_worker_and_into_the_store_as_they_are() -> None:
     read = read_all(READABLE)
     assert read is not None
-    units = units_of(Texts(read.texts))
+    units = units_of(read)
     call = Call(7, 1, units, units.values)
     body = call_body(Sent(call, 1), 0, None)
     assert body.endswith(b',"units":[' + ",".join(read.texts).encode() + b"]}")
     told = json.loads(body)
-    assert (told["id"], repr(told["units"])) == (7, repr(read.values))
+    assert (told["id"], repr(told["units"])) == (7, repr([*read]))
     results = ["null"] * len(units)
     rows = success_rows(call, Report(7, range(len(units)), results, [1] * len(units)), 0, written_key=True)
     assert [*map(id, rows.values)] == [*map(id, read.texts)]

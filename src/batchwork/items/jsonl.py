@@ -49,7 +49,7 @@ def _at_once(name: str, lines: bytes, number: int) -> Rows | None:
         read = read_all(lines.decode().removesuffix("\n").split("\n"))
     except UnicodeDecodeError:
         return None
-    return None if read is None else Rows(name, read.values, [(0, number)], read.texts)
+    return None if read is None else Rows(name, read, [(0, number)])
 
 
 def _one_by_one(name: str, lines: bytes, number: int) -> Rows:

@@ -14,7 +14,7 @@ from batchwork.errors import SourceError
 from batchwork.items.archive import KeyArchive
 from batchwork.items.seen import Seen
 from batchwork.text.jsontext import KEY_MAX, Json, default_key, key_of
-from batchwork.text.jsontexts import canonical_all
+from batchwork.text.jsontexts import Texts, canonical_all
 from batchwork.text.numerals import Numerals
 
 Known: TypeAlias = Callable[[Sequence[str]], Collection[str]]
@@ -30,11 +30,10 @@ COPIES_MOST = 100_000
 _SHORT = 10**KEY_MAX
 
 
-def default_keys(values: Sequence[Json], position: int = 0, are_json: bool = False) -> Sequence[str]:
-    """The default keys of a page of items, `position` being the first one's. Raises SourceError for what is not JSON data.
-
-    `are_json`: they come from `read_all`.
-    """
+def default_keys(values: Sequence[Json], position: int = 0) -> Sequence[str]:
+    """The default keys of a page of items, `position` being the first one's. Raises SourceError for what is not JSON data."""
+    if isinstance(values, Texts):
+        return [*map(key_of, canonical_all(values))]
     if isinstance(values, range) and max(map(abs, (*values[:1], *values[-1:])), default=0) < _SHORT:
         return Numerals(values)
     kinds = set(map(type, values))
@@ -47,8 +46,6 @@ def default_keys(values: Sequence[Json], position: int = 0, are_json: bool = Fal
         keys = [*map(quoted, texts)]
         if max(map(len, keys)) <= KEY_MAX and all(map(str.isascii, keys)):
             return keys
-    if are_json:
-        return [*map(key_of, canonical_all(values))]
     return _one_by_one(values, position)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias, overload
 
 from msgspec import Struct
 
@@ -41,29 +41,31 @@ def any_bad(rows: Sequence[Row]) -> bool:
     return not isinstance(rows, range | Texts) and BadRow in set(map(type, rows))
 
 
-class Rows(list["Row"]):
+class Rows(Sequence["Row"]):
     """Items in a row that know on which lines of `name` they stand, so that one of which something is missing can be found.
 
-    `lines` are offsets with the line of the item there, from which on each item stands one line below the last. `texts`
-    are the items' JSON texts, as `encode` writes them, where whoever read the items had them all.
+    `lines` are offsets with the line of the item there, from which on each item stands one line below the last.
     """
 
-    def __init__(
-        self,
-        name: str = "",
-        items: Iterable[Row] = (),
-        lines: Sequence[tuple[int, int]] = (),
-        texts: Sequence[str] = (),
-    ) -> None:
-        super().__init__(items)
+    def __init__(self, name: str = "", items: Iterable[Row] = (), lines: Sequence[tuple[int, int]] = ()) -> None:
+        self.items: list[Row] | Texts = items if isinstance(items, Texts) else list(items)
         self.name = name
         self._lines = list(lines)
-        self._texts = list(texts)
 
-    @property
-    def texts(self) -> list[str] | None:
-        """The JSON text of each item; None where there is one of which it is not known."""
-        return self._texts if len(self._texts) == len(self) else None
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Row]: ...
+
+    def __getitem__(self, at: int | slice) -> Row | Sequence[Row]:
+        return self.items[at]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.items)
 
     def add(self, rows: Rows, start: int, stop: int) -> None:
         """Append a part of other rows of the same source."""
@@ -77,8 +79,14 @@ class Rows(list["Row"]):
             if offset >= stop:
                 break
             self._lines.append((here + offset - start, line))
-        self += rows[start:stop]
-        self._texts += rows._texts[start:stop]
+        part = rows.items[start:stop]
+        if not here:
+            self.items = part
+        elif isinstance(self.items, Texts) and isinstance(part, Texts):
+            self.items.texts += part.texts
+        else:
+            self.items = [*self.items] if isinstance(self.items, Texts) else self.items
+            self.items += part
 
     def place(self, at: int) -> str:
         """Where the item at an offset stands: `FILE:LINE`."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
-from typing import Any, Final, NamedTuple, overload
+from typing import Any, Final, overload
 
 import msgspec
 
@@ -23,31 +24,32 @@ _sorting_writer = msgspec.json.Encoder(order="sorted")
 _REFUSALS: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
 DEEPEST: Final = 200
 """Deeper values are left to the standard module: whoever takes a text may have less room for it than msgspec had."""
+_AT_ONCE: Final = 128
 _DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
 _other_form = re.compile(r"(?:\A|[\[:,])-?(?:0\.0000|\d[\d.]*e)")
 """Where a number may stand that Python writes in another way: `1e-05`, `1e+16`. It may be in a string, too."""
 
 
-class ValuesAndTexts(NamedTuple):
-    """JSON values, and each as `encode` writes it."""
-
-    values: list[Json]
-    texts: list[str]
-
-
-def read_all(lines: Sequence[str]) -> ValuesAndTexts | None:
-    """The JSON value of each text. None where there is one that the standard module must read, or nobody can."""
+def read_all(lines: Sequence[str]) -> Texts | None:
+    """The JSON values of texts. None where there is one that the standard module must read, or nobody can."""
     try:
-        values = list(map(_read, lines))
-        found = ValuesAndTexts(values, _written(_writer, values, encode))
+        found = _rewritten(lines, _writer, encode)
     except _REFUSALS:
         return None
-    return None if _are_deep(found) else found
+    return None if _are_deep(found) else Texts(found)
 
 
-def canonical_all(values: Sequence[Json]) -> list[str]:
-    """Each value as `canonical` writes it. They must come from `read_all`."""
-    return _written(_sorting_writer, values, canonical)
+def canonical_all(values: Texts) -> list[str]:
+    """Each value as `canonical` writes it."""
+    return _rewritten(values.texts, _sorting_writer, canonical)
+
+
+def _rewritten(lines: Sequence[str], writer: msgspec.json.Encoder, usual: Callable[[object], str]) -> list[str]:
+    """The values of these texts as `usual` writes them. A few at a time: so they are gone before Python looks for garbage."""
+    texts: list[str] = []
+    for start in range(0, len(lines), _AT_ONCE):
+        texts += _written(writer, list(map(_read, lines[start : start + _AT_ONCE])), usual)
+    return texts
 
 
 def _written(writer: msgspec.json.Encoder, values: Sequence[Json], usual: Callable[[object], str]) -> list[str]:
@@ -62,11 +64,13 @@ def _written(writer: msgspec.json.Encoder, values: Sequence[Json], usual: Callab
     return texts
 
 
-def _are_deep(read: ValuesAndTexts) -> bool:
+def _are_deep(texts: list[str]) -> bool:
     """Whether a value is deeper than it should be. Short texts cannot be."""
-    if max(map(len, read.texts), default=0) < 2 * DEEPEST:
+    if max(map(len, texts), default=0) < 2 * DEEPEST:
         return False
-    return any(is_deeper(value, DEEPEST, text) for value, text in zip(read.values, read.texts, strict=True))
+    return any(
+        text.count("[") + text.count("{") > DEEPEST and is_deeper(value_of(text), DEEPEST, text) for text in texts
+    )
 
 
 def is_deeper(value: Json, most: int, text: str) -> bool:
@@ -115,6 +119,32 @@ class Texts(Sequence[Json]):
     def pick(self, offsets: Sequence[int]) -> Texts:
         """The values at `offsets`."""
         return Texts([self.texts[at] for at in offsets])
+
+
+def values_at(values: Texts, names: tuple[str | int, ...]) -> list[Json] | None:
+    """What each value has under these names, one in the other. None where one of them has not, or is no object."""
+    read = _reader_at(names)
+    if read is None:
+        return None
+    try:
+        found: list[Any] = [*map(read, values.texts)]
+    except _REFUSALS:
+        return None
+    for _ in names:
+        found = [part.value for part in found]
+    return found
+
+
+@lru_cache(16)
+def _reader_at(names: tuple[str | int, ...]) -> Callable[[str], Any] | None:
+    """What reads of a text only what stands under these names. None where there cannot be one."""
+    kind: Any = Any
+    try:
+        for name in reversed(names):
+            kind = msgspec.defstruct("At", [("value", kind)], rename={"value": name}, gc=False)  # type: ignore[dict-item]
+    except (TypeError, ValueError):  # a number, or a name with characters that are escaped
+        return None
+    return msgspec.json.Decoder(kind).decode
 
 
 def value_of(text: str) -> Json:

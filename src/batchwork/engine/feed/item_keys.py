@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from batchwork.engine.unit.brief import StepBrief
@@ -13,6 +12,7 @@ from batchwork.plan.model import BatchPlan
 from batchwork.ports import BadRow, Row, Rows, any_bad
 from batchwork.template import Template
 from batchwork.text.jsontext import encode, wash
+from batchwork.text.jsontexts import Texts, values_at
 
 
 class ItemKeys:
@@ -27,41 +27,36 @@ class ItemKeys:
 
         One that has no key is a bad row, and a bad row's key is its place.
         """
+        items = page.items if isinstance(page, Rows) else page
         if isinstance(self._written, Template):
-            keys, page = self._rendered(self._written, page, position)
-        elif any_bad(page):
-            keys = [self._plain(row, index) for index, row in enumerate(page, position)]
+            keys, items = self._rendered(self._written, page, items, position)
+        elif any_bad(items):
+            keys = [self._plain(row, index) for index, row in enumerate(items, position)]
         elif self._written is None:
-            are_json = isinstance(page, Rows) and page.texts is not None
-            keys = default_keys(page, position, are_json)  # type: ignore[arg-type]  # no bad row is among them
+            keys = default_keys(items, position)  # type: ignore[arg-type]  # no bad row is among them
         else:
-            keys = [self._written] * len(page)
-        return self._censor.keys(keys), page
+            keys = [self._written] * len(items)
+        return self._censor.keys(keys), items
 
-    def _rendered(self, template: Template, page: Sequence[Row], position: int) -> tuple[Sequence[str], Sequence[Row]]:
-        if (found := self._looked_up(template, page)) is not None:
-            return found, page
+    def _rendered(
+        self, template: Template, page: Sequence[Row], items: Sequence[Row], position: int
+    ) -> tuple[Sequence[str], Sequence[Row]]:
+        if (found := self._looked_up(template, items)) is not None:
+            return found, items
         keyed = [self._keyed(template, page, offset, position) for offset in range(len(page))]
         rows = [row.value for row in keyed]
-        return [row.key for row in keyed], rows if any_bad(rows) else page
+        return [row.key for row in keyed], rows if any_bad(rows) else items
 
-    def _looked_up(self, template: Template, page: Sequence[Row]) -> list[str] | None:
+    def _looked_up(self, template: Template, items: Sequence[Row]) -> list[str] | None:
         """The keys where the template is a path into items that all have a text or a whole number there, else None."""
         path = template.path
-        if path is None or path[0] not in ("item", self._arg_name):
+        if path is None or path[0] not in ("item", self._arg_name) or not isinstance(items, Texts):
             return None
-        found: list[Any] = [*page]
-        for name in path[1:]:
-            if not isinstance(name, str) or {*map(type, found)} != {dict}:
-                return None
-            try:
-                found = [*map(itemgetter(name), found)]
-            except KeyError:
-                return None
-        kinds = {*map(type, found)}
+        found: list[Any] | None = values_at(items, path[1:])
+        kinds = {*map(type, found or ())}
         if kinds == {str}:
-            return [*map(wash, found)]
-        return [*map(str, found)] if kinds == {int} else None
+            return [*map(wash, found or ())]
+        return [*map(str, found or ())] if kinds == {int} else None
 
     def _plain(self, row: Row, index: int) -> str:
         if isinstance(row, BadRow):

@@ -14,8 +14,7 @@ from batchwork.items.grouping import Grouping, Keyed, keyed
 from batchwork.items.keys import KeyGuard, Known
 from batchwork.model import UnitNote, UnitRecord, Units, UnitStatus
 from batchwork.plan.model import BatchPlan
-from batchwork.ports import BadRow, Row, Rows, any_bad
-from batchwork.text.jsontexts import Texts
+from batchwork.ports import BadRow, Row, any_bad
 
 
 class ItemStream:
@@ -59,7 +58,7 @@ class ItemStream:
             bad = [offset for offset, row in enumerate(rows) if isinstance(row, BadRow)] if any_bad(rows) else []
             if bad and self._batch.on_bad_row == "stop":
                 raise _stopped(rows[bad[0]])
-            part = _numbered_keys(keys, _kept(rows), position, self._guard)
+            part = _numbered_keys(keys, rows, position, self._guard)
             for units in self._grouped(grouping, part, bad):
                 yield from self._numbered(units)
             position += len(page)
@@ -112,12 +111,6 @@ class ItemStream:
         if self._batch.each == "item":  # else the unit is the batch, and what is left out of it is no unit
             self._skipped += map(_skipped, [part.pick([offset]) for offset in part.repeated])
         return part.without(part.repeated)
-
-
-def _kept(rows: Sequence[Row]) -> Sequence[Row]:
-    """The items as they are kept until they run: as texts, where these are known."""
-    texts = rows.texts if isinstance(rows, Rows) else None
-    return rows if texts is None else Texts(texts)
 
 
 def _stopped(row: Row) -> SourceError:
