@@ -1,7 +1,7 @@
 """JSON as batchwork writes it: exact for every int, never NaN, lone surrogates kept as escapes. No typed decoding here.
 
 The standard module is used and not msgspec, because items must come back exactly as they went in: msgspec refuses
-lone surrogates and integers beyond 64 bits.
+lone surrogates. Where it may be used all the same, for many values at once, `jsontexts` knows.
 """
 
 from __future__ import annotations
