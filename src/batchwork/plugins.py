@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
@@ -160,3 +160,36 @@ def find_store(scheme: str) -> Callable[[str | None], StorePlace]:
     """What makes a place of a URL of that scheme. Raises KeyError where there is none, UsageError where it cannot be loaded."""
     place: Callable[[str | None], StorePlace] = STORES.find(scheme)
     return place
+
+
+# ---------------------------------------------------------------- packages that not everybody needs
+
+EXTRAS: Final = {
+    "duckdb": "sql",
+    "duckdb_engine": "sql",
+    "fsspec": "cloud",
+    "pandas": "tables",
+    "psycopg": "postgres",
+    "pyarrow": "tables",
+    "s3fs": "cloud",
+    "sqlalchemy": "sql",
+    "zstandard": "tables",
+}
+"""The extra of batchwork that brings each package."""
+
+
+def needed(module: str, purpose: str) -> Any:
+    """The module `module`. Raises UsageError, which names the extra, where its package is not installed.
+
+    `purpose` says for people what it is needed for: "reading Parquet files".
+    """
+    package = module.partition(".")[0]
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != package:
+            raise
+    raise UsageError(
+        f"{purpose} needs the package {package}, which is not installed here",
+        f"`pip install 'batchwork[{EXTRAS[package]}]'`",
+    )
