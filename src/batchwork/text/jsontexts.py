@@ -11,11 +11,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
+from operator import itemgetter
 from typing import Any, Final, overload
 
 import msgspec
 
 from batchwork.text.jsontext import Json, canonical, decode, encode
+from batchwork.text.numerals import Numerals
 
 _read = msgspec.json.Decoder().decode
 _writer = msgspec.json.Encoder()
@@ -163,7 +165,14 @@ def as_list(texts: Sequence[str]) -> str:
 
 def picked(column: Sequence[Any], offsets: Sequence[int]) -> Sequence[Any]:
     """What stands at `offsets` of a column; texts stay texts."""
-    return column.pick(offsets) if isinstance(column, Texts) else [column[at] for at in offsets]
+    if isinstance(column, Texts):
+        return column.pick(offsets)
+    if isinstance(column, Numerals):
+        return [*map(str, picked(column.numbers, offsets))]
+    if len(offsets) < 2:
+        return [column[at] for at in offsets]
+    found: tuple[Any, ...] = itemgetter(*offsets)(column)  # a third of the time that a loop takes
+    return found
 
 
 def chained(columns: Sequence[Sequence[Any]]) -> Sequence[Any]:
