@@ -22,7 +22,7 @@ def claim_text(claim: Claim) -> str:
     tree: dict[str, Json] = {"seqs": [*seqs]}
     if seqs and same(seqs, range(seqs[0], seqs[0] + len(seqs))):
         tree = {"first": seqs[0]}
-    if isinstance(keys, Numerals):
+    if isinstance(keys, Numerals) and isinstance(keys.numbers, range):
         tree["numbers"] = [keys.numbers.start, keys.numbers.stop, keys.numbers.step]
     else:
         tree["keys"] = [*keys]

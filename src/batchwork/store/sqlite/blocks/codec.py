@@ -72,7 +72,7 @@ def packed(part: Successes, run: range, first: int) -> Row:
 
 def _numbers(keys: Sequence[str]) -> tuple[int, int] | None:
     """The first number and the step of keys that are numbers in even steps."""
-    if not _is_short_number(keys[0]) or not _is_short_number(keys[1]):
+    if not all(map(_is_short_number, (keys[0], keys[1], keys[-1]))):
         return None
     first, second = int(keys[0]), int(keys[1])
     if first == second or keys != _spelt(first, second - first, len(keys)):
