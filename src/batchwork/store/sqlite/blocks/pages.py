@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import apsw
 
 from batchwork.ports import UnitPage
-from batchwork.store.sqlite.blocks.codec import keys_of, seqs_of
+from batchwork.store.sqlite.blocks.codec import gaps, keys_of, seqs_of
 from batchwork.store.sqlite.rows import FIRST_FINAL, STATUSES, SUCCEEDED, Row, first_id
 from batchwork.store.sqlite.statements import statement
 
@@ -60,16 +61,17 @@ def _of_rows(rows: list[Row], first: int) -> _Columns:
 
 
 def _of_blocks(connection: apsw.Connection, first: int, after_seq: int, limit: int) -> list[_Columns]:
-    """Blocks with enough units, or all that there are."""
+    """Blocks with enough units, or all that there are, cut where units are missing: these may be rows."""
     found, count = list[_Columns](), 0
     for row in connection.execute(statement("block_keys"), (first + after_seq + 1, first + first_id(1))):
-        seqs = seqs_of(row, first)
+        seqs = seqs_of(row[:3], first)
         nought = [0] * len(seqs)
-        columns = _Columns(
-            seqs, keys_of(row[1:]), seqs, [SUCCEEDED] * len(seqs), [1] * len(seqs), nought, nought, nought
-        )
-        found.append(columns.cut(max(0, after_seq + 1 - seqs.start), len(seqs)))
-        count += len(found[-1].seqs)
+        keys = keys_of(row[3:], seqs)
+        columns = _Columns(seqs, keys, seqs, [SUCCEEDED] * len(seqs), [1] * len(seqs), nought, nought, nought)
+        edges = sorted({bisect_right(seqs, after_seq), *gaps(seqs), len(seqs)})
+        parts = [columns.cut(start, stop) for start, stop in pairwise(edges) if seqs[start] > after_seq]
+        found += parts
+        count += sum(len(part.seqs) for part in parts)
         if count >= limit:
             break
     return found

@@ -19,7 +19,7 @@ def covered(connection: apsw.Connection, first: int, seqs: Sequence[int]) -> set
     if not seqs:
         return set()
     rows = _between(connection, "block_spans", first, (min(seqs), max(seqs) + 1))
-    return {*chain.from_iterable(seqs_of(row, first) for row in rows)}.intersection(seqs) if rows else set()
+    return {*chain.from_iterable(seqs_of(row[:3], first) for row in rows)}.intersection(seqs) if rows else set()
 
 
 def count(connection: apsw.Connection, bounds: tuple[int, int]) -> int:
@@ -36,7 +36,7 @@ def last(connection: apsw.Connection, bounds: tuple[int, int]) -> int | None:
 def records(connection: apsw.Connection, first: int, within: tuple[int, int], key: str | None) -> Iterator[UnitRecord]:
     """Units with seqs `within`, of this key where one is given."""
     for row in connection.execute(statement("blocks"), _ids(first, within)):
-        if key is None or key in keys_of((row[1], *row[4:7])):
+        if key is None or key in keys_of(row[5:8], seqs_of(row[:3], first)):
             part = unpacked(row, first)
             yield from (record for record in _records(part) if record.seq >= within[0] and key in (None, record.key))
 
@@ -50,7 +50,8 @@ def _records(part: Successes) -> Iterator[UnitRecord]:
 def results(connection: apsw.Connection, first: int, within: tuple[int, int]) -> Iterator[tuple[int, str]]:
     """Seqs and results of units with seqs `within`."""
     for row in connection.execute(statement("block_results"), _ids(first, within)):
-        units = zip(seqs_of(row, first), texts_of(row[2], integer_in(row[1])), strict=True)
+        seqs = seqs_of(row[:3], first)
+        units = zip(seqs, texts_of(row[3], len(seqs)), strict=True)
         yield from (unit for unit in units if within[0] <= unit[0] < within[1])
 
 
@@ -58,7 +59,8 @@ def values(connection: apsw.Connection, first: int, seqs: Sequence[int]) -> dict
     """The values of these units, or the keys where they are the values, as far as they are in blocks."""
     wanted, found = set(seqs), dict[int, str]()
     for row in _between(connection, "block_inputs", first, (min(seqs), max(seqs) + 1)):
-        units = zip(seqs_of(row, first), keys_of(row[1:5]), values_of(row[5], integer_in(row[1])), strict=True)
+        seqs = seqs_of(row[:3], first)
+        units = zip(seqs, keys_of(row[3:6], seqs), values_of(row[6], len(seqs)), strict=True)
         found.update((seq, key if value is None else value) for seq, key, value in units if seq in wanted)
     return found
 
@@ -70,9 +72,9 @@ def _between(connection: apsw.Connection, name: str, first: int, within: tuple[i
 def matching(connection: apsw.Connection, first: int, keys: Sequence[str]) -> Iterator[UnitRecord]:
     """Units of a step with one of a few keys, without values and results."""
     for row in connection.execute(statement("block_keys"), _ids(first, (0, first_id(1)))):
-        if _may_have(row[4], keys):
-            seqs = seqs_of(row, first)
-            for seq in [seq for seq, key in zip(seqs, keys_of(row[1:]), strict=True) if key in keys]:
+        if _may_have(row[5], keys):
+            seqs = seqs_of(row[:3], first)
+            for seq in [seq for seq, key in zip(seqs, keys_of(row[3:], seqs), strict=True) if key in keys]:
                 record = next(records(connection, first, (seq, seq + 1), None))
                 yield replace(record, value=None, result=None)
 

@@ -143,7 +143,9 @@ create table running (
 
 create table block (
     id integer primary key,
+    stop integer not null,
     units integer not null,
+    missing text,
     started_ms integer not null,
     worker text not null,
     key_first integer,

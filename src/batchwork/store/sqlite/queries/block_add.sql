@@ -1,2 +1,2 @@
-insert into block (id, units, started_ms, worker, key_first, key_by, keys, input, results, durations)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+insert into block (id, stop, units, missing, started_ms, worker, key_first, key_by, keys, input, results, durations)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

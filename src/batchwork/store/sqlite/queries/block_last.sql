@@ -1,2 +1,2 @@
 -- The id of the last unit in a block, of ids from ?1 up to below ?2.
-select id + units - 1 from block where id >= ?1 and id < ?2 order by id desc limit 1
+select stop - 1 from block where id >= ?1 and id < ?2 order by id desc limit 1

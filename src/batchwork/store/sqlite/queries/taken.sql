@@ -2,4 +2,4 @@
 select
     exists (select 1 from unit where id >= ?1 and id < ?2)
     or exists (select 1 from block where id >= ?1 and id < ?2)
-    or exists (select 1 from block where id = (select max(id) from block where id < ?1) and id + units > ?1)
+    or exists (select 1 from block where id = (select max(id) from block where id < ?1) and stop > ?1)
