@@ -26,6 +26,7 @@ COMMANDS = (
     "logs",
     "results",
     "tasks",
+    "sources",
     "schema",
 )
 

@@ -100,3 +100,13 @@ class TestCommand(Base):
 class TestCommandPrintingJson(Base):
     def source(self) -> ItemSource:
         return self.open("command", command="cat items.jsonl", format="jsonl")
+
+
+class TestGlob(Base):
+    items = ["in/-d", "in/a b", "in/a/1", "in/b\nc", "in/c", "in/ü", "in/\udcff"]
+
+    def source(self) -> ItemSource:
+        (self.folder / "in/a").mkdir(parents=True, exist_ok=True)
+        for path in self.items:
+            (self.folder / str(path)).touch()
+        return self.open("glob", pattern="in/**", type="file")

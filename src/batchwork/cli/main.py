@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("logs", "Show everything known about one item: attempts, output."),
     "results": ("results", "Export the results of a step."),
     "tasks": ("tasks", "List the task types and their fields."),
+    "sources": ("sources", "List the item sources and their fields."),
     "schema": ("schema", "Print a JSON Schema of workflows, for editors."),
 }
 """Name → module in batchwork.cli.commands, what it does. The module's function has the command's name and `_command` added."""

@@ -19,4 +19,4 @@ LATER_TASKS: Final = frozenset(
         "steps",
     }
 )
-LATER_SOURCES: Final = frozenset({"glob", "csv", "parquet", "sql", "http"})
+LATER_SOURCES: Final = frozenset({"csv", "parquet", "sql", "http"})
