@@ -1,7 +1,7 @@
 """Patterns for paths, such as `data/**/*.csv`: cut into parts and matched name by name. No folder is read here.
 
-A tail is what of a pattern is still to be matched; below a folder several tails of one pattern can be alive at once
-(`**/a/**` has them), so that a walk meets each path once, however many ways lead to it.
+A tail is what of a pattern is still to be matched. Below a folder several tails of one pattern can be alive at once
+(`**/a/**` has them): so a walk meets each path once, however many ways lead to it.
 """
 
 from __future__ import annotations
