@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from batchwork.model import Failure
     from batchwork.tasks.base import MethodTask as Task
+    from batchwork.tasks.base import TaskFailed
 
     __version__: str
 
@@ -34,6 +35,7 @@ __all__ = [
     "StepOutcome",
     "StoreError",
     "Task",
+    "TaskFailed",
     "UsageError",
     "WorkflowError",
     "__version__",
@@ -46,6 +48,7 @@ __all__ = [
 _PLACES = {
     "Failure": ("batchwork.model", "Failure"),
     "Task": ("batchwork.tasks.base", "MethodTask"),
+    "TaskFailed": ("batchwork.tasks.base", "TaskFailed"),
     **{
         name: ("batchwork.api", name)
         for name in ("FinishedRun", "StepOutcome", "load", "resume", "retry_failed", "run")

@@ -39,3 +39,39 @@ class TestHttpRequest(BuiltIn):
         "http_request",
         {"url": "http://localhost/{{ key }}", "method": "POST", "json": {"item": "{{ item }}"}},
     )
+
+
+class TestReadFile(BuiltIn):
+    name, written = "read_file", {"path": "in/{{ key }}", "encoding": "latin-1"}
+
+
+class TestWriteFile(BuiltIn):
+    name, written = "write_file", {"path": "out/{{ key }}", "content": "{{ item }}", "overwrite": False}
+
+
+class TestAppendFile(BuiltIn):
+    name, written = "append_file", {"path": "log", "content": "{{ item }}\n"}
+
+
+class TestReadJson(BuiltIn):
+    name, written = "read_json", {"path": "in/{{ key }}"}
+
+
+class TestWriteJson(BuiltIn):
+    name, written = "write_json", {"path": "out/{{ key }}", "data": {"item": "{{ item }}"}, "create_dirs": False}
+
+
+class TestCopyFile(BuiltIn):
+    name, written = "copy_file", {"source": "{{ item }}", "destination": "out/{{ index }}"}
+
+
+class TestMoveFile(BuiltIn):
+    name, written = "move_file", {"source": "{{ item }}", "destination": "out/{{ index }}"}
+
+
+class TestDeleteFile(BuiltIn):
+    name, written = "delete_file", {"path": "{{ item }}"}
+
+
+class TestTemplate(BuiltIn):
+    name, written = "template", {"template": "{{ item }} is {{ key }}", "output": "out/{{ index }}.txt"}

@@ -18,6 +18,11 @@ from batchwork.spec.reference import struct_table, table
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT_IN = ("echo", "http_request", "python", "shell")
+DECLARED = (
+    *("template", "read_file", "write_file", "append_file", "read_json", "write_json"),
+    *("copy_file", "move_file", "delete_file"),
+)
+"""Task types whose table of fields is that of their declarations."""
 
 
 def page(name: str) -> str:
@@ -56,6 +61,18 @@ def test_the_tables_of_fields_are_those_of_the_declarations(heading: str) -> Non
 def test_every_field_of_a_task_type_is_documented(name: str) -> None:
     text = page("reference/task-types.md").split(f"\n## `{name}`\n")[1].split("\n## ")[0]
     assert {field.encode_name for field in msgspec.structs.fields(find_task(name).Fields)} - written(text) == set()
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_the_table_of_a_task_type_is_that_of_its_declarations(name: str) -> None:
+    """`BATCHWORK_GOLDEN=write` writes it anew."""
+    text = page("reference/task-types.md")
+    found = re.search(rf"^## `{name}`\n(?:(?!## ).*\n)*?((?:\|.*\n)+)", text, re.M)
+    assert found is not None, f"no table for {name}"
+    expected = struct_table(find_task(name).Fields)
+    if os.environ.get("BATCHWORK_GOLDEN") == "write":
+        (ROOT / "docs/reference/task-types.md").write_text(text[: found.start(1)] + expected + text[found.end(1) :])
+    assert found[1] == expected
 
 
 def _code_row(program: Program) -> str:

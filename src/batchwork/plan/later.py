@@ -4,19 +4,5 @@ from __future__ import annotations
 
 from typing import Final
 
-LATER_TASKS: Final = frozenset(
-    {
-        "template",
-        "read_file",
-        "write_file",
-        "append_file",
-        "copy_file",
-        "move_file",
-        "delete_file",
-        "read_json",
-        "write_json",
-        "sql",
-        "steps",
-    }
-)
+LATER_TASKS: Final = frozenset({"sql", "steps"})
 LATER_SOURCES: Final = frozenset({"csv", "parquet", "sql", "http"})

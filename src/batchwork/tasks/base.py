@@ -35,6 +35,17 @@ class NoFields(msgspec.Struct):
     """No fields may be written."""
 
 
+class TaskFailed(Exception):
+    """What `run` raises where the message tells all that people need: it is shown without a traceback.
+
+    `kind` is the failure's type (`error.type`); `retryable`: another attempt may go better.
+    """
+
+    def __init__(self, message: str, *, kind: str = "failed", retryable: bool = True) -> None:
+        super().__init__(message)
+        self.batchwork_failure = {"type": kind, "message": message, "retryable": retryable}
+
+
 class MethodTask:
     """A task type whose work is the method `run`. The class has no state: each worker makes one of its own."""
 

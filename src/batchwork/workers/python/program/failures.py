@@ -34,15 +34,25 @@ def failure_fields(error: BaseException) -> dict[str, Any]:
         return {"type": "result", "message": clean_text(str(error)), "retryable": False}
     if isinstance(error, Refused):
         return {"type": "refused", "message": clean_text(str(error)), "retryable": False}
-    fields: dict[str, Any] = {
+    told = _told(error)
+    fields: dict[str, Any] = told or {
         "type": type(error).__name__,
         "message": message_of(error),
         "traceback": traceback_of(error),
     }
-    kinds = [name for name in _asked if is_of_kind(error, name)]
+    cause = error.__cause__ if told else None
+    kinds = [name for name in _asked if is_of_kind(error, name) or is_of_kind(cause, name)]
     if kinds:
         fields["kinds"] = kinds
     return fields
+
+
+def _told(error: BaseException) -> dict[str, Any] | None:
+    """What an error of a task type says of itself, where that is all there is to say."""
+    told = BaseException.__getattribute__(error, "__dict__").get("batchwork_failure")
+    if not isinstance(told, dict):
+        return None
+    return {**told, "message": clean_text(str(told["message"]))}
 
 
 _asked: list[str] = []
@@ -54,9 +64,9 @@ def ask_for(names: Sequence[str]) -> None:
     _asked[:] = names
 
 
-def is_of_kind(error: BaseException, name: str) -> bool:
+def is_of_kind(error: BaseException | None, name: str) -> bool:
     """Whether `except NAME` would catch it: its type or one that it derives from, by its plain, full or imported name."""
-    for kind in type(error).__mro__[:-1]:
+    for kind in type(error).__mro__[:-1] if error is not None else ():
         if name in (kind.__name__, f"{kind.__module__}.{kind.__qualname__}"):
             return True
     place, _, last = name.rpartition(".")

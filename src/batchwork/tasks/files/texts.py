@@ -1,0 +1,162 @@
+"""The task types `read_file`, `write_file` and `append_file`: files of text, or of any bytes as base64."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+
+from batchwork.tasks.fields import about
+from batchwork.tasks.files.encodings import checked_encoding, to_bytes, to_text, unmarked
+from batchwork.tasks.files.task import FileTask
+from batchwork.tasks.files.trouble import FileTrouble, shown, telling
+from batchwork.tasks.files.whole import (
+    Target,
+    exists,
+    holds,
+    name,
+    opened,
+    prepared_folder,
+    refuse_no_file,
+    write_whole,
+)
+from batchwork.text.wording import size
+
+READ_MAX = 64 << 20
+"""The largest file that can be a result."""
+
+ENCODING = about("utf-8, latin-1, utf-16 …; base64 for bytes that are no text.")
+CREATE_DIRS = about("Whether folders above the file are made.")
+PATH = about("The file.")
+
+
+class ReadFileFields(msgspec.Struct):
+    """What may be written in a `read_file` task."""
+
+    path: Annotated[str, PATH]
+    encoding: Annotated[str, ENCODING] = "utf-8"
+
+
+class ReadFile(FileTask):
+    """Read a file. The result is its text, exactly: line ends are as they are."""
+
+    name: ClassVar[str] = "read_file"
+    Fields: ClassVar[type] = ReadFileFields
+    read_paths = ("path",)
+
+    def run(self, fields: ReadFileFields, unit: Any) -> str:
+        return to_text(read_all(fields.path), encoding_of(fields.encoding), fields.path)
+
+
+class WriteFileFields(msgspec.Struct):
+    """What may be written in a `write_file` task."""
+
+    path: Annotated[str, PATH]
+    content: Annotated[Any, about("The text, exactly; what is no text is written as JSON.")]
+    encoding: Annotated[str, ENCODING] = "utf-8"
+    create_dirs: Annotated[bool, CREATE_DIRS] = True
+    overwrite: Annotated[bool, about("Whether a file that is there is replaced; without it, that is a failure.")] = True
+
+
+class WriteFile(FileTask):
+    """Write a file, whole or not at all. The result is {path, bytes}."""
+
+    name: ClassVar[str] = "write_file"
+    Fields: ClassVar[type] = WriteFileFields
+    written_paths = ("path",)
+    texts = ("content",)
+    replaces = True
+
+    def run(self, fields: WriteFileFields, unit: Any) -> dict[str, Any]:
+        data = to_bytes(fields.content, encoding_of(fields.encoding), fields.path)
+        return written(Target(fields.path, fields.create_dirs, fields.overwrite), data)
+
+
+class AppendFileFields(msgspec.Struct):
+    """What may be written in an `append_file` task."""
+
+    path: Annotated[str, PATH]
+    content: Annotated[Any, about("The text, exactly, with its own line end; what is no text is written as JSON.")]
+    encoding: Annotated[str, ENCODING] = "utf-8"
+    create_dirs: Annotated[bool, CREATE_DIRS] = True
+
+
+class AppendFile(FileTask):
+    """Append to a file, which is made if it is not there. The result is {path, bytes}: what was appended.
+
+    Items that append to one file wait for each other; in which order they come is not said.
+    """
+
+    name: ClassVar[str] = "append_file"
+    Fields: ClassVar[type] = AppendFileFields
+    written_paths = ("path",)
+    texts = ("content",)
+
+    def run(self, fields: AppendFileFields, unit: Any) -> dict[str, Any]:
+        data = to_bytes(fields.content, unmarked(encoding_of(fields.encoding), fields.path), fields.path)
+        with telling("append to", fields.path):
+            _append(Target(fields.path, fields.create_dirs), data)
+        return {"path": fields.path, "bytes": len(data)}
+
+
+# ---------------------------------------------------------------- also for JSON and templates
+
+
+def encoding_of(text: str) -> str:
+    """The usual name of an encoding that a value named."""
+    try:
+        return checked_encoding(text)
+    except ValueError as error:
+        raise FileTrouble(f"`encoding` must be {error}, but it is {text[:60]}", kind="encoding") from None
+
+
+def read_all(path: str) -> bytes:
+    """What a file holds, if that is not too much for a result."""
+    found = bytearray()
+    with telling("read", path), opened(path) as descriptor:
+        known = os.fstat(descriptor).st_size
+        while known <= READ_MAX and (piece := os.read(descriptor, 1 << 20)):
+            found += piece
+            known = max(known, len(found))
+    if known > READ_MAX:
+        message = f"{shown(path)} has {size(known)}, and a result {size(READ_MAX)} at most"
+        raise FileTrouble(message, "read it as items (`from: lines`, `jsonl` …), or where it is needed")
+    return bytes(found)
+
+
+def written(target: Target, data: bytes) -> dict[str, Any]:
+    """Write a file of so many bytes. One that is there and holds just that was written before, such as when the run was killed."""
+    with telling("write", target.path):
+        try:
+            refuse_no_file(target.path)
+            if not target.overwrite and exists(target.path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            write_whole(target, [data])
+        except FileExistsError:
+            if not holds(target.path, [data]):
+                raise
+    return {"path": target.path, "bytes": len(data)}
+
+
+def _append(target: Target, data: bytes) -> None:
+    """All of it or nothing, and never in the middle of what another appends. Raises OSError."""
+    path = name(target.path)
+    prepared_folder(path, target)
+    refuse_no_file(target.path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        before = os.fstat(descriptor).st_size
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[os.write(descriptor, left) :]
+            os.fsync(descriptor)
+        except BaseException:
+            os.ftruncate(descriptor, before)
+            raise
+    finally:
+        os.close(descriptor)
