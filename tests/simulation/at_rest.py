@@ -11,9 +11,9 @@ from disk import Disk
 from fibers import World
 
 from batchwork.engine.unit.attempt import DOUBTS_MOST
-from batchwork.engine.unit.stored_value import item_of
 from batchwork.model import Counts, StepStatus, UnitRecord, UnitStatus
 from batchwork.plan.model import BatchPlan, Plan, StepPlan
+from batchwork.ports.recorded import item_of
 from batchwork.store.memory_step import MemoryStep
 from batchwork.text.jsontext import Json, decode, default_key, encode
 

@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 
 from batchwork import compose
 from batchwork.clock import SystemClock
-from batchwork.engine.unit.stored_value import value_text
 from batchwork.errors import UsageError
 from batchwork.model import RunRecord, StepRecord, UnitNote, UnitRecord
+from batchwork.ports.recorded import value_text
 from batchwork.ports.store import ListedStatus, Store, UnitView
 from batchwork.text.jsontext import decode, default_key, encode
 from batchwork.text.spelling import suggest

@@ -91,6 +91,14 @@ class Stdout:
         """A JSON text on a line of its own."""
         self._write(visible_json(text) + "\n")
 
+    def write(self, data: bytes) -> int:
+        """UTF-8 as it is, line ends too, unless it goes to a terminal."""
+        if self.terminal:
+            self._write(visible_block(data.decode()))
+        else:
+            self._write("", data)
+        return len(data)
+
     def clear(self) -> None:
         """Empty the terminal."""
         self._write("\x1b[H\x1b[2J\x1b[3J")
@@ -119,11 +127,14 @@ class Stdout:
         except (OSError, ValueError) as error:
             self._failed(error)
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: str, data: bytes = b"") -> None:
         if self._broken:
             return
         try:
             self._stream.write(text)
+            if data:
+                self._stream.flush()
+                self._stream.buffer.write(data)
         except (OSError, ValueError) as error:
             self._failed(error)
 

@@ -11,9 +11,9 @@ from batchwork.cli.failures import error_line
 from batchwork.cli.look import looking, note_words, readable, seconds_taken, the_steps, units_of_key
 from batchwork.cli.options import HelpfulCommand, step_option, store_option
 from batchwork.engine.run.find_run import find_run
-from batchwork.engine.unit.stored_value import value_text
 from batchwork.errors import RunRefused, UsageError
 from batchwork.model import AttemptRecord, Failure, LogRecord, StepRecord, UnitRecord
+from batchwork.ports.recorded import value_text
 from batchwork.ports.store import Store, UnitView
 from batchwork.text.jsontext import decode
 from batchwork.text.wording import duration, only_if, plural, short, visible, when

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import click
 
-from batchwork.cli.failures import error_line
-from batchwork.cli.look import looking, readable, the_steps, units
+from batchwork.cli.look import looking, the_steps
 from batchwork.cli.options import HelpfulCommand, run_argument, step_option, store_option
-from batchwork.cli.part_file import write_whole
+from batchwork.cli.tables import Wanted, write_results
 from batchwork.engine.run.find_run import find_run
-from batchwork.errors import RunRefused
+from batchwork.errors import RunRefused, UsageError
+from batchwork.export.target import FORMATS, target_of
 from batchwork.model import RunRecord, StepRecord
-from batchwork.ports.store import Store, UnitView
-from batchwork.text.jsontext import encode
-from batchwork.view.streams import Stdout, note
-from batchwork.view.table import Column
-
-COLUMNS = (Column("index", right=True), Column("key", least=16), Column("status"), Column("result", least=12))
+from batchwork.ports.store import Store
+from batchwork.view.streams import note
 
 
 @click.command("results", cls=HelpfulCommand)
@@ -27,28 +21,39 @@ COLUMNS = (Column("index", right=True), Column("key", least=16), Column("status"
 @click.option(
     "--format",
     "shape",
-    type=click.Choice(("table", "jsonl")),
-    help="table for people, or jsonl: one JSON object a line. Default: jsonl with -o, else table.",
+    type=click.Choice(("table", *FORMATS)),
+    help="table for people, jsonl for one JSON object a line, or a file with columns. "
+    "Default: as -o ends (.csv, .parquet, .json, also .csv.gz …), else jsonl with -o, else table.",
 )
-@click.option("-o", "--output", "path", metavar="FILE", help="Write to FILE, which appears when it is complete.")
+@click.option("-o", "--output", "path", metavar="FILE", help="Write to FILE or URL, which appears when it is complete.")
+@click.option("--join", is_flag=True, help="The columns of the source and those of the results side by side.")
+@click.option("--where", metavar="EXPR", help="Only rows for which this is true, for example \"status == 'failed'\".")
+@click.option(
+    "--columns",
+    metavar="NAME,…",
+    multiple=True,
+    help="These fields of the results; `NAME={{ … }}` for what a template gives. Default: those of the first 1,000 results.",
+)
 @store_option
-def results_command(run: str | None, step: str | None, shape: str | None, path: str | None, store: str | None) -> None:
+def results_command(run: str | None, step: str | None, store: str | None, **asked: object) -> None:
     """Export the results of a step of RUN (the latest run by default), one for each item, in input order."""
-    shape = shape or ("jsonl" if path else "table")
+    wanted = Wanted(**_with_shape(**asked))  # type: ignore[arg-type]
     with looking(store) as opened:
-        record = find_run(opened, run)
-        chosen = _chosen(opened, record, step)
-        found = (unit for unit in _exported(opened, chosen))
-        if path is not None:
-            write_whole(path, _lines(found, shape))
-            return
-        out = Stdout()
-        if shape == "jsonl":
-            for unit in found:
-                out.json(_jsonl(unit))
-        else:
-            out.table(COLUMNS, map(_row, found))
-        out.flush()
+        write_results(opened, _chosen(opened, find_run(opened, run), step), wanted)
+
+
+def _with_shape(shape: str | None, path: str | None, **asked: object) -> dict[str, object]:
+    """What was asked, with the format as written, else as the ending of the path says, else the usual one."""
+    return {"shape": shape or _shape_of(path), "path": path, **asked}
+
+
+def _shape_of(path: str | None) -> str:
+    if path is None:
+        return "table"
+    try:
+        return target_of(path).format
+    except UsageError:
+        return "jsonl"
 
 
 def _chosen(store: Store, run: RunRecord, step: str | None) -> StepRecord:
@@ -59,25 +64,3 @@ def _chosen(store: Store, run: RunRecord, step: str | None) -> StepRecord:
     if step is None and len(steps) > 1:
         note(f"results of step {chosen.name} (--step chooses another)")
     return chosen
-
-
-def _exported(store: Store, step: StepRecord) -> Iterator[UnitView]:
-    """Units that have a position: those gone from the source have left the results."""
-    return (unit for unit in units(store, step) if unit.record.index is not None)
-
-
-def _jsonl(unit: UnitView) -> str:
-    record = unit.record
-    result = (unit.status == "succeeded" and record.result) or "null"
-    return f'{{"index":{record.index},"key":{encode(record.key)},"status":"{unit.status}","result":{result}}}'
-
-
-def _lines(found: Iterator[UnitView], shape: str) -> Iterator[str]:
-    if shape == "jsonl":
-        return map(_jsonl, found)
-    return map("\t".join, map(_row, found))
-
-
-def _row(unit: UnitView) -> tuple[str, str, str, str]:
-    record = unit.record
-    return str(record.index), record.key, unit.status, error_line(record.failure) or readable(record.result)

@@ -17,7 +17,7 @@ from batchwork.clock import Clock
 from batchwork.engine.unit.attempt import doubtful_failure
 from batchwork.engine.unit.brief import Equipment, StepBrief
 from batchwork.engine.unit.settlement import Again, settlement
-from batchwork.engine.unit.stored_value import value_said, value_text
+from batchwork.engine.unit.stored_value import value_said
 from batchwork.model import (
     FINAL,
     AttemptRecord,
@@ -31,6 +31,7 @@ from batchwork.model import (
     UnitStatus,
 )
 from batchwork.ports import Store
+from batchwork.ports.recorded import value_text
 from batchwork.text.jsontext import encode
 
 UNITS_AT_ONCE = 1_000

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from batchwork.engine.feed.in_doubt import UNITS_AT_ONCE, StartingPoint
 from batchwork.engine.unit.attempt import Piece, together
 from batchwork.engine.unit.brief import StepBrief
-from batchwork.engine.unit.stored_value import item_of
 from batchwork.model import FINAL, BatchView, Counts, UnitNote, UnitRecord, Units, UnitStatus
 from batchwork.ports import Store
+from batchwork.ports.recorded import item_of
 from batchwork.text.jsontext import Json, decode
 
 

@@ -7,19 +7,18 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from batchwork.engine.run.results import unit_failure
-from batchwork.engine.unit.error_view import ErrorView
-from batchwork.engine.unit.stored_value import can_run_again, item_of
+from batchwork.engine.unit.stored_value import can_run_again
 from batchwork.errors import RenderError, UsageError, WorkflowError
 from batchwork.model import StepRecord, StepStatus, UnitStatus
 from batchwork.ports import Store, UnitView
+from batchwork.ports.recorded import ErrorView, item_of, unit_failure
 from batchwork.template import Template, compile_template, unknown_names
 
 NAMES: Final = frozenset({"item", "key", "index", "attempts", "error"})
 PAGE: Final = 500
 
 
-def compile_where(where: str | None) -> Template | None:
+def compile_where(where: str | None, names: frozenset[str] = NAMES) -> Template | None:
     """The expression of `--where`, None where it is not given. Raises UsageError."""
     if where is None:
         return None
@@ -29,13 +28,13 @@ def compile_where(where: str | None) -> Template | None:
         raise UsageError(f"--where {where!r}: {error.problems[0].message}", _HINT) from None
     if not template.lone:
         raise UsageError(f"--where {where!r} is not one expression", _HINT)
-    problems = unknown_names(template, NAMES)
+    problems = unknown_names(template, names)
     if problems:
         raise UsageError(f"--where {where!r}: {problems[0].message}", problems[0].hint)
     return template
 
 
-_HINT = "for example --where \"error.type == 'timeout'\"; the names are item, key, index, attempts, error"
+_HINT = "for example --where \"error.type == 'timeout'\" or --where 'index < 10'"
 
 
 class Chosen(Struct, frozen=True):
@@ -97,10 +96,15 @@ def _holds(where: Template | None, view: UnitView) -> bool:
         "attempts": record.attempts,
         "error": ErrorView.of(unit_failure(record), record.attempts),
     }
+    return is_true(where, scope)
+
+
+def is_true(where: Template, scope: Mapping[str, object]) -> bool:
+    """Whether the expression is true for one unit. Raises UsageError."""
     try:
         value = where.render(scope)
     except RenderError as error:
-        raise UsageError(f"--where fails for {record.key!r}: {error.message}", _HINT) from None
+        raise UsageError(f"--where fails for {scope['key']!r}: {error.message}", _HINT) from None
     if not isinstance(value, bool):
-        raise UsageError(f"--where must give true or false, and gives {value!r:.100} for {record.key!r}", _HINT)
+        raise UsageError(f"--where must give true or false, and gives {value!r:.100} for {scope['key']!r}", _HINT)
     return value

@@ -6,15 +6,14 @@ Nothing is loaded to count. Python tasks get a reference, and ask for pages over
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Generic, TypedDict, TypeVar, overload
+from typing import Any, Final, Generic, TypedDict, TypeVar, overload
 
 from msgspec import Struct
 
-from batchwork.engine.unit.error_view import ErrorView
-from batchwork.engine.unit.stored_value import item_of
 from batchwork.errors import StoreError
-from batchwork.model import Counts, Failure, UnitRecord, UnitStatus
+from batchwork.model import Counts, UnitStatus
 from batchwork.ports import PageQuery, Store, UnitView
+from batchwork.ports.recorded import ErrorView, item_of, unit_failure
 from batchwork.report import CountsJson, counts_json
 from batchwork.text.jsontext import Json, decode, encode
 
@@ -135,6 +134,23 @@ class Results(Lazy[Json]):
         """The units that succeeded, in input order: index, key, result."""
         return Lazy(lambda: self._counts.succeeded, self._succeeded)
 
+    def to_arrow(self) -> Any:
+        """The table of the results as a `pyarrow.Table`: index, key, status, and a column for each field of the results."""
+        from batchwork.export.arrow import TableWriter  # it needs packages that not everybody has
+        from batchwork.export.layout import TableSpec
+        from batchwork.export.rows import RowReader
+        from batchwork.export.table import laid_out, write_rows
+
+        writer = TableWriter()
+        write_rows(laid_out(RowReader(self._store, self._number).all(), TableSpec()), writer)
+        return writer.table
+
+    def to_pandas(self) -> Any:
+        """The same table as a `pandas.DataFrame`."""
+        from batchwork.export.arrow import frame_of
+
+        return frame_of(self.to_arrow())
+
     def reference(self) -> Reference:
         """What a program holds instead of the results."""
         return {"step": self._step, "counts": self.counts, "duration": self.duration, "length": len(self)}
@@ -217,11 +233,6 @@ class Pages(Struct, frozen=True):
         if results is None:
             raise StoreError(f"there are no results of a step `{query.step}`")
         return results.page(query.what, query.start, max(1, min(query.count, PAGE_MOST)))
-
-
-def unit_failure(record: UnitRecord) -> Failure:
-    """Why a failed unit failed."""
-    return record.failure if record.failure is not None else Failure("unknown", "no reason is recorded")
 
 
 def _failed_json(view: UnitView) -> str:

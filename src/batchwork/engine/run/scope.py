@@ -9,12 +9,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from batchwork.engine.run.results import Results
-from batchwork.engine.unit.error_view import ErrorView
 from batchwork.errors import RenderError
 from batchwork.model import RunStatus, StepRecord, StepStatus
 from batchwork.plan.knowns import ITEM_NAMES, UNIT_NAMES
 from batchwork.plan.model import BatchPlan, Plan, StepPlan
 from batchwork.ports import Setting, Store
+from batchwork.ports.recorded import ErrorView
 from batchwork.text.jsontext import decode
 
 

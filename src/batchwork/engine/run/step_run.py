@@ -14,13 +14,13 @@ from batchwork.engine.step.fate import Fate, StepDone, StepFailed, StepStopped
 from batchwork.engine.step.step_failure import with_hint
 from batchwork.engine.stopping.stop_level import TERMINATE, Control
 from batchwork.engine.unit.brief import Equipment, StepBrief
-from batchwork.engine.unit.error_view import ErrorView
 from batchwork.errors import BatchworkError, RenderError, SourceError, StoreError
 from batchwork.events import Said, StepFinished, Warned
 from batchwork.faults import fault
 from batchwork.model import Counts, Failure, StepRecord, StepStatus
 from batchwork.plan.model import TaskPlan
 from batchwork.ports import EventSink, StepChange, Store
+from batchwork.ports.recorded import ErrorView
 from batchwork.report import why_skipped
 from batchwork.text.jsontext import decode
 

@@ -19,13 +19,12 @@ from batchwork.engine.stopping.stop_level import GO, KILL, TERMINATE
 from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.binding import Binding
 from batchwork.engine.unit.brief import StepBrief
-from batchwork.engine.unit.error_view import ErrorView
-from batchwork.engine.unit.stored_value import item_of
 from batchwork.errors import BatchworkError, RenderError
 from batchwork.faults import fault
 from batchwork.model import BatchView, Call, Failure, Handled, Report, UnitRecord, Units
 from batchwork.plan.model import TaskPlan
 from batchwork.ports import ExecutorFactory
+from batchwork.ports.recorded import ErrorView, item_of
 from batchwork.text.jsontext import Json
 
 SLOTS_MOST = 8

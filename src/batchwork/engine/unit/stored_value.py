@@ -7,27 +7,11 @@ from collections.abc import Iterable, Sequence
 from batchwork.model import UnitNote, UnitRecord, Units
 from batchwork.plan.model import BatchPlan
 from batchwork.ports import BadRow, Row
+from batchwork.ports.recorded import value_text
 from batchwork.secrets import MASK
-from batchwork.text.jsontext import Json, decode, default_key, encode
+from batchwork.text.jsontext import Json, default_key, encode
 from batchwork.text.jsontexts import Texts
 from batchwork.text.numerals import Numerals
-
-
-def value_text(record: UnitRecord) -> str | None:
-    """The value as JSON text: as stored, else the key says it. None where neither does (a written key says nothing)."""
-    if record.value is not None:
-        return record.value
-    if record.note in (UnitNote.IN_DOUBT, UnitNote.CLAIMED):
-        return None
-    return record.key or "null"
-
-
-def item_of(record: UnitRecord) -> Json:
-    """The value; None where it is not known."""
-    text = value_text(record)
-    if text is None:
-        return None
-    return decode(text)
 
 
 def can_run_again(record: UnitRecord) -> bool:

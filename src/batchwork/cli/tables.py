@@ -1,0 +1,191 @@
+"""What `results` writes: the table for people, the plain lines of JSON, or a table with columns, to a file or standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from batchwork.cli.failures import error_line
+from batchwork.cli.look import readable
+from batchwork.engine.run.choose_failed import compile_where, is_true
+from batchwork.errors import UsageError, WorkflowError
+from batchwork.export.layout import ROW_NAMES, Getter, Layout, Page, TableSpec, scope_at
+from batchwork.export.rows import RowReader
+from batchwork.export.sink import Sink
+from batchwork.export.table import Keep, LaidOut, laid_out, spec_for, write_rows, writer_of
+from batchwork.export.target import FileFormat, target_of
+from batchwork.export.texts import value_as_text
+from batchwork.model import StepRecord
+from batchwork.ports.store import Store
+from batchwork.template import Template, compile_template, is_template, unknown_names
+from batchwork.text.jsontext import Json, encode
+from batchwork.view.streams import Stdout
+from batchwork.view.table import Column
+
+COLUMNS = (Column("index", right=True), Column("key", least=16), Column("status"), Column("result", least=12))
+
+
+class Wanted(Struct, frozen=True):
+    """What was asked for: the format, where it goes, which rows and columns."""
+
+    shape: str
+    path: str | None
+    join: bool = False
+    where: str | None = None
+    columns: Sequence[str] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each row is index, key, status and the result as it is."""
+        return self.shape in ("table", "jsonl") and not self.join and not self.columns
+
+
+def write_results(store: Store, step: StepRecord, wanted: Wanted) -> None:
+    """Write the results of a step. Raises UsageError, OutputError, StoreError."""
+    keep = _keep(wanted.where)
+    spec = spec_for(wanted.shape, _spec(store, step, wanted))
+    if keep is not None:
+        spec = replace(spec, reads_items=True)
+    rows = RowReader(store, step.number, items=spec.wants_items, failures=True).all()
+    if wanted.path is None:
+        out = Stdout()
+        _show(wanted, laid_out(rows, spec, keep), out)
+        out.flush()
+        return
+    with Sink(target_of(wanted.path, "jsonl" if wanted.shape == "table" else wanted.shape)) as sink:
+        _fill(wanted, laid_out(rows, spec, keep), sink.file)
+        sink.commit()
+
+
+def _spec(store: Store, step: StepRecord, wanted: Wanted) -> TableSpec:
+    if wanted.is_plain:
+        return TableSpec({})
+    columns = _getters(wanted.columns) if wanted.columns else None
+    return TableSpec(columns, wanted.join, wanted.join and _has_batches(store, step))
+
+
+def _has_batches(store: Store, step: StepRecord) -> bool:
+    """Whether the units of a step are batches."""
+    units = store.units(step.number, limit=1)
+    return bool(units) and units[0].record.members is not None
+
+
+# ---------------------------------------------------------------- which columns, which rows
+
+
+class _FieldOf(Struct, frozen=True):
+    """A field of a result, None where it has none."""
+
+    name: str
+    roots: frozenset[str] = frozenset({"result"})
+
+    def render(self, scope: Mapping[str, object]) -> object:
+        found = scope["result"]
+        for name in [self.name] if isinstance(found, dict) and self.name in found else self.name.split("."):
+            found = found.get(name) if isinstance(found, dict) else None
+        return found
+
+
+def _getters(words: Sequence[str]) -> dict[str, Getter]:
+    """The columns that words like `a,b` and `c={{ … }}` name. Raises UsageError."""
+    found: dict[str, Getter] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        if text and is_template(text):
+            found[name.strip()] = _template(text)
+        else:
+            found.update({name: _FieldOf(name) for name in map(str.strip, word.split(",")) if name})
+    return found
+
+
+def _template(text: str) -> Getter:
+    try:
+        template = compile_template(text)
+    except WorkflowError as error:
+        raise UsageError(f"--columns {text!r}: {error.problems[0].message}") from None
+    for problem in unknown_names(template, ROW_NAMES):
+        raise UsageError(f"--columns {text!r}: {problem.message}", problem.hint)
+    return template
+
+
+def _keep(where: str | None) -> Keep | None:
+    template = compile_where(where, ROW_NAMES)
+    if template is None:
+        return None
+
+    def kept(page: Page) -> list[int]:
+        return [at for at in range(len(page.rows)) if _holds(template, scope_at(page, at, {}))]
+
+    return kept
+
+
+def _holds(where: Template, scope: Mapping[str, object]) -> bool:
+    """Whether the expression is true for a row; not where it uses a result or an error and cannot do without."""
+    lacking = any(scope[name] is None and name in where.roots for name in ("result", "error"))
+    try:
+        return is_true(where, scope)
+    except UsageError:
+        if lacking:
+            return False
+        raise
+
+
+# ---------------------------------------------------------------- how it is written
+
+
+def _show(wanted: Wanted, table: LaidOut, out: Stdout) -> None:
+    """Write to standard output."""
+    if wanted.shape == "table":
+        out.table(_head(wanted, table.layout), _cells(wanted, table))
+    elif wanted.is_plain:
+        for line in _json_lines(table):
+            out.json(line)
+    elif wanted.shape == "parquet":
+        raise UsageError("a Parquet file is nothing for standard output", "say where it goes: -o FILE.parquet")
+    else:
+        write_rows(table, writer_of(cast(FileFormat, wanted.shape), cast(IO[bytes], out)))
+
+
+def _fill(wanted: Wanted, table: LaidOut, file: IO[bytes]) -> None:
+    """Write to a file."""
+    lines: Iterator[str]
+    if wanted.shape == "table":
+        lines = map("\t".join, _cells(wanted, table))
+    elif wanted.is_plain:
+        lines = _json_lines(table)
+    else:
+        write_rows(table, writer_of(cast(FileFormat, wanted.shape), file))
+        return
+    file.writelines(f"{line}\n".encode(errors="backslashreplace") for line in lines)
+
+
+def _json_lines(table: LaidOut) -> Iterator[str]:
+    """Results stand as they are stored, digit by digit."""
+    for page in table.pages:
+        rows = page.rows
+        for index, key, status, result in zip(rows.indexes, rows.keys, rows.statuses, rows.results, strict=True):
+            yield f'{{"index":{index},"key":{encode(key)},"status":"{status}","result":{result or "null"}}}'
+
+
+def _head(wanted: Wanted, layout: Layout) -> Sequence[Column]:
+    return COLUMNS if wanted.is_plain else [Column(name, least=8) for name in layout.names]
+
+
+def _cells(wanted: Wanted, table: LaidOut) -> Iterator[Sequence[str]]:
+    """The rows of a table for people."""
+    for page in table.pages:
+        rows = page.rows
+        if wanted.is_plain:
+            said = map(error_line, rows.failures)
+            results = [error or readable(result) for error, result in zip(said, rows.results, strict=True)]
+            yield from zip(map(str, rows.indexes), rows.keys, rows.statuses, results, strict=True)
+        else:
+            columns = table.layout.columns(page)
+            yield from zip(*([_cell(value) for value in column] for column in columns), strict=True)
+
+
+def _cell(value: Json) -> str:
+    return "" if value is None else value_as_text(value)
