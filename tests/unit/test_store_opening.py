@@ -23,7 +23,7 @@ from batchwork.ports import Opening
 from batchwork.store import open_store, store_at
 from batchwork.store.sqlite import place, schema
 from batchwork.store.sqlite.store import SqliteStore
-from batchwork.testing.store_case import commit, run_record, successes
+from batchwork.testing.store_case import commit, picture, run_record, successes
 
 SOURCE = Path(schema.__file__).parent
 
@@ -348,3 +348,24 @@ def test_a_store_in_memory_is_never_there_before_it_is_opened() -> None:
     place = store_at("memory:")
     place.open(Opening()).close()
     assert not place.exists()
+
+
+def test_a_store_without_blocks_is_looked_at_as_it_is_and_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    store = open_store(str(path))
+    store.create_run(run_record(), [("s", True)])
+    commit(store, Checkpoint(1, successes=[successes(range(100), attempt=2)]))
+    before = picture(store, "r1")
+    store.close()
+    connection = apsw.Connection(str(path))
+    connection.execute("drop table block; pragma user_version = 2")
+    connection.close()
+    store = open_store(str(path), Opening("look"))
+    assert picture(store, "r1") == before
+    store.close()
+    store = open_store(str(path), Opening("resume"))
+    assert picture(store, "r1") == before
+    commit(store, Checkpoint(1, successes=[successes(range(100, 200))]))
+    assert store.count(1).succeeded == 200
+    store.close()
+    assert (tmp_path / "x.db.v2").exists()
