@@ -72,6 +72,31 @@ def open_to_look(where: str | None, warn: Callable[[str], None]) -> Iterator[Sto
         store.close()
 
 
+@contextmanager
+def open_to_clean(where: str | None, warn: Callable[[str], None]) -> Iterator[tuple[Store, str]]:
+    """The store at `where`, if there is one, and its state folder; closed at the end. Raises StoreError."""
+    from batchwork.ports import Opening
+    from batchwork.store import store_at
+
+    place = store_at(where)
+    store = place.open(Opening("resume", warn=warn))
+    try:
+        yield store, place.state_dir
+        _sweep_journals(store, place.state_dir)
+    finally:
+        store.close()
+
+
+def _sweep_journals(store: Store, state_dir: str) -> None:
+    """Remove what workers of runs that are gone have left in memory."""
+    from batchwork.clock import SystemClock
+    from batchwork.engine.run.kept_options import with_journals
+    from batchwork.ports.journals import Owner
+    from batchwork.workers.journals.keeper import KeptJournals
+
+    KeptJournals(SystemClock()).sweep(Owner(state_dir, store.describe()), lambda: with_journals(store.runs()))
+
+
 def is_store(where: str | None) -> bool:
     """Whether anything has been stored at `where` yet."""
     from batchwork.store import store_at

@@ -25,6 +25,7 @@ COMMANDS = (
     "errors",
     "logs",
     "results",
+    "clean",
     "tasks",
     "sources",
     "schema",

@@ -34,13 +34,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "errors": ("errors", "Show the failures of a run, similar ones together."),
     "logs": ("logs", "Show everything known about one item: attempts, output."),
     "results": ("results", "Export the results of a step."),
+    "clean": ("clean", "Forget runs, and give their room back."),
     "tasks": ("tasks", "List the task types and their fields."),
     "sources": ("sources", "List the item sources and their fields."),
     "schema": ("schema", "Print a JSON Schema of workflows, for editors."),
 }
 """Name → module in batchwork.cli.commands, what it does. The module's function has the command's name and `_command` added."""
 
-COMING = ("cancel", "clean", "init", "report", "compare", "serve")
+COMING = ("cancel", "init", "report", "compare", "serve")
 
 
 class CommandGroup(Helpful, click.Group):

@@ -186,6 +186,14 @@ class Store(Protocol):
         """Newest first."""
         ...
 
+    def forget(self, run: str) -> None:
+        """Remove all that is recorded of a run, in one transaction. Who calls it has leased the run."""
+        ...
+
+    def give_back(self) -> int:
+        """Give the room of what was forgotten back to the disk; how many bytes. 0 where that is not worth it, or others are in the way."""
+        ...
+
     # steps
     def steps(self, run: str) -> list[StepRecord]: ...
 

@@ -6,7 +6,7 @@ A checkpoint is executed, and its `committed` called, before `submit` returns, o
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,21 +30,10 @@ from batchwork.model import (
 )
 from batchwork.ports import Committed, Opening, RunChange, StepChange, UnitPage, UnitView
 from batchwork.ports.store import ListedStatus, Sample
+from batchwork.store.memory_lease import MemoryLease
 from batchwork.store.memory_step import MemoryStep
 from batchwork.store.sqlite.rows import checked_run_id
 from batchwork.text.jsontext import decode
-
-
-class MemoryLease:
-    """Ownership of a run among the threads that share this store."""
-
-    def __init__(self, forget: Callable[[], None]) -> None:
-        self._forget = forget
-
-    def release(self) -> None:
-        """Give the run up. The second time does nothing."""
-        self._forget()
-        self._forget = lambda: None
 
 
 class MemoryPlace:
@@ -130,6 +119,17 @@ class MemoryStore:
             latest = reversed(self._runs.values())
             records = [replace(run, living=run.id in self._leases) for run in latest]
             return sorted(records, key=lambda run: -run.created_ms)
+
+    def forget(self, run: str) -> None:
+        with self._open():
+            for step in self._steps_of(run):
+                number = step.record.number
+                self._steps[number - 1] = MemoryStep(StepRecord(number, "", "", -1, StepStatus.PENDING, Counts()))
+            self._samples.pop(run, None)
+            self._runs.pop(run, None)
+
+    def give_back(self) -> int:
+        return 0
 
     # ------------------------------------------------------------ steps
 

@@ -71,6 +71,25 @@ class StoreWriting(StoreCase):
             store.create_run(run_record("r2", 2_000), [])
             assert [run.id for run in store.runs()] == ["r3", "r2", "r1"]
 
+    def test_a_run_is_forgotten_whole_and_others_stay_as_they_are(self) -> None:
+        with self._open() as (store, step):
+            store.create_run(run_record("r2", 2_000), [("s", True), ("t", False)])
+            other = store.steps("r2")[0].number
+            for number in (step, other):
+                units = [unit(1, FAILED, 1, BROKE)]
+                logs, attempts = [LogRecord(1, 1, "out")], [AttemptRecord(1, 1, BROKE, 5, 6)]
+                commit(store, Checkpoint(number, (), [successes([0])], units, attempts, logs, counts=Counts(2, 1, 1)))
+            before = picture(store, "r2")
+            store.forget("r1")
+            store.forget("nobody")
+            assert (store.run("r1"), store.steps("r1")) == (None, [])
+            assert [run.id for run in store.runs()] == ["r2"]
+            assert store.give_back() >= 0
+            assert picture(store, "r2") == before
+            store.create_run(run_record("r1", 3_000), [("s", True)])
+            assert store.steps("r1")[0].counts == Counts()
+            assert store.units(store.steps("r1")[0].number) == []
+
     def test_fields_of_runs_and_steps_can_be_changed_and_others_stay(self) -> None:
         with self._open() as (store, step):
             store.update_run("r1", RunChange(status=RunStatus.PARTIAL, ended_ms=7, window="8 items", options='{"x":1}'))

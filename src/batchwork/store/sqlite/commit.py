@@ -16,8 +16,8 @@ from batchwork.faults import fails_after, fault
 from batchwork.model import Checkpoint
 from batchwork.ports import Committed, Opening
 from batchwork.store.sqlite.beside.head import Head, Mark
+from batchwork.store.sqlite.beside.log import Log
 from batchwork.store.sqlite.beside.standing import Standing
-from batchwork.store.sqlite.log import Log
 from batchwork.store.sqlite.recording import record_checkpoint
 from batchwork.store.sqlite.schema import open_to_write
 from batchwork.store.sqlite.statements import statement

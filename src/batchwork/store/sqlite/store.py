@@ -128,6 +128,21 @@ class SqliteStore:
     def runs(self) -> list[RunRecord]:
         return [self._run(row) for row in self._readers.read(statement("runs"))]
 
+    def forget(self, run: str) -> None:
+        from batchwork.store.sqlite import forgetting  # who cleans needs it
+
+        self._change(lambda connection: forgetting.forget(connection, run))
+
+    def give_back(self) -> int:
+        from batchwork.store.sqlite import forgetting
+
+        try:
+            return forgetting.give_back(self._path, self._opening)
+        except (apsw.BusyError, apsw.LockedError):
+            return 0  # somebody reads or writes; what is free is used by the next run all the same
+        except (apsw.Error, OSError) as error:
+            raise explain(error, self._path) from error
+
     # ------------------------------------------------------------ steps
 
     def steps(self, run: str) -> list[StepRecord]:
