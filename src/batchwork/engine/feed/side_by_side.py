@@ -40,10 +40,10 @@ def by_number(page: UnitPage) -> dict[int, tuple[str, int, int, int, int]]:
 
 def in_place(page: UnitPage, units: Units, duplicates: Sequence[UnitRecord]) -> int | None:
     """How many of the units are stored, each in its place; None where source and store do not match."""
-    if list(page.seqs) != list(page.indexes):
+    if not _same(page.seqs, page.indexes):
         return None  # an earlier reading moved them, or they are gone
-    if not duplicates and len(page.seqs) == len(units) and list(page.seqs) == list(units.seqs):
-        return len(units) if list(page.keys) == list(units.keys) else None
+    if not duplicates and len(page.seqs) == len(units) and _same(page.seqs, units.seqs):
+        return len(units) if _same(page.keys, units.keys) else None
     expected = dict(zip(units.seqs, units.keys, strict=True))
     skipped = {record.seq: record.key for record in duplicates}
     count = 0
@@ -53,6 +53,11 @@ def in_place(page: UnitPage, units: Units, duplicates: Sequence[UnitRecord]) -> 
         elif skipped.get(seq) != key:
             return None
     return count
+
+
+def _same(column: Sequence[object], other: Sequence[object]) -> bool:
+    """Whether both hold the same, whatever kind of sequences they are."""
+    return column is other or column == other or list(column) == list(other)
 
 
 def missing_keys(page: UnitPage, units: Units, duplicates: Sequence[UnitRecord]) -> list[str]:

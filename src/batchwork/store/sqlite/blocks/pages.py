@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import apsw
@@ -13,6 +13,7 @@ from batchwork.ports import UnitPage
 from batchwork.store.sqlite.blocks.codec import gaps, keys_of, seqs_of
 from batchwork.store.sqlite.rows import FIRST_FINAL, STATUSES, SUCCEEDED, Row, first_id
 from batchwork.store.sqlite.statements import statement
+from batchwork.text.numerals import Numerals
 
 
 class _Columns(NamedTuple):
@@ -44,7 +45,7 @@ def unit_page(connection: apsw.Connection, step: int, after_seq: int, limit: int
         seqs=columns.seqs,
         keys=columns.keys,
         indexes=columns.places,
-        statuses=[STATUSES[code] for code in columns.codes],
+        statuses=[*map(STATUSES.__getitem__, columns.codes)],
         attempts=columns.attempts,
         bases=columns.bases,
         doubts=columns.doubts,
@@ -95,8 +96,13 @@ def _joined(pieces: list[_Columns]) -> _Columns:
     return _Columns(*(_chained(column) for column in zip(*pieces, strict=True))) if pieces else _Columns()
 
 
-def _chained(parts: Sequence[Sequence[Any]]) -> list[Any]:
-    joined: list[Any] = []
-    for part in parts:
-        joined += part
-    return joined
+def _chained(parts: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    """One after another; ranges that go on stay a range, and so do their numerals."""
+    if {*map(type, parts)} == {Numerals}:
+        numbers = _chained([part.numbers for part in parts])  # type: ignore[attr-defined]
+        return Numerals(numbers)
+    if {*map(type, parts)} == {range}:
+        whole = range(parts[0][0], parts[-1][-1] + 1)
+        if len(whole) == sum(map(len, parts)):
+            return whole
+    return [*chain.from_iterable(parts)]
