@@ -108,9 +108,11 @@ SOURCES = Group(
         "glob": "batchwork.items.globs.source:GlobSource",
         "jsonl": "batchwork.items.jsonl:JsonlSource",
         "lines": "batchwork.items.lines:LinesSource",
+        "product": "batchwork.items.combined.product:ProductSource",
         "range": "batchwork.items.ranges:RangeSource",
+        "zip": "batchwork.items.combined.side_by_side:ZipSource",
     },
-    parts=("name", "Fields", "commands", "check", "open"),
+    parts=("name", "Fields", "commands", "nested", "may_preview", "check", "open"),
     instances=True,
 )
 EXECUTORS = Group(

@@ -100,3 +100,153 @@ def test_what_there_is_is_listed(bench: Bench):
     said = bench.command("sources", "globe", expect=2).stderr
     assert "there is no item source `globe`" in said
     assert "`glob`" in said
+
+
+# ---------------------------------------------------------------- every combination, side by side
+
+
+@pytest.mark.promise("11.38")
+def test_combinations_of_whatever_items_may_be(bench: Bench):
+    (bench.work / "b.jsonl").write_text('{"n": 1}\n{"n": 2}\n')
+    items = """
+        from: product
+        of:
+          a: $(printf 'x\\ny\\n')
+          b: {from: jsonl, path: b.jsonl, filter: "{{ item.n > 1 }}"}
+          c: "{{ [true, none] }}"
+          d: {from: zip, of: {left: [ü], right: [1.5]}}
+          e: ["{{ params.word }}"]
+"""
+    bench.write(items, '{type: echo, message: "{{ item }}"}')
+    (bench.work / "w.yaml").write_text("params: {word: w}\n" + (bench.work / "w.yaml").read_text())
+    bench.command("run", "w.yaml")
+    inner = [({"n": 2}, c, {"left": "ü", "right": 1.5}, "w") for c in (True, None)]
+    rows = [row["item"] for row in bench.rows("items", "--json")]
+    assert rows == [dict(zip("abcde", (a, *rest), strict=True)) for a in ("x", "y") for rest in inner]
+    plan = bench.command("plan", "w.yaml").stdout
+    assert (
+        "product, a (lines of the command: printf 'x\\ny\\n'), b (jsonl, path b.jsonl, filter {{ item.n > 1 }})" in plan
+    )
+
+
+@pytest.mark.promise("11.38")
+def test_lists_of_different_lengths_are_not_put_side_by_side(bench: Bench):
+    bench.write("{from: zip, of: {a: [1, 2, 3], b: {from: range, count: 2}}}", '{type: echo, message: "{{ item }}"}')
+    said = " ".join(bench.command("run", "w.yaml", expect=1).stdout.split())
+    assert "`zip` takes items side by side, but `a` has 3, `b` has 2" in said
+    assert bench.counts() == {}
+    bench.write("{from: zip, of: {a: $(seq 5), b: [1, 2]}}", '{type: echo, message: "{{ item }}"}')
+    said = " ".join(bench.command("run", "w.yaml", expect=1).stdout.split())
+    assert "but `b` ends after 2 items and `a` has more" in said
+
+
+def test_a_mapping_of_lists_may_be_a_parameter(bench: Bench):
+    bench.write('{from: product, of: "{{ grid }}"}', '{type: echo, message: "{{ item.a }}{{ item.b }}"}')
+    bench.command("run", "w.yaml", 'grid={"a": [1, 2], "b": [x]}')
+    assert bench.results() == ["1x", "2x"]
+    said = bench.command("run", "w.yaml", "grid=[1]", expect=1).stdout
+    assert "`of` of `from: product` must give a mapping of lists that is not empty" in said
+    said = bench.command("run", "w.yaml", 'grid={"a": 1}', expect=1).stdout
+    assert "expected a list or a sequence of results, got int 1" in said
+
+
+def test_the_results_of_a_step_are_combined_with_what_comes_from_elsewhere(bench: Bench):
+    (bench.work / "w.yaml").write_text("""
+steps:
+  - {name: first, for_each: [1, 2], task: echo, inputs: {message: "{{ item }}"}}
+  - name: other
+    task: echo
+    inputs: {message: x}
+    depends_on: []
+  - name: s
+    depends_on: []
+    task: batch
+    inputs:
+      items: {from: product, of: {a: "{{ steps.first.result }}", b: [x, y]}, filter: "{{ item.b != 'y' }}"}
+      task: {type: echo, message: "{{ item.a }}{{ item.b }}"}
+""")
+    bench.command("run", "w.yaml")
+    assert [row["result"] for row in bench.rows("results", "--step", "s", "--format", "jsonl")] == ["1x", "2x"]
+
+
+@pytest.mark.parametrize(
+    "empty", ["{a: [], b: [1]}", "{a: [1], b: []}", "{a: [1], b: {from: range, count: 0}, c: [2]}"]
+)
+def test_no_combination_is_no_item(bench: Bench, empty: str):
+    bench.write(f"{{from: product, of: {empty}}}", '{type: echo, message: "{{ item }}"}')
+    bench.command("run", "w.yaml")
+    assert bench.counts() == {}
+
+
+def test_combinations_that_were_killed_go_on(bench: Bench, wait_for: Callable[..., None]):
+    (bench.work / "in.txt").write_text("".join(f"{number}\n" for number in range(25)))
+    bench.write(
+        "{from: product, of: {a: {from: lines, path: in.txt}, b: $(seq 4)}}",
+        "{type: shell, command: 'echo {{ item.a }}-{{ item.b }} >> ledger; sleep 0.01'}",
+    )
+    bench.kill_half_way(wait_for)
+    bench.command("resume")
+    done = Counter(bench.ledger())
+    assert {*done} == {f"{a}-{b}" for a in range(25) for b in range(1, 5)}
+    assert sum(done.values()) - len(done) <= 2
+    assert bench.counts() == {"total": 100, "succeeded": 100}
+
+
+# ---------------------------------------------------------------- filter, skip, limit
+
+
+@pytest.mark.promise("11.01")
+@pytest.mark.parametrize("settings", ["max_parallel: 2", "batch_size: 7"])
+def test_every_source_can_be_narrowed(bench: Bench, settings: str):
+    (bench.work / "in.jsonl").write_text("".join(f'{{"n": {number}}}\n' for number in range(100)))
+    narrowed = "{from: jsonl, path: in.jsonl, filter: '{{ item.n % params.by == 0 }}', skip: 2, limit: \"{{ 1 + 2 }}\"}"
+    bench.write(narrowed, "{type: python, code: 'return item[\"n\"]'}", settings + "\n      each: item")
+    bench.command("run", "w.yaml", "by=10")
+    assert [row["item"]["n"] for row in bench.rows("items", "--json")] == [20, 30, 40]
+
+
+def test_a_limit_ends_a_command_that_would_not_end(bench: Bench):
+    bench.write("{from: command, command: 'yes ü', limit: 3}", '{type: echo, message: "{{ item }}"}')
+    bench.command("run", "w.yaml")
+    assert bench.results() == ["ü", "ü", "ü"]
+
+
+def test_a_row_that_the_filter_fails_on_is_a_bad_row(bench: Bench):
+    (bench.work / "in.jsonl").write_text('{"n": 1}\n{"m": 2}\n{"n": "x"}\n{"n": 4}\n')
+    settings = "continue_on_error: true"
+    bench.write(
+        "{from: jsonl, path: in.jsonl, filter: '{{ item.n > 2 }}'}", '{type: echo, message: "{{ item.n }}"}', settings
+    )
+    bench.command("run", "w.yaml", expect=3)
+    rows = bench.rows("items", "--json")
+    assert [row["key"] for row in rows] == ["in.jsonl:2", "in.jsonl:3", '{"n":4}']
+    assert rows[0]["error"]["type"] == "bad row"
+    assert "in.jsonl:2: `filter` cannot tell whether to take it" in rows[0]["error"]["message"]
+    (bench.work / "in.jsonl").write_text('{"n": 1}\n{"n": 2}\n{"n": 3}\n{"n": 4}\n')
+    bench.command("retry", "--reread")
+    assert bench.results() == ["3", "4"]
+    bench.write("{from: range, count: 2, filter: '{{ item }}'}", '{type: echo, message: "{{ item }}"}', settings)
+    bench.command("run", "w.yaml", expect=3)
+    assert "it must give true or false, but gives 0" in bench.rows("items", "--json")[0]["error"]["message"]
+
+
+WRONG = [
+    ("{from: range, count: 2, filter: yes}", "`filter` must be a template that gives true or false"),
+    ("{from: range, count: 2, filter: 'x {{ item }}'}", "`filter` must give true or false, but a template with text"),
+    ("{from: range, count: 2, filter: '{{ itm }}'}", "`itm`"),
+    ("{from: range, count: 2, skip: -1}", "`skip` must be a whole number from 0, but it is -1"),
+    ("{from: range, count: 2, limit: true}", "`limit` must be a whole number from 0"),
+    ("{from: product, of: {}}", "`of` of `from: product` names no items"),
+    ("{from: product, of: [1]}", "`of` of `from: product` must be a mapping"),
+    ("{from: product}", "`from: product` needs the field `of`"),
+    ("{from: zip, of: {a: text}}", "`items.of.a` must be a list"),
+    ("{from: zip, of: {a: {from: lnes, path: x}}}", "there is no source `lnes`"),
+]
+
+
+@pytest.mark.parametrize(("items", "message"), WRONG)
+def test_what_is_wrong_is_said_with_its_place(bench: Bench, items: str, message: str):
+    bench.write(items, '{type: echo, message: "{{ item }}"}')
+    said = bench.command("validate", "w.yaml", expect=2).stderr
+    assert "w.yaml:5:" in said
+    assert message in said

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from batchwork.items.combined import kept
 from batchwork.items.fields import open_source
 from batchwork.items.literal import open_value
+from batchwork.items.narrowing import NarrowedItems, Narrowing
 from batchwork.ports import ItemSource
 from batchwork.testing.source_contract import ItemSourceContract
 from batchwork.text.jsontext import Json
@@ -110,3 +112,54 @@ class TestGlob(Base):
         for path in self.items:
             (self.folder / str(path)).touch()
         return self.open("glob", pattern="in/**", type="file")
+
+
+class TestProduct(Base):
+    items = [{"a": a, "b": b, "c": c} for a in (1, 2) for b in ("x", None) for c in ([], "\ud800")]
+
+    def source(self) -> ItemSource:
+        parts = {"a": open_value([1, 2]), "b": open_value(["x", None]), "c": open_value([[], "\ud800"])}
+        return self.open("product", of=parts)  # type: ignore[arg-type]
+
+
+class TestProductOfMoreThanIsKeptInMemory(Base):
+    items = [{"a": a, "b": b, "c": c} for a in (1, 2) for b in ("x", "\ud800", "z") for c in range(3)]
+
+    @pytest.fixture(autouse=True)
+    def _little_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(kept, "IN_MEMORY", 1)
+
+    def source(self) -> ItemSource:
+        parts = {"a": open_value([1, 2]), "b": open_value(["x", "\ud800", "z"]), "c": self.open("range", count=3)}
+        return self.open("product", of=parts)  # type: ignore[arg-type]
+
+
+class TestZip(Base):
+    items = [{"text": text, "number": number} for number, text in enumerate(TEXTS)]
+
+    def source(self) -> ItemSource:
+        parts = {"text": self.open("lines", path="items.txt"), "number": self.open("range", count=len(TEXTS))}
+        return self.open("zip", of=parts)  # type: ignore[arg-type]
+
+
+class TestNarrowed(Base):
+    items = list(range(14, 30, 2))
+
+    def source(self) -> ItemSource:
+        even = Narrowing(lambda item: item % 2 == 0, "even", skip=2, limit=8)  # type: ignore[operator]
+        return NarrowedItems(self.open("range", start=10, stop=100), even)
+
+
+class TestNarrowedRows(Base):
+    items = [row for row in TEXTS if row != "a"] + ["z"]
+
+    def source(self) -> ItemSource:
+        (self.folder / "more.txt").write_text("\n".join([*map(str, TEXTS), "z"]) + "\n")
+        return NarrowedItems(self.open("lines", path="more.txt"), Narrowing(lambda item: item != "a", "not a"))
+
+
+class TestPartOfASource(Base):
+    items = list(range(13, 20))
+
+    def source(self) -> ItemSource:
+        return NarrowedItems(self.open("range", start=10, stop=100), Narrowing(skip=3, limit=7))

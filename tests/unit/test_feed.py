@@ -12,9 +12,9 @@ import pytest
 from batchwork.engine.feed.corrections import Corrections, Swept, lost_units
 from batchwork.engine.feed.feed import Feed, FreshUnits
 from batchwork.engine.feed.in_doubt import StartingPoint
-from batchwork.engine.feed.read_ahead import ITEMS_AT_ONCE, READ_AHEAD, SourcePages
 from batchwork.engine.feed.runs import Runs
 from batchwork.engine.feed.side_by_side import in_place, stored_between
+from batchwork.engine.feed.source.read_ahead import ITEMS_AT_ONCE, READ_AHEAD, SourcePages
 from batchwork.engine.feed.stream import SingleStream
 from batchwork.model import Counts, UnitRecord, Units, UnitStatus
 from batchwork.ports import Reading, UnitPage

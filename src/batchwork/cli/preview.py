@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from msgspec import Struct
 
+from batchwork.engine.feed.source.opening import Around, open_around
 from batchwork.errors import BatchworkError
-from batchwork.items.fields import open_source
 from batchwork.items.keys import default_keys
 from batchwork.model import BatchView
 from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan
@@ -59,8 +58,7 @@ def _scope(plan: Plan) -> dict[str, object]:
 
 def _first(items: ItemsPlan, scope: Mapping[str, object], wanted: int) -> tuple[list[Json] | None, str]:
     """The first items and how many there are in all; None where only a run can know."""
-    values = [items.value] if items.value is not None else items.fields.values()
-    if not scope.keys() >= {name for value in values for name in value.roots}:
+    if not scope.keys() >= {name for value in items.values() for name in value.roots} - {"item"}:
         return None, ""
     if items.value is None:
         return _first_read(items, scope, wanted)
@@ -72,10 +70,9 @@ def _first(items: ItemsPlan, scope: Mapping[str, object], wanted: int) -> tuple[
 
 def _first_read(items: ItemsPlan, scope: Mapping[str, object], wanted: int) -> tuple[list[Json] | None, str]:
     """As `_first`, of a source that has fields."""
-    if find_source(items.source).commands:
+    if not _may_preview(items):
         return None, ""
-    fields: dict[str, Any] = {name: value.render(scope) for name, value in items.fields.items()}
-    source = open_source(items.source, fields, os.getcwd(), os.environ)
+    source = open_around(items, Around(scope, os.getcwd(), os.environ))
     try:
         length = source.reading().length
         rows = next(iter(source.pages(0, wanted)), ())
@@ -85,6 +82,14 @@ def _first_read(items: ItemsPlan, scope: Mapping[str, object], wanted: int) -> t
         return page[:wanted], "" if length is None else plural(length, "item")
     finally:
         source.close()
+
+
+def _may_preview(items: ItemsPlan) -> bool:
+    """Whether nobody notices that its first items are read."""
+    if items.value is not None:
+        return True
+    source = find_source(items.source)
+    return not source.commands and source.may_preview and all(map(_may_preview, items.parts.values()))
 
 
 def _unit_lines(step: StepPlan, batch: BatchPlan, found: list[Json], scope: Mapping[str, object]) -> Iterator[str]:

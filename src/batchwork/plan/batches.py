@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec.structs import asdict, replace
 
 from batchwork.errors import Place, Problem
-from batchwork.plan.items import plan_items
 from batchwork.plan.knowns import ITEM_NAMES, RESERVED, Knowns
 from batchwork.plan.model import BatchPlan, ItemsPlan, TaskPlan
+from batchwork.plan.sources.items import plan_items
 from batchwork.plan.tasks import plan_task
 from batchwork.spec.fields.batch import MAX_SLOTS, BatchSettings, BatchSpec
 from batchwork.template import Template, is_template

@@ -67,8 +67,12 @@ def _source(value: Template | str | bool) -> Json:
 
 def _items(items: ItemsPlan) -> Json:
     if items.kind == "from":
-        fields = {name: getattr(value, "json", None) for name, value in sorted(items.fields.items())}
-        return {"from": items.source, **fields}
+        written_fields = {**items.fields, **items.narrowing}
+        fields = {name: getattr(value, "json", None) for name, value in sorted(written_fields.items())}
+        parts: dict[str, Json] = (
+            {"of": {name: _items(part) for name, part in items.parts.items()}} if items.parts else {}
+        )
+        return {"from": items.source, **fields, **parts}
     written: Json = getattr(items.fields.get("command", items.value), "json", None)
     text = canonical(written)
     if len(text) > WRITTEN_OUT_MAX:

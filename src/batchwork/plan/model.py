@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct, field
@@ -40,6 +40,9 @@ class ItemsPlan(Struct, frozen=True):
 
     literal: `value` is a list that may contain templates · template: `value` gives a list or a sequence of results ·
     command: written `$(…)`, short for the source `command` · from: any source.
+
+    `parts` are the items that the source's nested field holds, by name. `narrowing` is what any source may have beside its
+    own fields: `filter` (rendered for each item), `skip`, `limit`.
     """
 
     kind: Literal["literal", "template", "command", "from"]
@@ -47,6 +50,17 @@ class ItemsPlan(Struct, frozen=True):
     source: str = ""
     fields: Mapping[str, Value] = field(default_factory=dict)
     place: Place = field(default_factory=Place)
+    parts: Mapping[str, ItemsPlan] = field(default_factory=dict)
+    narrowing: Mapping[str, Value] = field(default_factory=dict)
+
+    def values(self) -> Iterator[Value]:
+        """All values that are rendered, those of its parts too."""
+        if self.value is not None:
+            yield self.value
+        yield from self.fields.values()
+        yield from self.narrowing.values()
+        for part in self.parts.values():
+            yield from part.values()
 
 
 class BatchPlan(BatchSettings, frozen=True, kw_only=True):

@@ -118,7 +118,7 @@ def _templates(step: StepPlan) -> Iterator[Template]:
     if batch is not None:
         if isinstance(batch.key, Template):
             yield batch.key
-        yield from _of_values([batch.items.value, *batch.items.fields.values()])
+        yield from _of_values(batch.items.values())
 
 
 def _tasks(step: StepPlan) -> Iterator[TaskPlan]:

@@ -14,7 +14,17 @@ Each has a contract test in `batchwork.testing`, published for third parties.
 from __future__ import annotations
 
 from batchwork.ports.executors import Executor, ExecutorFactory, PageQuery, Pager, Running, Staffing
-from batchwork.ports.items import BadRow, FieldFault, ItemSource, Reading, Row, Rows, SourceType, any_bad
+from batchwork.ports.items import (
+    BadRow,
+    FieldFault,
+    ItemSource,
+    NarrowingFields,
+    Reading,
+    Row,
+    Rows,
+    SourceType,
+    any_bad,
+)
 from batchwork.ports.sinks import EventSink, Fanout
 from batchwork.ports.store import (
     Committed,
@@ -45,6 +55,7 @@ __all__ = [
     "FieldValue",
     "ItemSource",
     "Lease",
+    "NarrowingFields",
     "Opening",
     "PageQuery",
     "Pager",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, TypeAlias, overload
+from typing import Annotated, Any, ClassVar, Protocol, TypeAlias, overload
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from batchwork.text.jsontext import Json
 from batchwork.text.jsontexts import Texts
@@ -129,6 +129,16 @@ class FieldFault(Struct, frozen=True):
     hint: str = ""
 
 
+class NarrowingFields(Struct, frozen=True):
+    """Fields of every source, which the engine applies: `filter` first, then `skip`, then `limit`."""
+
+    filter: Annotated[
+        str | None, Meta(description="a template that gives true for the items to take, with `item` in scope")
+    ] = None
+    skip: Annotated[int, Meta(description="so many of these are left out at the start")] = 0
+    limit: Annotated[int | None, Meta(description="no more items than that")] = None
+
+
 class SourceType(Protocol):
     """A kind of item source, registered under the entry point group `batchwork.items`; the class has no state.
 
@@ -140,6 +150,10 @@ class SourceType(Protocol):
     name: ClassVar[str]
     Fields: ClassVar[type]
     commands: ClassVar[frozenset[str]] = frozenset()
+    nested: ClassVar[str] = ""
+    """The field whose values are items themselves, by name: `open` gets an ItemSource for each."""
+    may_preview: ClassVar[bool] = True
+    """Whether a plan may read the first items, because nobody notices: no code is run, no server is asked."""
 
     def check(self, constants: Mapping[str, Json], written: Collection[str]) -> Iterable[FieldFault]:
         """What is wrong beyond the types of fields. `written` are all names that were, `constants` the values known by now."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from batchwork.ports import SourceType, Task
+from batchwork.ports import NarrowingFields, SourceType, Task
 from batchwork.spec.field import FIRST_VERSION, REQUIRED, Field, declared, default_of, default_text
 from batchwork.spec.fields.batch import BatchSettings, BatchSpec, ParallelSpec
 from batchwork.spec.fields.notify import NotifySettings, NotifySpec
@@ -238,6 +238,6 @@ def _items(sources: Mapping[str, SourceType]) -> Schema:
 
 def _source(name: str, source: SourceType) -> Schema:
     fields = _struct(source.Fields)
-    properties = {"from": {"const": name}, **fields["properties"]}
+    properties = {"from": {"const": name}, **_struct(NarrowingFields)["properties"], **fields["properties"]}
     then = {"properties": properties, "additionalProperties": False, "required": fields.get("required", [])}
     return {"if": {"properties": {"from": {"const": name}}, "required": ["from"]}, "then": then}

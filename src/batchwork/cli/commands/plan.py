@@ -161,8 +161,9 @@ def _items(items: ItemsPlan) -> str:
         case "command":
             return f"lines of the command: {short(visible(str(items.fields['command'].json)), WIDE)}"
         case "from":
-            fields = ", ".join(f"{name} {_field(field)}" for name, field in items.fields.items())
-            return ", ".join(filter(None, (items.source, fields)))
+            fields = [f"{name} {_field(field)}" for name, field in (*items.fields.items(), *items.narrowing.items())]
+            parts = [f"{name} ({_items(part)})" for name, part in items.parts.items()]
+            return ", ".join([items.source, *parts, *fields])
 
 
 def _attempts(retry: RetryPolicy, timeout_s: float | None) -> str:

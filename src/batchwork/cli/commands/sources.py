@@ -7,6 +7,7 @@ import click
 from batchwork.cli.kinds import Kind, about, chosen, show_kinds
 from batchwork.cli.options import HelpfulCommand, json_option
 from batchwork.plugins import find_source, source_names
+from batchwork.ports import NarrowingFields
 from batchwork.spec.struct_fields import declared_fields
 
 
@@ -16,6 +17,10 @@ from batchwork.spec.struct_fields import declared_fields
 def sources_command(name: str | None, as_json: bool) -> None:
     """List what may stand after `from:` and the fields of each, or those of SOURCE only."""
     show_kinds("source", map(_kind, chosen(name, source_names(), "item source")), as_json)
+    if name is None and not as_json:
+        show_kinds(
+            "source", [Kind("every source", about(NarrowingFields), [*declared_fields(NarrowingFields)])], as_json
+        )
 
 
 def _kind(name: str) -> Kind:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from batchwork.engine.feed.item_keys import ItemKeys
-from batchwork.engine.feed.read_ahead import SourcePages, open_items
+from batchwork.engine.feed.source.opening import open_items
+from batchwork.engine.feed.source.read_ahead import SourcePages
 from batchwork.engine.feed.stream import nothing_recorded
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.engine.unit.stored_value import value_texts

@@ -1,17 +1,13 @@
-"""A step's source opened and read in pages: by a thread ahead of the step, where it may keep a reader waiting."""
+"""A step's source read in pages: by a thread ahead of the step, where it may keep a reader waiting."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 from threading import Semaphore, Thread
-from typing import Any, Final
+from typing import Final
 
-from batchwork.engine.unit.brief import StepBrief
-from batchwork.errors import RenderError, SourceError
-from batchwork.items.fields import open_source
-from batchwork.items.literal import open_value
-from batchwork.plan.model import BatchPlan, ItemsPlan
+from batchwork.plan.model import BatchPlan
 from batchwork.ports import ItemSource, Row
 
 ITEMS_AT_ONCE: Final = 4_000
@@ -55,18 +51,6 @@ def _sizes(batch: BatchPlan) -> tuple[int, int]:
     cap = batch.queue_size * batch.batch_size
     size = max(1, min(ITEMS_AT_ONCE, cap // 2))
     return size, min(READ_AHEAD, cap // size)
-
-
-def open_items(items: ItemsPlan, order: StepBrief) -> ItemSource:
-    """The source of a batch step, its fields rendered. Raises SourceError."""
-    environ = {**order.setting.environ, "BATCHWORK_COOKIE": order.cookie}
-    try:
-        if items.value is not None:
-            return open_value(items.value.render(order.scope))
-        fields: dict[str, Any] = {name: value.render(order.scope) for name, value in items.fields.items()}
-        return open_source(items.source, fields, order.setting.cwd, environ)
-    except RenderError as error:
-        raise SourceError(f"items: {error.message}", error.hint) from error
 
 
 class _Ahead:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import TypeVar
 
 from batchwork.errors import BatchworkError, Place, Problem
 from batchwork.items.fields import check_fields
@@ -10,6 +11,7 @@ from batchwork.plan.commands import bound_command
 from batchwork.plan.knowns import Knowns
 from batchwork.plan.later import LATER_SOURCES
 from batchwork.plan.model import ItemsPlan
+from batchwork.plan.sources.narrowing import plan_narrowing
 from batchwork.plugins import find_source, source_names
 from batchwork.ports import SourceType
 from batchwork.spec.readers import has_template
@@ -17,6 +19,7 @@ from batchwork.spec.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode
 from batchwork.template import Value
 from batchwork.text.spelling import listing, suggest
 
+T = TypeVar("T")
 _KINDS = "a list, a template that gives one, `$(command)`, or a source such as {from: lines, path: …}"
 
 
@@ -66,6 +69,31 @@ def _command(node: ScalarNode, command: str, knowns: Knowns) -> ItemsPlan | None
 
 def _from_source(node: MapNode, field: str, knowns: Knowns) -> ItemsPlan | None:
     named = node.get("from")
+    source = _named(node, named, field, knowns)
+    if source is None or not isinstance(named, ScalarNode):
+        return None
+    written = _without(node.entries, {"from"})
+    narrowing = plan_narrowing(written, source, knowns)
+    written = _without(written, narrowing)
+    parts = _parts(written, source, field, knowns)
+    plain = _without(written, {source.nested} if parts else ())
+    fields = _fields(plain, source, knowns)
+    wrong = _faulty(source, written, fields, named.place, knowns)
+    if wrong or len(fields) < len(plain) or None in (*narrowing.values(), *parts.values()):
+        return None
+    return ItemsPlan("from", None, str(named.value), fields, node.place, _known(parts), _known(narrowing))
+
+
+def _without(entries: Mapping[str, Entry], names: Collection[str]) -> dict[str, Entry]:
+    return {name: entry for name, entry in entries.items() if name not in names}
+
+
+def _known(found: Mapping[str, T | None]) -> dict[str, T]:
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _named(node: MapNode, named: Node | None, field: str, knowns: Knowns) -> SourceType | None:
+    """The source that a mapping names."""
     if named is None:
         message = f"`{field}` must be {_KINDS}, but it is a mapping without `from`"
         knowns.problems.append(Problem(node.place, message, "a list of one mapping is written `- {…}`"))
@@ -73,14 +101,21 @@ def _from_source(node: MapNode, field: str, knowns: Knowns) -> ItemsPlan | None:
     if not isinstance(named, ScalarNode) or not isinstance(named.value, str) or has_template(named):
         knowns.problems.append(Problem(named.place, f"`from` must name a source, but it is {describe(named)}"))
         return None
-    source = _find(named.value, named.place, knowns)
-    if source is None:
-        return None
-    written = {name: entry for name, entry in node.entries.items() if name != "from"}
-    fields = _fields(written, source, knowns)
-    if _faulty(source, written, fields, named.place, knowns) or len(fields) < len(written):
-        return None
-    return ItemsPlan("from", None, named.value, fields, node.place)
+    return _find(named.value, named.place, knowns)
+
+
+def _parts(written: Mapping[str, Entry], source: SourceType, field: str, knowns: Knowns) -> dict[str, ItemsPlan | None]:
+    """The items inside of it, by name; none where a template gives them, or where there is no such field."""
+    entry = written.get(source.nested)
+    if entry is None or not isinstance(entry.node, MapNode):
+        return {}
+    if not entry.node.entries:
+        message = f"`{source.nested}` of `from: {source.name}` names no items"
+        knowns.problems.append(Problem(entry.node.place, message, "for example {size: [1, 2], colour: [red, blue]}"))
+    return {
+        name: plan_items(part.node, f"{field}.{source.nested}.{name}", knowns)
+        for name, part in entry.node.entries.items()
+    }
 
 
 def _faulty(

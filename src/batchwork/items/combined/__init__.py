@@ -1,0 +1,1 @@
+"""Items made of the items of several sources: every combination, or side by side."""
