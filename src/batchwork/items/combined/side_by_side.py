@@ -64,8 +64,8 @@ class _SideBySide:
         """How many rows are there in all columns; 0 at the end. Raises SourceError where only some have ended."""
         ready = [column.ready() for column in columns]
         if not min(ready) and max(ready):
-            short = [f"`{name}`" for name, count in zip(self._parts, ready, strict=True) if not count]
-            more = [f"`{name}`" for name, count in zip(self._parts, ready, strict=True) if count]
+            short = [name for name, count in zip(self._parts, ready, strict=True) if not count]
+            more = [name for name, count in zip(self._parts, ready, strict=True) if count]
             ends = f"{listing(short)} {'ends' if len(short) == 1 else 'end'} after {plural(done, 'item')}"
             have = f"{listing(more)} {'has' if len(more) == 1 else 'have'} more"
             raise SourceError(f"items: `zip` takes items side by side, but {ends} and {have}", _HINT)
