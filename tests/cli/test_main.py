@@ -14,6 +14,7 @@ Command = Callable[..., "CompletedProcess[str]"]
 BIN = Path(sys.executable).parent / "batchwork"
 
 COMMANDS = (
+    "init",
     "run",
     "resume",
     "retry",
@@ -54,7 +55,7 @@ def test_help_of_a_command(batchwork: Command, golden: Callable[[str, str], None
         (("run",), "WORKFLOW"),
         (("run", "x.yaml", "--sample", "3"), "comes in a later version"),
         (("run", "x.yaml", "limit"), "No such file"),
-        (("results", "--format", "csv"), "jsonl"),
+        (("results", "--format", "cvs"), "jsonl"),
     ],
 )
 @pytest.mark.promise("9.18")

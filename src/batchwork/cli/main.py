@@ -23,6 +23,7 @@ WINDOWS = "nt"
 """What Python calls the system without the signals, locks and descriptors that all of this stands on."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("init", "Write a small workflow to begin with."),
     "run": ("run", "Run a workflow."),
     "resume": ("resume", "Continue a run after a crash, a Ctrl-C or a failed step."),
     "retry": ("retry", "Run failed items again."),
@@ -41,7 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Name → module in batchwork.cli.commands, what it does. The module's function has the command's name and `_command` added."""
 
-COMING = ("cancel", "init", "report", "compare", "serve")
+COMING = ("cancel", "report", "compare", "serve")
 
 
 class CommandGroup(Helpful, click.Group):
