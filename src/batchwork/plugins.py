@@ -105,6 +105,7 @@ SOURCES = Group(
     described="an item source is a class as described by batchwork.ports.SourceType",
     built_in={
         "command": "batchwork.items.command:CommandSource",
+        "csv": "batchwork.items.csv:CsvSource",
         "glob": "batchwork.items.globs.source:GlobSource",
         "jsonl": "batchwork.items.jsonl:JsonlSource",
         "lines": "batchwork.items.lines:LinesSource",

@@ -31,6 +31,12 @@ _cut = pattern(r"(?:\s|\\n)?(?:…|\\u2026)(?: [\d,]+ (?:bytes|characters) left 
 
 # Both begin at a rare text and have bounded repeats, so that they are linear on any text.
 _url_password = pattern(r"(://[^\s/?#@:\"'<>\\]{0,256}):([^\s/\"'<>]{1,1024})@")
+_url_signature = pattern(
+    r"([?&](?:[\w.-]{0,40}(?:signature|secret)|sig|password|passwd|api[-_]?key"
+    r"|(?:[\w.-]{0,40}(?:security|session|access|auth|api|sas|private)[-_.]?)?token)=)([^\s&#\"'<>\\{}]{16,4096})",
+    re.IGNORECASE,
+)
+_url_user = pattern(r"\A([^/?#@]{1,100}://)[^/?#@:]{1,1024}@")
 _authorization = pattern(
     r"(uthorization\\*[\"']?\s{0,8}(?:[:=]|,\s{0,8}(?=\\*[\"']))\s{0,8}\\*[\"']?"
     r"(?:(?:basic|bearer|token|digest|negotiate|apikey|bot)\s{1,8})?+)(?!\{\{|\*\*\*)[^\s\"',;\\]{1,4096}",
@@ -116,15 +122,21 @@ def unmistakable(names: Iterable[str], environ: Mapping[str, str]) -> list[tuple
 
 
 def url_passwords(texts: Iterable[str]) -> list[str]:
-    """The passwords in the URLs of these texts, as written and decoded."""
+    """The passwords, tokens and signatures in the URLs of these texts, as written and decoded."""
     found: list[str] = []
     for text in texts:
-        if "://" in text and "@" in text:
+        if "://" in text and ("@" in text or "=" in text):
             from urllib.parse import unquote
 
-            for match in _url_password.finditer(text):
+            for match in (*_url_password.finditer(text), *_url_signature.finditer(text)):
                 found += {match[2], unquote(match[2])}
     return found
+
+
+def shown_url(url: str) -> str:
+    """A URL as it may be seen: without password, token and signature."""
+    url = _url_signature.sub(rf"\1{MASK}", _url_password.sub(rf"\1:{MASK}@", url))
+    return _url_user.sub(rf"\1{MASK}@", url)
 
 
 def _without_credentials(text: str) -> str:

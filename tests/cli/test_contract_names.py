@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -200,17 +199,6 @@ def test_a_nul_in_the_environment_is_refused(batchwork: Command, work: Path, val
     done = batchwork("run", "flow.yaml", expect=2)
     assert "`ONE`" in done.stderr
     assert "contains a NUL" in done.stderr
-
-
-def test_items_that_come_later_say_so(batchwork: Command, work: Path) -> None:
-    (work / "x.gz").write_bytes(gzip.compress(b"1\n"))
-    text = "steps: {a: {task: batch, inputs: {items: {from: lines, path: PATH}, task: {type: echo, message: x}}}}"
-    (work / "flow.yaml").write_text(text.replace("PATH", "x.gz"))
-    done = batchwork("run", "flow.yaml", expect=1)
-    assert "x.gz is compressed" in " ".join(done.stdout.split())
-    assert "$(zcat FILE)" in " ".join(done.stdout.split())
-    (work / "flow.yaml").write_text(text.replace("PATH", "'s3://bucket/x'"))
-    assert "items from URLs come in a later version" in " ".join(batchwork("run", "flow.yaml", expect=1).stdout.split())
 
 
 LINES = r"""

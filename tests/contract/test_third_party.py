@@ -66,14 +66,13 @@ steps:
   - name: greet
     task: batch
     inputs:
-      items: {from: csv, path: cities.csv, delimiter: ";"}
+      items: {from: ini, path: cities.ini, delimiter: ":"}
       task: {type: echo, message: "{{ item.city }} has {{ item.size }}"}
 """
 
 
 def write_cities(folder: Path) -> None:
-    lines = ["city;size", *(f"C{number};{number}" for number in range(8))]
-    (folder / "cities.csv").write_text("\n".join(lines) + "\n")
+    (folder / "cities.ini").write_text("".join(f"[C{number}]\nsize: {number}\n" for number in range(8)))
 
 
 class TestTheSource(ItemSourceContract, SourceTypeContract):
@@ -83,10 +82,10 @@ class TestTheSource(ItemSourceContract, SourceTypeContract):
         write_cities(tmp_path)
 
     def source_type(self) -> SourceType:
-        return module("source", "csv_items").CsvSource()
+        return module("source", "ini_items").IniSource()
 
     def fields(self) -> dict[str, Json]:
-        return {"path": "cities.csv", "delimiter": ";"}
+        return {"path": "cities.ini", "delimiter": ":"}
 
     def source(self) -> ItemSource:
         kind = self.source_type()
@@ -103,23 +102,23 @@ def test_a_source_of_another_package_is_used(tmp_path: Path) -> None:
 
 
 def test_the_fields_of_a_source_of_another_package_are_checked(tmp_path: Path) -> None:
-    (tmp_path / "flow.yaml").write_text(FLOW_OF_ROWS.replace('";"', "5").replace("path:", "pth:"))
+    (tmp_path / "flow.yaml").write_text(FLOW_OF_ROWS.replace('":"', "5").replace("path:", "pth:"))
     done = batchwork("source", tmp_path, "validate", "flow.yaml")
     assert done.returncode == 2
     for text in (
-        "`from: csv` has no field `pth`",
+        "`from: ini` has no field `pth`",
         "did you mean `path`?",
-        "`from: csv` needs the field `path`",
-        "`delimiter` of `from: csv` must be a text, not 5",
+        "`from: ini` needs the field `path`",
+        "`delimiter` of `from: ini` must be a text, not 5",
     ):
         assert text in done.stderr
 
 
 def test_without_the_package_there_is_no_such_source(tmp_path: Path) -> None:
-    (tmp_path / "flow.yaml").write_text(FLOW_OF_ROWS.replace("csv", "cvs"))
+    (tmp_path / "flow.yaml").write_text(FLOW_OF_ROWS.replace("from: ini", "from: inii"))
     done = batchwork("source", tmp_path, "validate", "flow.yaml")
-    assert "there is no source `cvs`" in done.stderr
-    assert "did you mean `csv`?" in done.stderr
+    assert "there is no source `inii`" in done.stderr
+    assert "did you mean `ini`?" in done.stderr
 
 
 # ---------------------------------------------------------------- a task

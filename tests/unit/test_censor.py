@@ -223,6 +223,7 @@ KNOW_SECRETS = {
     "engine/run/resume_check.py": "compares what is kept",
     "engine/step/desk.py": "what comes from executors",
     "engine/unit/brief.py": "hands it on to steps, and for keys",
+    "items/remote.py": "names of files behind URLs, and what their servers say",
     "plan/credentials/given.py": "passwords of URLs in parameters",
     "plan/credentials/written.py": "passwords of URLs in the file",
     "plan/resolve.py": "problems that a command prints",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from types import SimpleNamespace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_type_hints
 
 import msgspec
 import pytest
@@ -35,7 +35,7 @@ from batchwork.text.jsontext import Json
             ("pathh", "`from: jsonl` has no field `pathh`", "did you mean `path`?"),
             ("from", "`from: jsonl` needs the field `path`", ""),
         ]),
-        ("command", {"command": "ls", "format": "csv"}, [("format", "`format` of `from: command` must be lines or jsonl, not 'csv'", "")]),
+        ("command", {"command": "ls", "format": "xml"}, [("format", "`format` of `from: command` must be lines or nul or jsonl or csv, not 'xml'", "")]),
     ],
 )  # fmt: skip
 def test_check(source: str, fields: dict[str, Json], expected: list[tuple[str, str, str]]) -> None:
@@ -55,14 +55,14 @@ def test_opening_says_everything() -> None:
 
 
 def test_a_source_that_is_gone_when_the_step_starts() -> None:
-    with pytest.raises(SourceError, match="there is no source `csv`"):
-        open_source("csv", {}, "/", {})
+    with pytest.raises(SourceError, match="there is no source `cvs`"):
+        open_source("cvs", {}, "/", {})
 
 
 def test_each_field_of_each_source_is_documented() -> None:
     for source in map(find_source, source_names()):
         assert type(source).__doc__
-        hints = source.Fields.__annotations__.values()
+        hints = get_type_hints(source.Fields, include_extras=True).values()
         assert all("description=" in str(hint) for hint in hints)
 
 

@@ -20,7 +20,7 @@ from batchwork.errors import SourceError
 from batchwork.items.base import into_pages, unreadable, watched
 from batchwork.items.jsonl import read_jsonl
 from batchwork.items.lines import read_lines
-from batchwork.items.streams import BLOCK_BYTES, block_bytes, items_of
+from batchwork.items.streams import BLOCK_BYTES, Format, block_bytes, by_lines, by_nul
 from batchwork.ports import ItemSource, Reading, Row, SourceType
 from batchwork.text.wording import short
 
@@ -49,7 +49,7 @@ class CommandSource(SourceType):
         command: Annotated[
             str, Meta(description="run by /bin/sh in the working directory; it must end with exit code 0")
         ]
-        format: Annotated[Literal["lines", "jsonl"], Meta(description="how its output is read")] = "lines"
+        format: Annotated[Literal["lines", "nul", "jsonl", "csv"], Meta(description="how its output is read")] = "lines"
 
     def open(self, fields: Fields, cwd: str, environ: Mapping[str, str]) -> ItemSource:
         return CommandItems(fields, cwd, environ)
@@ -62,7 +62,7 @@ class CommandItems:
 
     def __init__(self, fields: CommandSource.Fields, cwd: str, environ: Mapping[str, str]) -> None:
         self._command = fields.command
-        self._read = read_lines if fields.format == "lines" else read_jsonl
+        self._read = _format(fields.format)
         self._cwd = cwd
         self._environ = dict(environ)
         self._name = f"the command `{short(' '.join(fields.command.split()), 60)}`"
@@ -75,9 +75,8 @@ class CommandItems:
         return Reading("", None, distinct=False)
 
     def pages(self, start: int, size: int) -> Iterator[Sequence[Row]]:
-        return watched(
-            self._name, into_pages(items_of(self._name, self._blocks(block_bytes(size)), self._read), start, size)
-        )
+        chunks = self._read(self._name, self._blocks(block_bytes(size)))
+        return watched(self._name, into_pages(chunks, start, size))
 
     def close(self) -> None:
         """Ends the command and all that it started in its process group; from any thread."""
@@ -98,6 +97,14 @@ class CommandItems:
         finally:
             run.stop()
             run.dispose()
+
+
+def _format(name: str) -> Format:
+    if name == "csv":
+        from batchwork.items.csv import DEFAULT
+
+        return DEFAULT
+    return {"lines": by_lines(read_lines), "nul": by_nul, "jsonl": by_lines(read_jsonl)}[name]
 
 
 class _CommandRun:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
-from typing import Annotated, TypeAlias
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from batchwork.items.encodings import UTF8, Encoding, check_encoding
 from batchwork.items.files import FileItems
-from batchwork.items.streams import numbered
-from batchwork.ports import BadRow, ItemSource, Row, Rows, SourceType
+from batchwork.items.places import Paths
+from batchwork.items.streams import by_lines, numbered
+from batchwork.ports import BadRow, FieldFault, ItemSource, Row, Rows, SourceType
 from batchwork.text.jsontext import Json
 from batchwork.text.jsontexts import is_deeper, read_all
 from batchwork.text.wording import short
@@ -24,17 +26,21 @@ DEEPEST_ROW = 900
 
 
 class JsonlSource(SourceType):
-    """The JSON values of a file that has one in each line."""
+    """The JSON values of files that have one in each line."""
 
     name = "jsonl"
 
     class Fields(Struct, frozen=True):
-        """Which file."""
+        """Which files."""
 
-        path: Annotated[str, Meta(description="the file; relative paths start where batchwork was started")]
+        path: Paths
+        encoding: Encoding = UTF8
+
+    def check(self, constants: Mapping[str, Json], written: Collection[str]) -> Iterable[FieldFault]:
+        return check_encoding(constants.get("encoding"))
 
     def open(self, fields: Fields, cwd: str, environ: Mapping[str, str]) -> ItemSource:
-        return FileItems(fields.path, cwd, read_jsonl)
+        return FileItems(fields.path, cwd, by_lines(read_jsonl), fields.encoding)
 
 
 def read_jsonl(name: str, lines: bytes, number: int) -> Rows:

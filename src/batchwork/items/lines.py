@@ -1,29 +1,41 @@
-"""Items that are the lines of a text: `{from: lines, path}`."""
+"""Items that are the lines of texts: `{from: lines, path}`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Collection, Iterable, Mapping
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from batchwork.items.encodings import UTF8, Encoding, check_encoding
 from batchwork.items.files import FileItems
-from batchwork.items.streams import numbered
-from batchwork.ports import ItemSource, Rows, SourceType
+from batchwork.items.places import Paths
+from batchwork.items.streams import by_lines, by_nul, numbered
+from batchwork.ports import FieldFault, ItemSource, Rows, SourceType
+from batchwork.text.jsontext import Json
 
 
 class LinesSource(SourceType):
-    """The lines of a text file, without empty ones."""
+    """The lines of text files, without empty ones."""
 
     name = "lines"
 
     class Fields(Struct, frozen=True):
-        """Which file."""
+        """Which files, and where in them an item ends."""
 
-        path: Annotated[str, Meta(description="the file; relative paths start where batchwork was started")]
+        path: Paths
+        separator: Annotated[
+            Literal["line", "nul"],
+            Meta(description="where an item ends: at line ends, or at NUL bytes as after `-print0`"),
+        ] = "line"
+        encoding: Encoding = UTF8
+
+    def check(self, constants: Mapping[str, Json], written: Collection[str]) -> Iterable[FieldFault]:
+        return check_encoding(constants.get("encoding"))
 
     def open(self, fields: Fields, cwd: str, environ: Mapping[str, str]) -> ItemSource:
-        return FileItems(fields.path, cwd, read_lines)
+        read = by_nul if fields.separator == "nul" else by_lines(read_lines)
+        return FileItems(fields.path, cwd, read, fields.encoding)
 
 
 def read_lines(name: str, lines: bytes, number: int) -> Rows:

@@ -42,15 +42,14 @@ def any_bad(rows: Sequence[Row]) -> bool:
 
 
 class Rows(Sequence["Row"]):
-    """Items in a row that know on which lines of `name` they stand, so that one of which something is missing can be found.
+    """Items in a row that know on which lines of which file they stand, so that one of which something is missing can be found.
 
-    `lines` are offsets with the line of the item there, from which on each item stands one line below the last.
+    `lines` are offsets with the line of the item there in `name`, from which on each item stands one line below the last.
     """
 
     def __init__(self, name: str = "", items: Iterable[Row] = (), lines: Sequence[tuple[int, int]] = ()) -> None:
         self.items: list[Row] | Texts = items if isinstance(items, Texts) else list(items)
-        self.name = name
-        self._lines = list(lines)
+        self._lines = [(offset, line, name) for offset, line in lines]
 
     def __len__(self) -> int:
         return len(self.items)
@@ -71,14 +70,14 @@ class Rows(Sequence["Row"]):
         """Append a part of other rows of the same source."""
         if start >= stop:
             return
-        self.name, here = rows.name, len(self)
+        here = len(self)
         at = bisect_right(rows._lines, start, key=_offset) - 1
-        offset, line = rows._lines[at]
-        self._lines.append((here, line + start - offset))
-        for offset, line in rows._lines[at + 1 :]:
+        offset, line, name = rows._lines[at]
+        self._lines.append((here, line + start - offset, name))
+        for offset, line, name in rows._lines[at + 1 :]:
             if offset >= stop:
                 break
-            self._lines.append((here + offset - start, line))
+            self._lines.append((here + offset - start, line, name))
         part = rows.items[start:stop]
         if not here:
             self.items = part
@@ -90,11 +89,11 @@ class Rows(Sequence["Row"]):
 
     def place(self, at: int) -> str:
         """Where the item at an offset stands: `FILE:LINE`."""
-        offset, line = self._lines[bisect_right(self._lines, at, key=_offset) - 1]
-        return f"{self.name}:{line + at - offset}"
+        offset, line, name = self._lines[bisect_right(self._lines, at, key=_offset) - 1]
+        return f"{name}:{line + at - offset}"
 
 
-def _offset(entry: tuple[int, int]) -> int:
+def _offset(entry: tuple[int, int, str]) -> int:
     return entry[0]
 
 

@@ -41,6 +41,26 @@ def read_all(lines: Sequence[str]) -> Texts | None:
     return None if _are_deep(found) else Texts(found)
 
 
+def written_all(values: Sequence[Json]) -> Texts | None:
+    """The texts of values. None where there is one that only the standard module can write."""
+    return _unless_refused(lambda part: _written(_writer, part, encode), values)
+
+
+def written_structs(values: Sequence[msgspec.Struct]) -> Texts | None:
+    """The texts of Structs whose fields are all texts, as if they were mappings. None where there is a lone surrogate."""
+    return _unless_refused(lambda part: _writer.encode_lines(part).decode().split("\n")[:-1], values)
+
+
+def _unless_refused(write: Callable[[Any], list[str]], values: Sequence[Any]) -> Texts | None:
+    texts: list[str] = []
+    try:
+        for start in range(0, len(values), _AT_ONCE):
+            texts += write(values[start : start + _AT_ONCE])
+    except _REFUSALS:
+        return None
+    return Texts(texts)
+
+
 def canonical_all(values: Texts) -> list[str]:
     """Each value as `canonical` writes it."""
     return _rewritten(values.texts, _sorting_writer, canonical)

@@ -1,0 +1,210 @@
+"""Files behind URLs, by fsspec: what they are, and their bytes, which go on where they broke off. Local files are not here."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from functools import cached_property
+from threading import Event
+from typing import Any, Final
+
+from batchwork.errors import SourceError, UsageError
+from batchwork.items.base import digest
+from batchwork.plugins import needed
+from batchwork.secrets import Masker, shown_url, url_passwords
+
+READING_URLS: Final = "reading items from URLs"
+AHEAD_BYTES: Final = 4 * 1024 * 1024
+"""What is asked for at once of a store of objects."""
+TRIES: Final = 5
+"""So many times in a row may reading break off without a byte."""
+PAUSE_S: Final = 0.2
+"""How long to wait after the first time; then twice as long each time."""
+CONNECT_S, SILENT_S = 30, 60
+"""How long an HTTP server may take to answer, and be silent in the midst."""
+
+_MAGIC: Final = frozenset("*?[")
+_VERSIONS: Final = (
+    "ETag",
+    "etag",
+    "LastModified",
+    "Last-Modified",
+    "mtime",
+    "modified",
+    "updated",
+    "md5Hash",
+    "Content-MD5",
+)
+_REFUSALS: Final = {"401", "403", "AccessDenied", "Forbidden", "Unauthorized"}
+
+
+def found_urls(url: str, closed: Event) -> Iterator[RemoteFile]:
+    """The file of a URL, or those that it matches where it has `*`, `?` or `[`. Raises SourceError."""
+    file = RemoteFile(url, closed)
+    if _is_http(url) or not _MAGIC.intersection(url):
+        yield file
+        return
+    for found in file.matching():
+        yield RemoteFile(found, closed)
+
+
+def _is_http(url: str) -> bool:
+    return url[:8].lower().startswith(("http://", "https://"))
+
+
+class RemoteFile:
+    """One file behind a URL. `name` is the URL without what is secret in it."""
+
+    def __init__(self, url: str, closed: Event) -> None:
+        self.url, self.name, self.closed = url, shown_url(url), closed
+        self._mask = Masker({}, url_passwords([url]))
+
+    @cached_property
+    def place(self) -> tuple[Any, str]:
+        """The file system, and the path in it."""
+        try:
+            fsspec = needed("fsspec", READING_URLS)
+        except UsageError as error:
+            raise SourceError(f"{self.name}: {error.message}", error.hint) from None
+        try:
+            system, path = fsspec.core.url_to_fs(self.url, **self._options())
+        except ImportError as error:
+            raise SourceError(f"{self.name}: {error}", "install what is missing beside batchwork") from error
+        except Exception as error:
+            raise self.failed(error) from error
+        return system, path
+
+    def _options(self) -> dict[str, Any]:
+        options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+        if _is_http(self.url):
+            timeout = needed("aiohttp", READING_URLS).ClientTimeout(None, sock_connect=CONNECT_S, sock_read=SILENT_S)
+            options["client_kwargs"] = {"timeout": timeout, "auto_decompress": False}
+            options["encoded"] = "%" in self.url
+            options["headers"] = {"Accept-Encoding": "identity"}
+        return options
+
+    def version(self) -> str:
+        """What changes when the content does, as far as the server tells; empty where it tells nothing. Raises SourceError."""
+        system, path = self.place
+        try:
+            info = system.info(path)
+        except Exception as error:
+            raise self.failed(error) from error
+        if info.get("type") == "directory":
+            raise SourceError(f"{self.name}: this is a directory", "a pattern such as `/*.csv` finds the files in it")
+        told = [f"{name}={info[name]}" for name in _VERSIONS if info.get(name)]
+        return digest([self.name, str(info.get("size")), *told]) if told else ""
+
+    def matching(self) -> list[str]:
+        """The URLs of the files that the path of this one matches as a pattern, sorted. Raises SourceError."""
+        system, path = self.place
+        try:
+            return [system.unstrip_protocol(found) for found in sorted(system.glob(path))]
+        except FileNotFoundError:
+            return []
+        except Exception as error:
+            raise self.failed(error) from error
+
+    def open(self, most: int) -> io.BufferedReader:
+        """Its bytes, with `most` of them looked at ahead."""
+        return io.BufferedReader(_Resumed(self), most)
+
+    def opened_at(self, offset: int) -> Any:
+        """A file of fsspec whose next byte is that at `offset`."""
+        system, path = self.place
+        if not _is_http(self.url):
+            file = system.open(path, "rb", block_size=AHEAD_BYTES, cache_type="readahead")
+            file.seek(offset)
+            return file
+        headers = {"Accept-Encoding": "identity"}
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+        file = system.open(path, "rb", block_size=0, size=1, headers=headers)
+        if offset and file.r.status != 206:  # a server that gives all of it or nothing
+            _skip(file, offset)
+        return file
+
+    def failed(self, error: Exception) -> SourceError:
+        """What an error of fsspec means, without what is secret."""
+        cause = error.__cause__
+        if isinstance(error, FileNotFoundError) and isinstance(cause, Exception) and _status(cause) not in {404, 410}:
+            return self.failed(cause)
+        match error:
+            case SourceError():
+                return error
+            case FileNotFoundError():
+                return SourceError(f"{self.name}: no such file", "is the address right, and may it be read from here?")
+            case _ if isinstance(error, PermissionError) or _status(error) in {401, 403}:
+                hint = "credentials are taken from the environment, as the client of this service does"
+                return SourceError(f"{self.name}: access was refused", hint)
+        reason = self._mask(str(error).replace(self.url, self.name))[:300]
+        return SourceError(f"{self.name} cannot be read: {reason or type(error).__name__}")
+
+
+class _Resumed(io.RawIOBase):
+    """The bytes of a remote file. What breaks off is asked for again from there on."""
+
+    def __init__(self, file: RemoteFile) -> None:
+        self._file, self._offset = file, 0
+        self._open: Any = None
+        self._version: str | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        for attempt in range(TRIES):
+            if self._file.closed.wait(PAUSE_S * 2 ** (attempt - 1) if attempt else 0):
+                raise SourceError(f"{self._file.name}: reading was stopped")
+            try:
+                block = self._read(len(buffer))
+            except Exception as error:
+                self._forget()
+                if attempt + 1 == TRIES or isinstance(error, SourceError | FileNotFoundError | PermissionError):
+                    raise self._file.failed(error) from error
+                continue
+            self._offset += len(block)
+            buffer[: len(block)] = block
+            return len(block)
+        return 0
+
+    def _read(self, most: int) -> bytes:
+        if self._open is None:
+            self._check_same()
+            self._open = self._file.opened_at(self._offset)
+        block: bytes = self._open.read(most)
+        return block
+
+    def _check_same(self) -> None:
+        """The rest of another file must not follow the beginning of one."""
+        version = self._file.version()
+        if self._version not in {None, version}:
+            raise SourceError(f"{self._file.name} changed while it was read", "`resume` reads it again")
+        self._version = version
+
+    def _forget(self) -> None:
+        file, self._open = self._open, None
+        if file is not None:
+            _closed(file)
+
+    def close(self) -> None:
+        self._forget()
+        super().close()
+
+
+def _status(error: Exception) -> int | None:
+    """The HTTP status that an error of a server has."""
+    status = getattr(error, "status", None)
+    return status if isinstance(status, int) else None
+
+
+def _skip(file: Any, count: int) -> None:
+    while count and (block := file.read(min(count, AHEAD_BYTES))):
+        count -= len(block)
+
+
+def _closed(file: Any) -> None:
+    try:
+        file.close()
+    except Exception:  # noqa: BLE001  # it is what broke off
+        return
