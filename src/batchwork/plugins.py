@@ -191,6 +191,22 @@ EXTRAS: Final = {
 """The extra of batchwork that brings each package."""
 
 
+def package_problem(package: str, purpose: str) -> UsageError | None:
+    """What is wrong where the package is not installed. It is not imported."""
+    from importlib.util import find_spec
+
+    if find_spec(package) is not None:
+        return None
+    return _missing(package, purpose)
+
+
+def _missing(package: str, purpose: str) -> UsageError:
+    return UsageError(
+        f"{purpose} needs the package {package}, which is not installed here",
+        f"`pip install 'batchwork[{EXTRAS[package]}]'`",
+    )
+
+
 def needed(module: str, purpose: str) -> Any:
     """The module `module`. Raises UsageError, which names the extra, where its package is not installed.
 
@@ -202,7 +218,4 @@ def needed(module: str, purpose: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != package:
             raise
-    raise UsageError(
-        f"{purpose} needs the package {package}, which is not installed here",
-        f"`pip install 'batchwork[{EXTRAS[package]}]'`",
-    )
+    raise _missing(package, purpose)

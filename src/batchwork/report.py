@@ -17,7 +17,7 @@ from batchwork.model import (
     StepStatus,
 )
 from batchwork.ports.store import Sample
-from batchwork.step_notes import NeedSkipped, Reopened, StepNote, WhenFalse
+from batchwork.step_notes import NeedSkipped, Reopened, StepNote, Unwritten, WhenFalse
 from batchwork.text.wording import columns, duration, ljust, number, only_if, plural, rate, share, short, size, visible
 
 CRASHED: Final = "crashed"
@@ -153,7 +153,7 @@ def why_skipped(note: StepNote | None) -> str:
             return "`when` is false"
         case NeedSkipped():
             return f"step `{note.step}`, which it refers to, was skipped"
-        case Reopened() | None:
+        case Reopened() | Unwritten() | None:
             return ""
         case _:
             assert_never(note)

@@ -1,4 +1,4 @@
-"""What else is to be known of a step than its state: why it was skipped, or that it was opened again."""
+"""What else is to be known of a step than its state: why it was skipped, that it was opened again, or only lacks its file."""
 
 from __future__ import annotations
 
@@ -23,4 +23,8 @@ class NeedSkipped(Struct, frozen=True, tag="need"):
     step: str
 
 
-StepNote: TypeAlias = Reopened | WhenFalse | NeedSkipped
+class Unwritten(Struct, frozen=True, tag="unwritten"):
+    """All units of the step have an outcome, but what is made of them could not be written: a resume does only that."""
+
+
+StepNote: TypeAlias = Unwritten | Reopened | WhenFalse | NeedSkipped

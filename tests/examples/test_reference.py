@@ -41,6 +41,8 @@ TABLES = {
     "`defaults`": "defaults",
     "A step": "step",
     "`inputs` of a batch step": "batch",
+    "`results`": "results",
+    "`failed` of `results`": "failed",
     "`retry`": "retry",
     "`notify`": "notification",
 }

@@ -7,6 +7,7 @@ as JSON.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import IO, Any, Final
 
@@ -127,6 +128,12 @@ class ParquetWriter:
             self._flush()
         self._out.close()
 
+    def abandon(self) -> None:
+        with contextlib.suppress(
+            Exception
+        ):  # it would close itself when the file is closed, and say what comes of that
+            self._out.close()
+
     def _flush(self) -> None:
         self._out.write_table(self._arrow.Table.from_batches(self._waiting))
         self._waiting = []
@@ -150,6 +157,9 @@ class TableWriter:
     def end(self) -> None:
         arrow = needed("pyarrow", "to_arrow()")
         self.table = arrow.Table.from_batches(self._batches, schema=self._rows.schema)
+
+    def abandon(self) -> None:
+        self._batches = []
 
 
 def frame_of(table: Any) -> Any:

@@ -35,7 +35,13 @@ class Writer(Protocol):
 
     def write(self, page: Page) -> None: ...
 
-    def end(self) -> None: ...
+    def end(self) -> None:
+        """All rows are there."""
+        ...
+
+    def abandon(self) -> None:
+        """What was written is not wanted."""
+        ...
 
 
 class LaidOut(Struct, frozen=True):
@@ -60,11 +66,15 @@ def laid_out(rows: Iterable[Rows], spec: TableSpec, keep: Keep | None = None) ->
 
 def write_rows(table: LaidOut, writer: Writer) -> None:
     """Write the whole table. Raises OutputError that names row and column."""
-    _naming(table.sample.rows, lambda: writer.begin(table.layout, table.sample))
-    for page in table.pages:
-        if len(page.rows):
-            _naming(page.rows, lambda page=page: writer.write(page))  # type: ignore[misc]
-    writer.end()
+    try:
+        _naming(table.sample.rows, lambda: writer.begin(table.layout, table.sample))
+        for page in table.pages:
+            if len(page.rows):
+                _naming(page.rows, lambda page=page: writer.write(page))  # type: ignore[misc]
+        writer.end()
+    except BaseException:
+        writer.abandon()
+        raise
 
 
 def write_table(target: Target, rows: Iterable[Rows], spec: TableSpec, keep: Keep | None = None) -> None:

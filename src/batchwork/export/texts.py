@@ -26,6 +26,9 @@ class CsvWriter:
     def end(self) -> None:
         pass
 
+    def abandon(self) -> None:
+        pass
+
     def _write(self, lines: Iterable[str]) -> None:
         self._file.write("".join(f"{line}\r\n" for line in lines).encode())
 
@@ -71,6 +74,9 @@ class JsonLinesWriter:
     def end(self) -> None:
         if self._any:
             self._file.write(self.last.encode())
+
+    def abandon(self) -> None:
+        pass
 
     def _lines(self, page: Page) -> Iterator[str]:
         for row in self._layout.objects(page):

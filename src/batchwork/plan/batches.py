@@ -6,7 +6,7 @@ from msgspec.structs import asdict, replace
 
 from batchwork.errors import Place, Problem
 from batchwork.plan.knowns import ITEM_NAMES, RESERVED, Knowns
-from batchwork.plan.model import BatchPlan, ItemsPlan, TaskPlan
+from batchwork.plan.model import BatchPlan, ItemsPlan, ResultsPlan, TaskPlan
 from batchwork.plan.sources.items import plan_items
 from batchwork.plan.tasks import plan_task
 from batchwork.spec.fields.batch import MAX_SLOTS, BatchSettings, BatchSpec
@@ -42,6 +42,7 @@ def plan_batch(spec: BatchSpec, task: TaskPlan | None, knowns: Knowns) -> BatchP
     if spec.key is not None and "on_duplicate" not in spec.settings:
         settings = replace(settings, on_duplicate="error")
     handled = _on_item_error(spec, settings, knowns)
+    results = _results(spec, knowns)
     if items is None or task is None:
         return None
     if inferred is not None:
@@ -52,6 +53,7 @@ def plan_batch(spec: BatchSpec, task: TaskPlan | None, knowns: Knowns) -> BatchP
         each_inferred=inferred,
         slots=slots,
         on_item_error=handled,
+        results=results,
         **asdict(settings),
     )
 
@@ -72,6 +74,14 @@ def _on_item_error(spec: BatchSpec, settings: BatchSettings, knowns: Knowns) -> 
     if settings.each == "item" and settings.batch_size > 1:
         names -= {"batch"}  # the others of the batch may be anywhere by then, also in an earlier process
     return plan_task(spec.on_item_error, names, knowns, shared=False)
+
+
+def _results(spec: BatchSpec, knowns: Knowns) -> ResultsPlan | None:
+    if spec.results is None:
+        return None
+    from batchwork.plan.outcomes.results import plan_results  # most steps write no file
+
+    return plan_results(spec.results, knowns)
 
 
 def _check_arg_name(spec: BatchSpec, knowns: Knowns) -> None:

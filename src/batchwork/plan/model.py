@@ -11,6 +11,7 @@ from batchwork.errors import Place, Problem
 from batchwork.ports import Compiled, Task
 from batchwork.spec.fields.batch import BatchSettings
 from batchwork.spec.fields.notify import NotifyOn, NotifySettings
+from batchwork.spec.fields.results import FileFormat
 from batchwork.spec.fields.retry import RetryPolicy
 from batchwork.spec.fields.step import StepSettings
 from batchwork.spec.fields.workflow import WorkflowSettings
@@ -63,6 +64,17 @@ class ItemsPlan(Struct, frozen=True):
             yield from part.values()
 
 
+class ResultsPlan(Struct, frozen=True):
+    """Where the table of a step's results goes. Places and columns are rendered when the step runs."""
+
+    to: Value
+    format: FileFormat | None
+    columns: Mapping[str, Value] | None
+    join: bool
+    failed: Value | None
+    place: Place
+
+
 class BatchPlan(BatchSettings, frozen=True, kw_only=True):
     """What makes a step a batch step: its settings, and what is decided. `slots` is the number of attempts at once."""
 
@@ -71,6 +83,7 @@ class BatchPlan(BatchSettings, frozen=True, kw_only=True):
     each_inferred: Place | None  # where the code is from which `each: batch` was told
     slots: int
     on_item_error: TaskPlan | None
+    results: ResultsPlan | None = None
 
 
 class StepPlan(StepSettings, frozen=True, kw_only=True):

@@ -119,6 +119,8 @@ def _templates(step: StepPlan) -> Iterator[Template]:
         if isinstance(batch.key, Template):
             yield batch.key
         yield from _of_values(batch.items.values())
+        if batch.results is not None:
+            yield from _of_values([batch.results.to, batch.results.failed, *(batch.results.columns or {}).values()])
 
 
 def _tasks(step: StepPlan) -> Iterator[TaskPlan]:

@@ -12,6 +12,7 @@ from batchwork.ports import NarrowingFields, SourceType, Task
 from batchwork.spec.field import FIRST_VERSION, REQUIRED, Field, declared, default_of, default_text
 from batchwork.spec.fields.batch import BatchSettings, BatchSpec, ParallelSpec
 from batchwork.spec.fields.notify import NotifySettings, NotifySpec
+from batchwork.spec.fields.results import FailedSpec, ResultsSpec
 from batchwork.spec.fields.retry import AttemptSpec, RetryPolicy
 from batchwork.spec.fields.step import StepHead, StepSettings, StepSpec
 from batchwork.spec.fields.workflow import DefaultsSpec, ParamSpec, WorkflowParts, WorkflowSettings
@@ -31,6 +32,8 @@ MAPPINGS: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "step": (StepHead, StepSpec, StepSettings),
     "batch": (BatchSpec, BatchSettings),
     "parallel": (ParallelSpec,),
+    "results": (ResultsSpec,),
+    "failed": (FailedSpec,),
     "retry": (RetryPolicy,),
     "notification": (NotifySpec, NotifySettings),
 }

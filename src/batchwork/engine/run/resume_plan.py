@@ -14,7 +14,7 @@ from batchwork.model import StepRecord, StepStatus
 from batchwork.plan.model import Plan, StepPlan
 from batchwork.ports import StepChange, Store
 from batchwork.report import why_skipped
-from batchwork.step_notes import Reopened
+from batchwork.step_notes import Reopened, Unwritten
 from batchwork.text.wording import number, plural
 
 IN_DOUBT_STOPS: Final = "with `on_in_doubt: stop` nothing runs until it says `retry` or `fail`"
@@ -28,6 +28,7 @@ class Act(StrEnum):
     CONTINUE = "continue"  # it was running: what is recorded stays, the rest is run
     REVIVE = "revive"  # it failed: failed units get fresh attempts, and it goes on
     REREAD = "reread"  # it has ended: failed units get fresh attempts with the values that the source has now
+    WRITE = "write"  # all its units have an outcome: only its files are written
     RETRY = "retry"  # it has ended: failed units get fresh attempts, the source is not read again
     ANEW = "anew"  # it is forgotten and runs again
     STALE = "stale"  # it stays, marked: an earlier step is retried
@@ -118,18 +119,25 @@ def _resumed(step: StepPlan, record: StepRecord) -> Revival:
             return Revival(step, record, Act.START, "it has not run")
         case StepStatus.RUNNING:
             return Revival(step, record, Act.CONTINUE, _continued(record))
-        case StepStatus.FAILED if tolerated(step, record.status):
-            return Revival(step, record, Act.KEEP, "failed, which `on_error: continue` tolerates")
-        case StepStatus.FAILED if record.started_ms is None:
-            return Revival(step, record, Act.ANEW, "it failed before it began")
         case StepStatus.FAILED:
-            return Revival(step, record, Act.REVIVE, f"it failed: {_tried_again(record)}{_continued(record)}")
+            return _revived(step, record)
         case StepStatus.SKIPPED:
             return Revival(step, record, Act.KEEP, why_skipped(record.note) or "skipped")
         case StepStatus.SUCCEEDED:
             return Revival(step, record, Act.KEEP, f"succeeded{_succeeded(record)}")
         case _:
             assert_never(record.status)
+
+
+def _revived(step: StepPlan, record: StepRecord) -> Revival:
+    """What becomes of a step that failed."""
+    if tolerated(step, record.status):
+        return Revival(step, record, Act.KEEP, "failed, which `on_error: continue` tolerates")
+    if isinstance(record.note, Unwritten):
+        return Revival(step, record, Act.WRITE, "all its items have an outcome; their results were not written")
+    if record.started_ms is None:
+        return Revival(step, record, Act.ANEW, "it failed before it began")
+    return Revival(step, record, Act.REVIVE, f"it failed: {_tried_again(record)}{_continued(record)}")
 
 
 def _tried_again(record: StepRecord) -> str:
@@ -181,6 +189,7 @@ def explained(revivals: Iterable[Revival]) -> Iterator[str]:
         Act.CONTINUE: "goes on",
         Act.REVIVE: "goes on",
         Act.REREAD: "is retried, its items read again",
+        Act.WRITE: "writes its results",
         Act.RETRY: "is retried",
         Act.ANEW: "runs again",
         Act.STALE: "is kept, and marked stale",
@@ -209,6 +218,8 @@ def carry_out(revivals: Sequence[Revival], store: Store) -> None:
             case Act.REVIVE:
                 # The status last: a failed step that a crash leaves here is found failed, and revived by the next resume.
                 store.reopen(number_, chosen)
+                store.update_step(number_, StepChange(status=StepStatus.RUNNING, failure=None, note=None))
+            case Act.WRITE:
                 store.update_step(number_, StepChange(status=StepStatus.RUNNING, failure=None))
             case Act.RETRY | Act.REREAD:
                 # The status first: a succeeded step with open units would not be looked at again.

@@ -22,6 +22,7 @@ from batchwork.plan.model import TaskPlan
 from batchwork.ports import EventSink, StepChange, Store
 from batchwork.ports.recorded import ErrorView
 from batchwork.report import why_skipped
+from batchwork.step_notes import Unwritten
 from batchwork.text.jsontext import decode
 
 
@@ -72,7 +73,7 @@ class StepRun:
     def _to_its_end(self) -> StepRecord:
         clock = self._equipment.clock
         began = clock.now()
-        fate = self._checked(self._coordinated())
+        fate = self._fate()
         fault("step.end")
         duration_ms = self._record.duration_ms + round((clock.now() - began) * 1000)
         record = self._ended(replace(self._record, counts=fate.counts, duration_ms=duration_ms, stale=False), fate)
@@ -82,14 +83,30 @@ class StepRun:
             self._react(on_error, record.failure)
         return record
 
+    def _fate(self) -> Fate:
+        """What becomes of the step, and of the files that are made of its outcomes."""
+        batch, before = self._brief.plan.batch, self._counters()
+        only_writes = isinstance(self._record.note, Unwritten)
+
+        def run() -> Fate:
+            return StepDone(before) if only_writes else self._checked(self._coordinated())
+
+        if batch is None or batch.results is None:
+            return run()
+        from batchwork.engine.run.outcome.files import with_files  # most steps write none
+
+        fate = with_files(batch.results, self._brief, self._equipment.store, run, before)
+        return replace(fate, complete=True) if only_writes and isinstance(fate, StepFailed) else fate
+
     def _ended(self, record: StepRecord, fate: Fate) -> StepRecord:
         """The record of the step with what became of it. One that was stopped keeps its note: a resume reads it."""
         match fate:
             case StepDone(_, result):
                 return replace(record, status=StepStatus.SUCCEEDED, result=result, failure=None, note=None)
-            case StepFailed(_, failure):
+            case StepFailed(_, failure, complete):
                 failure = self._brief.censor.failure(failure)
-                return replace(record, status=StepStatus.FAILED, result=None, failure=failure, note=None)
+                note = Unwritten() if complete else None
+                return replace(record, status=StepStatus.FAILED, result=None, failure=failure, note=note)
             case StepStopped():
                 return replace(record, status=StepStatus.RUNNING, result=None, failure=None)
             case _:

@@ -17,10 +17,14 @@ class StepDone(Struct, frozen=True):
 
 
 class StepFailed(Struct, frozen=True):
-    """Something ended it: its one unit, too many of its units, or what kept it from running at all."""
+    """Something ended it: its one unit, too many of its units, or what kept it from running at all.
+
+    `complete`: all units have an outcome, and what was to be made of them failed.
+    """
 
     counts: Counts
     failure: Failure
+    complete: bool = False
 
 
 class StepStopped(Struct, frozen=True):

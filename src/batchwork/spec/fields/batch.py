@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from batchwork.errors import Place
 from batchwork.spec.field import REQUIRED, Field
+from batchwork.spec.fields.results import RESULTS, ResultsSpec
 from batchwork.spec.fields.retry import AttemptSpec
 from batchwork.spec.fields.task import TaskSpec
 from batchwork.spec.parse_task import TaskReader
@@ -169,5 +170,11 @@ class BatchSpec(AttemptSpec, frozen=True, kw_only=True):
             "a task that runs once for each failed item; has `error`, and may have a `timeout` of its own",
             null=True,
             template=False,
+        ),
+    ] = None
+    results: Annotated[
+        ResultsSpec | None,
+        Field(
+            RESULTS, "a table of the results in a file: `{to: path or URL, …}`, see below", null=True, template=False
         ),
     ] = None

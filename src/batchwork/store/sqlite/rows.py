@@ -25,7 +25,7 @@ from batchwork.model import (
     UnitRecord,
     UnitStatus,
 )
-from batchwork.step_notes import NeedSkipped, Reopened, StepNote, WhenFalse
+from batchwork.step_notes import NeedSkipped, Reopened, StepNote, Unwritten, WhenFalse
 from batchwork.text import jsontext
 from batchwork.text.jsontext import wash
 from batchwork.text.patterns import pattern
@@ -240,7 +240,7 @@ def changed_cell(value: object) -> Cell:
     match value:
         case Failure():
             return failure_text(value)
-        case Reopened() | WhenFalse() | NeedSkipped():
+        case Reopened() | WhenFalse() | NeedSkipped() | Unwritten():
             return msgspec.json.encode(value).decode()
         case None | bool() | int():
             return value
