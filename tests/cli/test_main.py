@@ -29,6 +29,8 @@ COMMANDS = (
     "clean",
     "tasks",
     "sources",
+    "docs",
+    "completion",
     "schema",
 )
 

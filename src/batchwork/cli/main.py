@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from importlib import import_module
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -15,6 +15,9 @@ from batchwork.cli.options import Helpful
 from batchwork.errors import BatchworkError, TooManyFiles, UsageError, WorkflowError, lacks_files
 from batchwork.text.wording import only_if, plural
 from batchwork.view.streams import ReaderGone, Stdout, end_output, note, prepare_streams
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 BUG_EXIT = 70
 """What shows a traceback; apart from all codes that say something about the run."""
@@ -38,6 +41,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "clean": ("clean", "Forget runs, and give their room back."),
     "tasks": ("tasks", "List the task types and their fields."),
     "sources": ("sources", "List the item sources and their fields."),
+    "docs": ("docs", "Print a page of the documentation."),
+    "completion": ("completion", "Print what makes a shell complete commands, runs, steps and parameters."),
     "schema": ("schema", "Print a JSON Schema of workflows, for editors."),
 }
 """Name → module in batchwork.cli.commands, what it does. The module's function has the command's name and `_command` added."""
@@ -68,6 +73,13 @@ class CommandGroup(Helpful, click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, what) for name, (_, what) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands, without importing them."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=what) for name, (_, what) in COMMANDS.items() if name.startswith(incomplete)]
+        return found or click.Command.shell_complete(self, ctx, incomplete)
 
     def _refuse(self, ctx: click.Context, word: str) -> NoReturn:
         if word in COMING:

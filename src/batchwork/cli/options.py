@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from batchwork.view.choose import PROGRESS
 from batchwork.view.streams import Stdout, width
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,6 +44,18 @@ def _show_help(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
+def offered(what: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """What the shell offers at this place: a function of the module `completing`, which is imported when it is asked."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from batchwork.cli import completing
+
+        found: list[CompletionItem] = getattr(completing, what)(ctx, param, incomplete)
+        return found
+
+    return complete
+
+
 def store_option(command: F) -> F:
     """`--store PATH_OR_URL`."""
     return click.option(
@@ -53,7 +68,7 @@ def store_option(command: F) -> F:
 
 def run_argument(command: F) -> F:
     """RUN, the latest run by default."""
-    return click.argument("run", required=False, metavar="[RUN]")(command)
+    return click.argument("run", required=False, metavar="[RUN]", shell_complete=offered("runs"))(command)
 
 
 def json_option(help_text: str) -> Callable[[F], F]:
@@ -63,7 +78,7 @@ def json_option(help_text: str) -> Callable[[F], F]:
 
 def step_option(help_text: str) -> Callable[[F], F]:
     """`--step S`."""
-    return click.option("--step", "step", metavar="STEP", help=help_text)
+    return click.option("--step", "step", metavar="STEP", help=help_text, shell_complete=offered("steps"))
 
 
 def parallel_option(command: F) -> F:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from batchwork.cli.options import F
+from batchwork.cli.options import F, offered
 from batchwork.errors import Problem
 from batchwork.plan.model import Plan
 from batchwork.view.streams import note
@@ -15,8 +15,8 @@ from batchwork.view.streams import note
 def workflow_arguments(command: F) -> F:
     """WORKFLOW [NAME=VALUE …] and `--params-file`."""
     decorators: list[Callable[[F], F]] = [
-        click.argument("workflow", metavar="WORKFLOW"),
-        click.argument("given", nargs=-1, metavar="[NAME=VALUE]..."),
+        click.argument("workflow", metavar="WORKFLOW", shell_complete=offered("workflow_files")),
+        click.argument("given", nargs=-1, metavar="[NAME=VALUE]...", shell_complete=offered("params")),
         click.option(
             "--params-file",
             metavar="FILE",

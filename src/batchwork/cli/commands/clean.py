@@ -10,7 +10,7 @@ import click
 
 from batchwork import compose
 from batchwork.cli.forgetting import finished_runs, forget, forget_unless_locked, to_forget
-from batchwork.cli.options import HelpfulCommand, store_option
+from batchwork.cli.options import HelpfulCommand, offered, store_option
 from batchwork.clock import SystemClock
 from batchwork.engine.run.find_run import find_run
 from batchwork.errors import NothingStored, StoreFull, UsageError
@@ -39,7 +39,7 @@ class Age(click.ParamType[int]):
 
 
 @click.command("clean", cls=HelpfulCommand)
-@click.argument("runs", nargs=-1, metavar="[RUN ...]")
+@click.argument("runs", nargs=-1, metavar="[RUN ...]", shell_complete=offered("runs"))
 @click.option("--keep", type=click.IntRange(0), metavar="N", help="Forget all finished runs but the N latest.")
 @click.option("--older", type=Age(), metavar="AGE", help="Forget finished runs that ended so long ago: 12h, 30d, 2w.")
 @click.option("--dry-run", is_flag=True, help="Say which runs would be forgotten; change nothing.")

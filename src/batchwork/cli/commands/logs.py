@@ -9,7 +9,7 @@ import click
 
 from batchwork.cli.failures import error_line
 from batchwork.cli.look import looking, note_words, readable, seconds_taken, the_steps, units_of_key
-from batchwork.cli.options import HelpfulCommand, step_option, store_option
+from batchwork.cli.options import HelpfulCommand, offered, step_option, store_option
 from batchwork.engine.run.find_run import find_run
 from batchwork.errors import RunRefused, UsageError
 from batchwork.model import AttemptRecord, Failure, LogRecord, StepRecord, UnitRecord
@@ -25,7 +25,7 @@ OVERLAP = 200
 
 
 @click.command("logs", cls=HelpfulCommand)
-@click.argument("words", nargs=-1, required=True, metavar="[RUN] KEY")
+@click.argument("words", nargs=-1, required=True, metavar="[RUN] KEY", shell_complete=offered("runs"))
 @step_option("Only the item of this step. Default: all steps.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what it prints, until it does not run any more.")
 @store_option

@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 
 from batchwork.cli.kinds import Kind, about, chosen, show_kinds
-from batchwork.cli.options import HelpfulCommand, json_option
+from batchwork.cli.options import HelpfulCommand, json_option, offered
 from batchwork.plugins import find_source, source_names
 from batchwork.ports import NarrowingFields
 from batchwork.spec.struct_fields import declared_fields
 
 
 @click.command("sources", cls=HelpfulCommand)
-@click.argument("name", required=False, metavar="[SOURCE]")
+@click.argument("name", required=False, metavar="[SOURCE]", shell_complete=offered("sources"))
 @json_option("One JSON object a line for each source.")
 def sources_command(name: str | None, as_json: bool) -> None:
     """List what may stand after `from:` and the fields of each, or those of SOURCE only."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from batchwork.cli.kinds import Kind, about, chosen, show_kinds
-from batchwork.cli.options import HelpfulCommand, json_option
+from batchwork.cli.options import HelpfulCommand, json_option, offered
 from batchwork.plugins import find_task, task_names
 from batchwork.spec.field import declared, default_text
 from batchwork.spec.fields.batch import BatchSettings, BatchSpec
@@ -17,7 +17,7 @@ BATCH = "batch"
 
 
 @click.command("tasks", cls=HelpfulCommand)
-@click.argument("name", required=False, metavar="[TASK]")
+@click.argument("name", required=False, metavar="[TASK]", shell_complete=offered("task_types"))
 @json_option("One JSON object a line for each task type.")
 def tasks_command(name: str | None, as_json: bool) -> None:
     """List the task types and their fields, or those of TASK only."""
