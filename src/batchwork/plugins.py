@@ -110,10 +110,11 @@ SOURCES = Group(
         "jsonl": "batchwork.items.jsonl:JsonlSource",
         "lines": "batchwork.items.lines:LinesSource",
         "product": "batchwork.items.combined.product:ProductSource",
+        "python": "batchwork.workers.python.generated:PythonSource",
         "range": "batchwork.items.ranges:RangeSource",
         "zip": "batchwork.items.combined.side_by_side:ZipSource",
     },
-    parts=("name", "Fields", "commands", "nested", "may_preview", "check", "open"),
+    parts=("name", "Fields", "commands", "nested", "further", "may_preview", "check", "open"),
     instances=True,
 )
 EXECUTORS = Group(

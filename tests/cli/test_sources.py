@@ -250,3 +250,142 @@ def test_what_is_wrong_is_said_with_its_place(bench: Bench, items: str, message:
     said = bench.command("validate", "w.yaml", expect=2).stderr
     assert "w.yaml:5:" in said
     assert message in said
+
+
+# ---------------------------------------------------------------- what a generator yields
+
+MODULE = """
+import datetime, decimal, os, sys, time
+
+def rows(start, count=3, *, unit="kg"):
+    print("not an item")
+    for number in range(start, start + count):
+        os.write(1, b"nor is this")
+        yield {"n": number, "unit": unit, "day": datetime.date(2026, 1, 2)}
+
+def several():
+    return [1, "ü", "\\ud800", 2**70, None]
+
+async def later(count):
+    for number in range(count):
+        yield number
+
+def broken(at):
+    for number in range(at):
+        yield number
+    {}["missing"]
+
+def not_json():
+    yield 1
+    yield {"a": [object()]}
+
+def number():
+    return 1
+
+def dies():
+    yield 1
+    os.kill(os.getpid(), 11)
+
+def leaves():
+    yield 1
+    sys.exit("enough")
+
+def slow(release):
+    yield 1
+    while not os.path.exists(release):
+        time.sleep(0.01)
+    yield 2
+
+def many(count):
+    for number in range(count):
+        yield {"number": number, "text": "x" * 20}
+"""
+
+
+@pytest.fixture
+def generators(bench: Bench) -> Bench:
+    (bench.work / "flows").mkdir()
+    (bench.work / "flows/gen.py").write_text(MODULE)
+    return bench
+
+
+def yielded(bench: Bench, fields: str, expect: int = 0) -> CompletedProcess[str]:
+    bench.write(f"{{from: python, {fields}}}", '{type: echo, message: "{{ item }}"}')
+    (bench.work / "w.yaml").rename(bench.work / "flows/w.yaml")
+    return bench.command("run", "flows/w.yaml", expect=expect)
+
+
+@pytest.mark.promise("11.39")
+def test_what_a_generator_yields_and_nothing_that_it_prints(generators: Bench):
+    yielded(generators, "function: gen:rows, start: 5, unit: ü, limit: 2")
+    rows = [row["item"] for row in generators.rows("items", "--json")]
+    assert rows == [{"n": number, "unit": "ü", "day": "2026-01-02"} for number in (5, 6)]
+    yielded(generators, "function: gen:several")
+    assert [row["item"] for row in generators.rows("items", "--json")] == [1, "ü", "\ud800", 2**70, None]
+    yielded(generators, "function: gen:later, count: 3, inputs: {}")
+    assert [row["item"] for row in generators.rows("items", "--json")] == [0, 1, 2]
+    yielded(generators, "function: gen:later, count: 0")
+    assert generators.rows("items", "--json") == []
+
+
+FAILING = [
+    ("function: gen:broken, at: 2", "the function `gen:broken` failed: KeyError: there is no key 'missing'"),
+    ("function: gen:broken, at: 0", '{}["missing"]'),
+    ("function: gen:not_json", "`gen:not_json` yields as item 1 what is not JSON data"),
+    ("function: gen:not_json", "$.a[0]"),
+    ("function: gen:number", "`gen:number` must be a generator, or give a list, but it gives int"),
+    ("function: gen:dies", "the function `gen:dies` was killed by SIGSEGV"),
+    ("function: gen:leaves", "the code called sys.exit('enough')"),
+    ("function: gen:rows", "`gen:rows` needs `start`"),
+    ("function: gen:rows, start: 1, colour: red", "`gen:rows` takes no `colour`; it takes start, count, unit"),
+    ("function: gen:row, start: 1", "has no `row`; did you mean rows?"),
+    ("function: gone:rows", "`gone:rows` cannot be imported: No module named 'gone'"),
+    ("function: gen:several, interpreter: ./no-python", "no-python"),
+]
+
+
+@pytest.mark.parametrize(("fields", "message"), FAILING)
+def test_a_generator_that_fails_fails_the_step_and_says_where(generators: Bench, fields: str, message: str):
+    said = yielded(generators, fields, expect=1)
+    assert message in " ".join((said.stdout + said.stderr).split())
+    assert "Traceback" not in said.stderr or "gen.py" in said.stderr
+    assert "generator.py" not in said.stdout + said.stderr
+
+
+def test_a_function_is_named_in_full(generators: Bench):
+    said = yielded(generators, "function: rows", expect=2).stderr
+    assert "`function` must name a function in a module, not 'rows'" in said
+
+
+def test_items_are_run_while_the_generator_goes_on(generators: Bench):
+    generators.write(
+        "{from: python, function: gen:slow, release: go}", "{type: shell, command: 'touch go; echo {{ item }}'}"
+    )
+    (generators.work / "w.yaml").rename(generators.work / "flows/w.yaml")
+    generators.command("run", "flows/w.yaml")
+    assert generators.counts() == {"total": 2, "succeeded": 2}
+
+
+def test_a_generator_with_a_secret_and_a_plan(generators: Bench):
+    fields = "function: gen:rows, start: 1, unit: '{{ env.UNIT }}'"
+    generators.write(f"{{from: python, {fields}}}", '{type: echo, message: "{{ item.n }}"}')
+    text = "secrets: [UNIT]\n" + (generators.work / "w.yaml").read_text()
+    (generators.work / "flows/w.yaml").write_text(text)
+    planned = generators.command("plan", "flows/w.yaml", env={"UNIT": "swordfish"}).stdout
+    assert "known when the step runs" in planned
+    generators.command("run", "flows/w.yaml", env={"UNIT": "swordfish"})
+    assert generators.counts() == {"total": 3, "succeeded": 3}
+    assert "swordfish" not in generators.command("items", "--json").stdout
+
+
+def test_a_generator_that_was_killed_goes_on(generators: Bench, wait_for: Callable[..., None]):
+    generators.write(
+        "{from: python, function: gen:many, count: 100}",
+        "{type: shell, command: 'echo {{ item.number }} >> ledger; sleep 0.01'}",
+    )
+    (generators.work / "gen.py").write_text(MODULE)
+    generators.kill_half_way(wait_for)
+    generators.command("resume")
+    done = Counter(generators.ledger())
+    assert {*done} == {str(number) for number in range(100)}
+    assert sum(done.values()) - len(done) <= 2

@@ -60,12 +60,12 @@ class CommandItems:
 
     may_block = True
 
-    def __init__(self, fields: CommandSource.Fields, cwd: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, fields: CommandSource.Fields, cwd: str, environ: Mapping[str, str], name: str = "") -> None:
         self._command = fields.command
         self._read = _format(fields.format)
         self._cwd = cwd
         self._environ = dict(environ)
-        self._name = f"the command `{short(' '.join(fields.command.split()), 60)}`"
+        self._name = name or f"the command `{short(' '.join(fields.command.split()), 60)}`"
         self._lock = threading.Lock()
         self._run: _CommandRun | None = None
         self._closed = False

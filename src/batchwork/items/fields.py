@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 import msgspec
@@ -34,14 +34,24 @@ def open_source(name: str, values: Mapping[str, Json], cwd: str, environ: Mappin
     faults = check_fields(source, values)
     if faults:
         raise SourceError("items: " + "\n".join(map(_line, faults)))
-    return source.open(msgspec.convert(dict(values), source.Fields), cwd, environ)
+    return source.open(msgspec.convert(_gathered(source, values), source.Fields), cwd, environ)
+
+
+def _gathered(source: SourceType, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of fields, with all that is not declared in the field that takes it."""
+    if not source.further:
+        return dict(values)
+    declared = {field.encode_name for field in msgspec.structs.fields(source.Fields)}
+    others = {name: value for name, value in values.items() if name not in declared}
+    given = {name: value for name, value in values.items() if name in declared}
+    return {**given, source.further: {**given.get(source.further, {}), **others}}
 
 
 def check_fields(source: SourceType, constants: Mapping[str, Json], dynamic: Collection[str] = ()) -> list[FieldFault]:
     """All that is wrong with the fields beside `from:`. `dynamic` are the names of fields whose value is not known yet."""
     declared = {field.encode_name: field for field in msgspec.structs.fields(source.Fields)}
     written = [*constants, *dynamic]
-    found = [_unknown(source, name, declared) for name in written if name not in declared]
+    found = [*_unknown(source, written, declared)]
     sound: dict[str, Json] = {}
     for name, field in declared.items():
         if name in constants:
@@ -59,9 +69,12 @@ def _line(fault: FieldFault) -> str:
     return f"{fault.message} ({fault.hint})" if fault.hint else fault.message
 
 
-def _unknown(source: SourceType, name: str, declared: Collection[str]) -> FieldFault:
-    hint = suggest_field(name, declared) or f"its fields: {', '.join(declared)}"
-    return FieldFault(name, f"`from: {source.name}` has no field `{name}`", hint)
+def _unknown(source: SourceType, written: Collection[str], declared: Collection[str]) -> Iterator[FieldFault]:
+    """A fault for each field that there is not, where all must be declared."""
+    for name in () if source.further else written:
+        if name not in declared:
+            hint = suggest_field(name, declared) or f"its fields: {', '.join(declared)}"
+            yield FieldFault(name, f"`from: {source.name}` has no field `{name}`", hint)
 
 
 def _mistyped(source: SourceType, field: FieldInfo, value: Json) -> FieldFault | None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from batchwork.ports.executors import Executor, ExecutorFactory, PageQuery, Pager, Running, Staffing
 from batchwork.ports.items import (
+    WORKFLOW_DIR,
     BadRow,
     FieldFault,
     ItemSource,
@@ -42,6 +43,7 @@ from batchwork.ports.store import (
 from batchwork.ports.tasks import Compiled, Exposed, FieldValue, Program, Scope, Setting, Task, WorkerKind, Written
 
 __all__ = [
+    "WORKFLOW_DIR",
     "BadRow",
     "Committed",
     "Compiled",

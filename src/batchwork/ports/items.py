@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Protocol, TypeAlias, overload
+from typing import Annotated, Any, ClassVar, Final, Protocol, TypeAlias, overload
 
 from msgspec import Meta, Struct
 
@@ -128,6 +128,10 @@ class FieldFault(Struct, frozen=True):
     hint: str = ""
 
 
+WORKFLOW_DIR: Final = "BATCHWORK_WORKFLOW_DIR"
+"""In the environment that sources are opened with: the folder of the workflow's file."""
+
+
 class NarrowingFields(Struct, frozen=True):
     """Fields of every source, which the engine applies: `filter` first, then `skip`, then `limit`."""
 
@@ -151,6 +155,8 @@ class SourceType(Protocol):
     commands: ClassVar[frozenset[str]] = frozenset()
     nested: ClassVar[str] = ""
     """The field whose values are items themselves, by name: `open` gets an ItemSource for each."""
+    further: ClassVar[str] = ""
+    """The field, a mapping, that takes what is written beside the declared fields; without one, that is refused."""
     may_preview: ClassVar[bool] = True
     """Whether a plan may read the first items, because nobody notices: no code is run, no server is asked."""
 

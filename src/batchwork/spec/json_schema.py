@@ -242,5 +242,9 @@ def _items(sources: Mapping[str, SourceType]) -> Schema:
 def _source(name: str, source: SourceType) -> Schema:
     fields = _struct(source.Fields)
     properties = {"from": {"const": name}, **_struct(NarrowingFields)["properties"], **fields["properties"]}
-    then = {"properties": properties, "additionalProperties": False, "required": fields.get("required", [])}
+    then = {
+        "properties": properties,
+        "additionalProperties": bool(source.further),
+        "required": fields.get("required", []),
+    }
     return {"if": {"properties": {"from": {"const": name}}, "required": ["from"]}, "then": then}

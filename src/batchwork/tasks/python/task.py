@@ -6,13 +6,13 @@ import ast
 import builtins
 import keyword
 import os
-import sys
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar
 
 import msgspec
 
 from batchwork.errors import Place, Problem
+from batchwork.items.interpreter import python_interpreter
 from batchwork.ports import Compiled, Program, Setting, Written
 from batchwork.tasks.fields import Given, about, constant, constant_problems, read_problems, rendered, seconds, value_of
 from batchwork.tasks.python.names import names_bound
@@ -179,19 +179,9 @@ def _identifier(name: str) -> str:
 
 
 def _interpreter(fields: Given, setting: Setting) -> str:
-    """The Python to run: the one written, an active virtual environment's, or batchwork's own."""
+    """The Python to run."""
     given = rendered(fields.get("interpreter"), setting.constants)
-    if given is not None:
-        path = os.path.expanduser(text_of(given))
-        if os.sep in path:
-            path = os.path.join(setting.cwd, path)
-        return path
-    active = setting.environ.get("VIRTUAL_ENV")
-    if active:
-        python = os.path.join(active, "bin", "python")
-        if os.access(python, os.X_OK):
-            return python
-    return sys.executable
+    return python_interpreter(None if given is None else text_of(given), setting.environ, setting.cwd)
 
 
 def _wanted_by(source: FunctionSource | None) -> frozenset[str]:

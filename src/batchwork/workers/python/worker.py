@@ -22,22 +22,11 @@ from batchwork.workers.python.log import WorkerLog
 from batchwork.workers.python.orders import call_body
 from batchwork.workers.python.preparation import LostSince, Preparation
 from batchwork.workers.python.reports import Death, Sent, report_of_death, report_so_far
+from batchwork.workers.python.starting import starting
 from batchwork.workers.python.threads import with_thread_limits
 from batchwork.workers.python.troubles import too_slow
 from batchwork.workers.starts import how_it_ended
 
-_PROGRAM_FOLDER = os.path.join(os.path.dirname(os.path.realpath(__file__)), "program")
-# The program is a package of a name that nobody else has, so that no module of a task is taken for a part of it.
-_START = """import sys
-if sys.version_info < (3, 8):
-    sys.exit("this is Python %d.%d, and a worker needs 3.8 or newer" % sys.version_info[:2])
-sys.path[:] = filter(None, sys.path)
-package = sys.modules["batchwork_worker"] = type(sys)("batchwork_worker")
-package.early = frozenset(sys.modules)
-package.__path__ = [sys.argv[1]]
-from batchwork_worker.main import run_worker
-run_worker(sys.argv[2:])
-"""
 LEAVE_S = 5.0
 """How long a worker may take to end by itself (its exit functions run)."""
 _LOOK_S = 1.0
@@ -193,5 +182,5 @@ class Worker:
 
 
 def _command(interpreter: str, shared: tuple[int, int]) -> Arguments:
-    program = (interpreter, "-u", "-c", _START, _PROGRAM_FOLDER)
+    program = starting(interpreter, "main", "run_worker")
     return lambda read, write: [*program, *map(str, (read, write, *shared))]

@@ -14,7 +14,7 @@ from batchwork.items.literal import open_value
 from batchwork.items.narrowing import NarrowedItems, Narrowing
 from batchwork.plan.model import ItemsPlan
 from batchwork.plugins import find_source
-from batchwork.ports import ItemSource
+from batchwork.ports import WORKFLOW_DIR, ItemSource
 from batchwork.template import Value
 
 _FIXED: Final = frozenset({"item", "params", "args", "run"})
@@ -31,8 +31,9 @@ class Around(Struct, frozen=True):
 
 def open_items(items: ItemsPlan, order: StepBrief) -> ItemSource:
     """The source of a batch step, its fields rendered. Raises SourceError."""
-    environ = {**order.setting.environ, "BATCHWORK_COOKIE": order.cookie}
-    return open_around(items, Around(order.scope, order.setting.cwd, environ))
+    setting = order.setting
+    environ = {**setting.environ, "BATCHWORK_COOKIE": order.cookie, WORKFLOW_DIR: setting.workflow_dir}
+    return open_around(items, Around(order.scope, setting.cwd, environ))
 
 
 def open_around(items: ItemsPlan, around: Around) -> ItemSource:
