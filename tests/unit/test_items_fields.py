@@ -73,7 +73,7 @@ def test_what_a_field_must_be_is_said_in_words() -> None:
         kind: Literal["a", "b"] | bool = "a"
         when: datetime | None = None
 
-    source = SimpleNamespace(name="odd", Fields=Fields, check=lambda constants, written: ())
+    source = SimpleNamespace(name="odd", further="", Fields=Fields, check=lambda constants, written: ())
     faults = check_fields(source, {"words": 1, "size": "x", "kind": "c", "when": 1})
     assert [fault.message.partition(" must be ")[2] for fault in faults] == [
         "a list, not 1",
