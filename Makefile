@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 TESTS_AT_ONCE ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format lint types layers budget unit test kills simulate faults demo bench bench-costs bench-compare pins clean
+.PHONY: help setup check format lint types layers budget unit test kills simulate faults demo docs bench bench-costs bench-compare pins clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 15
@@ -57,6 +57,14 @@ faults: $(STAMP) ## run the fault suite, and write what it found into docs/fault
 demo: $(STAMP)   ## some thousand files, a few failures, the report, the retry
 	@$(BIN)/python examples/demo/demo.py
 
+docs: .site/.installed ## the documentation site, into site/; `make docs SERVE=1` shows it while it is written
+	.site/bin/mkdocs --quiet $(if $(SERVE),serve,build)
+
+.site/.installed: requirements/docs.txt
+	@test -x .site/bin/python || $(PYTHON) -m venv .site
+	@.site/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/docs.txt
+	@touch $@
+
 bench: $(STAMP) .bench/.installed ## speed beside other programs: ROUNDS=3 ONLY="noop http" SHARE=0.1; KEEP=1 puts it into docs/performance.md
 	$(BIN)/python benchmarks/bench_table.py $(BENCHMARKS) $(if $(KEEP),--page docs/performance.md)
 
@@ -79,4 +87,4 @@ pins: $(STAMP)   ## write requirements/dev.txt from what is installed
 	$(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable > requirements/dev.txt
 
 clean:           ## everything that can be made again
-	rm -rf .venv .bench build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .bench .site site build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
 import msgspec
 import pytest
 
+import batchwork
 from batchwork.cli.main import commands
 from batchwork.plugins import SOURCES, find_source, find_task
 from batchwork.ports import NarrowingFields
@@ -131,6 +134,24 @@ def test_every_command_and_option_is_documented() -> None:
         for option in command.params:
             if isinstance(option, click.Option) and not option.hidden:
                 assert f"`{option.opts[0]}" in text, f"{name}: no {option.opts[0]}"
+
+
+def test_the_page_of_the_python_interface_is_that_of_its_docstrings() -> None:
+    """`python tools/api_reference.py --write` writes it anew."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools/api_reference.py")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == page("reference/python.md")
+    named = set(re.findall(r"^### `(\w+)`", done.stdout, re.M))
+    assert set(batchwork.__all__) - named == {"__version__"}
+
+
+def test_every_page_is_in_the_site() -> None:
+    text = (ROOT / "mkdocs.yml").read_text()
+    pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+    assert {
+        name for name in pages if not name.startswith("decisions/") and f" {name}" not in text.replace("[", " ")
+    } == set()
 
 
 def test_every_package_is_in_the_architecture() -> None:
