@@ -334,7 +334,7 @@ class StepRecord(Struct, frozen=True):
     status: StepStatus
     counts: Counts
     batch: bool = False  # whether it has items
-    result: str | None = None  # JSON text, of a step without items
+    result: str | None = None  # JSON text, of a step without items; else of its aggregates
     failure: Failure | None = None
     started_ms: int | None = None
     duration_ms: int = 0

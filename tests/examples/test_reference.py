@@ -46,6 +46,7 @@ TABLES = {
     "`inputs` of a batch step": "batch",
     "`results`": "results",
     "`failed` of `results`": "failed",
+    "An entry of `aggregate`": "aggregate",
     "`retry`": "retry",
     "`notify`": "notification",
 }

@@ -482,7 +482,7 @@ def test_names_are_attributes_and_keys_and_missing_ones_list_near_ones() -> None
 
 FORMS = {
     "batch": UnitBatch(1, [7, 8], 9, 8),
-    "step": StepView({"a": 1}, "succeeded", ErrorText({"message": "no"})),
+    "step": StepView({"a": 1}, "succeeded", ErrorText({"message": "no"}), {"sum": 1}),
     "error": ErrorText({"type": "ValueError", "message": "no", "attempts": 2, "exit_code": 3}),
     "params": namespace("params", {"n": 1, "deep": {"er": {"m": 2}}}),
     "methods": namespace("params", {"items": [1], "values": {"keys": 3}, "get": 4, "copy": 5}),

@@ -18,7 +18,10 @@ from batchwork.text.jsontext import Json, decode
 
 
 class StepOutcome(Struct, frozen=True):
-    """How one step ended. `result` is what `steps.NAME.result` is: of a batch step a lazy sequence, else a value."""
+    """How one step ended. `result` is what `steps.NAME.result` is: of a batch step a lazy sequence, else a value.
+
+    `aggregate` is what `steps.NAME.aggregate` is, by name.
+    """
 
     name: str
     status: StepStatus
@@ -26,6 +29,7 @@ class StepOutcome(Struct, frozen=True):
     error: Failure | None
     counts: CountsJson
     duration: float
+    aggregate: Json = None
 
 
 class FinishedRun:
@@ -87,8 +91,10 @@ class FinishedRun:
 def _outcome(step: StepRecord, store: Store) -> StepOutcome:
     duration = step.duration_ms / 1000
     result: Results | Json = None
+    aggregate = None
     if step.batch:
+        aggregate = None if step.result is None else decode(step.result)
         result = Results(store, step.number, step.name, step.counts, duration)
     elif step.result is not None:
         result = decode(step.result)
-    return StepOutcome(step.name, step.status, result, step.failure, counts_json(step.counts), duration)
+    return StepOutcome(step.name, step.status, result, step.failure, counts_json(step.counts), duration, aggregate)

@@ -241,16 +241,11 @@ def _errors(page: Page) -> list[Json]:
 
 
 def _named(name: str, getter: Getter, spec: TableSpec) -> Take:
-    needs_result = "result" in getter.roots
-
     def take(page: Page) -> list[Json]:
         found: list[Json] = []
-        for at, status in enumerate(page.rows.statuses):
-            if needs_result and status != "succeeded":
-                found.append(None)
-                continue
+        for at in range(len(page.rows)):
             try:
-                found.append(_rendered(getter, scope_at(page, at, spec.constants)))
+                found.append(rendered_at(getter, page, at, spec.constants))
             except RenderError as error:
                 raise Unfit(at, name, error.message) from error
         return found
@@ -258,8 +253,11 @@ def _named(name: str, getter: Getter, spec: TableSpec) -> Take:
     return take
 
 
-def _rendered(getter: Getter, scope: Mapping[str, object]) -> Json:
-    value = getter.render(scope)
+def rendered_at(getter: Getter, page: Page, at: int, constants: Mapping[str, object]) -> Json:
+    """What a template gives for one row; nothing where it uses a result and there is none. Raises RenderError."""
+    if page.rows.statuses[at] != "succeeded" and "result" in getter.roots:
+        return None
+    value = getter.render(scope_at(page, at, constants))
     return value.message if isinstance(value, ErrorView) else plain(value)
 
 

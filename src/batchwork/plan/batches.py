@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec.structs import asdict, replace
 
 from batchwork.errors import Place, Problem
 from batchwork.plan.knowns import ITEM_NAMES, RESERVED, Knowns
-from batchwork.plan.model import BatchPlan, ItemsPlan, ResultsPlan, TaskPlan
+from batchwork.plan.model import AggregatePlan, BatchPlan, ItemsPlan, ResultsPlan, TaskPlan
 from batchwork.plan.sources.items import plan_items
 from batchwork.plan.tasks import plan_task
 from batchwork.spec.fields.batch import MAX_SLOTS, BatchSettings, BatchSpec
@@ -42,7 +44,7 @@ def plan_batch(spec: BatchSpec, task: TaskPlan | None, knowns: Knowns) -> BatchP
     if spec.key is not None and "on_duplicate" not in spec.settings:
         settings = replace(settings, on_duplicate="error")
     handled = _on_item_error(spec, settings, knowns)
-    results = _results(spec, knowns)
+    results, aggregate = _results(spec, knowns), _aggregate(spec, knowns)
     if items is None or task is None:
         return None
     if inferred is not None:
@@ -54,6 +56,7 @@ def plan_batch(spec: BatchSpec, task: TaskPlan | None, knowns: Knowns) -> BatchP
         slots=slots,
         on_item_error=handled,
         results=results,
+        aggregate=aggregate,
         **asdict(settings),
     )
 
@@ -82,6 +85,14 @@ def _results(spec: BatchSpec, knowns: Knowns) -> ResultsPlan | None:
     from batchwork.plan.outcomes.results import plan_results  # most steps write no file
 
     return plan_results(spec.results, knowns)
+
+
+def _aggregate(spec: BatchSpec, knowns: Knowns) -> Mapping[str, AggregatePlan]:
+    if not spec.aggregate:
+        return {}
+    from batchwork.plan.outcomes.aggregates import plan_aggregates  # most steps compute none
+
+    return plan_aggregates(spec.aggregate, knowns)
 
 
 def _check_arg_name(spec: BatchSpec, knowns: Knowns) -> None:

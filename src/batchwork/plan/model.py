@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from batchwork.errors import Place, Problem
 from batchwork.ports import Compiled, Task
+from batchwork.spec.fields.aggregate import Function
 from batchwork.spec.fields.batch import BatchSettings
 from batchwork.spec.fields.notify import NotifyOn, NotifySettings
 from batchwork.spec.fields.results import FileFormat
@@ -75,6 +76,14 @@ class ResultsPlan(Struct, frozen=True):
     place: Place
 
 
+class AggregatePlan(Struct, frozen=True):
+    """One value that is computed of all units, or one for each group that `by` gives."""
+
+    function: Function
+    value: Value
+    by: Value | None
+
+
 class BatchPlan(BatchSettings, frozen=True, kw_only=True):
     """What makes a step a batch step: its settings, and what is decided. `slots` is the number of attempts at once."""
 
@@ -84,6 +93,7 @@ class BatchPlan(BatchSettings, frozen=True, kw_only=True):
     slots: int
     on_item_error: TaskPlan | None
     results: ResultsPlan | None = None
+    aggregate: Mapping[str, AggregatePlan] = field(default_factory=dict)
 
 
 class StepPlan(StepSettings, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from batchwork.spec.fields.step import StepSpec
 from batchwork.template import Path, Template, Value
 from batchwork.text.spelling import listing, suggest
 
-STEP_PARTS: Final = ("result", "results", "status", "error", "failed", "succeeded", "counts", "duration")
+STEP_PARTS: Final = ("result", "results", "status", "error", "failed", "succeeded", "counts", "duration", "aggregate")
 """What may follow `steps.NAME`."""
 
 
@@ -119,6 +119,7 @@ def _templates(step: StepPlan) -> Iterator[Template]:
         if isinstance(batch.key, Template):
             yield batch.key
         yield from _of_values(batch.items.values())
+        yield from _of_values(value for entry in batch.aggregate.values() for value in (entry.value, entry.by))
         if batch.results is not None:
             yield from _of_values([batch.results.to, batch.results.failed, *(batch.results.columns or {}).values()])
 

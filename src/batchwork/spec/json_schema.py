@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from batchwork.ports import NarrowingFields, SourceType, Task
 from batchwork.spec.field import FIRST_VERSION, REQUIRED, Field, declared, default_of, default_text
+from batchwork.spec.fields.aggregate import AggregateSpec
 from batchwork.spec.fields.batch import BatchSettings, BatchSpec, ParallelSpec
 from batchwork.spec.fields.notify import NotifySettings, NotifySpec
 from batchwork.spec.fields.results import FailedSpec, ResultsSpec
@@ -33,6 +34,7 @@ MAPPINGS: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "batch": (BatchSpec, BatchSettings),
     "parallel": (ParallelSpec,),
     "results": (ResultsSpec,),
+    "aggregate": (AggregateSpec,),
     "failed": (FailedSpec,),
     "retry": (RetryPolicy,),
     "notification": (NotifySpec, NotifySettings),

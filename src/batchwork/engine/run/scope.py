@@ -104,7 +104,10 @@ class Names:
         if record is None:
             return {"result": None, "status": StepStatus.PENDING.value, "error": None}
         error = None if record.failure is None else ErrorView.of(record.failure, self._attempts(record))
-        return {"result": self._values[name], "status": record.status.value, "error": error}
+        view = {"result": self._values[name], "status": record.status.value, "error": error}
+        if record.batch:
+            view["aggregate"] = {} if record.result is None else decode(record.result)
+        return view
 
     def _attempts(self, record: StepRecord) -> int:
         if record.batch:

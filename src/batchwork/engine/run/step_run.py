@@ -91,11 +91,11 @@ class StepRun:
         def run() -> Fate:
             return StepDone(before) if only_writes else self._checked(self._coordinated())
 
-        if batch is None or batch.results is None:
+        if batch is None or not (batch.results or batch.aggregate):
             return run()
-        from batchwork.engine.run.outcome.files import with_files  # most steps write none
+        from batchwork.engine.run.outcome.made import with_outcomes  # most steps make nothing
 
-        fate = with_files(batch.results, self._brief, self._equipment.store, run, before)
+        fate = with_outcomes(batch, self._brief, self._equipment.store, run, before)
         return replace(fate, complete=True) if only_writes and isinstance(fate, StepFailed) else fate
 
     def _ended(self, record: StepRecord, fate: Fate) -> StepRecord:

@@ -10,7 +10,7 @@ from batchwork.model import Counts, Failure
 
 
 class StepDone(Struct, frozen=True):
-    """All units are settled. `result` is the JSON text of a step without items."""
+    """All units are settled. `result` is the JSON text of a step without items; of one with items that of its aggregates."""
 
     counts: Counts
     result: str | None = None

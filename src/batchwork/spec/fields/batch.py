@@ -1,11 +1,13 @@
 """The inputs of a step with `task: batch`: what is compiled, and the settings that go to the plan as they are."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from msgspec import Struct
 
 from batchwork.errors import Place
 from batchwork.spec.field import REQUIRED, Field
+from batchwork.spec.fields.aggregate import AGGREGATES, AggregateSpec
 from batchwork.spec.fields.results import RESULTS, ResultsSpec
 from batchwork.spec.fields.retry import AttemptSpec
 from batchwork.spec.fields.task import TaskSpec
@@ -176,5 +178,15 @@ class BatchSpec(AttemptSpec, frozen=True, kw_only=True):
         ResultsSpec | None,
         Field(
             RESULTS, "a table of the results in a file: `{to: path or URL, …}`, see below", null=True, template=False
+        ),
+    ] = None
+    aggregate: Annotated[
+        Mapping[str, AggregateSpec] | None,
+        Field(
+            AGGREGATES,
+            "what is computed of all units, by name: `{NAME: {sum: template, by: template}}`, see below; it stands in "
+            "`steps.NAME.aggregate`",
+            null=True,
+            template=False,
         ),
     ] = None

@@ -187,6 +187,8 @@ def _steps(steps: Mapping[str, Any], code: str) -> dict[str, Any]:
 
 def _step(view: Mapping[str, Any]) -> dict[str, Any]:
     told = {"status": view["status"], "error": _error_fields(view["error"])}
+    if view.get("aggregate"):
+        told["aggregate"] = view["aggregate"]
     reference = _reference(view["result"])
     if reference is None:
         return {**told, "result": view["result"]}

@@ -64,7 +64,8 @@ def _step_maker(name: str, view: Mapping[str, Any], ask: Ask) -> Make:
         make = _sequence_maker(f"steps.{name}.result", view["sequence"], ask)
     else:
         make = maker(f"steps.{name}.result", view.get("result"))
-    return lambda: StepView(make(), status, error)
+    aggregate = maker(f"steps.{name}.aggregate", view.get("aggregate", {}))
+    return lambda: StepView(make(), status, error, aggregate())
 
 
 def _sequence_maker(name: str, told: Mapping[str, Any], ask: Ask) -> Make:

@@ -139,12 +139,13 @@ class UnitBatch(Parts):
 class StepView(Parts):
     """`steps.NAME`."""
 
-    __slots__ = parts = ("error", "result", "status")
+    __slots__ = parts = ("aggregate", "error", "result", "status")
 
-    def __init__(self, result: Any, status: Any, error: Any) -> None:
+    def __init__(self, result: Any, status: Any, error: Any, aggregate: Any) -> None:
         self.result = result
         self.status = status
         self.error = error
+        self.aggregate = aggregate
 
     def __repr__(self) -> str:
         return f"<step, {self.status}>"

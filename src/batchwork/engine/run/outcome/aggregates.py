@@ -1,0 +1,144 @@
+"""What is computed of all units of a step: counts, sums, extremes, means, lists, in groups or not, in one pass over the store.
+
+A template that uses `result` gives nothing for a unit without one, and nothing is left out of every aggregate but a count of 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from batchwork.engine.unit.brief import StepBrief
+from batchwork.errors import BatchworkError, RenderError
+from batchwork.export.layout import Page, TableSpec, page_of, rendered_at
+from batchwork.export.rows import RowReader
+from batchwork.plan.model import AggregatePlan
+from batchwork.ports import Store
+from batchwork.spec.fields.aggregate import Function
+from batchwork.text.jsontext import Json, encode
+from batchwork.text.wording import short
+
+MOST_GROUPS: Final = 100_000
+MOST_COLLECTED: Final = 100_000
+"""They are kept in memory, and stand in the store as one text."""
+
+
+class AggregateError(BatchworkError):
+    """An aggregate cannot be computed."""
+
+
+class Folding(Struct):
+    """One group of an aggregate while it is computed."""
+
+    count: int = 0
+    value: Json = None
+
+    def take(self, function: Function, value: Json) -> None:
+        """Raises TypeError where the value is not one for that function."""
+        self.value = _TAKE[function](self, value)
+        self.count += 1
+
+    def end(self, function: Function) -> Json:
+        match function:
+            case "count":
+                return self.count
+            case "sum":
+                return self.value or 0
+            case "mean":
+                return None if not self.count else _number(self.value) / self.count
+            case "collect":
+                return self.value or []
+            case "min" | "max":
+                return self.value
+
+
+def _number(value: Json) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("it is no number")
+    return value
+
+
+def _sum(group: Folding, value: Json) -> Json:
+    return _number(value) + (_number(group.value) if group.count else 0)
+
+
+def _extreme(choose: Callable[..., Json]) -> Callable[[Folding, Json], Json]:
+    def take(group: Folding, value: Json) -> Json:
+        if not isinstance(value, str):
+            _number(value)
+        if group.count and isinstance(value, str) != isinstance(group.value, str):
+            raise TypeError(f"it cannot be compared with {short(repr(group.value), 60)}")
+        return choose(group.value, value) if group.count else value
+
+    return take
+
+
+def _collect(group: Folding, value: Json) -> Json:
+    values = group.value if isinstance(group.value, list) else []
+    values.append(value)
+    return values
+
+
+_TAKE: Mapping[Function, Callable[[Folding, Json], Json]] = {
+    "count": lambda _group, _value: None,
+    "sum": _sum,
+    "mean": _sum,
+    "min": _extreme(min),
+    "max": _extreme(max),
+    "collect": _collect,
+}
+
+
+class Aggregate:
+    """One aggregate while it is computed."""
+
+    def __init__(self, name: str, plan: AggregatePlan) -> None:
+        self._name, self._plan = name, plan
+        self._groups: dict[str, Folding] = {} if plan.by is not None else {"": Folding()}
+        self._collected = 0
+
+    def take(self, page: Page, at: int, constants: Mapping[str, object]) -> None:
+        """One unit. Raises AggregateError."""
+        plan = self._plan
+        try:
+            value = rendered_at(plan.value, page, at, constants)
+            by = "" if plan.by is None else rendered_at(plan.by, page, at, constants)
+            if value is None or by is None or (plan.function == "count" and value is False):
+                return
+            self._group(by if isinstance(by, str) else encode(by)).take(plan.function, value)
+        except (TypeError, RenderError) as error:
+            index, key = page.rows.indexes[at], short(page.rows.keys[at], 60)
+            why = f"`{self._name}` of `aggregate`, index {index}, key {key}: {getattr(error, 'message', error)}"
+            raise AggregateError(why, "`resume`, with another template in the file, only computes it again") from error
+
+    def _group(self, by: str) -> Folding:
+        self._collected += self._plan.function == "collect"
+        if self._collected > MOST_COLLECTED or len(self._groups) > MOST_GROUPS:
+            what = (
+                "collects more than 100,000 values"
+                if self._collected > MOST_COLLECTED
+                else "has more than 100,000 groups"
+            )
+            raise AggregateError(f"`{self._name}` of `aggregate` {what}", "`results` writes a file of any length")
+        return self._groups.setdefault(by, Folding())
+
+    def end(self) -> Json:
+        groups = {by: group.end(self._plan.function) for by, group in self._groups.items()}
+        return groups if self._plan.by is not None else groups[""]
+
+
+def aggregated(plans: Mapping[str, AggregatePlan], brief: StepBrief, store: Store) -> str:
+    """JSON text of all aggregates by name, for the store. Raises AggregateError, StoreError."""
+    names = frozenset[str]().union(
+        *(value.roots for plan in plans.values() for value in (plan.value, plan.by) if value)
+    )
+    spec = TableSpec({}, reads_items="item" in names)
+    found = {name: Aggregate(name, plan) for name, plan in plans.items()}
+    for rows in RowReader(store, brief.number, items=spec.reads_items, failures="error" in names).all():
+        page = page_of(rows, spec)
+        for at in range(len(rows)):
+            for aggregate in found.values():
+                aggregate.take(page, at, brief.scope)
+    return brief.censor.text(encode({name: aggregate.end() for name, aggregate in found.items()}))
