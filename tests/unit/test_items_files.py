@@ -148,24 +148,21 @@ def test_a_file_may_have_several_members(folder: Path, ending: str) -> None:
 
 @pytest.mark.parametrize("ending", PACK)
 @pytest.mark.parametrize("cut", [-1, -5, 12])
-def test_an_archive_that_breaks_off_is_an_error_after_what_was_there(folder: Path, ending: str, cut: int) -> None:
-    whole = PACK[ending](CONTENT) + PACK[ending](CONTENT)
-    (folder / f"x.{ending}").write_bytes(whole[:cut])
-    found: list[Row] = []
+def test_an_archive_that_breaks_off_is_an_error(folder: Path, ending: str, cut: int) -> None:
+    (folder / f"x.{ending}").write_bytes((PACK[ending](CONTENT) * 2)[:cut])
     with pytest.raises(SourceError, match=f"^x.{ending}: the {NAMES[ending]} file breaks off before its end$"):
-        found += [item for page in opened(folder, f"x.{ending}").pages(0, 100) for item in page]
-    assert ending == "bz2" or cut > 0 or len(found) == 0
+        items(opened(folder, f"x.{ending}"))
 
 
 @pytest.mark.parametrize("ending", PACK)
-def test_rows_before_the_break_are_read(folder: Path, ending: str) -> None:
-    (folder / f"x.{ending}").write_bytes(PACK[ending](CONTENT + b"\n") + PACK[ending](CONTENT)[:30])
+@pytest.mark.parametrize("size", [100, 1_000_000])
+def test_rows_before_the_break_are_read(folder: Path, ending: str, size: int) -> None:
+    (folder / f"x.{ending}").write_bytes(PACK[ending](CONTENT + b"\n") + PACK[ending](CONTENT)[:20])
     found: list[Row] = []
     with pytest.raises(SourceError, match="breaks off"):
-        for page in opened(folder, f"x.{ending}").pages(0, 100):
+        for page in opened(folder, f"x.{ending}").pages(0, size):
             found.extend(page)
-    assert found[:20_000] == LINES[: len(found)]
-    assert len(found) >= 19_900
+    assert found == LINES
 
 
 @pytest.mark.parametrize("ending", PACK)

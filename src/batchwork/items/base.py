@@ -16,9 +16,13 @@ Chunk = tuple[Rows, int]
 
 
 def into_pages(chunks: Iterable[Chunk | None], start: int, size: int) -> Iterator[Rows]:
-    """Pages of at most `size` items, without the first `start`. None among the chunks: nothing more for now, hand out what there is."""
+    """Pages of at most `size` items, without the first `start`. None among the chunks: nothing more for now, hand out what there is.
+
+    Where reading ends with an error, what came before is handed out first.
+    """
     page, taken = Rows(), 0
-    for chunk in chunks:
+    failures: list[Exception] = []
+    for chunk in _until_failure(chunks, failures):
         if chunk is None:
             if page:
                 yield page
@@ -40,6 +44,16 @@ def into_pages(chunks: Iterable[Chunk | None], start: int, size: int) -> Iterato
             page, taken = Rows(), 0
     if page:
         yield page
+    for failure in failures:
+        raise failure
+
+
+def _until_failure(chunks: Iterable[Chunk | None], failures: list[Exception]) -> Iterator[Chunk | None]:
+    """The chunks; what ends them is put into `failures`."""
+    try:
+        yield from chunks
+    except (SourceError, OSError) as error:
+        failures.append(error)
 
 
 def watched(what: str, pages: Iterable[Sequence[Row]]) -> Iterator[Sequence[Row]]:

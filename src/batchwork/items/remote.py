@@ -35,7 +35,17 @@ _VERSIONS: Final = (
     "md5Hash",
     "Content-MD5",
 )
-_REFUSALS: Final = {"401", "403", "AccessDenied", "Forbidden", "Unauthorized"}
+_MISSING: Final = {404, 410, "404", "NoSuchBucket", "NoSuchKey", "NoSuchVersion"}
+_REFUSED: Final = {
+    401,
+    403,
+    "401",
+    "403",
+    "AccessDenied",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+}
 
 
 def found_urls(url: str, closed: Event) -> Iterator[RemoteFile]:
@@ -99,11 +109,12 @@ class RemoteFile:
         """The URLs of the files that the path of this one matches as a pattern, sorted. Raises SourceError."""
         system, path = self.place
         try:
-            return [system.unstrip_protocol(found) for found in sorted(system.glob(path))]
-        except FileNotFoundError:
-            return []
+            found = sorted(system.glob(path))
+            if not found:
+                _check_readable(system, path)
         except Exception as error:
             raise self.failed(error) from error
+        return [system.unstrip_protocol(name) for name in found]
 
     def open(self, most: int) -> io.BufferedReader:
         """Its bytes, with `most` of them looked at ahead."""
@@ -127,16 +138,15 @@ class RemoteFile:
     def failed(self, error: Exception) -> SourceError:
         """What an error of fsspec means, without what is secret."""
         cause = error.__cause__
-        if isinstance(error, FileNotFoundError) and isinstance(cause, Exception) and _status(cause) not in {404, 410}:
+        if isinstance(error, FileNotFoundError) and isinstance(cause, Exception) and not _codes(cause) & _MISSING:
             return self.failed(cause)
-        match error:
-            case SourceError():
-                return error
-            case FileNotFoundError():
-                return SourceError(f"{self.name}: no such file", "is the address right, and may it be read from here?")
-            case _ if isinstance(error, PermissionError) or _status(error) in {401, 403}:
-                hint = "credentials are taken from the environment, as the client of this service does"
-                return SourceError(f"{self.name}: access was refused", hint)
+        if isinstance(error, SourceError):
+            return error
+        if isinstance(error, FileNotFoundError) or _codes(error) & _MISSING:
+            return SourceError(f"{self.name}: no such file", "is the address right, and may it be read from here?")
+        if isinstance(error, PermissionError) or _codes(error) & _REFUSED:
+            hint = "credentials are taken from the environment, as the client of this service does"
+            return SourceError(f"{self.name}: access was refused", hint)
         reason = self._mask(str(error).replace(self.url, self.name))[:300]
         return SourceError(f"{self.name} cannot be read: {reason or type(error).__name__}")
 
@@ -192,10 +202,23 @@ class _Resumed(io.RawIOBase):
         super().close()
 
 
-def _status(error: Exception) -> int | None:
-    """The HTTP status that an error of a server has."""
-    status = getattr(error, "status", None)
-    return status if isinstance(status, int) else None
+def _check_readable(system: Any, path: str) -> None:
+    """Raises where nothing matches because nothing could be looked at: fsspec passes over what it may not list."""
+    root = path.partition("/")[0]
+    if root:  # a bucket
+        system.info(root)
+    folder = path[: min(map(path.find, _MAGIC.intersection(path)))].rpartition("/")[0]
+    try:
+        system.ls(folder)
+    except FileNotFoundError:
+        return
+
+
+def _codes(error: Exception) -> set[object]:
+    """What a server answered: an HTTP status, and the code of a store of objects."""
+    answer = getattr(error, "response", None)
+    code = answer.get("Error", {}).get("Code") if isinstance(answer, dict) else None
+    return {getattr(error, "status", None), code} - {None}
 
 
 def _skip(file: Any, count: int) -> None:
