@@ -104,11 +104,13 @@ SOURCES = Group(
     noun="item source",
     described="an item source is a class as described by batchwork.ports.SourceType",
     built_in={
+        "arrow": "batchwork.items.tables.arrow:ArrowSource",
         "command": "batchwork.items.command:CommandSource",
         "csv": "batchwork.items.csv:CsvSource",
         "glob": "batchwork.items.globs.source:GlobSource",
         "jsonl": "batchwork.items.jsonl:JsonlSource",
         "lines": "batchwork.items.lines:LinesSource",
+        "parquet": "batchwork.items.tables.parquet:ParquetSource",
         "product": "batchwork.items.combined.product:ProductSource",
         "python": "batchwork.workers.python.generated:PythonSource",
         "range": "batchwork.items.ranges:RangeSource",

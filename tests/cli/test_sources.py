@@ -2,58 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
 
 import pytest
-
-Command = Callable[..., "CompletedProcess[str]"]
-
-
-class Bench:
-    """A workflow with one batch step; shell items write themselves into `ledger`."""
-
-    def __init__(self, work: Path, command: Command, environ: Mapping[str, str]) -> None:
-        self.work, self.command, self.environ = work, command, environ
-
-    def write(self, items: str, task: str, settings: str = "max_parallel: 2") -> None:
-        (self.work / "w.yaml").write_text(
-            f"steps:\n  - name: s\n    task: batch\n    inputs:\n      items: {items}\n      {settings}\n      task: {task}\n"
-        )
-
-    def rows(self, *words: str) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.command(*words).stdout.splitlines()]
-
-    def results(self) -> list[Any]:
-        return [row["result"] for row in self.rows("results", "--format", "jsonl")]
-
-    def counts(self) -> dict[str, int]:
-        counts: dict[str, int] = json.loads(self.command("status", "--json").stdout)["steps"]["s"]["counts"]
-        return {name: count for name, count in counts.items() if count}
-
-    def ledger(self) -> list[str]:
-        path = self.work / "ledger"
-        return path.read_text().splitlines() if path.exists() else []
-
-    def kill_half_way(self, wait_for: Callable[..., None]) -> None:
-        process = subprocess.Popen(
-            ["batchwork", "run", "w.yaml"], env=self.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        wait_for(lambda: len(self.ledger()) >= 20, "20 items")
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
+from cli_bench import Bench, Command, bench_in
 
 
 @pytest.fixture
 def bench(work: Path, batchwork: Command, environ: Mapping[str, str]) -> Bench:
-    return Bench(work, batchwork, environ)
+    return bench_in(work, batchwork, environ)
 
 
 @pytest.mark.promise("11.30")

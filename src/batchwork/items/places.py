@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from io import BufferedReader, FileIO
 from threading import Event
-from typing import Annotated, Final, Protocol, TypeAlias
+from typing import Annotated, Any, Final, Protocol, TypeAlias
 
 from msgspec import Meta
 
@@ -43,6 +43,10 @@ class File(Protocol):
         """Its bytes, of which `most` may be looked at ahead. Raises SourceError, OSError."""
         ...
 
+    def open_anywhere(self) -> Any:
+        """Its bytes, for who reads them in an order of its own. Raises SourceError, OSError."""
+        ...
+
 
 class LocalFile:
     """A file of this machine, or a pipe."""
@@ -65,6 +69,9 @@ class LocalFile:
 
     def open(self, most: int) -> BufferedReader:
         return BufferedReader(FileIO(self._path), most)
+
+    def open_anywhere(self) -> FileIO:
+        return FileIO(self._path)
 
 
 def found_files(paths: str | Sequence[str], cwd: str, closed: Event) -> Iterator[File]:

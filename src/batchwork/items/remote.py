@@ -120,6 +120,14 @@ class RemoteFile:
         """Its bytes, with `most` of them looked at ahead."""
         return io.BufferedReader(_Resumed(self), most)
 
+    def open_anywhere(self) -> Any:
+        """Its bytes, which can be sought in. Raises SourceError."""
+        system, path = self.place
+        try:
+            return system.open(path, "rb", block_size=AHEAD_BYTES)
+        except Exception as error:
+            raise self.failed(error) from error
+
     def opened_at(self, offset: int) -> Any:
         """A file of fsspec whose next byte is that at `offset`."""
         system, path = self.place

@@ -1,0 +1,61 @@
+"""Items that are rows of Parquet files: `{from: parquet, path, columns}`. Only the columns that are asked for are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from batchwork.items.base import PAGE_BYTES
+from batchwork.items.places import Paths
+from batchwork.items.tables.batches import Table, TableFiles, TableItems
+from batchwork.plugins import needed
+from batchwork.ports import ItemSource, SourceType
+
+BUFFER_BYTES = 1 << 20
+"""So much of each column is read at once, however large a row group is."""
+
+
+class ParquetSource(SourceType):
+    """The rows of Parquet files, as mappings."""
+
+    name = "parquet"
+
+    class Fields(Struct, frozen=True):
+        """Which files, and what of them."""
+
+        path: Paths
+        columns: Annotated[
+            list[str] | None, Meta(description="the columns to read, in this order; the others are not even looked at")
+        ] = None
+
+    def open(self, fields: Fields, cwd: str, environ: Mapping[str, str]) -> ItemSource:
+        return TableItems(TableFiles(fields.path, cwd, fields.columns), _Parquet())
+
+
+class _Parquet:
+    noun = "Parquet"
+
+    def open(self, file: Any) -> Table:
+        parquet = needed("pyarrow.parquet", "reading Parquet files")
+        return _ParquetTable(parquet.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER_BYTES))
+
+
+class _ParquetTable:
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.names: Sequence[str] = file.schema_arrow.names
+
+    def count(self) -> int:
+        rows: int = self._file.metadata.num_rows
+        return rows
+
+    def batches(self, columns: Sequence[str] | None, size: int) -> Iterator[Any]:
+        """Row group by row group, a few pages of it at a time."""
+        for group in range(self._file.num_row_groups):
+            about = self._file.metadata.row_group(group)
+            rows = max(1, min(size, about.num_rows * PAGE_BYTES // max(1, about.total_byte_size)))
+            batches = self._file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False)
+            for batch in batches:
+                yield batch if columns is None else batch.select([*columns])

@@ -1,0 +1,40 @@
+"""Rows of a table from its columns, with a bad row for each that has a value without a form. Where columns come from is not known here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from batchwork.items.tables.cells import NoForm, plain
+from batchwork.ports import BadRow, Row, Rows
+from batchwork.text.jsontext import Json
+from batchwork.text.wording import short
+
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
+
+
+def rows_of(name: str, names: Sequence[str], columns: Sequence[Sequence[Any]], number: int) -> Rows:
+    """Mappings of names to values; `number` is the row, from 1, of the first of them in the table called `name`."""
+    wrong: dict[int, tuple[str, str]] = {}
+    sound = [_column(at, values, wrong) for at, values in zip(names, columns, strict=True)]
+    items: list[Row] = [dict(zip(names, row, strict=True)) for row in zip(*sound, strict=True)]
+    for at, (column, what) in wrong.items():
+        place = f"{name}:{number + at}"
+        text = short(repr({key: values[at] for key, values in zip(names, columns, strict=True)}), 2000)
+        message = f"{place}: the column `{column}` holds {what}, which has no form as JSON data"
+        items[at] = BadRow(place, text, message, "leave the column out, or convert it where it comes from")
+    return Rows(name, items, [(0, number)])
+
+
+def _column(name: str, values: Sequence[Any], wrong: dict[int, tuple[str, str]]) -> Sequence[Json]:
+    """The values as JSON data; which of them cannot be is added to `wrong`."""
+    if _PLAIN.issuperset(map(type, values)):
+        return values
+    found: list[Json] = []
+    for at, value in enumerate(values):
+        try:
+            found.append(plain(value))
+        except NoForm as error:
+            found.append(None)
+            wrong.setdefault(at, (name, str(error)))
+    return found
