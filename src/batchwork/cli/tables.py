@@ -12,7 +12,8 @@ from batchwork.cli.failures import error_line
 from batchwork.cli.look import readable
 from batchwork.engine.run.choose_failed import compile_where, is_true
 from batchwork.errors import UsageError, WorkflowError
-from batchwork.export.layout import ROW_NAMES, Getter, Layout, Page, TableSpec, scope_at
+from batchwork.export.layout import Layout, TableSpec
+from batchwork.export.pages import ROW_NAMES, Getter, Page, scope_at
 from batchwork.export.rows import RowReader
 from batchwork.export.sink import Sink
 from batchwork.export.table import Keep, LaidOut, laid_out, spec_for, write_rows, writer_of

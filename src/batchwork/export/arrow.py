@@ -11,7 +11,8 @@ import contextlib
 from collections.abc import Sequence
 from typing import IO, Any, Final
 
-from batchwork.export.layout import Layout, Page, Unfit
+from batchwork.export.layout import Layout
+from batchwork.export.pages import Page, Unfit
 from batchwork.export.texts import value_as_text
 from batchwork.plugins import needed
 from batchwork.text.jsontext import Json, wash

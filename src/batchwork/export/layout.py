@@ -7,32 +7,20 @@ results that are no mappings. Joined: the fields of the items, those of the resu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from msgspec import Struct, field
 
-from batchwork.errors import OutputError, RenderError
+from batchwork.errors import OutputError
 from batchwork.export.fields import DEEPEST, Fields, Steps, fields_of, free_name, misfit, steps_of, taken
+from batchwork.export.pages import Getter, Page, Unfit, values_of
 from batchwork.export.rows import Rows
-from batchwork.ports.recorded import ErrorView
-from batchwork.template import plain
 from batchwork.text.jsontext import Json
 from batchwork.text.jsontexts import as_list, value_of
 from batchwork.text.wording import short
 
 LEAD: Final = ("index", "key", "status")
 STATUS, ERROR = "_status", "_error"
-
-
-class Getter(Protocol):
-    """What stands in a column that is named: a template, or the field of a result."""
-
-    @property
-    def roots(self) -> frozenset[str]:
-        """Names that it uses; without a result there is nothing in a column that uses `result`."""
-        ...
-
-    def render(self, scope: Mapping[str, object]) -> object: ...
 
 
 class TableSpec(Struct, frozen=True):
@@ -60,34 +48,10 @@ class TableSpec(Struct, frozen=True):
         return any(name in getter.roots for getter in (self.columns or {}).values())
 
 
-class Unfit(Exception):
-    """A value has no place in the table."""
-
-    def __init__(self, offset: int, column: str, why: str) -> None:
-        super().__init__(why)
-        self.offset, self.column, self.why = offset, column, why
-
-
-class Page(Struct, frozen=True):
-    """Some rows with their values."""
-
-    rows: Rows
-    results: Sequence[Json]
-    items: Sequence[Json]
-
-
 def page_of(rows: Rows, spec: TableSpec) -> Page:
     """The values of rows; with `join` a row for each member of a batch. Raises Unfit."""
     page = Page(rows, _values(rows.results), _values(rows.items) if spec.wants_items else [None] * len(rows))
     return _members(page) if spec.join and spec.batches else page
-
-
-def picked(page: Page, offsets: list[int]) -> Page:
-    """Some rows of a page."""
-    if len(offsets) == len(page.rows):
-        return page
-    results, items = ([column[at] for at in offsets] for column in (page.results, page.items))
-    return Page(page.rows.pick(offsets), results, items)
 
 
 def _values(texts: Sequence[str | None]) -> list[Json]:
@@ -199,7 +163,7 @@ def layout_of(spec: TableSpec, sample: Page) -> Layout:
         parts.append(_part("result", lambda page: page.results, sample, used, spec))
         columns += parts[-1].columns()
     else:
-        named = [(name, _named(name, getter, spec)) for name, getter in spec.columns.items()]
+        named = [(name, _named(name, getter, spec.constants)) for name, getter in spec.columns.items()]
         columns = [(name, take) for name, take in columns if name not in spec.columns] + named
     if spec.join:
         columns += [(STATUS, lambda page: page.rows.statuses), (ERROR, _errors)]
@@ -240,42 +204,11 @@ def _errors(page: Page) -> list[Json]:
     return [None if failure is None else f"{failure.type}: {failure.message}" for failure in failures]
 
 
-def _named(name: str, getter: Getter, spec: TableSpec) -> Take:
+def _named(name: str, getter: Getter, constants: Mapping[str, object]) -> Take:
     def take(page: Page) -> list[Json]:
-        found: list[Json] = []
-        for at in range(len(page.rows)):
-            try:
-                found.append(rendered_at(getter, page, at, spec.constants))
-            except RenderError as error:
-                raise Unfit(at, name, error.message) from error
-        return found
+        try:
+            return values_of(getter, page, constants)
+        except Unfit as error:
+            raise Unfit(error.offset, name, error.why) from error
 
     return take
-
-
-def rendered_at(getter: Getter, page: Page, at: int, constants: Mapping[str, object]) -> Json:
-    """What a template gives for one row; nothing where it uses a result and there is none. Raises RenderError."""
-    if page.rows.statuses[at] != "succeeded" and "result" in getter.roots:
-        return None
-    value = getter.render(scope_at(page, at, constants))
-    return value.message if isinstance(value, ErrorView) else plain(value)
-
-
-def scope_at(page: Page, at: int, constants: Mapping[str, object]) -> dict[str, object]:
-    """The names of one row."""
-    rows = page.rows
-    failure = rows.failures[at]
-    return {
-        **constants,
-        "index": rows.indexes[at],
-        "key": rows.keys[at],
-        "status": rows.statuses[at],
-        "attempts": rows.attempts[at],
-        "result": page.results[at],
-        "item": page.items[at],
-        "error": None if failure is None else ErrorView.of(failure, rows.attempts[at]),
-    }
-
-
-ROW_NAMES: Final = frozenset({"index", "key", "status", "attempts", "result", "item", "error"})
-"""Names that a template of a column has, beside those that are the same for all rows."""

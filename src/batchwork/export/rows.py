@@ -12,9 +12,11 @@ from batchwork.model import FINAL, Failure, UnitStatus
 from batchwork.ports import Store, UnitPage, UnitView
 from batchwork.ports.recorded import unit_failure, value_text
 
-FEWEST: Final = 1000
+FIRST: Final = 8
 MOST: Final = 16_000
-"""Units in a page: more only while their texts are short."""
+GROWTH: Final = 8
+"""Units in a page: a few at first, then more while their texts are short. Each look into the store has its price."""
+LISTED: Final = 500
 CHARS: Final = 4_000_000
 
 
@@ -57,14 +59,14 @@ class RowReader:
         self._store, self._step = store, step
         self._wants_items, self._wants_failures = items, failures
         self._next = self._failed = 0
-        self._size = FEWEST
+        self._size = FIRST
 
     def all(self) -> Iterator[Rows]:
         """All that is left, whatever its state."""
         while (rows := self.settled()) is not None:
             yield rows
         start = self._next
-        while views := self._store.units(self._step, None, start, FEWEST):
+        while views := self._store.units(self._step, None, start, LISTED):
             start += len(views)
             placed = [view for view in views if view.record.index is not None]
             if placed:
@@ -84,7 +86,7 @@ class RowReader:
             seqs, page.keys[:count], statuses, page.attempts[:count], results, items, self._failures_of(statuses)
         )
         self._next += count
-        self._size = max(1, min(MOST, self._size * 2, CHARS // max(1, rows.chars // count)))
+        self._size = max(1, min(MOST, self._size * GROWTH, CHARS * count // max(1, rows.chars)))
         return rows
 
     def _failures_of(self, statuses: Sequence[str]) -> list[Failure | None]:

@@ -10,7 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from batchwork.errors import OutputError
-from batchwork.export.layout import Layout, Page, TableSpec, Unfit, layout_of, page_of, picked
+from batchwork.export.layout import Layout, TableSpec, layout_of, page_of
+from batchwork.export.pages import Page, Unfit, picked
 from batchwork.export.rows import Rows, together
 from batchwork.export.sink import Sink
 from batchwork.export.target import FileFormat, Target

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
-from batchwork.export.layout import Layout, Page
+from batchwork.export.layout import Layout
+from batchwork.export.pages import Page
 from batchwork.text.jsontext import Json, encode, wash
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from batchwork.export.layout import ROW_NAMES
+from batchwork.export.pages import ROW_NAMES
 from batchwork.plan.knowns import Knowns
 from batchwork.plan.model import AggregatePlan
 from batchwork.spec.fields.aggregate import AggregateSpec

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batchwork.errors import Problem, RenderError, UsageError
-from batchwork.export.layout import ROW_NAMES
+from batchwork.export.pages import ROW_NAMES
 from batchwork.export.target import FileFormat, target_of
 from batchwork.plan.knowns import Knowns
 from batchwork.plan.model import ResultsPlan

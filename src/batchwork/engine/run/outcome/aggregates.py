@@ -11,8 +11,9 @@ from typing import Final
 from msgspec import Struct
 
 from batchwork.engine.unit.brief import StepBrief
-from batchwork.errors import BatchworkError, RenderError
-from batchwork.export.layout import Page, TableSpec, page_of, rendered_at
+from batchwork.errors import BatchworkError
+from batchwork.export.layout import TableSpec, page_of
+from batchwork.export.pages import Page, Unfit, values_of
 from batchwork.export.rows import RowReader
 from batchwork.plan.model import AggregatePlan
 from batchwork.ports import Store
@@ -99,19 +100,27 @@ class Aggregate:
         self._groups: dict[str, Folding] = {} if plan.by is not None else {"": Folding()}
         self._collected = 0
 
-    def take(self, page: Page, at: int, constants: Mapping[str, object]) -> None:
-        """One unit. Raises AggregateError."""
-        plan = self._plan
+    def take(self, page: Page, constants: Mapping[str, object]) -> None:
+        """The units of a page. Raises AggregateError."""
+        plan, at = self._plan, 0
         try:
-            value = rendered_at(plan.value, page, at, constants)
-            by = "" if plan.by is None else rendered_at(plan.by, page, at, constants)
-            if value is None or by is None or (plan.function == "count" and value is False):
-                return
-            self._group(by if isinstance(by, str) else encode(by)).take(plan.function, value)
-        except (TypeError, RenderError) as error:
-            index, key = page.rows.indexes[at], short(page.rows.keys[at], 60)
-            why = f"`{self._name}` of `aggregate`, index {index}, key {key}: {getattr(error, 'message', error)}"
-            raise AggregateError(why, "`resume`, with another template in the file, only computes it again") from error
+            values = values_of(plan.value, page, constants)
+            groups = [""] * len(values) if plan.by is None else values_of(plan.by, page, constants)
+            for at, (value, by) in enumerate(zip(values, groups, strict=True)):  # noqa: B007 - the unit of an error
+                if value is None or by is None or (plan.function == "count" and value is False):
+                    continue
+                self._group(by if isinstance(by, str) else encode(by)).take(plan.function, value)
+        except TypeError as error:
+            raise self._wrong(page, at, str(error)) from error
+        except Unfit as error:
+            raise self._wrong(page, error.offset, error.why) from error
+
+    def _wrong(self, page: Page, at: int, why: str) -> AggregateError:
+        index, key = page.rows.indexes[at], short(page.rows.keys[at], 60)
+        return AggregateError(
+            f"`{self._name}` of `aggregate`, index {index}, key {key}: {why}",
+            "`resume`, with another template in the file, only computes it again",
+        )
 
     def _group(self, by: str) -> Folding:
         self._collected += self._plan.function == "collect"
@@ -122,7 +131,10 @@ class Aggregate:
                 else "has more than 100,000 groups"
             )
             raise AggregateError(f"`{self._name}` of `aggregate` {what}", "`results` writes a file of any length")
-        return self._groups.setdefault(by, Folding())
+        group = self._groups.get(by)
+        if group is None:
+            group = self._groups[by] = Folding()
+        return group
 
     def end(self) -> Json:
         groups = {by: group.end(self._plan.function) for by, group in self._groups.items()}
@@ -138,7 +150,6 @@ def aggregated(plans: Mapping[str, AggregatePlan], brief: StepBrief, store: Stor
     found = {name: Aggregate(name, plan) for name, plan in plans.items()}
     for rows in RowReader(store, brief.number, items=spec.reads_items, failures="error" in names).all():
         page = page_of(rows, spec)
-        for at in range(len(rows)):
-            for aggregate in found.values():
-                aggregate.take(page, at, brief.scope)
+        for aggregate in found.values():
+            aggregate.take(page, brief.scope)
     return brief.censor.text(encode({name: aggregate.end() for name, aggregate in found.items()}))
