@@ -142,7 +142,7 @@ class Merge:
 
     def remarks(self) -> list[str]:
         swept = self._corrections.swept
-        return [*lost_units(swept.lost, self._total - swept.gone), *self._renewal.remarks()]
+        return [*lost_units(swept.lost, self._total - swept.gone), *self._renewal.remarks(swept.gone - swept.lost)]
 
     def release(self, keys: Sequence[str]) -> None:
         """These units are on disk now."""

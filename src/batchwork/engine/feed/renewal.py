@@ -28,12 +28,15 @@ class Renewal:
         self.narrow = order.start is Start.RENEWED and not self._any_bad_row()
         self._taken = 0
         self._kept = 0
+        self._passed = 0
 
     def taken(self, units: Units, known: Mapping[str, UnitRecord]) -> Units:
         """Those of the units that are taken, numbered by their positions among these."""
         if not self.narrow or units.members is not None:
             return units
+        self._passed += len(units)
         units = units.pick([offset for offset, key in enumerate(units.keys) if key in known])
+        self._passed -= len(units)
         first, self._taken = self._taken, self._taken + len(units)
         return replace(units, indexes=range(first, self._taken))
 
@@ -51,12 +54,17 @@ class Renewal:
             values[offset] = value
         return replace(units, values=values)
 
-    def remarks(self) -> list[str]:
-        """What is said at the end: that the source has other values by now."""
-        if not self._kept:
-            return []
-        ran = plural(self._kept, "unit")
-        return [f"{ran} ran with the value that is recorded, though the source has another now; `--reread` takes that"]
+    def remarks(self, gone: int) -> list[str]:
+        """What is said at the end: that the source has other values by now; that of what was to run `gone` are not in it."""
+        said = []
+        if self._kept:
+            ran = plural(self._kept, "unit")
+            said.append(
+                f"{ran} ran with the value that is recorded, though the source has another now; `--reread` takes that"
+            )
+        if gone and self._passed:
+            said.append(_left(gone, self._passed, self.order.written_key))
+        return said
 
     def _any_bad_row(self) -> bool:
         start = 0
@@ -65,6 +73,18 @@ class Renewal:
                 return True
             start += len(page)
         return False
+
+
+def _left(gone: int, passed: int, written_key: bool) -> str:
+    """What was mended has another key now, most likely."""
+    them = plural(gone, "unit that was to run is", "units that were to run are")
+    text = f"{them} no longer in the source, which has {plural(passed, 'other', 'others')} that a retry does not take"
+    if written_key:
+        return f"{text}; if their keys were changed, put those back, or run the workflow anew"
+    return (
+        f"{text}: without a `key` an item is known by its whole value, so one that was mended is another item; "
+        'say what stays the same, such as `key: "{{ item.id }}"`, and run the workflow anew'
+    )
 
 
 def begun(units: Units, stored: Mapping[int, Sequence[object]]) -> list[int]:

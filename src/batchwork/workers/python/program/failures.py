@@ -82,9 +82,17 @@ def message_of(error: BaseException) -> str:
         message = str(error)
     except BaseException as broken:  # noqa: BLE001  the author's __str__ may raise anything
         return f"(its message cannot be shown: __str__ raised {type(broken).__name__})"
+    if isinstance(error, AttributeError) and is_key(error):
+        message += f' (in Python a key is read as ["{error.name}"])'
     if isinstance(error, KeyError) and len(error.args) == 1 and type(error).__str__ is KeyError.__str__:
         message = f"there is no key {message}"
     return clean_text(message + _parts(error)) or f"{type(error).__name__} without a message"
+
+
+def is_key(error: AttributeError) -> bool:
+    """Whether what was read as an attribute is a key of a mapping: templates read both alike."""
+    found = getattr(error, "obj", None)  # since Python 3.10
+    return type(found) is dict and error.name in found
 
 
 def _parts(error: BaseException) -> str:
