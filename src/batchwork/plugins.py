@@ -114,6 +114,7 @@ SOURCES = Group(
         "product": "batchwork.items.combined.product:ProductSource",
         "python": "batchwork.workers.python.generated:PythonSource",
         "range": "batchwork.items.ranges:RangeSource",
+        "sql": "batchwork.items.tables.sql:SqlSource",
         "zip": "batchwork.items.combined.side_by_side:ZipSource",
     },
     parts=("name", "Fields", "commands", "nested", "further", "may_preview", "check", "open"),
