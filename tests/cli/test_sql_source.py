@@ -77,9 +77,19 @@ def test_values_of_postgresql_become_json_data(postgres: str):
         array[1, 2] as list, 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid as id, inet '10.0.0.1' as host"""
     assert read(postgres, query) == [
         {
-            "n": 1, "money": "12.30", "text": "ü", "none": None, "flag": True, "day": "2026-01-02",
-            "at": "2026-01-02T03:04:05", "span": "PT86400S", "raw": "/wA=", "doc": {"a": [1.5]}, "list": [1, 2],
-            "id": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "host": "10.0.0.1",
+            "n": 1,
+            "money": "12.30",
+            "text": "ü",
+            "none": None,
+            "flag": True,
+            "day": "2026-01-02",
+            "at": "2026-01-02T03:04:05",
+            "span": "PT86400S",
+            "raw": "/wA=",
+            "doc": {"a": [1.5]},
+            "list": [1, 2],
+            "id": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+            "host": "10.0.0.1",
         }
     ]
     [sound, bad] = read(postgres, "select * from (values (1.5::float8), ('NaN')) as t (f)")
