@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchwork.secrets import MASK, Masker, too_short, url_passwords
+from batchwork.secrets import MASK, Masker, shown_url, too_short, url_passwords
 from batchwork.secrets import masker as masker_of
 
 SECRET = "cnry/\"7f+\\é 3'x="
@@ -181,3 +181,31 @@ def test_passwords_of_urls_in_the_environment_are_secrets() -> None:
 )
 def test_masking_takes_time_in_proportion_to_the_text(text: str, masker: Masker) -> None:
     assert len(masker(text)) <= len(text) + 10  # comes back at all
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "secrets"),
+    [
+        ("https://h/x?a=1", "https://h/x?a=1", set()),
+        ("https://me:pass%21word@h/x", "https://me:***@h/x", {"pass%21word", "pass!word"}),
+        ("https://ghp_token123@h/x", "https://***@h/x", set()),
+        (
+            "https://h/x?X-Amz-Expires=60&X-Amz-Signature=0123456789abcdef&v=1",
+            "https://h/x?X-Amz-Expires=60&X-Amz-Signature=***&v=1",
+            {"0123456789abcdef"},
+        ),
+        (
+            "https://h/x?sv=1&sig=abcdefgh%2Bijklmnop",
+            "https://h/x?sv=1&sig=***",
+            {"abcdefgh%2Bijklmnop", "abcdefgh+ijklmnop"},
+        ),
+        ("https://h/x?access_token=0123456789abcdef#f", "https://h/x?access_token=***#f", {"0123456789abcdef"}),
+        ("https://h/x?page_token=0123456789abcdef", "https://h/x?page_token=0123456789abcdef", set()),
+        ("https://h/x?token={{ env.TOKEN_OF_MINE }}", "https://h/x?token={{ env.TOKEN_OF_MINE }}", set()),
+        ("https://h/x?token=yes", "https://h/x?token=yes", set()),
+        ("s3://bucket/a@b:c@d", "s3://bucket/a@b:c@d", set()),
+    ],
+)
+def test_credentials_in_urls(url: str, shown: str, secrets: set[str]) -> None:
+    assert shown_url(url) == shown
+    assert set(url_passwords([f"path: '{url}'"])) == secrets
