@@ -92,6 +92,7 @@ TASKS = Group(
         "read_file": "batchwork.tasks.files.texts:ReadFile",
         "read_json": "batchwork.tasks.files.jsons:ReadJson",
         "shell": "batchwork.tasks.shell.task:ShellTask",
+        "sql": "batchwork.tasks.sql.task:SqlTask",
         "template": "batchwork.tasks.files.rendered:TemplateTask",
         "write_file": "batchwork.tasks.files.texts:WriteFile",
         "write_json": "batchwork.tasks.files.jsons:WriteJson",
@@ -117,7 +118,7 @@ SOURCES = Group(
         "sql": "batchwork.items.tables.sql:SqlSource",
         "zip": "batchwork.items.combined.side_by_side:ZipSource",
     },
-    parts=("name", "Fields", "commands", "nested", "further", "may_preview", "check", "open"),
+    parts=("name", "Fields", "commands", "nested", "literal", "further", "may_preview", "check", "open"),
     instances=True,
 )
 EXECUTORS = Group(

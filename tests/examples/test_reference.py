@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILT_IN = ("echo", "http_request", "python", "shell")
 DECLARED = (
     *("template", "read_file", "write_file", "append_file", "read_json", "write_json"),
-    *("copy_file", "move_file", "delete_file"),
+    *("copy_file", "move_file", "delete_file", "sql"),
 )
 """Task types whose table of fields is that of their declarations."""
 

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Final
 
-LATER_TASKS: Final = frozenset({"sql", "steps"})
+LATER_TASKS: Final = frozenset({"steps"})
 LATER_SOURCES: Final = frozenset({"http"})

@@ -155,6 +155,8 @@ class SourceType(Protocol):
     commands: ClassVar[frozenset[str]] = frozenset()
     nested: ClassVar[str] = ""
     """The field whose values are items themselves, by name: `open` gets an ItemSource for each."""
+    literal: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are no templates, because a value in their text could be taken for code."""
     further: ClassVar[str] = ""
     """The field, a mapping, that takes what is written beside the declared fields; without one, that is refused."""
     may_preview: ClassVar[bool] = True

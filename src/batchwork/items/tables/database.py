@@ -19,9 +19,11 @@ _DUCKDB: Final = "duckdb"
 
 
 class Database:
-    """The database of a URL. `name` is the URL as it may be seen."""
+    """The database of a URL. `name` is the URL as it may be seen; `keep`: connections are used again."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, keep: bool = False) -> None:
+        self._keep = keep
+        self._made: Any = None
         self.name = shown_url(url)
         self._url = url
         self._mask = Masker({}, url_passwords([url]))
@@ -32,7 +34,8 @@ class Database:
     def connected(self, **options: Any) -> Iterator[Any]:
         """A connection of SQLAlchemy, closed afterwards. Raises SourceError, also for errors of the database inside."""
         try:
-            with self._engine().connect() as connection:
+            engine = self._made or self._engine()
+            with engine.connect() as connection:
                 self._driver = connection.connection.driver_connection
                 try:
                     yield connection.execution_options(**options)
@@ -55,6 +58,9 @@ class Database:
         if url.drivername in {"postgres", "postgresql"}:
             modern = importlib.util.find_spec("psycopg") is not None
             url = url.set(drivername="postgresql+psycopg" if modern else "postgresql")
+        if self._keep:
+            self._made = sqlalchemy.create_engine(url, pool_pre_ping=True)
+            return self._made
         return sqlalchemy.create_engine(url, poolclass=needed("sqlalchemy.pool", PURPOSE).NullPool)
 
     def stop(self) -> None:

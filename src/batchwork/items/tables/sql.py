@@ -23,6 +23,7 @@ class SqlSource(SourceType):
 
     name = "sql"
     may_preview = False
+    literal = frozenset({"query"})
 
     class Fields(Struct, frozen=True):
         """Which database, and what is asked."""

@@ -153,6 +153,10 @@ def _fields(written: Mapping[str, Entry], source: SourceType, knowns: Knowns) ->
     found = {}
     for name, entry in written.items():
         node = entry.node
+        if name in source.literal and isinstance(node, ScalarNode) and has_template(node):
+            message = f"`{name}` of `from: {source.name}` is no template: values are bound, never pasted"
+            knowns.problems.append(Problem(node.place, message, "write `:name` in it, and `values: {name: …}`"))
+            continue
         if name in source.commands and isinstance(node, ScalarNode) and has_template(node):
             value = bound_command(node.text, node.place, knowns)
         else:
