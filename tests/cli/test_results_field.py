@@ -234,6 +234,7 @@ def test_the_part_grows_and_takes_its_name_only_when_the_step_is_done(
         ("{to: t.csv, failed: f.jsonl}", "`failed` must be a mapping"),
         ("{to: t.csv, failed: {to: f.csv}}", "failed items are written as JSON Lines"),
         ("{to: '{{ nope }}.csv'}", "there is no `nope`"),
+        ("{to: t.jsonl, failed: {to: t.jsonl}}", "'t.jsonl' is written twice: at line 17 and here"),
     ],
 )
 def test_what_validate_finds(batchwork: Command, work: Path, results: str, said: str) -> None:

@@ -20,6 +20,8 @@ from batchwork.text.jsontexts import as_list, value_of
 from batchwork.text.wording import short
 
 LEAD: Final = ("index", "key", "status")
+BAD_ROW: Final = "bad row"
+"""The type of that failure."""
 STATUS, ERROR = "_status", "_error"
 
 
@@ -50,8 +52,17 @@ class TableSpec(Struct, frozen=True):
 
 def page_of(rows: Rows, spec: TableSpec) -> Page:
     """The values of rows; with `join` a row for each member of a batch. Raises Unfit."""
-    page = Page(rows, _values(rows.results), _values(rows.items) if spec.wants_items else [None] * len(rows))
+    page = Page(rows, _values(rows.results), _items(rows) if spec.wants_items else [None] * len(rows))
     return _members(page) if spec.join and spec.batches else page
+
+
+def _items(rows: Rows) -> list[Json]:
+    """The items; none where a row could not be read, whose text is no item."""
+    items = _values(rows.items)
+    for at, failure in enumerate(rows.failures):
+        if failure is not None and failure.type == BAD_ROW:
+            items[at] = None
+    return items
 
 
 def _values(texts: Sequence[str | None]) -> list[Json]:

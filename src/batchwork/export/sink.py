@@ -9,6 +9,7 @@ from batchwork.errors import OutputError
 from batchwork.export.part_file import PartFile
 from batchwork.export.target import Target
 from batchwork.plugins import needed
+from batchwork.secrets import Masker, url_passwords
 
 
 class _Place(Protocol):
@@ -76,6 +77,7 @@ class Sink:
 def unwritable(target: Target, error: Exception) -> OutputError:
     """What is said of a target that cannot be written."""
     why = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0][:300]
+    why = Masker({}, url_passwords([target.place]))(why)
     return OutputError(f"cannot write {target.shown}: {why}")
 
 
@@ -93,10 +95,10 @@ class _Remote:
             self.file: IO[bytes] = system.open(path, "wb", autocommit=False)
         except ImportError as error:
             raise OutputError(f"cannot write {target.shown}: {error}", "install the package that it names") from error
+        except NotImplementedError as error:
+            raise OutputError(f"cannot write {target.shown}: such URLs can only be read") from error
         except Exception as error:
             raise unwritable(target, error) from error
-        if not hasattr(self.file, "commit"):
-            raise OutputError(f"cannot write {target.shown}: such URLs can only be read")
 
     def commit(self) -> None:
         try:

@@ -7,6 +7,7 @@ from typing import Final, Literal, cast
 from msgspec import Struct
 
 from batchwork.errors import UsageError
+from batchwork.secrets import shown_url
 from batchwork.text.patterns import pattern
 from batchwork.text.spelling import listing
 
@@ -22,8 +23,6 @@ _ENDINGS: Final = {
     "json": "json",
 }
 _url = pattern(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_password = pattern(r"(://)[^/@]*@")
-_query = pattern(r"\?.*\Z")
 
 
 class Target(Struct, frozen=True):
@@ -39,10 +38,8 @@ class Target(Struct, frozen=True):
 
     @property
     def shown(self) -> str:
-        """The place for people: without what may be a password or a signature."""
-        if not self.is_url:
-            return self.place
-        return _query.sub("?…", _password.sub(r"\1***@", self.place))
+        """The place for people: without password, token and signature."""
+        return shown_url(self.place) if self.is_url else self.place
 
 
 def target_of(place: str, written: str | None = None) -> Target:

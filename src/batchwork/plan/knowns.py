@@ -69,6 +69,7 @@ class Knowns(Struct):
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     decisions: list[Problem] = field(default_factory=list)
+    written: dict[str, Place] = field(default_factory=dict)  # files that steps write, and where they say so
 
     @property
     def plain_names(self) -> frozenset[str]:

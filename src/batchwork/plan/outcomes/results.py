@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from batchwork.errors import Problem, RenderError, UsageError
 from batchwork.export.pages import ROW_NAMES
 from batchwork.export.target import FileFormat, target_of
@@ -26,8 +28,8 @@ def plan_results(spec: ResultsSpec, knowns: Knowns) -> ResultsPlan | None:
     if to is None:
         return None
     _check(to, shape, knowns)
-    if failed is not None:
-        _check_failed(failed, knowns)
+    _check_failed(failed, knowns)
+    _check_others([value for value in (to, failed) if value is not None], knowns)
     return ResultsPlan(to, shape, columns, knowns.optional(spec.join) or False, failed, spec.place)
 
 
@@ -53,9 +55,9 @@ def _check(to: Value, shape: FileFormat | None, knowns: Knowns) -> None:
             knowns.problems.append(Problem(to.place, missing.message, missing.hint))
 
 
-def _check_failed(to: Value, knowns: Knowns) -> None:
-    place = _known_text(to, knowns)
-    if place is None:
+def _check_failed(to: Value | None, knowns: Knowns) -> None:
+    place = None if to is None else _known_text(to, knowns)
+    if to is None or place is None:
         return
     try:
         shape = target_of(place).format
@@ -64,6 +66,16 @@ def _check_failed(to: Value, knowns: Knowns) -> None:
     if shape != "jsonl":
         message = f"failed items are written as JSON Lines, and {place!r} has another ending"
         knowns.problems.append(Problem(to.place, message, "for example failed.jsonl, or failed.jsonl.gz"))
+
+
+def _check_others(places: Sequence[Value], knowns: Knowns) -> None:
+    """A problem where two files would be one."""
+    for value in places:
+        text = _known_text(value, knowns)
+        first = text and knowns.written.setdefault(text, value.place)
+        if first and first != value.place:
+            message = f"{text!r} is written twice: at line {first.line} and here"
+            knowns.problems.append(Problem(value.place, message, "each needs a file of its own"))
 
 
 def _known_text(value: Value, knowns: Knowns) -> str | None:
