@@ -249,3 +249,15 @@ def test_a_place_that_cannot_be_written_is_said_before_anything_runs(batchwork: 
     flow(work, "{to: t.csv}", LATE)
     batchwork("resume", "r1", expect=3)
     assert len(rows(work / "t.csv")) == 1500
+
+
+@pytest.mark.promise("8.09")
+def test_where_the_file_finds_no_room_the_step_fails_and_a_resume_only_writes(batchwork: Command, work: Path) -> None:
+    flow(work, "{to: t.csv}", LATE)
+    faulty = {"BATCHWORK_TESTING": "1", "BATCHWORK_FAULT": "results.part:ENOSPC@1"}
+    done = batchwork("run", "flow.yaml", "--run-id", "r1", expect=1, env=faulty)
+    assert "t.csv: No space left on device" in done.stderr and "Traceback" not in done.stderr
+    assert listed(work) == [".batchwork", "flow.yaml", "ran"]
+    batchwork("resume", "r1", expect=3)
+    assert len((work / "ran").read_text().splitlines()) == 1500
+    assert len(rows(work / "t.csv")) == 1500

@@ -135,3 +135,17 @@ def test_tables_from_python(work: Path, monkeypatch: pytest.MonkeyPatch) -> None
         assert frame["size"].tolist()[:3] == [16, 9, 1]
         assert int(frame["size"].sum()) == 26
         assert scores.to_arrow().column("key").to_pylist() == ["a", "b", "c", "d"]
+
+
+@pytest.mark.promise("9.11")
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet", "t.csv.gz"])
+def test_where_a_file_finds_no_room(ran: Path, work: Path, environ: Mapping[str, str], name: str) -> None:
+    """A limit on the size of files stands for a full disk."""
+    text = "steps:\n  - name: s\n    task: batch\n    inputs:\n      items: {from: range, stop: 30000}\n"
+    text += '      task: {type: python, code: \'import random; return {"n": random.random(), "k": str(random.random())}\'}\n'
+    (work / "big.yaml").write_text(text)
+    subprocess.run([BIN, "run", "big.yaml", "--quiet"], cwd=work, env=environ, check=True, capture_output=True)
+    limited = ["bash", "-c", f"ulimit -f 200; exec '{BIN}' results -o {name}"]
+    done = subprocess.run(limited, cwd=work, env=environ, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (4, f"error: cannot write {name}: File too large\n")
+    assert sorted(path.name for path in work.iterdir()) == [".batchwork", "big.yaml"]

@@ -41,9 +41,11 @@ class Sink:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if not self._over:
             self.discard()
+        if isinstance(error, OSError):
+            raise unwritable(self._target, error) from error
 
     def flush(self) -> None:
         """Let what was written be seen by whoever looks at the part."""

@@ -15,7 +15,7 @@ from batchwork.engine.unit.brief import Start, StepBrief
 from batchwork.errors import OutputError
 from batchwork.export.layout import TableSpec
 from batchwork.export.rows import RowReader, Rows
-from batchwork.export.sink import Sink
+from batchwork.export.sink import Sink, unwritable
 from batchwork.export.table import laid_out, spec_for, write_rows, writer_of
 from batchwork.export.target import Target, target_of
 from batchwork.faults import fault
@@ -92,6 +92,8 @@ class ResultsFile(Thread):
             write_rows(laid_out(self._rows(), self._spec), writer_of(self._target.format, self._sink.file))
         except _GivenUp:
             pass
+        except OSError as error:
+            self._error = unwritable(self._target, error)
         except Exception as error:  # noqa: BLE001  # raised again in the step's thread
             self._error = error
 
@@ -108,6 +110,7 @@ class ResultsFile(Thread):
         for rows in self._reader.all():
             if self._given_up:
                 raise _GivenUp
+            fault("results.part")
             yield rows
         if self._given_up:
             raise _GivenUp
