@@ -49,6 +49,7 @@ def test_from_the_first_file_to_the_results(batchwork: Command, work: Path, peop
 
 def test_a_mended_row_without_a_key_is_missed_with_a_word(batchwork: Command, work: Path, people: Path) -> None:
     (work / "w.yaml").write_text(FLOW)
+    assert "a row that is mended is another item" in batchwork("plan", "w.yaml", expect=0).stdout
     batchwork("run", "w.yaml", "--quiet", expect=3)
     people.write_text(people.read_text().replace("x", "22"))
     said = " ".join(batchwork("retry", "--reread", "--quiet", expect=0).stderr.split())

@@ -107,6 +107,7 @@ def commands() -> None:
     """Batch processing declared in YAML, remembered item by item.
 
     \b
+      batchwork init       a small workflow to begin with, which runs at once
       batchwork run enrich.yaml source=users.jsonl
       batchwork resume     after a crash, a Ctrl-C or a failed step
       batchwork retry      only the items that failed

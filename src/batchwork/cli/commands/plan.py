@@ -22,6 +22,8 @@ from batchwork.view.streams import Stdout
 
 WIDE = 400
 """Characters of one field that are shown."""
+ROWS = frozenset({"csv", "parquet", "arrow", "sql"})
+"""Sources of rows, which mostly have a column by which they are known."""
 
 
 @click.command("plan", cls=HelpfulCommand)
@@ -104,6 +106,8 @@ def _batch_facts(batch: BatchPlan, seen: Preview | None) -> Iterator[tuple[str, 
     yield "items", items
     if batch.key is not None:
         yield "key", _source(batch.key)
+    elif batch.items.source in ROWS:
+        yield "key", "the whole row, so a row that is mended is another item"
     if batch.batch_size > 1:
         yield "batches", f"of {plural(batch.batch_size, 'item')}; the task gets {_taken(batch)}"
     yield "at once", _at_once(batch)

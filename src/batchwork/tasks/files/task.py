@@ -25,6 +25,7 @@ class FileTask(MethodTask):
     replaces: ClassVar[bool] = False
     """Whether one item's file would take the place of another's."""
     texts: ClassVar[tuple[str, ...]] = ()
+    default_parallel: ClassVar[int | None] = 8
 
     def compile(self, task: Written) -> Compiled:
         fields = self._made_ready(task.fields)
