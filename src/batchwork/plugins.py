@@ -109,6 +109,7 @@ SOURCES = Group(
         "command": "batchwork.items.command:CommandSource",
         "csv": "batchwork.items.csv:CsvSource",
         "glob": "batchwork.items.globs.source:GlobSource",
+        "http": "batchwork.items.web.source:HttpSource",
         "jsonl": "batchwork.items.jsonl:JsonlSource",
         "lines": "batchwork.items.lines:LinesSource",
         "parquet": "batchwork.items.tables.parquet:ParquetSource",

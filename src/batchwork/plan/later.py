@@ -5,4 +5,4 @@ from __future__ import annotations
 from typing import Final
 
 LATER_TASKS: Final = frozenset({"steps"})
-LATER_SOURCES: Final = frozenset({"http"})
+LATER_SOURCES: Final[frozenset[str]] = frozenset()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from batchwork.errors import RenderError, WorkflowError
-from batchwork.plan.model import StepPlan, TaskPlan
+from batchwork.plan.model import ItemsPlan, StepPlan, TaskPlan
 from batchwork.ports import FieldValue
 from batchwork.secrets import url_passwords
 from batchwork.template import Value, text_of
@@ -23,6 +23,14 @@ def given_credentials(
     for step in steps:
         for task in _tasks(step):
             yield from _of_task(task.fields, scope)
+        if step.batch is not None:
+            yield from _of_items(step.batch.items, scope)
+
+
+def _of_items(items: ItemsPlan, scope: Mapping[str, object]) -> Iterator[str]:
+    yield from _of_task(items.fields, scope)
+    for part in items.parts.values():
+        yield from _of_items(part, scope)
 
 
 def _tasks(step: StepPlan) -> Iterator[TaskPlan]:
