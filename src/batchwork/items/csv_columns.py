@@ -25,6 +25,9 @@ _WORDS: Final[Mapping[str, bool]] = {
     **dict.fromkeys(("true", "yes", "t", "y", "1"), True),
     **dict.fromkeys(("false", "no", "f", "n", "0"), False),
 }
+_FEW: Final = 1000
+"""More digits may be more than Python reads."""
+_BEGIN_NUMBERS: Final = frozenset("-0123456789")
 _integer = pattern(r"\s*[+-]?[0-9]+\s*")
 _number = pattern(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
 _usual_integer = pattern(r"-?(?:0|[1-9][0-9]{0,4000})")
@@ -77,6 +80,8 @@ class Columns:
             )
         if len(record.fields) != self.width:
             raise ValueError(f"{plural(len(record.fields), 'field')}, where {self.width} belong: {_listed(self.there)}")
+        if self._as_they_are:
+            return dict(zip(self.names, record.fields, strict=True))
         found: dict[str, Json] = {}
         for name, place, convert in zip(self.names, self._places, self._converts, strict=True):
             text = record.fields[place]
@@ -160,6 +165,8 @@ def _converter(kind: Kind, nulls: frozenset[str]) -> Convert | None:
 
 
 def _as_integer(text: str) -> Json:
+    if len(text) < _FEW and text.isdigit() and text.isascii():
+        return int(text)
     if _integer.fullmatch(text) is None:
         raise ValueError("a whole number")
     try:
@@ -169,7 +176,7 @@ def _as_integer(text: str) -> Json:
 
 
 def _as_number(text: str) -> Json:
-    if _integer.fullmatch(text) is not None:
+    if text.isdigit() or ("." not in text and _integer.fullmatch(text) is not None):
         return _as_integer(text)
     if _number.fullmatch(text) is None or (number := float(text)) in {float("inf"), float("-inf")}:
         raise ValueError("a number")
@@ -185,11 +192,13 @@ def _as_boolean(text: str) -> Json:
 
 def _inferred(text: str) -> Json:
     """A number where it is written as JSON writes one, true, false, else the text: `007` and `+1` stay what they are."""
+    if text[:1] not in _BEGIN_NUMBERS:
+        return _WORDS[text.lower()] if text.lower() in {"true", "false"} else text
     if _usual_integer.fullmatch(text) is not None:
         return int(text)
     if _usual_number.fullmatch(text) is not None and (number := float(text)) not in {float("inf"), float("-inf")}:
         return number
-    return _WORDS[text.lower()] if text.lower() in {"true", "false"} else text
+    return text
 
 
 _CONVERTERS: Final[Mapping[Kind, Convert | None]] = {

@@ -22,17 +22,13 @@ _BEHIND_QUOTE: Final = (
 
 
 class Record(NamedTuple):
-    """One record: the number of the line where it begins, what stands there, its fields, and what is wrong with it."""
+    """One record: the numbers of the line where it begins and of that behind it, what stands there, its fields, what is wrong."""
 
     number: int
+    below: int
     text: str
     fields: Sequence[str]
     fault: str = ""
-
-    @property
-    def below(self) -> int:
-        """The number of the line behind it."""
-        return self.number + sum(1 for _ in _lines(self.text))
 
 
 def plain_rows(text: str, delimiter: str) -> list[list[str]] | None:
@@ -61,7 +57,9 @@ def each_record(text: str, number: int, delimiter: str) -> Iterator[Record]:
             return
         except csv.Error as error:
             fault = _fault(str(error))
-        yield Record(number + begin, "".join(lines[begin : reader.line_num]), fields, fault)
+        end = reader.line_num
+        text = lines[begin] if end == begin + 1 else "".join(lines[begin:end])
+        yield Record(number + begin, number + end, text, fields, fault)
 
 
 def found_delimiter(text: str) -> str:

@@ -88,7 +88,7 @@ class RemoteFile:
         options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
         if _is_http(self.url):
             timeout = needed("aiohttp", READING_URLS).ClientTimeout(None, sock_connect=CONNECT_S, sock_read=SILENT_S)
-            options["client_kwargs"] = {"timeout": timeout, "auto_decompress": False}
+            options["client_kwargs"] = {"timeout": timeout, "auto_decompress": False, "trust_env": True}
             options["encoded"] = "%" in self.url
             options["headers"] = {"Accept-Encoding": "identity"}
         return options
