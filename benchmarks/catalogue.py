@@ -8,11 +8,12 @@ import coming_back
 import http_items
 import noop_items
 import python_items
+import results_out
 import shell_items
 import startup
 from contest.works import Work
 
-MODULES = (noop_items, python_items, shell_items, http_items, startup, coming_back)
+MODULES = (noop_items, python_items, shell_items, http_items, startup, coming_back, results_out)
 
 
 def works(share: float = 1.0) -> Iterator[Work]:

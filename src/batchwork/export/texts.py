@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO
 
 from batchwork.export.layout import Layout
@@ -22,7 +22,7 @@ class CsvWriter:
 
     def write(self, page: Page) -> None:
         columns = self._layout.columns(page)
-        self._write(map(",".join, zip(*([*map(cell, column)] for column in columns), strict=True)))
+        self._write(map(",".join, zip(*map(cells, columns), strict=True)))
 
     def end(self) -> None:
         pass
@@ -32,6 +32,18 @@ class CsvWriter:
 
     def _write(self, lines: Iterable[str]) -> None:
         self._file.write("".join(f"{line}\r\n" for line in lines).encode())
+
+
+def cells(column: Sequence[Json]) -> Sequence[str]:
+    """The values of a column as they stand between commas. Most columns have one type, and need no look at each value."""
+    kinds = set(map(type, column))
+    if kinds == {int}:
+        return list(map(int.__repr__, column))
+    if kinds == {float}:
+        return list(map(float.__repr__, column))
+    if kinds == {str} and "" not in column and "".join(column).isalnum():  # type: ignore[arg-type]
+        return column  # type: ignore[return-value]
+    return list(map(cell, column))
 
 
 def cell(value: Json) -> str:
