@@ -103,3 +103,18 @@ def state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
         return ""
+
+
+def test_a_guardian_starts_beside_a_descriptor_above_the_limit(tmp_path: Path) -> None:
+    code = """
+import os, resource
+os.dup2(0, 60, inheritable=True)
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+from batchwork.workers.guardian import Guardian
+Guardian().dismiss()
+print("dismissed")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("dismissed\n", "")

@@ -83,12 +83,15 @@ def _started(read: int) -> int:
 
 
 def _inherited() -> list[int]:
-    """Descriptors that a child would have, and a guardian would keep open: whoever gave them to us may wait for their end."""
-    found = []
+    """Descriptors that a child would have, and a guardian would keep open: whoever gave them to us may wait for their end.
+
+    Those above the limit of open files, opened before it was lowered, stay open: asking to close one is refused as an error.
+    """
+    found, limit = [], os.sysconf("SC_OPEN_MAX")
     with contextlib.suppress(OSError):
         for name in os.listdir("/proc/self/fd"):
             with contextlib.suppress(OSError):
-                if int(name) > 2 and os.get_inheritable(int(name)):
+                if 2 < int(name) < limit and os.get_inheritable(int(name)):
                     found.append(int(name))
     return found
 
