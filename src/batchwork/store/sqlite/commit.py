@@ -133,15 +133,20 @@ class Transactions:
 
     def close(self) -> None:
         """Close the file. What has been written is moved from the log into the database, unless a reader is in the way."""
+        with suppress(
+            apsw.Error
+        ):  # what stays in the log is not lost; and a file that could not be opened anew is closed
+            self._leave_in_order()
+        self._connection.close()
+        self._head.close()
+
+    def _leave_in_order(self) -> None:
         if self.harmed:
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         elif self._token:
             self._connection.set_busy_timeout(CLOSE_WAIT_MS)
-            with suppress(apsw.Error):
-                if self._log.move(self._connection, apsw.SQLITE_CHECKPOINT_TRUNCATE):
-                    self._head.all_synced()
-        self._connection.close()
-        self._head.close()
+            if self._log.move(self._connection, apsw.SQLITE_CHECKPOINT_TRUNCATE):
+                self._head.all_synced()
 
     # ------------------------------------------------------------ one transaction
 
