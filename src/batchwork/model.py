@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -116,6 +116,10 @@ class Call(Struct, frozen=True):
     payloads: Sequence[Json]
     ends_after: int | None = None
     forgives: bool = False
+
+
+BAD_ROW: Final = "bad row"
+"""The type of the failure of a row that cannot be read."""
 
 
 class Failure(Struct, frozen=True):

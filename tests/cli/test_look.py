@@ -198,7 +198,7 @@ def test_that_not_all_failures_were_read_is_said(
     batchwork("run", "w.yaml", expect=3)
     with looking(None) as store:
         record = store.runs()[0]
-        lines = list(closing.failure_lines(store, store.steps(record.id), None, record.id))
+        lines = list(closing.failure_lines(closing.first_failures(store, store.steps(record.id)), None, record.id))
     assert lines[-1] == f"… of the first 2 failures; `batchwork errors {record.id}` reads all"
 
 

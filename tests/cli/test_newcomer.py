@@ -68,3 +68,52 @@ def test_a_key_read_as_an_attribute_gets_a_hint(batchwork: Command, work: Path, 
     (work / "w.yaml").write_text(KEYED.replace("item['age']", "item.age"))
     batchwork("run", "w.yaml", "--quiet", expect=3)
     assert "has no attribute 'age' (in Python a key is read as [\"age\"])" in batchwork("errors", expect=0).stdout
+
+
+ROWS = "id,name,age\n1,Ines,31\n2,Omar\n3,Wen,44\n"
+
+
+def test_rows_that_cannot_be_read_are_mended_and_read_again(batchwork: Command, work: Path, people: Path) -> None:
+    people.write_text(ROWS)
+    (work / "w.yaml").write_text(KEYED)
+    said = batchwork("run", "w.yaml", "--run-id", "r1", expect=3).stdout
+    assert "batchwork retry r1 --reread   read the rows again, once they are mended" in said
+    assert "batchwork retry r1  " not in said, "a plain retry would do nothing"
+    assert "then `batchwork retry r1 --reread` takes them anew" in batchwork("errors", expect=0).stderr
+    assert "`batchwork retry r1 --reread` takes what the source has now" in batchwork("retry", expect=3).stderr
+    people.write_text(ROWS.replace("Omar", "Omar,22"))
+    assert "3 succeeded" in batchwork("retry", "--reread", expect=0).stderr
+
+
+def test_both_kinds_of_failure_have_their_way_on(batchwork: Command, work: Path, people: Path) -> None:
+    people.write_text(ROWS + "4,Ada,x\n")
+    (work / "w.yaml").write_text(KEYED)
+    said = batchwork("run", "w.yaml", "--run-id", "r1", expect=3).stdout.splitlines()[-3:]
+    assert [line.split()[1:4] for line in said] == [
+        ["retry", "r1", "run"],
+        ["retry", "r1", "--reread"],
+        ["errors", "r1", "see"],
+    ]
+    assert "runs them again; mend the rows" in batchwork("errors", expect=0).stderr
+
+
+def test_results_say_what_they_wrote_and_of_how_much(batchwork: Command, work: Path, people: Path) -> None:
+    people.write_text(ROWS + "4,Ada,x\n")
+    (work / "w.yaml").write_text(KEYED)
+    batchwork("run", "w.yaml", "--quiet", expect=3)
+    assert "out.csv: 4 rows of step born\n" in batchwork("results", "--step", "born", "-o", "out.csv", expect=0).stderr
+    some = batchwork("results", "--step", "born", "--where", "status == 'failed'", "-o", "bad.jsonl", expect=0)
+    assert some.stderr == "bad.jsonl: 2 rows of step born\n"
+    (work / "w.yaml").write_text(KEYED.replace("continue_on_error: true", "continue_on_error: false"))
+    batchwork("run", "w.yaml", "--quiet", expect=1)
+    part = batchwork("results", "--step", "born", expect=0)
+    assert "step born has not finished: these are the results so far" in part.stderr
+
+
+def test_a_workflow_that_is_not_there(batchwork: Command, work: Path) -> None:
+    assert "`batchwork init` writes a workflow to begin with" in batchwork("run", "flow.yaml", expect=2).stderr
+    (work / "people.yaml").write_text(FLOW)
+    assert "YAML files in this folder: `people.yaml`" in batchwork("run", "flow.yaml", expect=2).stderr
+    assert "did you mean `people.yaml`?" in batchwork("run", "poeple.yaml", expect=2).stderr
+    assert "a workflow is a YAML file in UTF-8" in batchwork("run", ".", expect=2).stderr
+    assert "there is no folder nowhere" in batchwork("run", "nowhere/flow.yaml", expect=2).stderr

@@ -116,6 +116,8 @@ def test_chosen_rows_and_columns(results: Callable[..., str]) -> None:
     assert [json.loads(line)["key"] for line in failed.splitlines()] == ["d"]
     long = results("--where", "result and result.size > 5", "--columns", "n={{ result.size * 2 }}", "--format", "csv")
     assert long.splitlines() == ["index,key,status,n", "0,a,succeeded,32", "1,b,succeeded,18"]
+    mixed = results("--columns", "size,pair={{ [result.size, 'a,b'] }}", "--columns", "of.half", "--format", "csv")
+    assert mixed.splitlines()[:2] == ["index,key,status,size,pair,of.half", '0,a,succeeded,16,"[16,""a,b""]",8.0']
     assert "there is no `size`" in results("--where", "size > 5", expect=2)
     assert "there is no `sise`" in results("--columns", "n={{ sise }}", expect=2)
     assert "must give true or false" in results("--where", "key", expect=2)

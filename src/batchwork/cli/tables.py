@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, cast
+from itertools import chain
+from typing import IO, Final, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,6 +24,7 @@ from batchwork.model import StepRecord
 from batchwork.ports.store import Store
 from batchwork.template import Template, compile_template, is_template, unknown_names
 from batchwork.text.jsontext import Json, encode
+from batchwork.text.patterns import pattern
 from batchwork.view.streams import Stdout
 from batchwork.view.table import Column
 
@@ -44,21 +46,37 @@ class Wanted(Struct, frozen=True):
         return self.shape in ("table", "jsonl") and not self.join and not self.columns
 
 
-def write_results(store: Store, step: StepRecord, wanted: Wanted) -> None:
-    """Write the results of a step. Raises UsageError, OutputError, StoreError."""
+def write_results(store: Store, step: StepRecord, wanted: Wanted) -> int:
+    """Write the results of a step, and say how many rows that were. Raises UsageError, OutputError, StoreError."""
     keep = _keep(wanted.where)
     spec = spec_for(wanted.shape, _spec(store, step, wanted))
     if keep is not None:
         spec = replace(spec, reads_items=True)
-    rows = RowReader(store, step.number, items=spec.wants_items, failures=True).all()
+    table = laid_out(RowReader(store, step.number, items=spec.wants_items, failures=True).all(), spec, keep)
+    counted = _Counted(table.pages)
+    table = replace(table, pages=iter(counted))
     if wanted.path is None:
         out = Stdout()
-        _show(wanted, laid_out(rows, spec, keep), out)
+        _show(wanted, table, out)
         out.flush()
-        return
+        return counted.rows
     with Sink(target_of(wanted.path, "jsonl" if wanted.shape == "table" else wanted.shape)) as sink:
-        _fill(wanted, laid_out(rows, spec, keep), sink.file)
+        _fill(wanted, table, sink.file)
         sink.commit()
+    return counted.rows
+
+
+class _Counted:
+    """Pages that count their rows as they go by."""
+
+    def __init__(self, pages: Iterator[Page]) -> None:
+        self._pages = pages
+        self.rows = 0
+
+    def __iter__(self) -> Iterator[Page]:
+        for page in self._pages:
+            self.rows += len(page.rows)
+            yield page
 
 
 def _spec(store: Store, step: StepRecord, wanted: Wanted) -> TableSpec:
@@ -90,15 +108,19 @@ class _FieldOf(Struct, frozen=True):
         return found
 
 
+_COLUMN: Final = pattern(r"(?s)(?:\{\{.*?\}\}|[^,])+")
+"""What stands between two commas; those in `{{ … }}` are the template's."""
+
+
 def _getters(words: Sequence[str]) -> dict[str, Getter]:
-    """The columns that words like `a,b` and `c={{ … }}` name. Raises UsageError."""
+    """The columns that words like `a,b,c={{ … }}` name. Raises UsageError."""
     found: dict[str, Getter] = {}
-    for word in words:
+    for word in chain.from_iterable(map(_COLUMN.findall, words)):
         name, _, text = word.partition("=")
         if text and is_template(text):
-            found[name.strip()] = _template(text)
-        else:
-            found.update({name: _FieldOf(name) for name in map(str.strip, word.split(",")) if name})
+            found[name.strip()] = _template(text.strip())
+        elif name := word.strip():
+            found[name] = _FieldOf(name)
     return found
 
 

@@ -15,13 +15,12 @@ from batchwork.errors import OutputError
 from batchwork.export.fields import DEEPEST, Fields, Steps, fields_of, free_name, misfit, steps_of, taken
 from batchwork.export.pages import Getter, Page, Unfit, values_of
 from batchwork.export.rows import Rows
+from batchwork.model import BAD_ROW
 from batchwork.text.jsontext import Json
 from batchwork.text.jsontexts import as_list, value_of
 from batchwork.text.wording import short
 
 LEAD: Final = ("index", "key", "status")
-BAD_ROW: Final = "bad row"
-"""The type of that failure."""
 STATUS, ERROR = "_status", "_error"
 
 

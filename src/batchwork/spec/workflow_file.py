@@ -26,7 +26,7 @@ def file_text(path: str, what: str) -> str:
     except FileNotFoundError as error:
         raise UsageError(f"{path}: {error.strerror}", _near(path)) from error
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
+        raise UsageError(f"{path}: {error.strerror}", what) from error
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -60,12 +60,14 @@ def _first_of(pipe: int) -> bytes | None:
 
 
 def _near(path: str) -> str:
-    """A hint: a workflow beside it with a name like this."""
-    from batchwork.text.spelling import suggest
+    """A hint: a file beside it with a name like this, or which there are."""
+    from batchwork.text.spelling import listing, suggest
 
     folder, name = os.path.split(path)
     try:
         names = [entry.name for entry in os.scandir(folder or ".") if entry.name.endswith((".yaml", ".yml"))]
     except OSError:
-        return ""
-    return suggest(name, names)
+        return f"there is no folder {folder}"
+    if not names:
+        return "there is no YAML file in this folder; `batchwork init` writes a workflow to begin with"
+    return suggest(name, names) or f"YAML files in this folder: {listing(sorted(names), 5)}"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
+from batchwork.cli.closing import command
 from batchwork.cli.failures import all_failures, group_lines, split_kind
 from batchwork.cli.look import looking, the_steps
 from batchwork.cli.options import HelpfulCommand, json_option, run_argument, step_option, store_option
 from batchwork.engine.run.find_run import find_run
+from batchwork.model import BAD_ROW
 from batchwork.text.alike import Alike, group
 from batchwork.text.jsontext import encode
 from batchwork.view.streams import Stdout, note
@@ -34,7 +38,17 @@ def errors_command(run: str | None, step: str | None, as_json: bool, store: str 
     if not groups:
         note(f"nothing failed in run {record.id}")
     elif not as_json:
-        note(f"`batchwork logs {record.id} KEY` shows one of them, `batchwork retry {record.id}` runs them again")
+        note(f"`{command('logs', record.id, store)} KEY` shows one of them; {_again(groups, record.id, store)}")
+
+
+def _again(groups: Sequence[Alike], run: str, where: str | None) -> str:
+    """What runs them again."""
+    retry = f"`{command('retry', run, where)}` runs them again"
+    bad = [alike.type == BAD_ROW for alike in groups]
+    if not any(bad):
+        return retry
+    reread = f"mend the rows that cannot be read, then `{command('retry --reread', run, where)}` takes them anew"
+    return reread if all(bad) else f"{retry}; {reread}"
 
 
 def _json_line(alike: Alike) -> str:

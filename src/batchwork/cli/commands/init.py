@@ -45,6 +45,7 @@ def init_command(kind: str) -> None:
         ("run", "does it"),
     ):
         out.line(f"  batchwork {command} {name}".ljust(36) + what)
+    out.line("  batchwork results".ljust(36) + "shows what each item gave; -o FILE.csv makes a table of it")
     out.flush()
 
 
@@ -62,4 +63,4 @@ def _write(name: str, text: str) -> None:
     except FileExistsError:
         raise UsageError(f"there is a file {name} already", "move it away, or begin in another folder") from None
     except OSError as error:
-        raise OutputError(f"cannot write {name}: {error.strerror}") from error
+        raise OutputError(f"cannot write {name}: {error.strerror}", "begin in a folder of yours") from error

@@ -10,8 +10,9 @@ from batchwork.cli.tables import Wanted, write_results
 from batchwork.engine.run.find_run import find_run
 from batchwork.errors import RunRefused, UsageError
 from batchwork.export.target import FORMATS, target_of
-from batchwork.model import RunRecord, StepRecord
+from batchwork.model import Counts, RunRecord, StepRecord, StepStatus
 from batchwork.ports.store import Store
+from batchwork.text.wording import number, plural
 from batchwork.view.streams import note
 
 
@@ -39,7 +40,24 @@ def results_command(run: str | None, step: str | None, store: str | None, **aske
     """Export the results of a step of RUN (the latest run by default), one for each item, in input order."""
     wanted = Wanted(**_with_shape(**asked))  # type: ignore[arg-type]
     with looking(store) as opened:
-        write_results(opened, _chosen(opened, find_run(opened, run), step), wanted)
+        chosen = _chosen(opened, find_run(opened, run), step)
+        rows = write_results(opened, chosen, wanted)
+    if wanted.path is not None:
+        note(f"{wanted.path}: {plural(rows, 'row')} of step {chosen.name}")
+    if not _is_complete(chosen):
+        note(f"step {chosen.name} has not finished: these are the results so far{_so_far(chosen.counts)}")
+
+
+def _is_complete(step: StepRecord) -> bool:
+    """Whether there will be no more results unless something is run again."""
+    if step.status in (StepStatus.SUCCEEDED, StepStatus.SKIPPED):
+        return True
+    return step.status is StepStatus.FAILED and step.counts.pending == 0
+
+
+def _so_far(counts: Counts) -> str:
+    """How many there are to be, where that is known."""
+    return "" if counts.total is None else f", {number(counts.finished)} of {number(counts.total)}"
 
 
 def _with_shape(shape: str | None, path: str | None, **asked: object) -> dict[str, object]:

@@ -8,7 +8,7 @@ from textwrap import wrap
 
 import click
 
-from batchwork.cli.closing import failure_lines, next_lines
+from batchwork.cli.closing import failure_lines, first_failures, next_lines
 from batchwork.cli.failures import KEY_MOST
 from batchwork.cli.look import looking, seconds_taken, the_steps
 from batchwork.cli.options import HelpfulCommand, json_option, run_argument, store_option
@@ -68,8 +68,9 @@ def _lines(store: Store, record: RunRecord, summary: Summary, where: str | None)
         yield ""
         yield "  crashed: its process is gone; what it had recorded is safe"
     if summary.status != RunStatus.RUNNING:
-        yield from failure_lines(store, steps, where, record.id)
-        yield from next_lines(summary, where)
+        failed = first_failures(store, steps)
+        yield from failure_lines(failed, where, record.id)
+        yield from next_lines(summary, failed, where)
 
 
 def _running_lines(units: Sequence[UnitView]) -> Iterator[str]:

@@ -47,8 +47,8 @@ __all__ = [
 ]
 
 LEFT: Final = (
-    "{} {} as before: the stored item is not complete (secrets, what was in doubt, rows that could not be read). "
-    "A step that succeeded reads its items again only with `--reread`"
+    "{} {} as before: no whole value of them is recorded (rows that could not be read, secrets, what was in doubt). "
+    "Mend the rows, then `batchwork retry {} --reread` takes what the source has now"
 )
 RECORDED: Final = "failed units run with the values that are recorded; `--reread` takes those that the source has now"
 
@@ -100,7 +100,7 @@ def retry_run(run: str | None, load: Loader, backends: Backends, request: RetryR
         chosen = choose(backends.store, present, expression, request.reread)
         _tell(
             backends.sink,
-            {step: LEFT.format(plural(count, "failed unit"), _stay(count)) for step, count in chosen.left.items()},
+            {step: _left(count, record.id) for step, count in chosen.left.items()},
         )
         stale = request.downstream and any(step.stale for step in records.values())
         goes_on = request.where is None and record.status not in FINISHED
@@ -272,8 +272,8 @@ def _as_recorded(plan: Plan, chosen: Chosen, records: Mapping[str, StepRecord]) 
             yield step.name
 
 
-def _stay(count: int) -> str:
-    return "stays" if count == 1 else "stay"
+def _left(count: int, run: str) -> str:
+    return LEFT.format(plural(count, "failed unit"), "stays" if count == 1 else "stay", run)
 
 
 def _outline(plan: Plan) -> list[tuple[str, bool]]:

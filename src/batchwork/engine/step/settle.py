@@ -12,11 +12,11 @@ from batchwork.clock import Clock
 from batchwork.engine.step.checkpoint_draft import Draft, success_rows
 from batchwork.engine.step.window import Out, Window
 from batchwork.engine.unit.attempt import Attempt, Piece, doubtful_failure
-from batchwork.engine.unit.binding import BAD_ROW
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.engine.unit.settlement import Again, GivenUp, settlement
 from batchwork.engine.unit.stored_value import member_texts, own_text
 from batchwork.model import (
+    BAD_ROW,
     AttemptRecord,
     Failure,
     LogRecord,

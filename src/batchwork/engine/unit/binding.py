@@ -9,14 +9,12 @@ from msgspec import Struct
 from batchwork.engine.unit.attempt import Piece
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.errors import RenderError
-from batchwork.model import BatchView, Failure, Units
+from batchwork.model import BAD_ROW, BatchView, Failure, Units
 from batchwork.ports import BadRow, Program, Row, any_bad
 from batchwork.text.jsontext import Json
 from batchwork.text.wording import only_if
 
 TOKEN_KEY_MAX = 100
-BAD_ROW = "bad row"
-"""The type of the failure of a row that cannot be read."""
 
 
 def token(origin: str, key: str) -> str:
