@@ -25,6 +25,7 @@ _SHORTEST_FORM = 5
 _SHORTEST_LINE = 8
 _SHORTEST_PART = 4
 _SHORTEST_CODED = 12
+_SHORTEST_TOKEN = 16  # of URLs, looked for in other texts; shorter ones may be names of people
 _CUTS_MAX = 100
 _SPACE = r"(?:\s|\\+[nrt]){0,8}+"  # as it is, or in a JSON text
 _cut = pattern(r"(?:\s|\\n)?(?:…|\\u2026)(?: [\d,]+ (?:bytes|characters) left out (?:…|\\u2026))?(?:\s|\\n)?")
@@ -36,6 +37,11 @@ _url_signature = pattern(
     r"|(?:[\w.-]{0,40}(?:security|session|access|auth|api|sas|private)[-_.]?)?token)=)([^\s&#\"'<>\\{}]{16,4096})",
     re.IGNORECASE,
 )
+_url_token = pattern(
+    r"((?:https?|wss?)://)([^\s/?#@:\"'<>\\{}]{8,1024})(?=(?::(?:x-oauth-basic|x)?)?@)",
+    re.IGNORECASE,
+)
+"""The user of a URL that is a token: there is no password, or one that says so."""
 _url_user = pattern(r"\A([^/?#@]{1,100}://)[^/?#@:]{1,1024}@")
 _authorization = pattern(
     r"(uthorization\\*[\"']?\s{0,8}(?:[:=]|,\s{0,8}(?=\\*[\"']))\s{0,8}\\*[\"']?"
@@ -128,21 +134,25 @@ def url_passwords(texts: Iterable[str]) -> list[str]:
         if "://" in text and ("@" in text or "=" in text):
             from urllib.parse import unquote
 
-            for match in (*_url_password.finditer(text), *_url_signature.finditer(text)):
+            for match in (*_url_password.finditer(text), *_url_signature.finditer(text), *_long_tokens(text)):
                 found += {match[2], unquote(match[2])}
     return found
 
 
+def _long_tokens(text: str) -> list[re.Match[str]]:
+    return [match for match in _url_token.finditer(text) if len(match[2]) >= _SHORTEST_TOKEN]
+
+
 def shown_url(url: str) -> str:
     """A URL as it may be seen: without password, token and signature."""
-    url = _url_signature.sub(rf"\1{MASK}", _url_password.sub(rf"\1:{MASK}@", url))
+    url = _url_signature.sub(rf"\1{MASK}", _without_credentials(url))
     return _url_user.sub(rf"\1{MASK}@", url)
 
 
 def _without_credentials(text: str) -> str:
-    """The text without passwords in URLs and in `Authorization` headers."""
+    """The text without passwords and tokens in URLs and in `Authorization` headers."""
     if "://" in text and "@" in text:
-        text = _url_password.sub(rf"\1:{MASK}@", text)
+        text = _url_password.sub(rf"\1:{MASK}@", _url_token.sub(rf"\1{MASK}", text))
     if "uthorization" in text or "UTHORIZATION" in text:
         text = _authorization.sub(rf"\1{MASK}", text)
     return text

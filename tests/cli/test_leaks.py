@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import threading
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import pyarrow.parquet
 import pytest
 from canaries import cells, found
 
@@ -227,6 +229,123 @@ def test_a_secret_in_the_text_of_the_workflow_is_in_no_column(batchwork: Command
     for done in shown:
         assert not places(f"{done.stdout}\n{done.stderr}".encode())
     assert not any(map(places, cells(work / ".batchwork" / "state.db")))
+
+
+TABLES = r"""
+secrets: [MY_TOKEN]
+params: {given: none, key: none}
+steps:
+  - {name: auth, task: http_request, on_error: continue, inputs: {url: "http://127.0.0.1:9/", auth: {bearer: "{{ key }}"}}}
+  - name: s
+    task: batch
+    inputs:
+      items: ["{{ env.MY_TOKEN }}", "{{ params.given }}", c, {"d": "{{ env.MY_TOKEN }}"}]
+      continue_on_error: true
+      task:
+        type: python
+        code: |
+          import os
+          t = os.environ["MY_TOKEN"]
+          if index % 2: raise ValueError("bad " + t)
+          return {"t": t, "u": [t.encode().hex()]}
+      results:
+        to: "out/r.ENDING"
+        format: FORMAT
+        columns:
+          r: "{{ result }}"
+          t: "{{ result.t }}"
+          item: "{{ item }}"
+          error: "{{ error }}"
+          given: "{{ params.given }}"
+          half: "{{ given[:40] }}{{ given[40:] }}"
+          made: "{{ {'a': [key, index]} }}"
+        failed: {to: out/failed.jsonl}
+      aggregate:
+        all: {collect: "{{ item }}"}
+        given: {collect: "{{ params.given }}"}
+        groups: {count: "{{ result.t }}", by: "{{ result.t }}{{ key }}"}
+"""
+KEY = "cnry-key-0123456789"
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "json", "csv.gz", "parquet"])
+@pytest.mark.promise("10.13")
+def test_a_secret_is_in_no_file_of_results(ending: str, batchwork: Command, work: Path) -> None:
+    """Whether a unit said it, an item was it, or a parameter of which a column is made."""
+    (work / "w.yaml").write_text(TABLES.replace("ENDING", ending).replace("format: FORMAT", ""))
+    (work / "given.json").write_text(json.dumps({"given": TOKEN, "key": KEY}))
+    shown = [batchwork("run", "w.yaml", "--params-file", "given.json", expect=3, env=SET)]
+    asked = (("--join", "--format", "csv"), ("--columns", "t,u,x={{ item }}"), ("-o", "out/again.json", "--join"))
+    shown += [batchwork("results", "--step", "s", *words, env=SET) for words in asked]
+    for done in shown:
+        assert not places(f"{done.stdout}\n{done.stderr}".encode())
+    texts = {path.name: _as_text(path) for path in (work / "out").iterdir()}
+    assert set(texts) == {f"r.{ending}", "failed.jsonl", "again.json"}
+    for name, text in texts.items():
+        assert not places(text), name
+        assert not found(text, KEY), name
+        assert b"***" in text, name
+    assert not any(map(places, cells(work / ".batchwork" / "state.db")))
+
+
+def _as_text(path: Path) -> bytes:
+    octets = path.read_bytes()
+    if path.suffix == ".gz":
+        return gzip.decompress(octets)
+    if path.suffix == ".parquet":
+        return json.dumps(pyarrow.parquet.read_table(path).to_pylist()).encode()
+    return octets
+
+
+NAMED = """
+secrets: [MY_TOKEN]
+params: {given: x}
+steps:
+  - {name: a, task: batch, inputs: {items: [1], task: {type: echo, message: x}, results: {to: TO}}}
+"""
+
+
+@pytest.mark.parametrize("to", ["'{{ params.given }}.csv'", "r.csv, failed: {to: '{{ params.given }}.jsonl'}"])
+def test_a_secret_that_came_as_data_is_in_no_name_of_a_file(to: str, batchwork: Command, work: Path) -> None:
+    (work / "w.yaml").write_text(NAMED.replace("TO}", f"{to}}}"))
+    done = batchwork("run", "w.yaml", "given=cnry-token-1", expect=1, env={"MY_TOKEN": "cnry-token-1"})
+    assert "a secret would stand in the name of the file" in done.stderr
+    assert not [path.name for path in work.iterdir() if "cnry" in path.name]
+
+
+@pytest.mark.parametrize("words", [("--columns", "c={{ env.MY_TOKEN }}"), ("--where", "env.MY_TOKEN")])
+def test_results_know_nothing_of_the_environment(words: tuple[str, str], batchwork: Command, work: Path) -> None:
+    (work / "w.yaml").write_text("steps: [{name: a, task: echo, for_each: [1], inputs: {message: x}}]\n")
+    batchwork("run", "w.yaml")
+    done = batchwork("results", *words, expect=2, env=SET)
+    assert words[0] in done.stderr
+    assert "`env`" in done.stderr
+    assert not places(f"{done.stdout}\n{done.stderr}".encode())
+
+
+@pytest.mark.parametrize(
+    "user", ["ghp_0123456789abcdefgh@", "sk_0123456789abcdefgh:@", "ghp_0123456789abcdefgh:x-oauth-basic@"]
+)
+def test_a_token_that_is_the_user_of_a_url_is_in_no_column(user: str, batchwork: Command, work: Path) -> None:
+    token = user.partition(":")[0].strip("@")
+    url = f"https://{user}127.0.0.1:9/x"
+    (work / "w.yaml").write_text(json.dumps({
+        "params": {"given": url, "more": "none"},
+        "steps": [
+            {"name": "a", "task": "batch", "inputs": {
+                "items": [url, {"u": url}, token], "key": f"{url}-{{{{ index }}}}",
+                "task": {"type": "echo", "message": f"{url} {{{{ item }}}} {{{{ params.more }}}}"},
+            }},
+            {"name": "b", "task": "http_request", "on_error": "continue", "inputs": {"url": url}},
+        ],
+    }))  # fmt: skip
+    shown = [batchwork(*words, expect=None) for words in (
+        ("plan", "w.yaml"), ("run", "w.yaml", f"more={url}"), ("items", "--json"), ("errors",), ("resume", "--plan"),
+    )]  # fmt: skip
+    assert shown[1].returncode == 3, shown[1].stderr
+    for done in shown:
+        assert token not in done.stdout + done.stderr
+    assert not any(token.encode() in cell for cell in cells(work / ".batchwork" / "state.db"))
 
 
 def test_a_parameter_that_is_a_secret_is_not_shown_by_plan(batchwork: Command, work: Path) -> None:

@@ -220,6 +220,7 @@ KNOW_SECRETS = {
     "engine/run/censored.py": "store and sinks: what is kept, what is told",
     "engine/run/lifecycle.py": "makes the censor of a run",
     "engine/run/request.py": "hands it on",
+    "engine/run/outcome/hidden.py": "columns of files of results",
     "engine/run/resume_check.py": "compares what is kept",
     "engine/step/desk.py": "what comes from executors",
     "engine/unit/brief.py": "hands it on to steps, and for keys",

@@ -22,6 +22,7 @@ _ENDINGS: Final = {
     "pq": "parquet",
     "json": "json",
 }
+IN_A_NAME: Final = "names of files are seen by everyone; only a URL may have a secret in it"
 _url = pattern(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 

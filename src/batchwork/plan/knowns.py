@@ -160,16 +160,20 @@ class Knowns(Struct):
 
         It may do so by the secret's own name, by a variable of `env:`, or with all of `env`.
         """
-        holders = {node.text: node.text for node in self.spec.secrets}
-        if not holders:
-            return
-        for name, value in self.env.items():
-            if (secret := _held(value.paths, holders)) is not None:
-                holders[name] = secret
-        secret = _held(paths, holders)
+        secret = self.secret_of(paths)
         if secret is not None:
             message = f"the secret `{secret}` would stand in an argument list, where others can read it"
             yield Problem(place, message, f'commands have it in their environment: "${secret}"; or give it by `stdin:`')
+
+    def secret_of(self, paths: Iterable[Path]) -> str | None:
+        """The name of a secret that a value of these paths may hold; None if it can hold none."""
+        holders = {node.text: node.text for node in self.spec.secrets}
+        if not holders:
+            return None
+        for name, value in self.env.items():
+            if (secret := _held(value.paths, holders)) is not None:
+                holders[name] = secret
+        return _held(paths, holders)
 
     # ------------------------------------------------------------ settings
 

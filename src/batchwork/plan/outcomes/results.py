@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from batchwork.errors import Problem, RenderError, UsageError
-from batchwork.export.pages import ROW_NAMES
-from batchwork.export.target import FileFormat, target_of
+from batchwork.export.target import IN_A_NAME, FileFormat, Target, target_of
 from batchwork.plan.knowns import Knowns
 from batchwork.plan.model import ResultsPlan
+from batchwork.plan.outcomes.kept import kept_value
 from batchwork.plugins import package_problem
 from batchwork.spec.fields.results import ResultsSpec
-from batchwork.spec.yaml.nodes import ScalarNode
+from batchwork.spec.yaml.nodes import MapNode, ScalarNode
 from batchwork.template import Value
 
 
@@ -19,18 +20,21 @@ def plan_results(spec: ResultsSpec, knowns: Knowns) -> ResultsPlan | None:
     """The table; None where its place cannot be told. All its problems are found in any case."""
     to = _place(spec.to, knowns)
     shape: FileFormat | None = knowns.optional(spec.format)
-    columns = None
-    if spec.columns is not None:
-        names = knowns.names | ROW_NAMES
-        found = {name: knowns.value(entry.node, names) for name, entry in spec.columns.entries.items()}
-        columns = {name: value for name, value in found.items() if value is not None}
+    columns = None if spec.columns is None else _columns(spec.columns, knowns)
     failed = _place(spec.failed.to, knowns) if spec.failed is not None else None
     if to is None:
         return None
     _check(to, shape, knowns)
     _check_failed(failed, knowns)
-    _check_others([value for value in (to, failed) if value is not None], knowns)
+    places = [to] if failed is None else [to, failed]
+    _check_secrets(places, knowns)
+    _check_others(places, knowns)
     return ResultsPlan(to, shape, columns, knowns.optional(spec.join) or False, failed, spec.place)
+
+
+def _columns(written: MapNode, knowns: Knowns) -> dict[str, Value]:
+    found = {name: kept_value(entry.node, knowns) for name, entry in written.entries.items()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _place(node: ScalarNode | None, knowns: Knowns) -> Value | None:
@@ -76,6 +80,24 @@ def _check_others(places: Sequence[Value], knowns: Knowns) -> None:
         if first and first != value.place:
             message = f"{text!r} is written twice: at line {first.line} and here"
             knowns.problems.append(Problem(value.place, message, "each needs a file of its own"))
+
+
+def _check_secrets(places: Sequence[Value], knowns: Knowns) -> None:
+    """A problem where a secret would stand in the name of a file."""
+    for value in places:
+        secret = knowns.secret_of(value.paths)
+        if secret is not None and not _may_be_url(value, knowns):
+            message = f"the secret `{secret}` would stand in the name of a file"
+            knowns.problems.append(Problem(value.place, message, IN_A_NAME))
+
+
+def _may_be_url(value: Value, knowns: Knowns) -> bool:
+    """Whether the place is a URL, as far as it can be told: one that begins with a template may be one."""
+    if value.roots <= knowns.plain_names and not knowns.missing:
+        with suppress(RenderError):
+            return Target(value.text(knowns.scope()), "jsonl").is_url
+    text = str(value.json)
+    return text.startswith("{{") or Target(text, "jsonl").is_url
 
 
 def _known_text(value: Value, knowns: Knowns) -> str | None:

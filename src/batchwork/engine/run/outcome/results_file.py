@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from threading import Event, Thread
 from typing import Final
 
+from batchwork.engine.run.outcome.hidden import without_secrets
 from batchwork.engine.unit.brief import Start, StepBrief
-from batchwork.errors import OutputError
+from batchwork.errors import OutputError, UsageError
 from batchwork.export.layout import TableSpec
 from batchwork.export.rows import RowReader, Rows
 from batchwork.export.sink import Sink, unwritable
 from batchwork.export.table import laid_out, spec_for, write_rows, writer_of
-from batchwork.export.target import Target, target_of
+from batchwork.export.target import IN_A_NAME, Target, target_of
 from batchwork.faults import fault
 from batchwork.plan.model import ResultsPlan
 from batchwork.ports import Store
@@ -34,7 +35,11 @@ class _GivenUp(Exception):
 def target_for(to: Value, shape: str | None, brief: StepBrief) -> Target:
     """What `to` names for this step. Raises UsageError, RenderError, OutputError."""
     target = target_of(to.text(brief.scope), shape)
-    return target if target.is_url else _beside(target, brief.setting.cwd)
+    if target.is_url:
+        return target
+    if (shown := brief.censor.text(target.place)) != target.place:
+        raise UsageError(f"a secret would stand in the name of the file {shown}", IN_A_NAME)
+    return _beside(target, brief.setting.cwd)
 
 
 def _beside(target: Target, cwd: str) -> Target:
@@ -56,7 +61,8 @@ class ResultsFile(Thread):
         batch = brief.plan.batch
         batches = batch is not None and batch.each == "batch"
         self._target = target_for(plan.to, plan.format, brief)
-        self._spec = spec_for(self._target.format, TableSpec(plan.columns, plan.join, batches, constants=brief.scope))
+        columns = without_secrets(plan.columns, brief.censor)
+        self._spec = spec_for(self._target.format, TableSpec(columns, plan.join, batches, constants=brief.scope))
         self._reader = RowReader(store, brief.number, items=self._spec.wants_items, failures=self._spec.wants_failures)
         self._grows = brief.start is Start.FRESH and not self._target.is_url
         self._sink = None if self._target.is_url else Sink(self._target, visible=True)
