@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from catalogue import works
 from contest.table import BEGIN, END
-from contest.works import Contender, Work, filled
+from contest.works import PEERS, Contender, Work, filled
 
 import batchwork
+from batchwork import plugins
 
 WORKS = list(works())
 NAMES = {"rows": "rows.jsonl", "base": "http://127.0.0.1:1/"}
@@ -26,6 +28,17 @@ def test_a_share_of_the_works_is_smaller_and_called_the_same() -> None:
     assert all(few.count <= work.count for few, work in zip(small, WORKS, strict=True))
 
 
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The package with the source of made rows is there."""
+    monkeypatch.syspath_prepend(f"{PEERS}/made")
+    plugins._foreign.cache_clear()
+    yield
+    monkeypatch.undo()
+    plugins._foreign.cache_clear()
+
+
+@pytest.mark.usefixtures("made")
 @pytest.mark.parametrize("work", WORKS, ids=[work.name for work in WORKS])
 def test_batchwork_takes_the_workflows(work: Work, tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('{"id": 1}\n')

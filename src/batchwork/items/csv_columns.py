@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import starmap
 from typing import Any, Final, Literal, TypeAlias
 
-import msgspec
 from msgspec import Struct
 
 from batchwork.errors import SourceError
 from batchwork.items.csv_records import Record
 from batchwork.text.jsontext import Json
-from batchwork.text.jsontexts import Texts, written_all, written_structs
+from batchwork.text.jsontexts import Texts, record_type, written_all, written_structs
 from batchwork.text.patterns import pattern
 from batchwork.text.spelling import suggest
 from batchwork.text.wording import plural, short
@@ -56,7 +55,7 @@ class Columns:
         self._converts = [_converter(shape.kind(name), shape.nulls) for name in wanted]
         self._as_they_are = wanted == there and not any(self._converts)
         kinds = {shape.kind(name) for name in wanted}
-        self._make = None if kinds & {"number", "infer"} else _struct(wanted)
+        self._make = None if kinds & {"number", "infer"} else record_type(tuple(wanted))
 
     def texts(self, rows: Sequence[Sequence[str]]) -> Texts | None:
         """The values of records. None where something is wrong with one, or it is blank."""
@@ -139,15 +138,6 @@ def _known(shape: Shape, there: Sequence[str], name: str) -> Shape:
 
 def _listed(names: Sequence[str]) -> str:
     return short(", ".join(names), 100)
-
-
-def _struct(names: Sequence[str]) -> Callable[..., Struct] | None:
-    """What makes a value of a record's texts quickly; None where the names are unusual."""
-    fields = [f"f{number}" for number in range(len(names))]
-    try:
-        return msgspec.defstruct("Record", fields, rename=dict(zip(fields, names, strict=True)), gc=False)
-    except ValueError:
-        return None
 
 
 # ---------------------------------------------------------------- what texts mean

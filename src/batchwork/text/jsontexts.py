@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
-from itertools import chain
+from functools import lru_cache, partial
+from itertools import chain, starmap
 from operator import itemgetter
 from typing import Any, Final, overload
 
@@ -51,6 +51,32 @@ def written_structs(values: Sequence[msgspec.Struct]) -> Texts | None:
     return _unless_refused(lambda part: _writer.encode_lines(part).decode().split("\n")[:-1], values)
 
 
+def written_columns(names: tuple[str, ...], columns: Sequence[Sequence[Json]]) -> Texts | None:
+    """The texts of mappings of names to what stands in each column. None where only the standard module can write one."""
+    rows = zip(*columns, strict=True)
+    record = record_type(names)
+    if record is None:
+        found = written_all([dict(zip(names, row, strict=True)) for row in rows])
+    else:
+        usual = partial(_usual_record, names)
+        found = _unless_refused(lambda part: _written(_writer, part, usual), [*starmap(record, rows)])
+    return None if found is None or _are_deep(found.texts) else found
+
+
+def _usual_record(names: tuple[str, ...], record: msgspec.Struct) -> str:
+    return encode(dict(zip(names, msgspec.structs.astuple(record), strict=True)))
+
+
+@lru_cache(16)
+def record_type(names: tuple[str, ...]) -> Callable[..., msgspec.Struct] | None:
+    """What makes a mapping of names to some values quickly, to be written; None where the names are unusual."""
+    fields = [f"f{number}" for number in range(len(names))]
+    try:
+        return msgspec.defstruct("Record", fields, rename=dict(zip(fields, names, strict=True)), gc=False)
+    except ValueError:
+        return None
+
+
 def _unless_refused(write: Callable[[Any], list[str]], values: Sequence[Any]) -> Texts | None:
     texts: list[str] = []
     try:
@@ -74,7 +100,7 @@ def _rewritten(lines: Sequence[str], writer: msgspec.json.Encoder, usual: Callab
     return texts
 
 
-def _written(writer: msgspec.json.Encoder, values: Sequence[Json], usual: Callable[[object], str]) -> list[str]:
+def _written(writer: msgspec.json.Encoder, values: Sequence[Any], usual: Callable[[Any], str]) -> list[str]:
     """Each value as `usual` writes it, by a writer that differs from it in some numbers only."""
     data = writer.encode_lines(values)
     texts = data.decode().split("\n")

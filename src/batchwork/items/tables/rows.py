@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any, Final
 
 from batchwork.items.tables.cells import NoForm, plain
 from batchwork.ports import BadRow, Row, Rows
 from batchwork.text.jsontext import Json
+from batchwork.text.jsontexts import written_columns
 from batchwork.text.wording import short
 
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
+_FLOATS: Final = frozenset({float, type(None)})
 
 
 def rows_of(name: str, names: Sequence[str], columns: Sequence[Sequence[Any]], number: int) -> Rows:
     """Mappings of names to values; `number` is the row, from 1, of the first of them in the table called `name`."""
     wrong: dict[int, tuple[str, str]] = {}
     sound = [_column(at, values, wrong) for at, values in zip(names, columns, strict=True)]
+    if not wrong and (texts := written_columns(tuple(names), sound)) is not None:
+        return Rows(name, texts, [(0, number)])
     items: list[Row] = [dict(zip(names, row, strict=True)) for row in zip(*sound, strict=True)]
     for at, (column, what) in wrong.items():
         place = f"{name}:{number + at}"
@@ -28,7 +33,8 @@ def rows_of(name: str, names: Sequence[str], columns: Sequence[Sequence[Any]], n
 
 def _column(name: str, values: Sequence[Any], wrong: dict[int, tuple[str, str]]) -> Sequence[Json]:
     """The values as JSON data; which of them cannot be is added to `wrong`."""
-    if _PLAIN.issuperset(map(type, values)):
+    kinds = {*map(type, values)}
+    if kinds <= _PLAIN or (kinds <= _FLOATS and all(map(isfinite, filter(None, values)))):
         return values
     found: list[Json] = []
     for at, value in enumerate(values):

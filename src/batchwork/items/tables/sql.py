@@ -8,14 +8,18 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from batchwork.clock import Clock, SystemClock
 from batchwork.errors import SourceError
-from batchwork.items.base import watched
+from batchwork.items.base import PAGE_BYTES, Chunk, into_pages, watched
 from batchwork.items.tables.database import Database, bound
 from batchwork.items.tables.rows import rows_of
-from batchwork.ports import FieldFault, ItemSource, Reading, Row, SourceType
+from batchwork.ports import FieldFault, ItemSource, Reading, Row, Rows, SourceType
+from batchwork.text.jsontexts import Texts
 
 CURSOR_ROWS = 1_000
 """So many rows are asked for at once."""
+SLOW_S = 0.1
+"""What took longer to come is handed on at once."""
 
 
 class SqlSource(SourceType):
@@ -43,14 +47,14 @@ class SqlSource(SourceType):
             yield FieldFault("url", "`url` of `from: sql` must be the URL of a database", hint)
 
     def open(self, fields: Fields, cwd: str, environ: Mapping[str, str]) -> ItemSource:
-        return _QueryRows(fields)
+        return _QueryRows(fields, SystemClock())
 
 
 class _QueryRows:
     may_block = True
 
-    def __init__(self, fields: SqlSource.Fields) -> None:
-        self._fields = fields
+    def __init__(self, fields: SqlSource.Fields, clock: Clock) -> None:
+        self._fields, self._clock = fields, clock
         self._database = Database(fields.url)
         self._closed = Event()
 
@@ -59,18 +63,22 @@ class _QueryRows:
         return Reading("", None, distinct=False)
 
     def pages(self, start: int, size: int) -> Iterator[Sequence[Row]]:
-        return watched("items", self._pages(start, min(size, CURSOR_ROWS)))
+        return watched("items", into_pages(self._chunks(start, min(size, CURSOR_ROWS)), 0, size))
 
-    def _pages(self, start: int, size: int) -> Iterator[Sequence[Row]]:
+    def _chunks(self, start: int, size: int) -> Iterator[Chunk | None]:
+        """The rows as the cursor gives them. A database that takes its time keeps nobody waiting for a whole page."""
         statement = bound(self._fields.query, self._fields.values)
         with self._database.connected(stream_results=True, max_row_buffer=size) as connection:
             result = connection.execute(statement, self._fields.values)
             names = self._names(result)
-            number = 1
+            number, asked = 1, self._clock.now()
             while rows := self._fetched(result, min(size, start - number + 1) if number <= start else size):
                 if number > start:
-                    yield rows_of("query", names, [*zip(*rows, strict=True)], number)
+                    yield _measured(rows_of("query", names, [*zip(*rows, strict=True)], number))
                 number += len(rows)
+                if self._clock.now() - asked > SLOW_S:
+                    yield None
+                asked = self._clock.now()
 
     def _names(self, result: Any) -> list[str]:
         if not result.returns_rows:
@@ -93,3 +101,8 @@ class _QueryRows:
         """From any thread: what the database is doing is cancelled."""
         self._closed.set()
         self._database.stop()
+
+
+def _measured(rows: Rows) -> Chunk:
+    """The rows, and about how many bytes they take; where a bad row is among them, so many that they make a page."""
+    return rows, sum(map(len, rows.items.texts)) if isinstance(rows.items, Texts) else PAGE_BYTES
