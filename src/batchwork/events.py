@@ -49,7 +49,7 @@ class Said(Struct, frozen=True):
 
 
 class WorkerPrepared(Struct, frozen=True):
-    """What a Python task's `setup` has printed in one worker."""
+    """What a Python task's `setup` has printed in one worker, or code of items that is not known to be of one item."""
 
     step: str
     worker: str

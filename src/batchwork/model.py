@@ -141,7 +141,7 @@ class Report(Struct, frozen=True):
 
     `results` are JSON texts and `durations_us` microseconds, one for each of `done`. `failures` have theirs. `cancelled`
     used no attempt; `returned` never started; `lost` may have run or not. `recorded` is called once all is on disk.
-    `setup` is what was printed while the worker was prepared, with its first report.
+    `setup` is what was printed while the worker was prepared, with its first report, or by nobody knows which unit.
     """
 
     call: int

@@ -30,6 +30,7 @@ class Ends:
     durations_us: dict[int, int] = field(default_factory=dict)
     cancelled: list[int] = field(default_factory=list)
     logs: dict[int, str] = field(default_factory=dict)
+    unheard: str = ""
     returned: list[int] = field(default_factory=list)
     workers: set[str] = field(default_factory=set)
 
@@ -96,6 +97,7 @@ class Workers:
             ends.cancelled += [numbers[offset] for offset in report.cancelled]
             ends.returned += [numbers[offset] for offset in report.returned]
             ends.logs.update({numbers[offset]: text for offset, text in report.logs.items()})
+            ends.unheard += report.setup
             ends.workers.add(report.worker)
             assert not report.lost
 

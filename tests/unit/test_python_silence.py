@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from batchwork.workers.python.program.calls import UNHEARD
 from batchwork.workers.python.program.prepare import prepare_program
 from crash.python_workers import Workers
 
 LOUD = """
 import builtins
 import os
+
 octal = builtins.oct
-def loud(number):
-    os.write(1, b"of %d\\n" % number)
-    return octal(number)
-builtins.oct = loud
+
+
+class oct:
+    __module__ = "builtins"
+
+    def __new__(cls, number):
+        if number != 1:
+            os.write(1, b"of %d\\n" % number)
+        return octal(number)
+
+
+builtins.oct = oct
 """
+"""What nobody can see in the code of items: a name of Python's that leads somewhere else, and looks like Python's own."""
 
 
 def is_silent(code: str, **told: Any) -> bool:
@@ -41,6 +54,10 @@ def is_silent(code: str, **told: Any) -> bool:
         "return item['a'][0] if item else None",
         "return sorted(set(item), key=lambda part: -len(part))",
         "result = {word: item.lower().split().count(word) for word in item.split()}",
+        "return list(part for part in item)",
+        "return [part for part in item if part] or {part: 1 for part in item} or {*item}",
+        "try:\n  return 1 / item\nfinally:\n  item = 0",
+        "assert item\nwith item:\n  pass",
         "def twice(value):\n  return value * 2\nreturn f'{twice(item):>8}'",
     ],
 )
@@ -61,26 +78,68 @@ def test_plain_code_cannot_print(code: str) -> None:
         "return item.__class__.__mro__",
         "raise ValueError(item)",
         "global seen\nseen = item",
+        "import copy\nreturn copy",
+        "from values import items\nreturn items",
+        "def ask():\n  import title\nreturn 1",
+        "async def ask():\n  pass\nreturn ask()",
+        "async def ask():\n  yield 1\nreturn ask()",
+        "async def all():\n  return [part async for part in item]\nreturn 1",
+        "def parts():\n  try:\n    yield 1\n  finally:\n    1 / 0\nfor part in parts():\n  break",
+        "class Own:\n  def __del__(self):\n    1 / 0\nreturn len([Own()])",
     ],
 )
 def test_what_leads_anywhere_else_is_listened_to(code: str) -> None:
     assert not is_silent(code)
 
 
-def test_names_of_setup_are_not_those_of_python() -> None:
-    told = {"setup": "def len(value):\n  print(value)", "setup_line": 1}
-    assert not is_silent("return len(item)", **told)
-    assert is_silent("return abs(item)", **told)
+def test_code_with_setup_is_listened_to() -> None:
+    """Setup may have started a thread, or loaded a library that prints."""
+    assert not is_silent("return abs(item)", setup="x = 1", setup_line=1)
 
 
-def test_code_that_prints_nevertheless_is_found_out_at_the_end_of_its_call() -> None:
-    workers = Workers("return oct(item)", {"setup": LOUD, "setup_line": 1})
-    workers.submit([0, 1, 2])
-    workers.wait(workers.idle)
-    assert workers.ends.results == {0: '"0o0"', 1: '"0o1"', 2: '"0o2"'}
-    logs = workers.ends.logs
-    assert "".join(logs[number] for number in sorted(logs)) == "of 0\nof 1\nof 2\n"
-    workers.submit([3, 4], [3, 4])
-    workers.wait(workers.idle)
+@pytest.mark.parametrize("other", [print, lambda number: f"{number}"])
+def test_names_of_python_that_were_replaced_are_listened_to(other: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.oct", other)
+    assert not is_silent("return oct(item)")
+    assert is_silent("return hex(item)")
+
+
+def test_warnings_that_are_asked_for_are_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.warnoptions", ["default"])
+    assert not is_silent("return ~item")
+
+
+@pytest.fixture
+def loud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workers]:
+    (tmp_path / "sitecustomize.py").write_text(LOUD)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    workers = Workers("return oct(item)")
+    yield workers
     workers.executor.close()
-    assert {number: workers.ends.logs[number] for number in (3, 4)} == {3: "of 3\n", 4: "of 4\n"}
+
+
+@pytest.mark.parametrize(
+    ("first", "logs", "unheard"),
+    [
+        ([0], {0: "of 0\n"}, ""),
+        ([0, 1], {}, "of 0\n"),
+        ([1, 0], {}, "of 0\n"),
+        ([2, 1, 3], {}, "of 2\nof 3\n"),
+        ([1, 1], {}, ""),
+        ([1, 1, None], {}, ""),
+        ([0, 1, None], {}, "of 0\n"),  # one that fails is looked at at once
+        ([None, 0], {1: "of 0\n"}, ""),
+        ([0, None, 2], {2: "of 2\n"}, "of 0\n"),
+    ],
+)
+def test_what_is_printed_nevertheless_is_of_its_item_or_of_none(
+    loud: Workers, first: list[Any], logs: dict[int, str], unheard: str
+) -> None:
+    loud.submit(first)
+    loud.wait(loud.idle)
+    assert loud.ends.logs == logs
+    assert loud.ends.unheard == (f"{UNHEARD}\n{unheard}" if unheard else "")
+    if logs or unheard:  # from now on each is listened to
+        loud.submit([4, 1, 5], [10, 11, 12])
+        loud.wait(loud.idle)
+        assert loud.ends.logs == {**logs, 10: "of 4\n", 12: "of 5\n"}

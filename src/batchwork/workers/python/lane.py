@@ -156,7 +156,7 @@ class Lane:
         if not any(sent.sent for sent in self._calls):
             self._patience.end(worker.journal)
             self._send_waiting()
-        return replace(report, setup=worker.preparation.take_printed())
+        return replace(report, setup=worker.preparation.take_printed() + report.setup)
 
     def _page(self, query: dict[str, Any]) -> bytes:
         if self._hall.pages is None:

@@ -13,6 +13,9 @@ from msgspec.structs import replace
 from batchwork.model import Call, Failure, Report
 from batchwork.ports.journals import Noted
 
+NOBODY = -1
+"""In place of the offset of a unit: which one printed is not known."""
+
 
 class Sent(Struct):
     """A call that was submitted, with what has been reported of it. `number` counts the calls of a worker's lane."""
@@ -84,6 +87,7 @@ def report_of(sent: Sent, body: bytes, worker: str, recorded: Callable[[], None]
         logs,
         worker,
         recorded,
+        logs.pop(NOBODY, ""),
     )
     sent.heard += report.count
     return _news(report, told) if sent.early else report

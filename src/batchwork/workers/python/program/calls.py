@@ -27,6 +27,11 @@ if _TYPING:
 HAND_BACK_S = 0.05
 """After so long a call ends, and what it has not started is handed back."""
 LOGS_MAX = 1 << 20
+UNHEARD = (
+    "batchwork: the code of the items was seen to print nothing, and has printed; this is of an item that is not known:"
+)
+NOBODY = -1
+"""In place of a unit's offset: which one printed is not known."""
 SHORT = 255
 """The most microseconds that two hexadecimal digits can say."""
 
@@ -172,6 +177,7 @@ class Caller:
         words[MARK] = mark = output.trim()
         end, limit, end_at = journal.end, journal.limit, journal.end_at
         encode, values, ends = self._manner()
+        aftermath.heard = 0
         failure: dict[str, Any] | None = None
         began = clock()
         service.deadline = began + HAND_BACK_S
@@ -223,10 +229,12 @@ class Caller:
     # ------------------------------------------------------------ less often
 
     def _listen(self, last: int, outcomes: Outcomes) -> None:
-        """At the end of a call: code that was not listened to must not have printed. If it has, that is the last unit's."""
+        """At the end of a call: code that was not listened to must not have printed."""
         aftermath, journal = self._aftermath, self._journal
         if aftermath.silent and last >= 0 and aftermath.output.end() != journal.output_from():
-            journal.add(self._look(Ended(last, 0, "", None), outcomes).encode("ascii"))
+            note = self._look(Ended(last, 0, "", None), outcomes)
+            if note:
+                journal.add(note.encode("ascii"))
 
     def _note(self, ended: Ended, record: bytes, outcomes: Outcomes) -> None:
         """Note the outcome of a unit that failed, may have left something behind, or needs room. `record`: of its result."""
@@ -245,6 +253,7 @@ class Caller:
         else:
             self._keep(ended.offset, record, outcomes)
             journal.pages.words[MARK] = aftermath.output.trim()
+        aftermath.heard = ended.offset + 1
 
     def _fail(self, offset: int, us: int, failure: dict[str, Any], outcomes: Outcomes) -> str:
         """Note a failure, or that the unit was cancelled; its record."""
@@ -264,9 +273,13 @@ class Caller:
         end, log = self._aftermath.of_unit(mark, ended.us, ended.failure is not None)
         if end == mark:
             return ""
+        unclear = self._aftermath.silent and ended.offset > self._aftermath.heard
         self._aftermath.silent = False
-        outcomes.add_log(ended.offset, log)
         self._journal.pages.words[MARK] = end
+        if unclear:
+            outcomes.add_log(NOBODY, f"{UNHEARD}\n{log}")
+            return ""
+        outcomes.add_log(ended.offset, log)
         if outcomes.logged > LOGS_MAX:
             self._journal.limit = 0  # with this unit it is time for a frame
         return f"L{ended.offset} {json.dumps(log)}\n"

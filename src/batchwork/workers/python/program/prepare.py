@@ -44,7 +44,9 @@ def prepare_program(program: Mapping[str, Any], ask: Ask) -> Prepared:
     function = _of_item(made, makes)
     if not program.get("takes_item"):
         function = _unpacked(made, names, program.get("views", {}), makes)
-    return Prepared(_renewing(function, renew), silent=program["kind"] == "code" and cannot_print(made))
+    # Setup may have left anything behind: threads, libraries that print, objects that do when they go.
+    silent = program["kind"] == "code" and not program.get("setup") and cannot_print(made)
+    return Prepared(_renewing(function, renew), silent=silent)
 
 
 def _set_up(program: Mapping[str, Any], module: types.ModuleType, ask: Ask) -> dict[str, Make]:

@@ -18,7 +18,7 @@ O are outcomes of a call. All but `id` may be left out, and a call may have seve
 of them only. Offsets count the call's units: `done` are ranges, whose end is not in them, and for each unit in them `us`
 has its microseconds and a line below has its result. In `us` each has two hexadecimal digits; what takes more stands in
 `long`, by its place in `us`. A failure has the fields of a `Failure`. `cancelled` and `returned` (not started) are offsets. A
-log is a text.
+log is a text; at -1 stands what was printed by nobody knows which unit.
 """
 
 from __future__ import annotations

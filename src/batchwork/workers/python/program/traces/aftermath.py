@@ -23,6 +23,8 @@ class Aftermath:
         self.output = output
         self.silent = silent
         """Units cannot print, as far as is known: whether they did is looked at once a call."""
+        self.heard = 0
+        """Of the units of a call, those before this one have printed nothing that is not known."""
         self._stragglers, self.surroundings = stragglers, surroundings
         self._pid = os.getpid()
 
