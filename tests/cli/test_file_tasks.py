@@ -140,6 +140,43 @@ steps:
     assert len(os.listdir(work / "out")) == count
 
 
+def test_a_source_that_never_was_is_no_move_that_took_place(batchwork: Command, work: Path) -> None:
+    """Whatever is at its destination, and however often it is tried; another item has moved it, or an earlier run."""
+    (work / "w.yaml").write_text("""
+steps:
+  - name: move
+    task: batch
+    inputs:
+      items: [report.txt, rapport.txt, report.txt]
+      parallel: false
+      continue_on_error: true
+      retry: {max_attempts: 2, delay: 0s}
+      task: {type: move_file, source: "{{ item }}", destination: done/report.txt}
+""")
+    (work / "report.txt").write_text("x")
+    batchwork("run", "w.yaml", "--quiet", expect=3)
+    batchwork("retry", "--quiet", expect=3)
+    found = rows(batchwork("items", "--json"))
+    assert [row["status"] for row in found] == ["succeeded", "failed", "failed"]
+    assert [row["error"]["message"] for row in found[1:]] == [  # type: ignore[index]
+        f"cannot move {name}: there is no such file, and done/report.txt was there before (name the file as it is)"
+        for name in ("rapport.txt", "report.txt")
+    ]
+    batchwork("run", "w.yaml", "--quiet", expect=3)
+    assert {row["status"] for row in rows(batchwork("items", "--json"))} == {"failed"}
+    assert (work / "done/report.txt").read_text() == "x"
+
+
+def test_plan_says_that_a_line_may_be_appended_twice(batchwork: Command, work: Path) -> None:
+    (work / "w.yaml").write_text("""
+steps:
+  - {name: append, task: append_file, inputs: {path: a, content: b}}
+  - {name: write, task: write_file, inputs: {path: c, content: b}}
+""")
+    shown = batchwork("plan", "w.yaml").stdout
+    assert shown.count("an item that was killed while it appended may append twice when it is run again") == 1
+
+
 def test_a_template_that_changed_is_refused_by_a_resume(batchwork: Command, work: Path) -> None:
     (work / "t").write_text("{{ item }}")
     (work / "w.yaml").write_text("""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from batchwork.errors import BindError, RenderError
 from batchwork.plugins import find_task
 from batchwork.ports import Setting, Written
 from batchwork.tasks.base import TaskFailed
-from batchwork.tasks.files import moves, whole
+from batchwork.tasks.files import begun, moves, whole
 from batchwork.tasks.files.paths import path_field
 from batchwork.tasks.files.trouble import said
 from batchwork.template import Value
@@ -37,6 +38,17 @@ def run(name: str, **fields: Any) -> Any:
     """What the task gives, as in a worker."""
     task: Any = find_task(name)
     return task.run(msgspec.convert(fields, task.Fields), None)
+
+
+def unit(key: str = "k") -> Any:
+    """A unit of a run whose folder is this one."""
+    return SimpleNamespace(idempotency_key=key, begun="begun")
+
+
+def moves_again(source: str, destination: str, key: str = "k") -> Any:
+    return find_task("move_file").run(  # type: ignore[attr-defined]
+        moves.MoveFileFields(source, destination), unit(key)
+    )
 
 
 def fails(name: str, **fields: Any) -> str:
@@ -286,11 +298,90 @@ def test_a_copy_has_the_permissions_and_can_be_made_again() -> None:
 def test_a_move_can_be_made_again() -> None:
     Path("a").write_text("x")
     for _ in range(2):
-        assert run("move_file", source="a", destination="d/b") == {"path": "d/b", "bytes": 1}
-    assert left() == ["d/b"]
+        assert moves_again("a", "d/b") == {"path": "d/b", "bytes": 1}
+    assert left() == ["begun", "d/b"]
     assert "cannot move a: there is no such file (paths are relative to" in fails(
         "move_file", source="a", destination="c"
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "key"),
+    [("a", "b", "other"), ("mispelt", "b", "k"), ("./a", "b", "k"), ("a", "c", "k"), ("mispelt", "c", "other")],
+)
+def test_a_file_that_is_there_is_no_move_of_one_that_never_was(source: str, destination: str, key: str) -> None:
+    """Only the unit itself, which began to move this to there before in this run, has moved it."""
+    Path("a").write_text("x")
+    moves_again("a", "b")
+    Path("c").write_text("y")
+    with pytest.raises(TaskFailed, match=f"cannot move {source}: there is no such file, and {destination} was there"):
+        moves_again(source, destination, key)
+    assert moves_again("a", "b") == {"path": "b", "bytes": 1}
+    assert (Path("b").read_text(), Path("c").read_text()) == ("x", "y")
+
+
+def test_without_a_run_no_move_is_believed() -> None:
+    Path("a").write_text("x")
+    run("move_file", source="a", destination="b")
+    assert "cannot move a: there is no such file, and b was there before" in fails(
+        "move_file", source="a", destination="b"
+    )
+
+
+def test_a_move_that_failed_before_it_began_is_not_believed_later() -> None:
+    """Something else is in the way, then the source goes away."""
+    Path("a").write_text("x")
+    Path("b").write_text("y")
+    with pytest.raises(TaskFailed, match="there is a file of this name"):
+        moves_again("a", "b")
+    os.unlink("a")
+    with pytest.raises(TaskFailed, match="there is no such file"):
+        moves_again("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("place", "step", "far"),
+    [
+        (begun.Begun, "note", False),
+        (begun.Begun, "note", True),
+        (moves, "take_name", False),
+        (moves, "_copied", True),
+        (moves, "_drop_source", True),
+    ],
+)
+def test_a_move_that_was_killed_anywhere_is_completed(
+    place: object, step: str, far: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`far`: to another file system, that is by a copy."""
+    Path("a").write_text("x")
+    if far:
+        monkeypatch.setattr(moves, "take_name", _elsewhere)
+    with monkeypatch.context() as before:
+        before.setattr(place, step, _killed)
+        with pytest.raises(KeyboardInterrupt):
+            moves_again("a", "b")
+    for _ in range(2):
+        assert moves_again("a", "b") == {"path": "b", "bytes": 1}
+    assert left() == ["b", "begun"]
+
+
+def _killed(*_args: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _elsewhere(*_args: object) -> None:
+    raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+
+def test_torn_and_foreign_lines_are_no_notes() -> None:
+    Path("a").write_text("x")
+    moves_again("a", "b")
+    (line,) = Path("begun").read_bytes().splitlines(keepends=True)
+    Path("begun").write_bytes(line[:-1] + b"\n\n" + b"x" * 70_000 + b"\n" + line[:20])
+    assert moves_again("a", "b")["bytes"] == 1
+    Path("begun").write_bytes(b"x" + line + line[:20])
+    with pytest.raises(TaskFailed, match="there is no such file"):
+        moves_again("a", "b")
 
 
 @pytest.mark.parametrize("make", [os.link, moves._copied], ids=["a second name", "a copy"])
@@ -320,10 +411,7 @@ def test_a_move_to_another_file_system_is_a_copy_that_is_whole_first(monkeypatch
     Path("a").write_text("x")
     os.symlink("a", "link")
 
-    def elsewhere(*_args: object) -> None:
-        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-
-    monkeypatch.setattr(moves, "take_name", elsewhere)
+    monkeypatch.setattr(moves, "take_name", _elsewhere)
     run("move_file", source="a", destination="d/b")
     assert left() == ["d/b"]
     assert "cannot move link" in fails("move_file", source="link", destination="d/c")

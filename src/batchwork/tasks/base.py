@@ -16,7 +16,7 @@ named under the entry point group `batchwork.tasks`: `resize = "my_package.tasks
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -67,35 +67,47 @@ class MethodTask:
         return ()
 
     def compile(self, task: Written) -> Compiled:
-        return Compiled(program=partial(self._program, task.fields), problems=[*self.check(task)])
+        program = partial(method_program, type(self), task.fields)
+        return Compiled(program=program, problems=[*self.check(task)])
 
-    def _program(self, written: Mapping[str, FieldValue], setting: Setting) -> TaskProgram:
-        """The task for workers. Fields that are the same for all units are rendered once, here."""
-        per_unit = {name: value for name, value in written.items() if value.roots & setting.unit_names}
-        fixed = {name: value.render(setting.constants) for name, value in written.items() if name not in per_unit}
-        kind = type(self)
-        prepare = {
-            "kind": "task",
-            "class": f"{kind.__module__}:{kind.__qualname__}",
-            "fields": fixed,
-            "interpreter": sys.executable,
-            "path": [setting.workflow_dir, setting.cwd],
-        }
-        uses = frozenset(OF_UNIT).union(*(value.roots for value in per_unit.values())) & setting.unit_names
-        return TaskProgram(prepare, uses, per_unit)
+
+def method_program(
+    kind: type[MethodTask],
+    written: Mapping[str, FieldValue],
+    setting: Setting,
+    of_unit: Collection[str] = OF_UNIT,
+    given: Mapping[str, Json] | None = None,
+) -> TaskProgram:
+    """The task for workers. Fields that are the same for all units are rendered once, here. Raises RenderError.
+
+    `of_unit` is what `unit` has of each unit, `given` what it has besides.
+    """
+    per_unit = {name: value for name, value in written.items() if value.roots & setting.unit_names}
+    fixed = {name: value.render(setting.constants) for name, value in written.items() if name not in per_unit}
+    prepare = {
+        "kind": "task",
+        "class": f"{kind.__module__}:{kind.__qualname__}",
+        "fields": fixed,
+        "interpreter": sys.executable,
+        "path": [setting.workflow_dir, setting.cwd],
+    }
+    uses = frozenset(of_unit).union(*(value.roots for value in per_unit.values())) & setting.unit_names
+    return TaskProgram(prepare, uses, per_unit, frozenset(of_unit), given or {})
 
 
 class TaskProgram(Struct):
-    """The payload has the fields that differ between units, and the unit itself."""
+    """The payload has the fields that differ between units, and of the unit itself what the task wants."""
 
     prepare: Mapping[str, Any]
     uses: frozenset[str]
     fields: Mapping[str, FieldValue]
+    of_unit: frozenset[str]
+    given: Mapping[str, Json]
     worker: WorkerKind = "python"
     takes_item: bool = False
     says: bool = False
 
     def bind(self, scope: Scope) -> Json:
         fields = {name: value.render(scope) for name, value in self.fields.items()}
-        unit = {name: scope[name] for name in OF_UNIT if name in scope}
+        unit = {**self.given, **{name: scope[name] for name in self.of_unit if name in scope}}
         return {"fields": fields, "unit": unit}  # type: ignore[dict-item]

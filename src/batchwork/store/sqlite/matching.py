@@ -18,9 +18,9 @@ from batchwork.text import jsontext
 
 _NOTED_AT_ONCE = 1_000
 FEW = 8
-"""So many keys at most are looked for by going through all units of a step, … """
+"""At most so many keys are looked for by going through all units of a step; for more an index is made, which finds each at once."""
 SCANS = 64
-"""… and so many times: an index takes as long to be made. Then each key is found at once."""
+"""All units of a step are gone through at most so many times, which takes as long as making the index."""
 
 
 def by_scan(connection: apsw.Connection, step: int, keys: Sequence[str]) -> dict[str, UnitRecord]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, ClassVar
 
 import msgspec
 
+from batchwork.ports import Setting
+from batchwork.tasks.base import TaskFailed
 from batchwork.tasks.fields import about
+from batchwork.tasks.files.begun import begun, wanted_of_unit
 from batchwork.tasks.files.task import FileTask
 from batchwork.tasks.files.texts import CREATE_DIRS
 from batchwork.tasks.files.trouble import FileTrouble, shown, telling
@@ -25,6 +29,7 @@ from batchwork.tasks.files.whole import (
     take_name,
     write_whole,
 )
+from batchwork.text.jsontext import Json
 
 OVERWRITE = about("Whether another file of that name is replaced; without it, that is a failure.")
 
@@ -68,7 +73,8 @@ class MoveFileFields(msgspec.Struct):
 class MoveFile(FileTask):
     """Move a file, also to another file system, whole or not at all. The result is {path, bytes}.
 
-    Where the source is gone and the destination is there, the move has taken place: that is not a failure.
+    Where the source is gone, the destination is there, and the item had begun to move it before in this run, the move has taken
+    place: that is not a failure.
     """
 
     name: ClassVar[str] = "move_file"
@@ -79,15 +85,25 @@ class MoveFile(FileTask):
 
     def run(self, fields: MoveFileFields, unit: Any) -> dict[str, Any]:
         source, target = fields.source, Target(fields.destination, fields.create_dirs, fields.overwrite)
+        before = begun(unit, "move", source, target.path)
         if exists(source) or not exists(target.path):
             with telling("move", source):
                 _refuse_folder(source)
-            if _is_there(source, target):
+            done = _is_there(source, target)
+            with telling("note the move of", source):
+                before.note()
+            if done:
                 _drop_source(source, target.path)
             else:
                 _moved(source, target)
+        elif not before.is_noted():
+            message = f"cannot move {shown(source)}: there is no such file, and {shown(target.path)} was there before"
+            raise TaskFailed(f"{message} (name the file as it is)", kind="FileNotFoundError")
         with telling("read", target.path):
             return {"path": target.path, "bytes": os.lstat(name(target.path)).st_size}
+
+    def _of_unit(self, setting: Setting) -> tuple[Collection[str], Mapping[str, Json]]:
+        return wanted_of_unit(setting)
 
 
 class DeleteFileFields(msgspec.Struct):

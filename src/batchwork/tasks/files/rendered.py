@@ -16,7 +16,7 @@ from batchwork.tasks.base import TaskFailed
 from batchwork.tasks.fields import Given, about, value_of
 from batchwork.tasks.files.encodings import checked_encoding, to_bytes, to_text
 from batchwork.tasks.files.paths import TextField
-from batchwork.tasks.files.task import FileTask, file_program
+from batchwork.tasks.files.task import FileTask
 from batchwork.tasks.files.texts import encoding_of, read_all, written
 from batchwork.tasks.files.whole import Target
 from batchwork.template import Value, misplaced, unknown_names
@@ -58,7 +58,7 @@ class TemplateTask(FileTask):
         if source is not None and source.value is not None:
             del fields["source"]
             fields["template"] = TextField(source.value)
-        program = partial(file_program, type(self), fields)
+        program = partial(self._program, fields)
         warnings = [*self._warnings(task)]
         if source is None:
             return Compiled(program, problems, warnings)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
+from typing import ClassVar
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from batchwork.errors import Problem
-from batchwork.ports import Compiled, FieldValue, Scope, Setting, WorkerKind, Written
-from batchwork.tasks.base import MethodTask
+from batchwork.ports import Compiled, FieldValue, Setting, Written
+from batchwork.tasks.base import MethodTask, TaskProgram, method_program
 from batchwork.tasks.fields import Given, read_problems, value_of
 from batchwork.tasks.files.encodings import checked_encoding
 from batchwork.tasks.files.paths import TextField, path_field, path_problems, path_warnings
@@ -25,15 +25,27 @@ class FileTask(MethodTask):
     replaces: ClassVar[bool] = False
     """Whether one item's file would take the place of another's."""
     texts: ClassVar[tuple[str, ...]] = ()
+    remarks: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """What `batchwork plan` says of each such task."""
     default_parallel: ClassVar[int | None] = 8
 
     def compile(self, task: Written) -> Compiled:
         fields = self._made_ready(task.fields)
         return Compiled(
-            program=lambda setting: file_program(type(self), fields, setting),
+            program=partial(self._program, fields),
             problems=[*self._problems(task.fields)],
             warnings=[*self._warnings(task)],
+            remarks=self.remarks,
         )
+
+    def _program(self, fields: Mapping[str, FieldValue], setting: Setting) -> TaskProgram:
+        """Files have their own modules before those of the workflow's folder."""
+        program = method_program(type(self), fields, setting, *self._of_unit(setting))
+        return replace(program, prepare={**program.prepare, "path": []})
+
+    def _of_unit(self, setting: Setting) -> tuple[Collection[str], Mapping[str, Json]]:
+        """What the task wants of a unit beside its fields: names, and values that are the same for all."""
+        return (), {}
 
     def _made_ready(self, given: Given) -> dict[str, FieldValue]:
         fields = dict(given)
@@ -54,32 +66,3 @@ class FileTask(MethodTask):
         if self.replaces:
             for name in self.written_paths:
                 yield from path_warnings(name, value_of(task.fields, name), task.names)
-
-
-def file_program(kind: type[MethodTask], fields: Mapping[str, FieldValue], setting: Setting) -> FileProgram:
-    """The task for workers. Fields that are the same for all units are rendered once, here. Raises RenderError."""
-    per_unit = {name: value for name, value in fields.items() if value.roots & setting.unit_names}
-    fixed = {name: value.render(setting.constants) for name, value in fields.items() if name not in per_unit}
-    prepare = {
-        "kind": "task",
-        "class": f"{kind.__module__}:{kind.__qualname__}",
-        "fields": fixed,
-        "interpreter": sys.executable,
-    }
-    uses = frozenset[str]().union(*(value.roots for value in per_unit.values())) & setting.unit_names
-    return FileProgram(prepare, uses, per_unit)
-
-
-class FileProgram(Struct):
-    """The payload has the fields that differ between units, and nothing else."""
-
-    prepare: Mapping[str, Any]
-    uses: frozenset[str]
-    fields: Mapping[str, FieldValue]
-    worker: WorkerKind = "python"
-    takes_item: bool = False
-    says: bool = False
-
-    def bind(self, scope: Scope) -> Json:
-        fields = {name: value.render(scope) for name, value in self.fields.items()}
-        return {"fields": fields, "unit": {}}  # type: ignore[dict-item]

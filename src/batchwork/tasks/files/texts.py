@@ -87,13 +87,14 @@ class AppendFileFields(msgspec.Struct):
 class AppendFile(FileTask):
     """Append to a file, which is made if it is not there. The result is {path, bytes}: what was appended.
 
-    Items that append to one file wait for each other; in which order they come is not said.
+    What was appended before a kill is appended once more when the item is run again. Items that append to one file wait for each other; in which order they come is not said.
     """
 
     name: ClassVar[str] = "append_file"
     Fields: ClassVar[type] = AppendFileFields
     written_paths = ("path",)
     texts = ("content",)
+    remarks = (("again", "an item that was killed while it appended may append twice when it is run again"),)
 
     def run(self, fields: AppendFileFields, unit: Any) -> dict[str, Any]:
         data = to_bytes(fields.content, unmarked(encoding_of(fields.encoding), fields.path), fields.path)
