@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from batchwork.errors import RenderError
 from batchwork.items.base import digest
 from batchwork.ports import BadRow, ItemSource, Reading, Row, Rows
+from batchwork.ports.conditions import Condition
 from batchwork.text.jsontext import Json, encode
 from batchwork.text.wording import short
 
 
 class Narrowing(Struct, frozen=True):
-    """The same with values. `mark` changes when `keep` may; empty where that is not known."""
+    """The same with values. `mark` changes when `keep` may; empty where that is not known.
+
+    `condition` is what can be said of `keep` without calling it.
+    """
 
     keep: Callable[[Json], object] | None = None
     mark: str = ""
     skip: int = 0
     limit: int | None = None
+    condition: Condition | None = None
+
+
+@runtime_checkable
+class Sifting(Protocol):
+    """A source that can leave out items before they are read whole."""
+
+    def sifted(self, condition: Condition, size: int) -> Iterator[Sequence[Row]]:
+        """As `pages` from the start, without items that the condition surely does not take. The others keep their places."""
+        ...
 
 
 class NarrowedItems:
@@ -58,9 +73,15 @@ class NarrowedItems:
 
     def _kept(self, keep: Callable[[Json], object], size: int) -> Iterator[Sequence[Row]]:
         position = 0
-        for page in self._source.pages(0, size):
+        for page in self._candidates(size):
             yield from filter(len, _filtered(page, keep, position))
             position += len(page)
+
+    def _candidates(self, size: int) -> Iterator[Sequence[Row]]:
+        """The items that may be taken: all, where the source does not know how to leave some out."""
+        if self._how.condition is None or not isinstance(self._source, Sifting):
+            return self._source.pages(0, size)
+        return self._source.sifted(self._how.condition, size)
 
     def close(self) -> None:
         self._source.close()

@@ -30,7 +30,7 @@ def compile_general(source: str, place: Place) -> Expression:
     """Compile any expression. Raises WorkflowError."""
     sandbox = sandboxed()
     try:
-        node = _parsed(sandbox, source)
+        node = parsed(sandbox, source)
         core, mark = _unmarked(node, source, place)
         body = [nodes.Assign(nodes.Name("result", "store"), core, lineno=1)]
         names = {name.name for name in _all(core, nodes.Name) if name.ctx == "load"}
@@ -62,7 +62,7 @@ def _twin(sandbox: Sandbox, core: nodes.Expr) -> Template | None:
     return sandbox.from_string(nodes.Template([nodes.Assign(nodes.Name("result", "store"), core, lineno=1)], lineno=1))
 
 
-def _parsed(sandbox: Sandbox, source: str) -> nodes.Expr:
+def parsed(sandbox: Sandbox, source: str) -> nodes.Expr:
     if not source:
         raise TemplateSyntaxError("there is nothing between {{ and }}", 1)
     parser = Parser(sandbox, source, state="variable")

@@ -12,12 +12,17 @@ from batchwork.errors import SourceError, UsageError
 from batchwork.items.base import PAGE_BYTES, digest, unreadable, watched
 from batchwork.items.places import File, found_files
 from batchwork.items.tables.rows import rows_of
+from batchwork.items.tables.sifting import kept
 from batchwork.plugins import needed
 from batchwork.ports import Reading, Row, Rows
+from batchwork.ports.conditions import Condition
 from batchwork.text.spelling import listing, suggest
 
 COUNTED_MOST = 32
 """Of so many files the rows are counted beforehand: each must be opened for it."""
+
+SIFTED_ROWS = 65_536
+"""Of so many rows at once those are looked for that a filter may take."""
 
 
 class Table(Protocol):
@@ -79,15 +84,23 @@ class TableItems:
     def pages(self, start: int, size: int) -> Iterator[Sequence[Row]]:
         return watched("items", _without_first(self._rows(size), start))
 
-    def _rows(self, size: int) -> Iterator[Rows]:
+    def sifted(self, condition: Condition, size: int) -> Iterator[Sequence[Row]]:
+        """As `pages` from the start, without rows that the condition surely does not take."""
+        return watched("items", self._rows(size, condition))
+
+    def _rows(self, size: int, condition: Condition | None = None) -> Iterator[Rows]:
+        at_once = size if condition is None else max(size, SIFTED_ROWS)
         for file in self._found():
             number = 1
             with _Said(file.name, self._format.noun), file.open_anywhere() as opened:
                 table = self._format.open(opened)
-                for batch in table.batches(self._columns(file.name, table), size):
-                    for part in _parts(batch, size):
+                for batch in table.batches(self._columns(file.name, table), at_once):
+                    for part in _parts(batch, at_once):
                         self._check_closed(file.name)
-                        yield _of_batch(file.name, part, number)
+                        if condition is None:
+                            yield _of_batch(file.name, part, range(number, number + part.num_rows))
+                        else:
+                            yield from _sifted(file.name, part, number, kept(part, condition), size)
                         number += part.num_rows
 
     def _columns(self, name: str, table: Table) -> Sequence[str] | None:
@@ -112,8 +125,20 @@ def _parts(batch: Any, size: int) -> Iterator[Any]:
     return (batch.slice(at, rows) for at in range(0, batch.num_rows, rows))
 
 
-def _of_batch(name: str, batch: Any, number: int) -> Rows:
-    return rows_of(name, batch.schema.names, [*map(_values, batch.columns)], number)
+def _of_batch(name: str, batch: Any, numbers: Sequence[int]) -> Rows:
+    return rows_of(name, batch.schema.names, [*map(_values, batch.columns)], numbers)
+
+
+def _sifted(name: str, batch: Any, number: int, places: Sequence[int], size: int) -> Iterator[Rows]:
+    """The rows of a batch that stand at these places; `number` is the first row's of the batch."""
+    left = (
+        batch
+        if len(places) == batch.num_rows
+        else batch.take(needed("pyarrow", "reading tables").array(places, "int64"))
+    )
+    for at in range(0, len(places), size):
+        numbers = [number + place for place in places[at : at + size]]
+        yield _of_batch(name, left.slice(at, size), numbers)
 
 
 def _values(column: Any) -> Sequence[Any]:
@@ -145,6 +170,9 @@ def _without_first(pages: Iterator[Rows], count: int) -> Iterator[Rows]:
         count = max(0, count - len(page))
 
 
+_UNREADABLE = (OSError, ValueError, OverflowError)  # the last: a year that Python's dates do not have
+
+
 class _Said:
     """Errors of Arrow, of the system and of missing packages as SourceError about a file."""
 
@@ -159,6 +187,6 @@ class _Said:
             raise SourceError(f"{self._name}: {error.message}", error.hint) from error
         if isinstance(error, OSError) and error.strerror:
             raise unreadable(self._name, error) from error
-        if isinstance(error, OSError | ValueError) or type(error).__module__.partition(".")[0] == "pyarrow":
+        if isinstance(error, _UNREADABLE) or type(error).__module__.partition(".")[0] == "pyarrow":
             reason = str(error).partition("\n")[0][:300]
             raise SourceError(f"{self._name} cannot be read as {self._noun}: {reason}") from error

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any, Final
 
+from batchwork.items.streams import standing
 from batchwork.items.tables.cells import NoForm, plain
 from batchwork.ports import BadRow, Row, Rows
 from batchwork.text.jsontext import Json
@@ -16,19 +17,23 @@ _PLAIN: Final = frozenset({str, int, bool, type(None)})
 _FLOATS: Final = frozenset({float, type(None)})
 
 
-def rows_of(name: str, names: Sequence[str], columns: Sequence[Sequence[Any]], number: int) -> Rows:
-    """Mappings of names to values; `number` is the row, from 1, of the first of them in the table called `name`."""
+def rows_of(name: str, names: Sequence[str], columns: Sequence[Sequence[Any]], numbers: Sequence[int]) -> Rows:
+    """Mappings of names to values; `numbers` are their rows, from 1, in the table called `name`."""
     wrong: dict[int, tuple[str, str]] = {}
     sound = [_column(at, values, wrong) for at, values in zip(names, columns, strict=True)]
     if not wrong and (texts := written_columns(tuple(names), sound)) is not None:
-        return Rows(name, texts, [(0, number)])
+        return Rows(name, texts, _lines(numbers))
     items: list[Row] = [dict(zip(names, row, strict=True)) for row in zip(*sound, strict=True)]
     for at, (column, what) in wrong.items():
-        place = f"{name}:{number + at}"
+        place = f"{name}:{numbers[at]}"
         text = short(repr({key: values[at] for key, values in zip(names, columns, strict=True)}), 2000)
         message = f"{place}: the column `{column}` holds {what}, which has no form as JSON data"
         items[at] = BadRow(place, text, message, "leave the column out, or convert it where it comes from")
-    return Rows(name, items, [(0, number)])
+    return Rows(name, items, _lines(numbers))
+
+
+def _lines(numbers: Sequence[int]) -> Sequence[tuple[int, int]]:
+    return [(0, numbers.start)] if isinstance(numbers, range) else standing(numbers)
 
 
 def _column(name: str, values: Sequence[Any], wrong: dict[int, tuple[str, str]]) -> Sequence[Json]:

@@ -73,8 +73,9 @@ class _QueryRows:
             names = self._names(result)
             number, asked = 1, self._clock.now()
             while rows := self._fetched(result, min(size, start - number + 1) if number <= start else size):
+                numbers = range(number, number + len(rows))
                 if number > start:
-                    yield _measured(rows_of("query", names, [*zip(*rows, strict=True)], number))
+                    yield _measured(rows_of("query", names, [*zip(*rows, strict=True)], numbers))
                 number += len(rows)
                 if self._clock.now() - asked > SLOW_S:
                     yield None

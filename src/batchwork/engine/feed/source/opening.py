@@ -73,7 +73,10 @@ def _narrowing(written: Mapping[str, Value], around: Around) -> Narrowing:
         scope["item"] = item
         return render(scope)
 
-    return Narrowing(keep, value.template.source if value.roots <= _FIXED else "", skip or 0, limit)
+    from batchwork.template.conditions import condition_of  # with a filter that needs it, Jinja2 is there already
+
+    mark = value.template.source if value.roots <= _FIXED else ""
+    return Narrowing(keep, mark, skip or 0, limit, condition_of(value.template, around.scope))
 
 
 def _count(name: str, written: Mapping[str, Value], around: Around) -> int | None:
