@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
+from threading import Event
+from typing import Any, ClassVar
 
 import boto3
 import pytest
@@ -18,6 +19,8 @@ from moto.server import ThreadedMotoServer
 
 from batchwork.errors import SourceError
 from batchwork.items.fields import open_source
+from batchwork.items.object_body import ObjectBody
+from batchwork.items.remote import found_urls
 from batchwork.ports import ItemSource, Row
 from cli.web_files import WebFiles
 
@@ -190,12 +193,72 @@ def put(client: Any, key: str, body: bytes) -> None:
     client.put_object(Bucket="bucket", Key=key, Body=body)
 
 
-def test_a_file_in_s3_larger_than_what_is_asked_for_at_once(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchwork.items.remote.AHEAD_BYTES", 100_000)
+class BrokenOff(ObjectBody):
+    """Gives a part of what is asked for, and then breaks off."""
+
+    offsets: ClassVar[list[int]] = []
+    between: ClassVar[Callable[[], object]] = staticmethod(lambda: None)
+
+    def __init__(self, system: Any, path: str, offset: int) -> None:
+        if self.offsets:
+            self.between()
+        self.offsets.append(offset)
+        self._left = 1_000_000
+        super().__init__(system, path, offset)
+
+    def read(self, most: int) -> bytes:
+        if self._left <= 0:
+            raise OSError("the connection was lost")
+        block = super().read(min(most, self._left))
+        self._left -= len(block)
+        return block
+
+
+@pytest.fixture
+def broken_off(monkeypatch: pytest.MonkeyPatch) -> type[BrokenOff]:
+    monkeypatch.setattr("batchwork.items.remote.PAUSE_S", 0.0)
+    monkeypatch.setattr("batchwork.items.remote.ObjectBody", BrokenOff)
+    BrokenOff.offsets.clear()
+    monkeypatch.setattr(BrokenOff, "between", lambda _self: None)
+    return BrokenOff
+
+
+def test_a_file_in_s3_is_one_request_however_large(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     put(bucket, "x.txt", CONTENT)
     put(bucket, "x.txt.gz", gzip.compress(CONTENT))
+    put(bucket, "empty.txt", b"")
+    opened_at: list[int] = []
+    begin = ObjectBody.__init__
+    monkeypatch.setattr(ObjectBody, "__init__", lambda self, *args: (opened_at.append(args[-1]), begin(self, *args))[1])
     assert items(opened("s3://bucket/x.txt")) == LINES
     assert items(opened("s3://bucket/x.txt.gz")) == LINES
+    assert items(opened("s3://bucket/empty.txt")) == []
+    assert opened_at == [0, 0, 0]
+
+
+def test_reading_from_s3_goes_on_where_it_broke_off(bucket: Any, broken_off: type[BrokenOff]) -> None:
+    put(bucket, "x.txt", CONTENT)
+    assert items(opened("s3://bucket/x.txt")) == LINES
+    assert broken_off.offsets == [*range(0, len(CONTENT), 1_000_000)]
+
+
+def test_an_object_that_changes_while_it_is_asked_for_again_is_an_error(
+    bucket: Any, broken_off: type[BrokenOff], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(bucket, "x.txt", CONTENT)
+    monkeypatch.setattr(broken_off, "between", lambda _self: put(bucket, "x.txt", CONTENT[::-1]))
+    with pytest.raises(SourceError, match=r"x.txt changed while it was read"):
+        items(opened("s3://bucket/x.txt"))
+
+
+def test_the_files_of_a_source_in_s3_share_a_client(bucket: Any) -> None:
+    for number in range(3):
+        put(bucket, f"d/{number}.txt", b"x")
+    one, other = Event(), Event()
+    systems = {id(file.place[0]) for file in found_urls("s3://bucket/d/*.txt", one)}
+    assert len(systems) == 1
+    assert {id(file.place[0]) for file in found_urls("s3://bucket/d/0.txt", one)} == systems
+    assert {id(file.place[0]) for file in found_urls("s3://bucket/d/0.txt", other)} != systems
 
 
 def test_patterns_find_files_in_s3(bucket: Any) -> None:

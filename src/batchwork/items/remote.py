@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from functools import cached_property
 from threading import Event
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from batchwork.errors import SourceError, UsageError
 from batchwork.items.base import digest
+from batchwork.items.object_body import ObjectBody, speaks_s3
 from batchwork.plugins import needed
 from batchwork.secrets import Masker, shown_url, url_passwords
 
@@ -48,6 +50,10 @@ _REFUSED: Final = {
 }
 
 
+_of_s3: Final[WeakKeyDictionary[Event, Any]] = WeakKeyDictionary()
+"""The file system of S3 that all files of a source share, by what closes the source: each takes 16 MiB and a while to begin."""
+
+
 def found_urls(url: str, closed: Event) -> Iterator[RemoteFile]:
     """The file of a URL, or those that it matches where it has `*`, `?` or `[`. Raises SourceError."""
     file = RemoteFile(url, closed)
@@ -60,6 +66,11 @@ def found_urls(url: str, closed: Event) -> Iterator[RemoteFile]:
 
 def _is_http(url: str) -> bool:
     return url[:8].lower().startswith(("http://", "https://"))
+
+
+def _is_plain_s3(url: str) -> bool:
+    """Whether it names nothing but a bucket and a key."""
+    return url.startswith("s3://") and "?" not in url and "::" not in url
 
 
 class RemoteFile:
@@ -77,12 +88,20 @@ class RemoteFile:
         except UsageError as error:
             raise SourceError(f"{self.name}: {error.message}", error.hint) from None
         try:
+            if _is_plain_s3(self.url):
+                return self._system_of_s3(fsspec), self.url.partition("://")[2].rstrip("/")
             system, path = fsspec.core.url_to_fs(self.url, **self._options())
         except ImportError as error:
             raise SourceError(f"{self.name}: {error}", "install what is missing beside batchwork") from error
         except Exception as error:
             raise self.failed(error) from error
         return system, path
+
+    def _system_of_s3(self, fsspec: Any) -> Any:
+        system = _of_s3.get(self.closed)
+        if system is None:
+            system = _of_s3[self.closed] = fsspec.filesystem("s3", **self._options())
+        return system
 
     def _options(self) -> dict[str, Any]:
         options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
@@ -129,8 +148,10 @@ class RemoteFile:
             raise self.failed(error) from error
 
     def opened_at(self, offset: int) -> Any:
-        """A file of fsspec whose next byte is that at `offset`."""
+        """What is read from, whose next byte is that at `offset`."""
         system, path = self.place
+        if speaks_s3(system):
+            return ObjectBody(system, path, offset)
         if not _is_http(self.url):
             file = system.open(path, "rb", block_size=AHEAD_BYTES, cache_type="readahead")
             file.seek(offset)
@@ -190,6 +211,8 @@ class _Resumed(io.RawIOBase):
         if self._open is None:
             self._check_same()
             self._open = self._file.opened_at(self._offset)
+            if self._offset:
+                self._check_same()  # what is open now may have come in between
         block: bytes = self._open.read(most)
         return block
 
