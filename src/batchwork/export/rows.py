@@ -13,11 +13,11 @@ from batchwork.ports import Store, UnitPage, UnitView
 from batchwork.ports.recorded import unit_failure, value_text
 
 FIRST: Final = 8
-MOST: Final = 16_000
+MOST: Final = 4_000
 GROWTH: Final = 8
 """Units in a page: a few at first, then more while their texts are short. Each look into the store has its price."""
 LISTED: Final = 500
-CHARS: Final = 4_000_000
+CHARS: Final = 1_000_000
 
 
 class Rows(Struct, frozen=True):
