@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 TESTS_AT_ONCE ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format lint types layers budget unit test kills simulate faults demo docs bench bench-costs bench-compare pins clean
+.PHONY: help setup check format lint types layers budget unit test kills large simulate faults demo docs bench bench-costs bench-compare pins clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 15
@@ -47,6 +47,9 @@ test: check      ## everything
 
 kills: $(STAMP)  ## kill -9 real runs of shell and Python items at random moments, KILLS times each (200)
 	BATCHWORK_KILLS=$(or $(KILLS),200) $(BIN)/pytest tests/crash/test_kill_and_resume.py -k again_and_again
+
+large: $(STAMP)  ## a CSV of 1 GB in S3, 2,000,000 rows of PostgreSQL, 200,000 files: killed, resumed, compared, memory measured
+	BATCHWORK_LARGE=1 BATCHWORK_STUCK_S=7200 $(BIN)/pytest -s tests/large $(if $(ONLY),-k "$(ONLY)")
 
 simulate: $(STAMP) ## the engine under crashes and faults that a SEED plays again; without one, as many histories as fit into MINUTES
 	$(BIN)/python tests/simulation/simulate.py $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))

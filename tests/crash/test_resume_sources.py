@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from killing import kill_when
 
 Rows = list[dict[str, Any]]
 
@@ -41,9 +42,7 @@ class Bench:
         process = subprocess.Popen(
             ["batchwork", *words], env=self.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        wait_for(fact, "the moment to kill")
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
+        assert kill_when(process, fact, wait_for)
 
 
 @pytest.fixture
