@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import coming_back
+import file_items
 import http_items
 import noop_items
 import python_items
@@ -14,7 +15,17 @@ import source_rows
 import startup
 from contest.works import Work
 
-MODULES = (noop_items, python_items, source_rows, shell_items, http_items, startup, coming_back, results_out)
+MODULES = (
+    noop_items,
+    python_items,
+    source_rows,
+    shell_items,
+    http_items,
+    file_items,
+    startup,
+    coming_back,
+    results_out,
+)
 
 
 def works(share: float = 1.0) -> Iterator[Work]:

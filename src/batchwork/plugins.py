@@ -184,6 +184,7 @@ def find_store(scheme: str) -> Callable[[str | None], StorePlace]:
 # ---------------------------------------------------------------- packages that not everybody needs
 
 EXTRAS: Final = {
+    "aiohttp": "cloud",
     "duckdb": "sql",
     "duckdb_engine": "sql",
     "fsspec": "cloud",

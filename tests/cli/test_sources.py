@@ -64,6 +64,25 @@ def test_what_there_is_is_listed(bench: Bench):
     assert "`glob`" in said
 
 
+RANGES = [
+    ("stop: 3", [0, 1, 2]),
+    ("start: -1, stop: 1", [-1, 0]),
+    ("start: 10, stop: 0, step: -4", [10, 6, 2]),
+    ("start: 5, count: 3, step: 10", [5, 15, 25]),
+    ("stop: 0", []),
+    ('start: 9007199254740993, count: "{{ params.count }}"', [9007199254740993, 9007199254740994]),
+]
+
+
+@pytest.mark.promise("11.02")
+@pytest.mark.parametrize(("fields", "numbers"), RANGES)
+def test_a_range_has_the_numbers_that_its_fields_say(bench: Bench, fields: str, numbers: list[int]):
+    bench.write(f"{{from: range, {fields}}}", '{type: python, code: "return item"}')
+    (bench.work / "w.yaml").write_text("params: {count: 2}\n" + (bench.work / "w.yaml").read_text())
+    bench.command("run", "w.yaml", expect=0)
+    assert bench.results() == numbers
+
+
 # ---------------------------------------------------------------- every combination, side by side
 
 

@@ -12,6 +12,7 @@ from batchwork.items.csv_columns import Columns, Kind, Shape, columns_of
 from batchwork.items.csv_records import UNFINISHED, Record, each_record, found_delimiter, plain_rows
 from batchwork.items.encodings import UTF8, Encoding, check_encoding
 from batchwork.items.files import FileItems
+from batchwork.items.packages import lacking_for
 from batchwork.items.places import Paths
 from batchwork.items.streams import LINE_BYTES_MAX, Blocks, Format, standing, too_long, whole_lines
 from batchwork.ports import BadRow, FieldFault, ItemSource, Row, Rows, SourceType, any_bad
@@ -50,6 +51,7 @@ class CsvSource(SourceType):
 
     def check(self, constants: Mapping[str, Json], written: Collection[str]) -> Iterable[FieldFault]:
         yield from check_encoding(constants.get("encoding"))
+        yield from lacking_for(constants.get("path"))
         delimiter = constants.get("delimiter")
         if isinstance(delimiter, str) and (len(_tab(delimiter)) != 1 or delimiter in '"\r\n'):
             yield FieldFault("delimiter", "`delimiter` must be one character, and no quotation mark or line end")

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from batchwork.items.encodings import UTF8, Encoding, check_encoding
 from batchwork.items.files import FileItems
+from batchwork.items.packages import lacking_for
 from batchwork.items.places import Paths
 from batchwork.items.streams import by_lines, numbered
 from batchwork.ports import BadRow, FieldFault, ItemSource, Row, Rows, SourceType
@@ -37,7 +38,8 @@ class JsonlSource(SourceType):
         encoding: Encoding = UTF8
 
     def check(self, constants: Mapping[str, Json], written: Collection[str]) -> Iterable[FieldFault]:
-        return check_encoding(constants.get("encoding"))
+        yield from check_encoding(constants.get("encoding"))
+        yield from lacking_for(constants.get("path"))
 
     def open(self, fields: Fields, cwd: str, environ: Mapping[str, str]) -> ItemSource:
         return FileItems(fields.path, cwd, by_lines(read_jsonl), fields.encoding)

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from batchwork.items.encodings import UTF8, Encoding, check_encoding
 from batchwork.items.files import FileItems
+from batchwork.items.packages import lacking_for
 from batchwork.items.places import Paths
 from batchwork.items.streams import by_lines, by_nul, numbered
 from batchwork.ports import FieldFault, ItemSource, Rows, SourceType
@@ -31,7 +32,8 @@ class LinesSource(SourceType):
         encoding: Encoding = UTF8
 
     def check(self, constants: Mapping[str, Json], written: Collection[str]) -> Iterable[FieldFault]:
-        return check_encoding(constants.get("encoding"))
+        yield from check_encoding(constants.get("encoding"))
+        yield from lacking_for(constants.get("path"))
 
     def open(self, fields: Fields, cwd: str, environ: Mapping[str, str]) -> ItemSource:
         read = by_nul if fields.separator == "nul" else by_lines(read_lines)

@@ -14,6 +14,7 @@ from batchwork.spec.parse_batch import parse_batch, parse_for_each, unfold_paral
 from batchwork.spec.parse_task import task_spec, type_of
 from batchwork.spec.yaml.nodes import ListNode, MapNode, Node, ScalarNode, describe
 
+TASK_HINT = "for example `task: shell` with `inputs: {command: …}`, or `task: batch` for many items"
 _NOT_BESIDE_BATCH = {
     "for_each": "its list is `items:`",
     "parallel": "it belongs under `inputs:`",
@@ -48,9 +49,7 @@ def parse_step(key: ScalarNode | None, node: Node, problems: list[Problem], fina
     name = _name(key, node, problems)
     what = f"step `{name}`" if name else "a step"
     written = name or getattr(key or node.get("name"), "text", "")  # no name, but the rest is checked all the same
-    hint = ""
-    if _has_inputs(node):
-        hint = "fields of a batch step and of other tasks stand under `inputs:`"
+    hint = _hint(node)
     block = Block(node, what, [StepHead, StepSpec, StepSettings], problems, hint)
     unfold_parallel(block)
     fields = block.read(StepSpec)
@@ -65,6 +64,16 @@ def parse_step(key: ScalarNode | None, node: Node, problems: list[Problem], fina
         settings=block.settings(StepSettings),
         **fields,
     )
+
+
+def _hint(node: MapNode) -> str:
+    """What is said of fields that are none of a step."""
+    inputs = node.entries.get("inputs")
+    if inputs is not None and isinstance(inputs.node, ScalarNode) and inputs.node.value is None:
+        return f"if it belongs to `inputs:`, which is empty in line {inputs.place.line}, indent it further than that"
+    if _has_inputs(node):
+        return "fields of a batch step and of other tasks stand under `inputs:`"
+    return "fields of a task stand under `inputs:`; `batchwork docs workflow` lists those of a step"
 
 
 def _has_inputs(node: MapNode) -> bool:
@@ -91,7 +100,7 @@ def _task(block: Block, fields: Mapping[str, Any], problems: list[Problem]) -> t
     kind = type_of(block.entries, problems)
     if kind is None:
         if len(problems) == count:
-            problems.append(Problem(block.place, f"`task` is required in {block.what}", "for example `task: batch`"))
+            problems.append(Problem(block.place, f"`task` is required in {block.what}", TASK_HINT))
         return None, None
     inputs = block.read(StepHead).get("inputs") or MapNode(block.place, {})
     if kind.text == "batch":

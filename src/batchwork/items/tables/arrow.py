@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
+from batchwork.items.packages import lacking, lacking_for
 from batchwork.items.places import Paths
 from batchwork.items.tables.batches import Table, TableFiles, TableItems
 from batchwork.plugins import needed
-from batchwork.ports import ItemSource, SourceType
+from batchwork.ports import FieldFault, ItemSource, SourceType
+from batchwork.text.jsontext import Json
 
+READING: Final = "reading Arrow files"
 _MAGIC: Final = b"ARROW1"
 """How a file begins, and a stream does not."""
 
@@ -27,6 +30,10 @@ class ArrowSource(SourceType):
         path: Paths
         columns: Annotated[list[str] | None, Meta(description="the columns to take, in this order")] = None
 
+    def check(self, constants: Mapping[str, Json], written: Collection[str]) -> Iterable[FieldFault]:
+        yield from lacking("pyarrow", READING)
+        yield from lacking_for(constants.get("path"))
+
     def open(self, fields: Fields, cwd: str, environ: Mapping[str, str]) -> ItemSource:
         return TableItems(TableFiles(fields.path, cwd, fields.columns), _Arrow())
 
@@ -35,7 +42,7 @@ class _Arrow:
     noun = "Arrow"
 
     def open(self, file: Any) -> Table:
-        ipc = needed("pyarrow.ipc", "reading Arrow files")
+        ipc = needed("pyarrow.ipc", READING)
         is_file = file.read(len(_MAGIC)) == _MAGIC
         file.seek(0)
         return _ArrowFile(ipc.open_file(file)) if is_file else _ArrowStream(ipc.open_stream(file))

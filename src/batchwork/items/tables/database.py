@@ -18,6 +18,13 @@ PURPOSE: Final = "working with databases"
 _DUCKDB: Final = "duckdb"
 
 
+def packages_for(url: object) -> tuple[str, ...]:
+    """Packages that a database needs, as far as its URL is known; drivers of other databases are SQLAlchemy's to name."""
+    if isinstance(url, str) and url.partition(":")[0].partition("+")[0] == _DUCKDB:
+        return "sqlalchemy", "duckdb", "duckdb_engine"
+    return ("sqlalchemy",)
+
+
 class Database:
     """The database of a URL. `name` is the URL as it may be seen; `keep`: connections are used again."""
 

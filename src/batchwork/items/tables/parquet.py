@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
 from batchwork.items.base import PAGE_BYTES
+from batchwork.items.packages import lacking, lacking_for
 from batchwork.items.places import Paths
 from batchwork.items.tables.batches import Table, TableFiles, TableItems
 from batchwork.plugins import needed
-from batchwork.ports import ItemSource, SourceType
+from batchwork.ports import FieldFault, ItemSource, SourceType
+from batchwork.text.jsontext import Json
 
+READING: Final = "reading Parquet files"
 BUFFER_BYTES = 1 << 20
 """So much of each column is read at once, however large a row group is."""
 
@@ -30,6 +33,10 @@ class ParquetSource(SourceType):
             list[str] | None, Meta(description="the columns to read, in this order; the others are not even looked at")
         ] = None
 
+    def check(self, constants: Mapping[str, Json], written: Collection[str]) -> Iterable[FieldFault]:
+        yield from lacking("pyarrow", READING)
+        yield from lacking_for(constants.get("path"))
+
     def open(self, fields: Fields, cwd: str, environ: Mapping[str, str]) -> ItemSource:
         return TableItems(TableFiles(fields.path, cwd, fields.columns), _Parquet())
 
@@ -38,7 +45,7 @@ class _Parquet:
     noun = "Parquet"
 
     def open(self, file: Any) -> Table:
-        parquet = needed("pyarrow.parquet", "reading Parquet files")
+        parquet = needed("pyarrow.parquet", READING)
         return _ParquetTable(parquet.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER_BYTES))
 
 

@@ -11,7 +11,8 @@ from msgspec import Meta, Struct
 from batchwork.clock import Clock, SystemClock
 from batchwork.errors import SourceError
 from batchwork.items.base import PAGE_BYTES, Chunk, into_pages, watched
-from batchwork.items.tables.database import Database, bound
+from batchwork.items.packages import lacking
+from batchwork.items.tables.database import PURPOSE, Database, bound, packages_for
 from batchwork.items.tables.rows import rows_of
 from batchwork.ports import FieldFault, ItemSource, Reading, Row, Rows, SourceType
 from batchwork.text.jsontexts import Texts
@@ -39,7 +40,9 @@ class SqlSource(SourceType):
         values: Annotated[dict[str, Any], Meta(description="the values by name; they are bound, never pasted")] = {}
 
     def check(self, constants: Mapping[str, Any], written: Collection[str]) -> Iterator[FieldFault]:
-        """There is something to ask, and somebody to be asked."""
+        """There is something to ask, somebody to be asked, and a way to do it."""
+        for package in packages_for(constants.get("url")):
+            yield from lacking(package, PURPOSE)
         if not str(constants.get("query", "x")).strip():
             yield FieldFault("query", "`query` of `from: sql` is empty")
         if "://" not in str(constants.get("url", "://")):

@@ -131,9 +131,12 @@ def _part_name(folder: bytes) -> bytes:
 def _give_name(descriptor: int, part: bytes, path: bytes, overwrite: bool) -> None:
     """Raises OSError, FileExistsError where something is there that is not to be replaced."""
     if not part:
-        if not overwrite:
-            _link(descriptor, path)
+        try:
+            _link(descriptor, path)  # mostly nothing has the name: then there is no second one to be taken away
             return
+        except FileExistsError:
+            if not overwrite:
+                raise
         part = _part_name(os.path.dirname(path) or b".")
         _link(descriptor, part)
     try:

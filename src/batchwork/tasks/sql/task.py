@@ -9,7 +9,8 @@ import msgspec
 
 from batchwork.errors import Problem, SourceError
 from batchwork.items.tables.cells import NoForm, plain
-from batchwork.items.tables.database import Database, bound
+from batchwork.items.tables.database import PURPOSE, Database, bound, packages_for
+from batchwork.plugins import package_problem
 from batchwork.ports import Written
 from batchwork.tasks.base import MethodTask, TaskFailed
 from batchwork.tasks.fields import about, value_of
@@ -40,7 +41,11 @@ class SqlTask(MethodTask):
     default_parallel: ClassVar[int | None] = 8
 
     def check(self, task: Written) -> Iterable[Problem]:
-        """The statement is one, and takes values by name."""
+        """The packages are there, and the statement is one and takes values by name."""
+        url = value_of(task.fields, "url")
+        for package in packages_for(None if url is None else url.json):
+            if (missing := package_problem(package, PURPOSE)) is not None:
+                yield Problem(task.place, missing.message, missing.hint)
         statement = value_of(task.fields, "statement")
         if statement is None or not isinstance(statement.json, str):
             return
