@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -30,6 +32,7 @@ class Service(ThreadingHTTPServer):
         self.seen: list[tuple[str, dict[str, str]]] = []
         self.failures: Counter[str] = Counter()
         self.elsewhere = ""
+        self.left = Event()
 
     @property
     def url(self) -> str:
@@ -92,6 +95,24 @@ class Handler(BaseHTTPRequestHandler):
 
     def on_text(self, _query: dict[str, str]) -> None:
         self.answer(200, b"<html>hello")
+
+    def on_hang(self, query: dict[str, str]) -> None:
+        """Nothing, or half of an answer; until the other side goes away."""
+        if "half" in query:
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.wfile.write(b"[1")
+        while self.connection.recv(100):
+            pass
+        self.server.left.set()
+
+    def on_then(self, query: dict[str, str]) -> None:
+        """One page, then none."""
+        if "p" in query:
+            self.on_hang(query)
+        else:
+            self.answer(200, [1, 2], {"Link": '</then?p=2>; rel="next"'})
 
     def on_away(self, _query: dict[str, str]) -> None:
         self.answer(302, "", {"Location": self.server.elsewhere + "/same"})
@@ -210,6 +231,76 @@ def test_a_killed_run_goes_on(bench: Bench, service: Service, wait_for: Callable
     done = Counter(bench.ledger())
     assert {*done} == {f"{n}-{k}" for n in ALL for k in range(4)}
     assert sum(done.values()) - len(done) <= 2
+
+
+@pytest.mark.parametrize("path", ["/hang", "/hang?half=1", "/then"])
+def test_a_request_in_flight_is_cut_when_the_source_is_closed(
+    service: Service, path: str, wait_for: Callable[..., None]
+):
+    source = open_source("http", {"url": service.url + path, "next": "link"}, "", {})
+    said, reader = reading(source)
+    wait_for(lambda: len(service.seen) == (2 if path == "/then" else 1), "the request")
+    source.close()
+    reader.join()
+    assert re.search(r"page [12] \(.*\): reading was stopped", said[-1])
+    assert service.left.wait(30)
+    with pytest.raises(SourceError, match="reading was stopped"):
+        next(iter(source.pages(0, 2)))
+
+
+def test_a_name_that_is_looked_up_for_ever_is_not_waited_for(monkeypatch: pytest.MonkeyPatch):
+    asked, over = Event(), Event()
+
+    def look_up(*_where: object, **_how: object) -> list[Any]:
+        asked.set()
+        over.wait()
+        return []
+
+    monkeypatch.setattr("socket.getaddrinfo", look_up)
+    source = open_source("http", {"url": "http://nowhere.invalid/"}, "", {})
+    said, reader = reading(source)
+    asked.wait()
+    source.close()
+    reader.join()
+    over.set()
+    assert "reading was stopped" in said[-1]
+
+
+def reading(source: Any) -> tuple[list[str], Thread]:
+    """Reads a source in a thread: what it said at its end."""
+    said: list[str] = []
+
+    def read_all() -> None:
+        try:
+            for _ in source.pages(0, 2):
+                pass
+        except SourceError as error:
+            said.append(error.message)
+
+    thread = Thread(target=read_all, daemon=True)
+    thread.start()
+    return said, thread
+
+
+@pytest.mark.parametrize(
+    ("path", "task", "expect"),
+    [
+        ("/hang", "{type: echo, message: x}", 130),
+        ("/then", "{type: echo, message: x}", 130),
+        ("/then", "{type: shell, command: 'exit 1'}", 1),
+    ],
+)
+def test_a_run_ends_while_a_service_does_not_answer(
+    bench: Bench, service: Service, wait_for: Callable[..., None], path: str, task: str, expect: int
+):
+    """By Ctrl-C, and where an item fails the step."""
+    bench.write(f"{{from: http, url: '{service.url}{path}', next: link}}", task, "continue_on_error: false")
+    process = subprocess.Popen(["batchwork", "run", "w.yaml"], env=bench.environ, cwd=bench.work)
+    wait_for(lambda: len(service.seen) == (1 if path == "/hang" else 2), "the request")
+    if expect == 130:
+        process.send_signal(signal.SIGINT)
+    assert process.wait() == expect
+    assert service.left.wait(30)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections import Counter
@@ -277,6 +278,11 @@ def slow(release):
         time.sleep(0.01)
     yield 2
 
+def pieces(text):
+    yield [len(text), text[:10]]
+    yield [len(text), text[-10:]]
+
+
 def many(count):
     for number in range(count):
         yield {"number": number, "text": "x" * 20}
@@ -307,6 +313,21 @@ def test_what_a_generator_yields_and_nothing_that_it_prints(generators: Bench):
     assert [row["item"] for row in generators.rows("items", "--json")] == [0, 1, 2]
     yielded(generators, "function: gen:later, count: 0")
     assert generators.rows("items", "--json") == []
+
+
+def test_inputs_may_be_large(generators: Bench):
+    """20 MB, more than arguments and environment may hold, also while it is read a second time."""
+    text = "".join(f"{number:>9}\u00fc" for number in range(2_000_000))
+    (generators.work / "given.json").write_text(json.dumps({"text": text}))
+    (generators.work / "flows/w.yaml").write_text(
+        "params: {text: none}\nsteps:\n  - name: s\n    task: batch\n    inputs:\n"
+        "      items: {from: python, function: gen:pieces, text: '{{ params.text }}'}\n      task: {type: echo, message: x}\n"
+    )
+    generators.command("run", "flows/w.yaml", "--params-file", "given.json")
+    assert [row["item"] for row in generators.rows("items", "--json")] == [
+        [20_000_000, "        0\u00fc"],
+        [20_000_000, "  1999999\u00fc"],
+    ]
 
 
 FAILING = [

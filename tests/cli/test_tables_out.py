@@ -77,6 +77,25 @@ def test_a_table_with_columns_for_people_and_for_csv_modules(results: Callable[.
     assert shown[1].split() == ["0", "a", "succeeded", "16", "8.0"]
 
 
+@pytest.mark.parametrize("name", ["t.txt", "t.jsnol", "t.csv.zip", "t.gz", "a.b/t.xls"])
+def test_an_ending_that_names_no_format_is_refused(name: str, ran: Path, work: Path) -> None:
+    words = [BIN, "results", "--step", "score", "-o", str(work / name)]
+    done = subprocess.run(words, cwd=ran, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"the ending of {str(work / name)!r} names no format" in done.stderr
+    assert ".jsonl, .csv, .parquet or .json" in done.stderr
+    assert not (work / name).exists()
+
+
+def test_a_name_without_an_ending_gets_lines_of_json(results: Callable[..., str], work: Path) -> None:
+    (work / "a.b").mkdir()
+    for name in ("t", "a.b/t", ".t"):
+        results("-o", str(work / name))
+        assert json.loads((work / name).read_text().splitlines()[2])["result"]["size"] == 1
+    results("-o", str(work / "t.txt"), "--format", "csv")
+    assert (work / "t.txt").read_text().startswith("index,key")
+
+
 @pytest.mark.promise("9.11")
 def test_files_in_the_format_of_their_ending(results: Callable[..., str], work: Path) -> None:
     for name in ("t.parquet", "t.csv.gz", "t.json", "t.jsonl"):

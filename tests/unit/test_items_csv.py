@@ -138,6 +138,25 @@ def test_bytes_that_are_not_utf_8_are_a_bad_row_that_says_how_to_read_them(tmp_p
     assert rows_of(content, tmp_path, encoding="latin-1") == [{"name": "Zoe"}, {"name": "Zoé"}]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "shown", "octet"),
+    [
+        ("utf-8", "UTF-8", 0xE9), ("UTF8", "UTF-8", 0xE9), ("utf-8-sig", "UTF-8", 0xE9), ("ascii", "ascii", 0xE9),
+        ("cp1252", "cp1252", 0x81), ("Windows-1253", "Windows-1253", 0xD2), ("shift_jis", "shift_jis", 0x85),
+    ],
+)  # fmt: skip
+def test_bytes_that_an_encoding_has_not_name_the_encoding_that_was_asked_for(
+    encoding: str, shown: str, octet: int, tmp_path: Path
+) -> None:
+    rows = rows_of(b"name\nZoe\nZo" + bytes([octet]) + b"\n", tmp_path, encoding=encoding)
+    assert [message for _, _, message in bad(rows)] == [f"not {shown} (byte 0x{octet:02x})"]
+    (tmp_path / "f.jsonl").write_bytes(b'"Zoe"\n"Zo' + bytes([octet]) + b'"\n')
+    source = open_source("jsonl", {"path": "f.jsonl", "encoding": encoding}, str(tmp_path), {})
+    found = [row for page in source.pages(0, 10) for row in page]
+    assert found[0] == "Zoe"
+    assert f"not {shown} (byte 0x{octet:02x})" in found[1].message  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "shift_jis", "utf-8-sig"])
 @pytest.mark.parametrize("block", [1, 3, 1000])
 def test_other_encodings(encoding: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

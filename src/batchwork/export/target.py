@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Literal, cast
 
 from msgspec import Struct
@@ -9,7 +10,6 @@ from msgspec import Struct
 from batchwork.errors import UsageError
 from batchwork.secrets import shown_url
 from batchwork.text.patterns import pattern
-from batchwork.text.spelling import listing
 
 FileFormat = Literal["jsonl", "csv", "parquet", "json"]
 FORMATS: Final[tuple[FileFormat, ...]] = ("jsonl", "csv", "parquet", "json")
@@ -24,6 +24,12 @@ _ENDINGS: Final = {
 }
 IN_A_NAME: Final = "names of files are seen by everyone; only a URL may have a secret in it"
 _url = pattern(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def one_of(words: Iterable[str]) -> str:
+    """`a, b or c`."""
+    *first, last = words
+    return f"{', '.join(first)} or {last}"
 
 
 class Target(Struct, frozen=True):
@@ -55,7 +61,7 @@ def target_of(place: str, written: str | None = None) -> Target:
     if shape is None:
         raise UsageError(
             f"the ending of {Target(place, 'csv').shown!r} names no format",
-            f"end it with {listing(['.' + one for one in FORMATS])}, may be with .gz, .bz2, .xz or .zst behind it; "
-            "or say the format",
+            f"end it with {one_of('.' + one for one in FORMATS)}, behind which {one_of('.' + one for one in COMPRESSIONS)} "
+            "may stand; or say the format",
         )
     return Target(place, cast(FileFormat, shape), compression)

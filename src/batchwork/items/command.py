@@ -60,11 +60,17 @@ class CommandItems:
 
     may_block = True
 
-    def __init__(self, fields: CommandSource.Fields, cwd: str, environ: Mapping[str, str], name: str = "") -> None:
-        self._command = fields.command
+    def __init__(
+        self,
+        fields: CommandSource.Fields,
+        cwd: str,
+        environ: Mapping[str, str],
+        name: str = "",
+        inherits: Sequence[int] = (),
+    ) -> None:
+        """`inherits` are descriptors that the command has too."""
+        self._command = _Command(fields.command, cwd, dict(environ), inherits)
         self._read = _format(fields.format)
-        self._cwd = cwd
-        self._environ = dict(environ)
         self._name = name or f"the command `{short(' '.join(fields.command.split()), 60)}`"
         self._lock = threading.Lock()
         self._run: _CommandRun | None = None
@@ -91,7 +97,7 @@ class CommandItems:
                 self._run.stop()
             if self._closed:
                 raise SourceError(f"{self._name} was stopped")
-            run = self._run = _CommandRun(self._name, self._command, self._cwd, self._environ, most)
+            run = self._run = _CommandRun(self._name, self._command, most)
         try:
             yield from run.blocks()
         finally:
@@ -107,26 +113,40 @@ def _format(name: str) -> Format:
     return {"lines": by_lines(read_lines), "nul": by_nul, "jsonl": by_lines(read_jsonl)}[name]
 
 
+class _Command(Struct, frozen=True):
+    """What is run, and what it has."""
+
+    text: str
+    cwd: str
+    environ: Mapping[str, str]
+    inherits: Sequence[int]
+
+    def started(self, output: int) -> subprocess.Popen[bytes]:
+        """The command in a process group of its own. Raises OSError, ValueError."""
+        return subprocess.Popen(
+            ["/bin/sh", "-c", _WATCHED, "sh", self.text],
+            cwd=self.cwd,
+            env=self.environ,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+            pass_fds=self.inherits,
+        )
+
+
 class _CommandRun:
     """One execution of the command."""
 
-    def __init__(self, name: str, command: str, cwd: str, environ: Mapping[str, str], most: int) -> None:
+    def __init__(self, name: str, command: _Command, most: int) -> None:
         self._name = name
         self._errors = b""
         self._stopped = False
         self._stopping = threading.Lock()
         self._out, writing = _pipe(most)
         try:
-            self._process = subprocess.Popen(
-                ["/bin/sh", "-c", _WATCHED, "sh", command],
-                cwd=cwd,
-                env=environ,
-                stdin=subprocess.PIPE,
-                stdout=writing,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                start_new_session=True,
-            )
+            self._process = command.started(writing)
         except (OSError, ValueError) as error:
             os.close(self._out)
             if isinstance(error, OSError):

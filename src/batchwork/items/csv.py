@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from batchwork.items.base import Chunk
 from batchwork.items.csv_columns import Columns, Kind, Shape, columns_of
 from batchwork.items.csv_records import UNFINISHED, Record, each_record, found_delimiter, plain_rows
-from batchwork.items.encodings import UTF8, Encoding, check_encoding
+from batchwork.items.encodings import UTF8, Encoding, check_encoding, undecodable
 from batchwork.items.files import FileItems
 from batchwork.items.packages import lacking_for
 from batchwork.items.places import Paths
@@ -61,7 +61,7 @@ class CsvSource(SourceType):
 
     def open(self, fields: Fields, cwd: str, environ: Mapping[str, str]) -> ItemSource:
         nulls = frozenset([fields.null] if isinstance(fields.null, str) else fields.null)
-        shape = Shape(fields.header, fields.columns, fields.types, nulls)
+        shape = Shape(fields.header, fields.columns, fields.types, nulls, fields.encoding)
         read = csv_format(shape, None if fields.delimiter is None else _tab(fields.delimiter))
         return FileItems(fields.path, cwd, read, fields.encoding)
 
@@ -179,14 +179,13 @@ class _CsvText:
     def _item(self, record: Record) -> Row:
         assert self._columns is not None
         at = f"{self._name}:{record.number}"
-        try:
-            record.text.encode()
-            return self._columns.value(record)
-        except UnicodeEncodeError as error:
-            message = f"not UTF-8 (byte 0x{ord(record.text[error.start]) & 0xFF:02x})"
-            hint = "`encoding` says how the file is written: latin-1, cp1252 …"
-        except ValueError as error:
-            message, hint = str(error), ""
+        wrong = undecodable(record.text, self._shape.encoding)
+        if wrong is None:
+            try:
+                return self._columns.value(record)
+            except ValueError as error:
+                wrong = str(error), ""
+        message, hint = wrong
         if record.fault is UNFINISHED:
             lines = record.below - record.number
             message += f"; {plural(lines, 'line')} from here to the end of the file are one field"

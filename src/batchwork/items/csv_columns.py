@@ -34,12 +34,13 @@ _usual_number = pattern(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
 class Shape(Struct, frozen=True):
-    """What was said of the columns beforehand."""
+    """What was said of the columns beforehand. `encoding` is what the file is read in, for people."""
 
     header: bool = True
     columns: Sequence[str] | None = None
     types: Literal["text", "infer"] | Mapping[str, Kind] = "text"
     nulls: frozenset[str] = frozenset()
+    encoding: str = "utf-8"
 
     def kind(self, name: str) -> Kind:
         """What the texts in a column mean."""

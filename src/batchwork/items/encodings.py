@@ -33,6 +33,17 @@ def to_utf8(name: str, blocks: Iterable[bytes | None], encoding: str) -> Iterabl
     return blocks if normal in {UTF8, "utf-8-sig"} else _recoded(name, blocks, normal)
 
 
+def undecodable(text: str, encoding: str) -> tuple[str, str] | None:
+    """What is wrong, and what helps, where a text holds bytes that its encoding has not; None where it holds none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        shown = "UTF-8" if _normal(encoding) in {UTF8, "utf-8-sig"} else encoding
+        message = f"not {shown} (byte 0x{ord(text[error.start]) & 0xFF:02x})"
+        return message, "`encoding` says how the file is written: latin-1, cp1252 …"
+    return None
+
+
 def _recoded(name: str, blocks: Iterable[bytes | None], encoding: str) -> Iterator[bytes | None]:
     decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
     place = 0

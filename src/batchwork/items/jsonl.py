@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import TypeAlias
 
 from msgspec import Struct
 
-from batchwork.items.encodings import UTF8, Encoding, check_encoding
+from batchwork.items.encodings import UTF8, Encoding, check_encoding, undecodable
 from batchwork.items.files import FileItems
 from batchwork.items.packages import lacking_for
 from batchwork.items.places import Paths
@@ -42,13 +43,13 @@ class JsonlSource(SourceType):
         yield from lacking_for(constants.get("path"))
 
     def open(self, fields: Fields, cwd: str, environ: Mapping[str, str]) -> ItemSource:
-        return FileItems(fields.path, cwd, by_lines(read_jsonl), fields.encoding)
+        return FileItems(fields.path, cwd, by_lines(partial(read_jsonl, encoding=fields.encoding)), fields.encoding)
 
 
-def read_jsonl(name: str, lines: bytes, number: int) -> Rows:
-    """The JSON value of each line that is not blank, or why it has none."""
+def read_jsonl(name: str, lines: bytes, number: int, encoding: str = UTF8) -> Rows:
+    """The JSON value of each line that is not blank, or why it has none. `encoding` is what its file was read in, for people."""
     rows = _at_once(name, lines, number)
-    return _one_by_one(name, lines, number) if rows is None else rows
+    return _one_by_one(name, lines, number, encoding) if rows is None else rows
 
 
 def _at_once(name: str, lines: bytes, number: int) -> Rows | None:
@@ -60,8 +61,8 @@ def _at_once(name: str, lines: bytes, number: int) -> Rows | None:
     return None if read is None else Rows(name, read, [(0, number)])
 
 
-def _one_by_one(name: str, lines: bytes, number: int) -> Rows:
-    texts, scan = _decoded(lines)
+def _one_by_one(name: str, lines: bytes, number: int, encoding: str) -> Rows:
+    texts, scan = _decoded(lines, encoding)
     items: list[Row] = []
     take = items.append
     numbered_texts = enumerate(texts)
@@ -92,25 +93,23 @@ def _not_too_deep(value: Json, line: str) -> Json:
     return value
 
 
-def _decoded(lines: bytes) -> tuple[list[str], Scan]:
+def _decoded(lines: bytes, encoding: str) -> tuple[list[str], Scan]:
     """The lines as texts, and what reads a value of one."""
     scan = _scan_checked if _has_enormous(lines) else _scan
     try:
         text = lines.decode()
     except UnicodeDecodeError:
         text = lines.decode("utf-8", "surrogateescape")
-        return text.removesuffix("\n").split("\n"), _whole_text(scan)
+        return text.removesuffix("\n").split("\n"), _whole_text(scan, encoding)
     return text.removesuffix("\n").split("\n"), scan
 
 
-def _whole_text(scan: Scan) -> Scan:
-    """The scanner, for lines that may hold bytes that are not UTF-8."""
+def _whole_text(scan: Scan, encoding: str) -> Scan:
+    """The scanner, for lines that may hold bytes that the encoding has not."""
 
     def scan_text(line: str, at: int) -> tuple[Json, int]:
-        try:
-            line.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(f"not UTF-8 (byte 0x{ord(line[error.start]) & 0xFF:02x})") from None
+        if (wrong := undecodable(line, encoding)) is not None:
+            raise ValueError(wrong[0])
         return scan(line, at)
 
     return scan_text

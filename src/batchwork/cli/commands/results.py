@@ -8,7 +8,7 @@ from batchwork.cli.look import looking, the_steps
 from batchwork.cli.options import HelpfulCommand, run_argument, step_option, store_option
 from batchwork.cli.tables import Wanted, write_results
 from batchwork.engine.run.find_run import find_run
-from batchwork.errors import RunRefused, UsageError
+from batchwork.errors import RunRefused
 from batchwork.export.target import FORMATS, target_of
 from batchwork.model import Counts, RunRecord, StepRecord, StepStatus
 from batchwork.ports.store import Store
@@ -24,7 +24,7 @@ from batchwork.view.streams import note
     "shape",
     type=click.Choice(("table", *FORMATS)),
     help="table for people, jsonl for one JSON object a line, or a file with columns. "
-    "Default: as -o ends (.csv, .parquet, .json, also .csv.gz …), else jsonl with -o, else table.",
+    "Default: as -o ends (.csv, .parquet, .json, also .csv.gz …), jsonl where it has no ending, table without -o.",
 )
 @click.option("-o", "--output", "path", metavar="FILE", help="Write to FILE or URL, which appears when it is complete.")
 @click.option("--join", is_flag=True, help="The columns of the source and those of the results side by side.")
@@ -61,17 +61,16 @@ def _so_far(counts: Counts) -> str:
 
 
 def _with_shape(shape: str | None, path: str | None, **asked: object) -> dict[str, object]:
-    """What was asked, with the format as written, else as the ending of the path says, else the usual one."""
+    """What was asked, with the format as written, else as the ending of the path says, else the usual one. Raises UsageError."""
     return {"shape": shape or _shape_of(path), "path": path, **asked}
 
 
 def _shape_of(path: str | None) -> str:
     if path is None:
         return "table"
-    try:
-        return target_of(path).format
-    except UsageError:
+    if "." not in path.rpartition("/")[2].strip("."):
         return "jsonl"
+    return target_of(path).format
 
 
 def _chosen(store: Store, run: RunRecord, step: str | None) -> StepRecord:

@@ -8,13 +8,14 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from threading import Event
+from functools import partial
 from typing import Any, Final, NoReturn
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from batchwork.errors import SourceError
 from batchwork.items.jsonl import DEEPEST_ROW
 from batchwork.items.web.answers import Answer, origin
+from batchwork.items.web.cut import Cutter, WasCut
 from batchwork.secrets import Masker, shown_url, url_passwords
 from batchwork.text.credentials import is_credential_header
 from batchwork.text.jsontext import Json
@@ -34,16 +35,18 @@ _EVERYWHERE: Final = frozenset({"accept", "accept-language", "user-agent"})
 class Service:
     """A web service at the origin of a URL, with headers and credentials for it."""
 
-    def __init__(self, url: str, headers: Mapping[str, Any], auth: Any, closed: Event) -> None:
+    def __init__(self, url: str, headers: Mapping[str, Any], auth: Any) -> None:
         self._origin = origin(url)
-        self._closed = closed
+        self._cutter = Cutter()
         self._headers = {"Accept": "application/json", "User-Agent": "batchwork"}
         self._headers |= {name: str(value) for name, value in headers.items() if value is not None}
         self._headers |= _authorization(auth) or _user_of(url)
         secret = [value for name, value in self._headers.items() if is_credential_header(name)]
         words = [word for value in secret for word in value.split()]
         self._mask = Masker({}, [*secret, *words, *url_passwords([url]), *_parts(auth)])
-        self._open = urllib.request.build_opener(_Redirects(self)).open
+        self._open = urllib.request.build_opener(_Redirects(self), *self._cutter.handlers()).open
+        self.stop = self._cutter.cut
+        """From any thread: the request in flight is cut, and no other is made."""
 
     def headers_for(self, url: str) -> dict[str, str]:
         """What may be sent to a URL: to another origin nothing that is meant for this one."""
@@ -56,7 +59,9 @@ class Service:
         name = f"page {page} ({shown_url(url)})"
         for attempt in range(TRIES):
             try:
-                return self._asked(url, name)
+                return self._cutter.run(partial(self._asked, url, name))
+            except WasCut:
+                break
             except urllib.error.HTTPError as error:
                 wait, reason = _wait_of(error), f"HTTP {error.code} {_body_of(error)}".strip()
                 last = error.code not in _AGAIN or attempt + 1 == TRIES
@@ -65,7 +70,7 @@ class Service:
                 last = attempt + 1 == TRIES
             if last:
                 self._refuse(name, reason)
-            if self._closed.wait(max(wait, PAUSE_S * 2**attempt)):
+            if self._cutter.wait(max(wait, PAUSE_S * 2**attempt)):
                 break
         raise SourceError(f"items: {name}: reading was stopped")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from threading import Event
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
@@ -64,8 +63,7 @@ class _Elements:
 
     def __init__(self, fields: HttpSource.Fields) -> None:
         self._fields = fields
-        self._closed = Event()
-        self._service = Service(fields.url, fields.headers, fields.auth, self._closed)
+        self._service = Service(fields.url, fields.headers, fields.auth)
 
     def reading(self) -> Reading:
         """What a service gives is not known beforehand."""
@@ -112,5 +110,5 @@ class _Elements:
             ) from None
 
     def close(self) -> None:
-        """From any thread: reading ends with the next page."""
-        self._closed.set()
+        """From any thread: reading ends at once."""
+        self._service.stop()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final
+from fcntl import F_DUPFD_CLOEXEC, fcntl
+from tempfile import TemporaryFile
+from typing import Annotated, Any, BinaryIO, Final
 
 from msgspec import Meta, Struct
 
@@ -17,8 +20,8 @@ from batchwork.text.patterns import pattern
 from batchwork.workers.python.program.generator import FAILED, ORDER
 from batchwork.workers.python.starting import starting
 
-PART: Final = 100_000
-"""Bytes of one environment variable, of which the system allows 128 KiB."""
+FREE_FROM: Final = 64
+"""Descriptors from there on are not those that shells use for themselves."""
 _FUNCTION: Final = pattern(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -58,6 +61,14 @@ class PythonSource(SourceType):
         return _Yielded(fields, cwd, environ)
 
 
+def _in_memory(octets: bytes) -> BinaryIO:
+    """A file without a name that holds just this: arguments and environments have little room, and a disk must not keep secrets."""
+    with os.fdopen(os.memfd_create("order"), "w+b") if hasattr(os, "memfd_create") else TemporaryFile() as made:
+        made.write(octets)
+        made.flush()
+        return os.fdopen(fcntl(made.fileno(), F_DUPFD_CLOEXEC, FREE_FROM), "rb")
+
+
 class _Yielded:
     """The items, lines of JSON that the process prints. If it fails, its last line says so."""
 
@@ -72,11 +83,18 @@ class _Yielded:
             order = json.dumps({"function": fields.function, "inputs": fields.inputs, "path": [folder, cwd]})
         except (TypeError, ValueError) as error:
             raise SourceError(f"items: the inputs of `{fields.function}` are not JSON data: {error}") from error
-        parts = {f"{ORDER}{at // PART}": order[at : at + PART] for at in range(0, len(order), PART)}
+        self._order = _in_memory(order.encode("ascii"))
+        number = self._order.fileno()
         given = CommandSource.Fields(command=f"exec {command}", format="jsonl")
-        self._printed = CommandItems(given, cwd, {**environ, **parts}, f"the function `{fields.function}`")
+        self._printed = CommandItems(
+            given, cwd, {**environ, ORDER: str(number)}, f"the function `{fields.function}`", inherits=(number,)
+        )
         self.reading = self._printed.reading
-        self.close = self._printed.close
+
+    def close(self) -> None:
+        """From any thread: ends the process."""
+        self._printed.close()
+        self._order.close()
 
     def pages(self, start: int, size: int) -> Iterator[Sequence[Row]]:
         for page in self._printed.pages(start, size):

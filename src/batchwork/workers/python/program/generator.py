@@ -18,8 +18,8 @@ _TYPING = False  # importing typing costs more than all else here
 if _TYPING:
     from typing import Any, Iterator, NoReturn
 
-ORDER = "BATCHWORK_ITEMS_ORDER_"
-"""Before the numbers of the environment variables that hold the order; arguments could be seen by others."""
+ORDER = "BATCHWORK_ITEMS_ORDER"
+"""The environment variable that names the descriptor of the file with the order; arguments could be seen by others."""
 FAILED = "\0failed"
 """The name of the one thing in the last line, where the items could not be read to their end."""
 FLUSH_BYTES = 64 << 10
@@ -28,11 +28,11 @@ FLUSH_S = 0.02
 
 
 def run_generator(arguments: list[str]) -> NoReturn:
-    """Run the generator that the environment names to its end."""
+    """Run the generator of the order to its end."""
     lines = Lines(os.dup(1))
     os.dup2(2, 1)
     speak_utf8()
-    order = json.loads(_taken_from_environment())
+    order = json.loads(_order(int(os.environ.pop(ORDER))))
     sys.argv = [""]
     look_first_in(order["path"], getattr(sys.modules["batchwork_worker"], "early", ()))
     try:
@@ -43,9 +43,13 @@ def run_generator(arguments: list[str]) -> NoReturn:
     os._exit(0)
 
 
-def _taken_from_environment() -> str:
-    names = sorted((name for name in os.environ if name.startswith(ORDER)), key=lambda name: int(name[len(ORDER) :]))
-    return "".join([os.environ.pop(name) for name in names])
+def _order(descriptor: int) -> bytes:
+    """What stands in the file, from its beginning: whoever reads the items again has the same file."""
+    found = bytearray()
+    while part := os.pread(descriptor, 1 << 20, len(found)):
+        found += part
+    os.close(descriptor)
+    return bytes(found)
 
 
 def _yield_all(order: dict[str, Any], lines: Lines) -> None:
