@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,3 +40,36 @@ def golden() -> Golden:
         assert found == path.read_text()
 
     return check
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Mapping[str, str]]:
+    """What says in an environment where a server is that speaks S3."""
+    from moto.server import ThreadedMotoServer  # most tests need none
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    environ = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "KEYOFATEST",
+        "AWS_SECRET_ACCESS_KEY": "VERYSECRETOFATEST",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    yield environ
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A client of that server, with an empty bucket called `bucket`."""
+    import boto3
+
+    for name, value in s3.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="bucket")
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket="bucket"):
+        for entry in page.get("Contents", ()):
+            client.delete_object(Bucket="bucket", Key=entry["Key"])
+    return client

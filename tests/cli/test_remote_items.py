@@ -13,9 +13,7 @@ from subprocess import CompletedProcess
 from threading import Event
 from typing import Any, ClassVar
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from batchwork.errors import SourceError
 from batchwork.items.fields import open_source
@@ -160,33 +158,6 @@ def test_a_protocol_whose_package_is_missing(work: Path) -> None:
 
 
 # ---------------------------------------------------------------- S3
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[Mapping[str, str]]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    environ = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "KEYOFATEST",
-        "AWS_SECRET_ACCESS_KEY": "VERYSECRETOFATEST",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    yield environ
-    server.stop()
-
-
-@pytest.fixture
-def bucket(s3: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Any:
-    for name, value in s3.items():
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="bucket")
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket="bucket"):
-        for entry in page.get("Contents", ()):
-            client.delete_object(Bucket="bucket", Key=entry["Key"])
-    return client
 
 
 def put(client: Any, key: str, body: bytes) -> None:

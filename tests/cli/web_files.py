@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from base64 import b64encode
 from collections import Counter
@@ -9,24 +10,28 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class WebFiles:
-    """Files by path. `breaks` is how many bytes each answer to a path gives before the connection is closed."""
+    """Files by path. `breaks` is how many bytes each answer to a path gives before the connection is closed; `sent` all bytes of a path."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._origin = "https://localhost" if tls else "http://127.0.0.1"
         self.files: dict[str, bytes] = {}
         self.headers: dict[str, dict[str, str]] = {}
         self.breaks: dict[str, int] = {}
         self.ranges = True
         self.password: str | None = None
         self.asked: Counter[str] = Counter()
+        self.sent: Counter[str] = Counter()
         self.targets: list[str] = []
         self.after_break = lambda: None
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._origin}:{self._server.server_port}"
 
     def close(self) -> None:
         self._server.shutdown()
@@ -64,7 +69,8 @@ class WebFiles:
             return
         content, begin = self.files[path], 0
         if self.ranges and (asked := request.headers["Range"]):
-            begin = int(asked.removeprefix("bytes=").partition("-")[0])
+            first, _, last = asked.removeprefix("bytes=").partition("-")
+            begin, content = int(first), content[: int(last) + 1] if last else content
             request.send_response(206)
         else:
             request.send_response(200)
@@ -75,7 +81,7 @@ class WebFiles:
         if body:
             self.asked[path] += 1
             most = self.breaks.get(path, len(content))
-            request.wfile.write(content[begin : begin + most])
+            self.sent[path] += request.wfile.write(content[begin : begin + most])
             if begin + most < len(content):
                 request.close_connection = True
                 self.after_break()

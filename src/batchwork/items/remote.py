@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from threading import Event
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 from batchwork.errors import SourceError, UsageError
@@ -14,6 +15,8 @@ from batchwork.items.base import digest
 from batchwork.items.object_body import ObjectBody, speaks_s3
 from batchwork.plugins import needed
 from batchwork.secrets import Masker, shown_url, url_passwords
+
+_Found = TypeVar("_Found")
 
 READING_URLS: Final = "reading items from URLs"
 AHEAD_BYTES: Final = 4 * 1024 * 1024
@@ -141,11 +144,14 @@ class RemoteFile:
 
     def open_anywhere(self) -> Any:
         """Its bytes, which can be sought in. Raises SourceError."""
+        return _Anywhere(self)
+
+    def opened_anywhere(self) -> Any:
+        """A file of fsspec that asks for just what is read. Raises SourceError, errors of fsspec."""
         system, path = self.place
-        try:
-            return system.open(path, "rb", block_size=AHEAD_BYTES)
-        except Exception as error:
-            raise self.failed(error) from error
+        if system.info(path).get("size") == 0:  # a web server's would be a stream
+            return io.BytesIO()
+        return system.open(path, "rb", block_size=AHEAD_BYTES, cache_type="none")
 
     def opened_at(self, offset: int) -> Any:
         """What is read from, whose next byte is that at `offset`."""
@@ -180,8 +186,8 @@ class RemoteFile:
         return SourceError(f"{self.name} cannot be read: {reason or type(error).__name__}")
 
 
-class _Resumed(io.RawIOBase):
-    """The bytes of a remote file. What breaks off is asked for again from there on."""
+class _Remote(io.RawIOBase):
+    """The bytes of a remote file from an offset on. What breaks off is asked for again."""
 
     def __init__(self, file: RemoteFile) -> None:
         self._file, self._offset = file, 0
@@ -192,29 +198,14 @@ class _Resumed(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        for attempt in range(TRIES):
-            if self._file.closed.wait(PAUSE_S * 2 ** (attempt - 1) if attempt else 0):
-                raise SourceError(f"{self._file.name}: reading was stopped")
-            try:
-                block = self._read(len(buffer))
-            except Exception as error:
-                self._forget()
-                if attempt + 1 == TRIES or isinstance(error, SourceError | FileNotFoundError | PermissionError):
-                    raise self._file.failed(error) from error
-                continue
-            self._offset += len(block)
-            buffer[: len(block)] = block
-            return len(block)
-        return 0
+        block = _read_again(self._file, lambda: self._read(len(buffer)), self._forget)
+        self._offset += len(block)
+        buffer[: len(block)] = block
+        return len(block)
 
     def _read(self, most: int) -> bytes:
-        if self._open is None:
-            self._check_same()
-            self._open = self._file.opened_at(self._offset)
-            if self._offset:
-                self._check_same()  # what is open now may have come in between
-        block: bytes = self._open.read(most)
-        return block
+        """Up to so many bytes at the offset; none at the end. Raises whatever fsspec raises."""
+        raise NotImplementedError
 
     def _check_same(self) -> None:
         """The rest of another file must not follow the beginning of one."""
@@ -231,6 +222,82 @@ class _Resumed(io.RawIOBase):
     def close(self) -> None:
         self._forget()
         super().close()
+
+
+class _Resumed(_Remote):
+    """One byte after the other."""
+
+    def _read(self, most: int) -> bytes:
+        if self._open is None:
+            self._check_same()
+            self._open = self._file.opened_at(self._offset)
+            if self._offset:
+                self._check_same()  # what is open now may have come in between
+        block: bytes = self._open.read(most)
+        return block
+
+
+class _Anywhere(_Remote):
+    """In any order. Each reading asks for just what it wants."""
+
+    def __init__(self, file: RemoteFile) -> None:
+        super().__init__(file)
+        self._size = _read_again(file, self._whole_size, self._forget)
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._offset
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._offset = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._offset, io.SEEK_END: self._size}[whence]
+        return self._offset
+
+    def _whole_size(self) -> int:
+        with self._needing_parts():
+            size: int = self._opened().seek(0, io.SEEK_END)
+        return size
+
+    def _read(self, most: int) -> bytes:
+        with self._needing_parts():
+            file = self._opened()
+            file.seek(self._offset)
+            block: bytes = file.read(most)
+        if len(block) < min(most, self._size - self._offset):
+            raise EOFError(f"{len(block)} bytes came, where {most} were asked for")
+        return block
+
+    @contextmanager
+    def _needing_parts(self) -> Iterator[None]:
+        """What fsspec raises where a web server knows no ranges."""
+        try:
+            yield
+        except ValueError as error:
+            message = f"{self._file.name}: the server gives only whole files, and tables are read in parts"
+            raise SourceError(message, "a copy on this machine can be read") from error
+
+    def _opened(self) -> Any:
+        if self._open is None:
+            self._check_same()
+            self._open = self._file.opened_anywhere()
+            if self._offset:
+                self._check_same()
+        return self._open
+
+
+def _read_again(file: RemoteFile, read: Callable[[], _Found], forget: Callable[[], None]) -> _Found:
+    """What `read` gives, which is called again where it breaks off, after `forget`. Raises SourceError."""
+    for attempt in range(TRIES):
+        if file.closed.wait(PAUSE_S * 2 ** (attempt - 1) if attempt else 0):
+            break
+        try:
+            return read()
+        except Exception as error:
+            forget()
+            if attempt + 1 == TRIES or isinstance(error, SourceError | FileNotFoundError | PermissionError):
+                raise file.failed(error) from error
+    raise SourceError(f"{file.name}: reading was stopped")
 
 
 def _check_readable(system: Any, path: str) -> None:

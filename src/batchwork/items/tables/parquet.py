@@ -18,6 +18,8 @@ from batchwork.text.jsontext import Json
 READING: Final = "reading Parquet files"
 BUFFER_BYTES = 1 << 20
 """So much of each column is read at once, however large a row group is."""
+GROUP_BYTES = 16 << 20
+"""Of smaller row groups what is wanted is read at once: columns that stand side by side are one request where the file is behind a URL."""
 
 
 class ParquetSource(SourceType):
@@ -46,7 +48,10 @@ class _Parquet:
 
     def open(self, file: Any) -> Table:
         parquet = needed("pyarrow.parquet", READING)
-        return _ParquetTable(parquet.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER_BYTES))
+        about = parquet.read_metadata(file)
+        groups = map(about.row_group, range(about.num_row_groups))
+        at_once = max((group.total_byte_size for group in groups), default=0) <= GROUP_BYTES
+        return _ParquetTable(parquet.ParquetFile(file, metadata=about, pre_buffer=at_once, buffer_size=BUFFER_BYTES))
 
 
 class _ParquetTable:
