@@ -5,6 +5,8 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.installed
 TESTS_AT_ONCE ?= 2
+# Tests start hundreds of Pythons; each would compile everything anew where this is set.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check format lint types layers budget unit test kills large simulate faults demo docs bench bench-costs bench-compare pins clean
@@ -90,4 +92,5 @@ pins: $(STAMP)   ## write requirements/dev.txt from what is installed
 	$(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable > requirements/dev.txt
 
 clean:           ## everything that can be made again
+	find src tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf .venv .bench .site site build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

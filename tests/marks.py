@@ -14,7 +14,10 @@ def shown_by(mark: str, folder: Path = TESTS) -> dict[str, list[str]]:
     """For each word in `@pytest.mark.MARK("word", …)` the tests that bear it, as `folder/file.py::test`."""
     found: dict[str, list[str]] = defaultdict(list)
     for file in sorted(folder.rglob("test_*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        text = file.read_text(encoding="utf-8")
+        if f"pytest.mark.{mark}" not in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 for word in _words(node, f"pytest.mark.{mark}"):
                     found[word].append(f"{file.relative_to(folder)}::{node.name}")

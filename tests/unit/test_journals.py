@@ -538,7 +538,7 @@ def test_what_runs_long_is_told_of_in_every_segment() -> None:
         notes = Notes(ours.descriptor)
         assert notes.started(AUnit(1, 0))
         result = '"' + "x" * (MIB // 4) + '"'
-        for call in range(2, 400):
+        for call in range(2, 100):
             assert notes.started(AUnit(call, 0))
             notes.outcomes(1)
             notes.done(AUnit(call, 0), 5, result, "")
