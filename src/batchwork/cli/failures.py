@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from batchwork.cli.look import units
 from batchwork.model import Failure, StepRecord, UnitStatus
-from batchwork.ports.store import Store
+from batchwork.ports.store import Store, UnitView
 from batchwork.report import error_json
 from batchwork.text.jsontext import encode
 from batchwork.text.wording import only_if, plural, short, visible
@@ -19,15 +19,21 @@ KEY_MOST = 200
 """Columns of a key that are shown: commands take a key whole, and few are longer."""
 
 
-def all_failures(store: Store, steps: Iterable[StepRecord]) -> Iterator[tuple[str, str, str, str]]:
-    """(step, key, kind, message) of everything that failed: units, and steps that failed by themselves."""
+def all_failures(
+    store: Store, steps: Iterable[StepRecord], wanted: Callable[[Iterable[UnitView]], Iterable[UnitView]] | None = None
+) -> Iterator[tuple[str, str, str, str]]:
+    """(step, key, kind, message) of everything that failed: units, and steps that failed by themselves.
+
+    `wanted` takes a choice of the units; then steps do not count.
+    """
     for step in steps:
         last = None
-        for unit in units(store, step, UnitStatus.FAILED):
+        failed: Iterable[UnitView] = units(store, step, UnitStatus.FAILED)
+        for unit in failed if wanted is None else wanted(failed):
             last = unit.record.failure
             if last is not None:
                 yield step.name, unit.record.key, kind(last), last.message
-        if step.failure is not None and last is None:
+        if step.failure is not None and last is None and wanted is None:
             yield step.name, "", kind(step.failure), step.failure.message
 
 

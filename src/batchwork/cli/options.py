@@ -81,6 +81,11 @@ def step_option(help_text: str) -> Callable[[F], F]:
     return click.option("--step", "step", metavar="STEP", help=help_text, shell_complete=offered("steps"))
 
 
+def where_option(help_text: str) -> Callable[[F], F]:
+    """`--where EXPR`."""
+    return click.option("--where", "where", metavar="EXPR", help=help_text)
+
+
 def parallel_option(command: F) -> F:
     """`--max-parallel N`."""
     return click.option(

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from batchwork.cli.failures import error_line
 from batchwork.cli.look import readable
-from batchwork.engine.run.choose_failed import compile_where, is_true
+from batchwork.cli.where import holds
+from batchwork.engine.run.choose_failed import compile_where
 from batchwork.errors import UsageError, WorkflowError
 from batchwork.export.layout import Layout, TableSpec
 from batchwork.export.pages import ROW_NAMES, Getter, Page, scope_at
@@ -22,7 +23,7 @@ from batchwork.export.target import FileFormat, target_of
 from batchwork.export.texts import value_as_text
 from batchwork.model import StepRecord
 from batchwork.ports.store import Store
-from batchwork.template import Template, compile_template, is_template, unknown_names
+from batchwork.template import compile_template, is_template, unknown_names
 from batchwork.text.jsontext import Json, encode
 from batchwork.text.patterns import pattern
 from batchwork.view.streams import Stdout
@@ -140,20 +141,9 @@ def _keep(where: str | None) -> Keep | None:
         return None
 
     def kept(page: Page) -> list[int]:
-        return [at for at in range(len(page.rows)) if _holds(template, scope_at(page, at, {}))]
+        return [at for at in range(len(page.rows)) if holds(template, scope_at(page, at, {}))]
 
     return kept
-
-
-def _holds(where: Template, scope: Mapping[str, object]) -> bool:
-    """Whether the expression is true for a row; not where it uses a result or an error and cannot do without."""
-    lacking = any(scope[name] is None and name in where.roots for name in ("result", "error"))
-    try:
-        return is_true(where, scope)
-    except UsageError:
-        if lacking:
-            return False
-        raise
 
 
 # ---------------------------------------------------------------- how it is written

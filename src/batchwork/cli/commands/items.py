@@ -6,9 +6,10 @@ import click
 
 from batchwork.cli.failures import error_line, error_object
 from batchwork.cli.look import Wanted, item_text, looking, note_words, readable, seconds_taken, the_steps, units
-from batchwork.cli.options import HelpfulCommand, json_option, run_argument, step_option, store_option
+from batchwork.cli.options import HelpfulCommand, json_option, run_argument, step_option, store_option, where_option
+from batchwork.cli.where import wanted as chosen
 from batchwork.engine.run.find_run import find_run
-from batchwork.model import UnitStatus
+from batchwork.model import UnitRecord, UnitStatus
 from batchwork.ports.store import UnitView
 from batchwork.text.jsontext import encode
 from batchwork.text.wording import duration, only_if
@@ -32,9 +33,12 @@ COLUMNS = (
 @run_argument
 @click.option("--status", type=click.Choice(LISTED_STATUSES), help="Only items in this state. Default: all.")
 @step_option("Only items of this step. Default: all steps.")
+@where_option('Only items for which this is true, for example "error.type == \'timeout\'" or "item.id < 10".')
 @json_option("One JSON object a line.")
 @store_option
-def items_command(run: str | None, status: str | None, step: str | None, as_json: bool, store: str | None) -> None:
+def items_command(
+    run: str | None, status: str | None, step: str | None, where: str | None, as_json: bool, store: str | None
+) -> None:
     """List the items of RUN (the latest run by default) in input order.
 
     Items that have never been started are not listed; `status` counts them. Those that have been running for a second or
@@ -44,7 +48,7 @@ def items_command(run: str | None, status: str | None, step: str | None, as_json
     out = Stdout()
     with looking(store) as opened:
         steps = the_steps(opened, find_run(opened, run), step)
-        found = (unit for record in steps for unit in units(opened, record, wanted))
+        found = chosen((unit for record in steps for unit in units(opened, record, wanted)), where)
         if as_json:
             for unit in found:
                 out.json(_json_line(unit))
@@ -72,8 +76,15 @@ def _row(unit: UnitView) -> tuple[str, ...]:
         unit.status,
         str(record.attempts),
         only_if(seconds, duration(seconds)),
-        error_line(record.failure) or readable(record.result) or note_words(record),
+        _told(record),
     )
+
+
+def _told(record: UnitRecord) -> str:
+    """Its error or result; of what is no longer there only that."""
+    if record.gone is not None:
+        return note_words(record)
+    return error_line(record.failure) or readable(record.result) or note_words(record)
 
 
 def _json_line(unit: UnitView) -> str:

@@ -9,12 +9,12 @@ from msgspec import Struct, field
 
 from batchwork.engine.unit.stored_value import can_run_again
 from batchwork.errors import RenderError, UsageError, WorkflowError
-from batchwork.model import StepRecord, StepStatus, UnitStatus
+from batchwork.model import StepRecord, StepStatus, UnitNote, UnitRecord, UnitStatus
 from batchwork.ports import Store, UnitView
 from batchwork.ports.recorded import ErrorView, item_of, unit_failure
 from batchwork.template import Template, compile_template, unknown_names
 
-NAMES: Final = frozenset({"item", "key", "index", "attempts", "error"})
+NAMES: Final = frozenset({"step", "item", "key", "index", "attempts", "error"})
 PAGE: Final = 500
 
 
@@ -90,13 +90,24 @@ def _holds(where: Template | None, view: UnitView) -> bool:
         return True
     record = view.record
     scope = {
+        "step": view.step,
         "item": item_of(record),
         "key": record.key,
         "index": record.index,
         "attempts": record.attempts,
         "error": ErrorView.of(unit_failure(record), record.attempts),
     }
-    return is_true(where, scope)
+    try:
+        return is_true(where, scope)
+    except UsageError:
+        if is_bad_row(record) and "item" in where.roots:
+            return False
+        raise
+
+
+def is_bad_row(record: UnitRecord) -> bool:
+    """Whether its value is only the text that stands where an item should: it has no fields."""
+    return record.note is UnitNote.BAD_ROW
 
 
 def is_true(where: Template, scope: Mapping[str, object]) -> bool:
