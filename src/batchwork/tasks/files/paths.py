@@ -12,12 +12,10 @@ from batchwork.tasks.fields import OF_UNITS
 from batchwork.template import Value, text_of
 
 
-class PathField(Struct, frozen=True):
-    """A path. `ups`: how often values may go up by `..`, None for as often as they like."""
+class OfValue(Struct, frozen=True):
+    """A field that is made of a value as it was written."""
 
-    field: str
     value: FieldValue
-    ups: int | None = None
 
     @property
     def roots(self) -> frozenset[str]:
@@ -26,6 +24,13 @@ class PathField(Struct, frozen=True):
     @property
     def place(self) -> Place:
         return self.value.place
+
+
+class PathField(OfValue, frozen=True):
+    """A path. `ups`: how often values may go up by `..`, None for as often as they like."""
+
+    field: str
+    ups: int | None = None
 
     def render(self, scope: Scope) -> str:
         """Raises RenderError, BindError."""
@@ -39,18 +44,8 @@ class PathField(Struct, frozen=True):
         return path
 
 
-class TextField(Struct, frozen=True):
+class TextField(OfValue, frozen=True):
     """A text; other values as JSON."""
-
-    value: FieldValue
-
-    @property
-    def roots(self) -> frozenset[str]:
-        return self.value.roots
-
-    @property
-    def place(self) -> Place:
-        return self.value.place
 
     def render(self, scope: Scope) -> str:
         """Raises RenderError."""
@@ -61,19 +56,19 @@ def path_field(field: str, value: FieldValue, *, written: bool) -> PathField:
     """A path that is `written` to keeps in the folder that the author names, if one is named before any value."""
     template = value.template if isinstance(value, Value) else None
     if not written or template is None:
-        return PathField(field, value)
+        return PathField(value, field)
     first = template.parts[0] if template.parts else ""
     if not isinstance(first, str):  # a value says where it begins, so a value says where it is
-        return PathField(field, value)
+        return PathField(value, field)
     text = "".join(part if isinstance(part, str) else "x" for part in template.parts)
-    return PathField(field, value, text.split("/").count(".."))
+    return PathField(value, field, text.split("/").count(".."))
 
 
 def path_problems(field: str, value: Value | None) -> Iterator[Problem]:
     """What can be said of a path before values are known."""
     if value is not None and value.is_constant:
         try:
-            PathField(field, value).render({})
+            PathField(value, field).render({})
         except RenderError as error:
             yield Problem(value.place, error.message, error.hint)
 
