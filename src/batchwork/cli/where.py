@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 NAMES = frozenset({"step", "index", "key", "status", "attempts", "item", "result", "error"})
 _CODES = {"exit": "exit_code", "http": "status_code"}
-_differing = pattern(r"\b(?:N|ID|URL|PATH)\b|'…'")
-"""What stands in a pattern for the parts that differ."""
+_differing = pattern(r"N|ID|URL|PATH|'…'")
+"""What stands in a pattern for the parts that differ, also within words: `UTFN`."""
 _said = pattern(r"[\w .,:;()/-]{4,60}")
 """What may stand in an expression in quotes on a command line, whatever the shell."""
 
