@@ -62,7 +62,7 @@ class Source:
     make: Callable[[Path, int], None] | None  # none: in PostgreSQL
     key: str = KEY
     like: str = OBJECT
-    count: int = 1_000_000
+    count: int = 300_000
 
 
 CSV = """import csv, sys
@@ -272,7 +272,7 @@ SOURCES = (
         make_files,
         key="",
         like="/tmp/bench-rows-12345678/rows/0017/file @.txt",
-        count=200_000,
+        count=100_000,
     ),
 )
 
