@@ -97,6 +97,15 @@ def test_values_of_postgresql_become_json_data(postgres: str):
     assert bad.message == "query:2: the column `f` holds NaN, which has no form as JSON data"
 
 
+@pytest.mark.parametrize(
+    "number", ["0.00000000000000000000", "0.0000001", "-0.00000000012", "1000000000000000000000000000000", "12.30", "0"]
+)
+def test_decimals_are_written_as_the_database_writes_them(postgres: str, number: str):
+    assert read(postgres, f"select {number}::numeric as n, ({number}::numeric)::text as text") == [
+        {"n": number, "text": number}
+    ]
+
+
 def test_values_are_bound_whatever_they_are(sqlite: str):
     nasty = "'; drop table t; --"
     assert read(sqlite, "select :x as x, '12:30' as y", x=nasty) == [{"x": nasty, "y": "12:30"}]

@@ -19,9 +19,10 @@ duckdb = pytest.importorskip("duckdb", reason="no DuckDB here, with which result
 parquet = pytest.importorskip("pyarrow.parquet", reason="no pyarrow here, which writes Parquet files")
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-GROWTH_MOST = 1.1
-"""The peak of the large run beside that of the one with a tenth of it."""
-MIB_MOST = {"s3": 250, "postgresql": 250, "files": 250}
+GROWTH_MOST = {"s3": 1.1, "postgresql": 1.1, "files": 1.25}
+"""The peak of the large run beside that of the smaller one, which is large enough to fill a row group and all that is read ahead."""
+MIB_MOST = {"s3": 290, "postgresql": 250, "files": 220}
+"""The client of S3 and Arrow alone take 110 MiB before they do anything."""
 
 
 class Size(NamedTuple):
@@ -32,12 +33,12 @@ class Size(NamedTuple):
     files: int
 
 
-SMALL, TENTH, WHOLE = (
+SMALL, SMALLER, WHOLE = (
     Size(20_000_000, 50_000, 5_000),
-    Size(100_000_000, 200_000, 20_000),
+    Size(100_000_000, 200_000, 100_000),
     Size(10**9, 2_000_000, 200_000),
 )
-SIZES = [TENTH, WHOLE] if LARGE else [SMALL]
+SIZES = [SMALLER, WHOLE] if LARGE else [SMALL]
 
 
 @pytest.fixture
@@ -69,8 +70,8 @@ def measured(kind: str, count: int, make: Callable[[str], LargeRun], check: Call
     return figures.coordinator
 
 
-def check_flat(peaks: list[float]) -> None:
-    assert peaks[-1] <= GROWTH_MOST * peaks[0]
+def check_flat(kind: str, peaks: list[float]) -> None:
+    assert peaks[-1] <= GROWTH_MOST[kind] * peaks[0]
 
 
 def differing(query: str) -> int:
@@ -168,7 +169,7 @@ def test_a_csv_in_s3_becomes_parquet(runs: Callable[..., LargeRun], s3: dict[str
 
         peaks.append(measured("s3", count, make, check))
         source.unlink()
-    check_flat(peaks)
+    check_flat("s3", peaks)
 
 
 # ---------------------------------------------------------------- a table of PostgreSQL
@@ -216,7 +217,7 @@ def test_a_table_of_postgresql_becomes_parquet(runs: Callable[..., LargeRun], tm
                 )
 
             peaks.append(measured("postgresql", size.rows, make, check))
-    check_flat(peaks)
+    check_flat("postgresql", peaks)
 
 
 # ---------------------------------------------------------------- files
@@ -281,4 +282,4 @@ def test_files_of_any_name_become_rows(runs: Callable[..., LargeRun], tmp_path: 
             assert {*table.column("_status").to_pylist()} == {"succeeded"}
 
         peaks.append(measured("files", size.files, make, check))
-    check_flat(peaks)
+    check_flat("files", peaks)

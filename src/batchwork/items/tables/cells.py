@@ -50,7 +50,7 @@ def _finite(value: float) -> Json:
 def _decimal(value: decimal.Decimal) -> Json:
     if not value.is_finite():
         raise NoForm(str(value))
-    return str(value)
+    return format(value, "f")  # as databases write it: Python would write 0.0000000 as 0E-7
 
 
 def _moment(value: dt.date | dt.time) -> Json:
