@@ -19,7 +19,7 @@ FOLDER_FILES = 15
 COMPLEXITY = 10
 PARAMETERS = 5
 FIELDS = 8
-LISTS_OF_KINDS = ("cli/commands", "batchwork/tasks", "batchwork/items")
+LISTS_OF_KINDS = ("cli/commands", "batchwork/tasks")
 """Folders that may hold any number of files: one for each kind."""
 
 LARGE_CLASSES = {

@@ -107,7 +107,7 @@ SOURCES = Group(
     built_in={
         "arrow": "batchwork.items.tables.arrow:ArrowSource",
         "command": "batchwork.items.command:CommandSource",
-        "csv": "batchwork.items.csv:CsvSource",
+        "csv": "batchwork.items.csv.source:CsvSource",
         "glob": "batchwork.items.globs.source:GlobSource",
         "http": "batchwork.items.web.source:HttpSource",
         "jsonl": "batchwork.items.jsonl:JsonlSource",

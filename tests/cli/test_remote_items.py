@@ -17,8 +17,8 @@ import pytest
 
 from batchwork.errors import SourceError
 from batchwork.items.fields import open_source
-from batchwork.items.object_body import ObjectBody
-from batchwork.items.remote import found_urls
+from batchwork.items.files.object_body import ObjectBody
+from batchwork.items.files.remote import found_urls
 from batchwork.ports import ItemSource, Row
 from cli.web_files import WebFiles
 
@@ -30,7 +30,7 @@ CONTENT = "\n".join(LINES).encode()
 
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebFiles]:
-    monkeypatch.setattr("batchwork.items.remote.PAUSE_S", 0.0)
+    monkeypatch.setattr("batchwork.items.files.remote.PAUSE_S", 0.0)
     site = WebFiles()
     site.files = {"/lines.txt": CONTENT}
     yield site
@@ -187,8 +187,8 @@ class BrokenOff(ObjectBody):
 
 @pytest.fixture
 def broken_off(monkeypatch: pytest.MonkeyPatch) -> type[BrokenOff]:
-    monkeypatch.setattr("batchwork.items.remote.PAUSE_S", 0.0)
-    monkeypatch.setattr("batchwork.items.remote.ObjectBody", BrokenOff)
+    monkeypatch.setattr("batchwork.items.files.remote.PAUSE_S", 0.0)
+    monkeypatch.setattr("batchwork.items.files.remote.ObjectBody", BrokenOff)
     BrokenOff.offsets.clear()
     monkeypatch.setattr(BrokenOff, "between", lambda _self: None)
     return BrokenOff

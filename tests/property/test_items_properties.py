@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from batchwork.items.fields import open_source
 from batchwork.items.grouping import Grouping, keyed
-from batchwork.items.keys import KeyGuard, default_keys
+from batchwork.items.keys.guard import KeyGuard, default_keys
+from batchwork.items.keys.seen import Seen
 from batchwork.items.literal import ListItems
-from batchwork.items.seen import Seen
 from batchwork.text.jsontext import Json, encode
 
 values = st.recursive(

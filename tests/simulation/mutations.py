@@ -309,7 +309,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the first duplicate only is told apart",
-        "items/keys.py",
+        "items/keys/guard.py",
         '        number = self._copies.get(key, 0) + 1\n        while self._is_taken(name := f"{key}#{number}"):\n            number += 1\n',
         '        number = 1\n        name = f"{key}#{number}"\n',
     ),

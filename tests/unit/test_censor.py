@@ -228,7 +228,7 @@ KNOW_SECRETS = {
     "export/target.py": "names of files behind URLs",
     "items/tables/database.py": "what databases say",
     "items/web/requests.py": "what web services are asked, in errors",
-    "items/remote.py": "names of files behind URLs, and what their servers say",
+    "items/files/remote.py": "names of files behind URLs, and what their servers say",
     "plan/credentials/given.py": "passwords of URLs in parameters",
     "plan/credentials/written.py": "passwords of URLs in the file",
     "plan/resolve.py": "problems that a command prints",

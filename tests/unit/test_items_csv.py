@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from batchwork.errors import SourceError
-from batchwork.items.csv_records import found_delimiter
+from batchwork.items.csv.records import found_delimiter
 from batchwork.items.fields import check_fields, open_source
 from batchwork.plugins import find_source
 from batchwork.ports import BadRow, Row, Rows
@@ -50,7 +50,7 @@ def bad(rows: Iterable[Row]) -> list[tuple[str, str, str]]:
 )
 @pytest.mark.parametrize("block", [1, 5, 1000])
 def test_rows(content: str, expected: list[Row], block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchwork.items.files.block_bytes", lambda _size: block)
+    monkeypatch.setattr("batchwork.items.files.file_items.block_bytes", lambda _size: block)
     assert rows_of(content, tmp_path) == expected
 
 
@@ -87,7 +87,7 @@ RAGGED = 'id,a,b\n1,x,y\n2,x\n3,"p\nq",z\n4\n5,1,2,3\n"6,x" z,y\n7,\0,y\n8,x,y\n
 def test_a_row_that_is_none_is_named_by_the_line_where_it_begins(
     block: int, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchwork.items.files.block_bytes", lambda _size: block)
+    monkeypatch.setattr("batchwork.items.files.file_items.block_bytes", lambda _size: block)
     rows = rows_of(RAGGED, tmp_path, size)
     assert bad(rows) == [
         ("f.csv:3", "2,x", "2 fields, where 3 belong: id, a, b"),
@@ -109,7 +109,7 @@ def test_a_row_that_is_none_is_named_by_the_line_where_it_begins(
 
 @pytest.mark.parametrize("block", [1, 7, 1000])
 def test_rows_know_the_lines_where_they_begin(block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchwork.items.files.block_bytes", lambda _size: block)
+    monkeypatch.setattr("batchwork.items.files.file_items.block_bytes", lambda _size: block)
     (tmp_path / "f.csv").write_text('\na,b\n1,2\n\n"3\n\n",4\n5,6\n7,8\n')
     pages = open_source("csv", {"path": "f.csv"}, str(tmp_path), {}).pages(0, 2)
     places = [page.place(at) for page in pages if isinstance(page, Rows) for at in range(len(page))]
@@ -124,8 +124,8 @@ def test_a_quotation_mark_that_is_not_closed_is_a_bad_row(tmp_path: Path) -> Non
 
 
 def test_a_record_beyond_the_limit_ends_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchwork.items.csv.LINE_BYTES_MAX", 100_000)
-    monkeypatch.setattr("batchwork.items.files.block_bytes", lambda _size: 1000)
+    monkeypatch.setattr("batchwork.items.csv.source.LINE_BYTES_MAX", 100_000)
+    monkeypatch.setattr("batchwork.items.files.file_items.block_bytes", lambda _size: 1000)
     with pytest.raises(SourceError, match=r"^f.csv:3: the line is longer than"):
         rows_of('a,b\n1,2\n3,"' + "4\n" * 200_000, tmp_path)
 
@@ -160,7 +160,7 @@ def test_bytes_that_an_encoding_has_not_name_the_encoding_that_was_asked_for(
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "shift_jis", "utf-8-sig"])
 @pytest.mark.parametrize("block", [1, 3, 1000])
 def test_other_encodings(encoding: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchwork.items.files.block_bytes", lambda _size: block)
+    monkeypatch.setattr("batchwork.items.files.file_items.block_bytes", lambda _size: block)
     content = "a,b\r\n日本,2\r\n".encode(encoding)
     assert rows_of(content, tmp_path, encoding=encoding) == [{"a": "日本", "b": "2"}]
 

@@ -195,7 +195,7 @@ def test_an_archive_of_zeros_is_not_unpacked_at_once(folder: Path, ending: str) 
     """It is many times as large as what may come at once: thirty times; of zstd, which gives up to 32 MiB, twice."""
     lines = 30_000_000 if ending == "zst" else 1_000_000
     (folder / f"x.{ending}").write_bytes(PACK[ending](b"0\n" * lines))
-    from batchwork.items.unpacking import unpacked
+    from batchwork.items.files.unpacking import unpacked
 
     with (folder / f"x.{ending}").open("rb") as file:
         sizes = [len(block) for block in unpacked(f"x.{ending}", file, 65536)]

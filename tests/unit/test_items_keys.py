@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import pytest
 
 from batchwork.errors import SourceError
-from batchwork.items import keys as keys_module
-from batchwork.items import seen as seen_module
-from batchwork.items.archive import KeyArchive
 from batchwork.items.grouping import Grouping, Keyed, batch_key, keyed
-from batchwork.items.keys import KeyGuard, default_keys
+from batchwork.items.keys import guard as keys_module
+from batchwork.items.keys import seen as seen_module
+from batchwork.items.keys.archive import KeyArchive
+from batchwork.items.keys.guard import KeyGuard, default_keys
 from batchwork.items.literal import ListItems
 from batchwork.model import BatchView
 from batchwork.text.jsontext import Json, default_key

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from batchwork.errors import SourceError
-from batchwork.items import streams
 from batchwork.items.fields import open_source
+from batchwork.items.files import streams
 from batchwork.items.literal import open_value
 from batchwork.ports import BadRow, ItemSource, Row, Rows
 from batchwork.text.jsontext import Json
@@ -70,7 +70,7 @@ def test_lines(content: bytes, expected: list[Json], tmp_path: Path) -> None:
 
 
 def test_a_character_and_a_line_across_blocks_stay_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchwork.items.files.block_bytes", lambda _size: 2)
+    monkeypatch.setattr("batchwork.items.files.file_items.block_bytes", lambda _size: 2)
     assert lines_of("\ufeffa€€\r\n\r\nxyz\n€".encode(), tmp_path) == ["a€€", "xyz", "€"]
     assert jsonl_of('\ufeff"€€"\r\n\r\n[1,\t2]\n3'.encode(), tmp_path) == ["€€", [1, 2], 3]
 
@@ -145,7 +145,7 @@ def test_a_row_may_be_deep_and_wide(tmp_path: Path) -> None:
 def test_rows_know_their_lines(
     source: str, size: int, block: int, start: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchwork.items.files.block_bytes", lambda _size: block)
+    monkeypatch.setattr("batchwork.items.files.file_items.block_bytes", lambda _size: block)
     (tmp_path / "f").write_bytes(b"\n1\n2\n\n\n5\r\n6\n\r\n8")
     found = []
     for page in open_source(source, {"path": "f"}, str(tmp_path), {}).pages(start, size):

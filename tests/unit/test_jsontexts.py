@@ -12,7 +12,7 @@ from batchwork.engine.unit.attempt import Piece, joined
 from batchwork.engine.unit.stored_value import own_text
 from batchwork.items.grouping import Grouping, Keyed
 from batchwork.items.jsonl import JsonlSource
-from batchwork.items.keys import default_keys
+from batchwork.items.keys.guard import default_keys
 from batchwork.model import Call, Report, Units
 from batchwork.ports import Rows
 from batchwork.text.jsontext import canonical, default_key, encode, kept

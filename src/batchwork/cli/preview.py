@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from batchwork.engine.feed.source.opening import Around, open_around
 from batchwork.errors import BatchworkError
-from batchwork.items.keys import default_keys
+from batchwork.items.keys.guard import default_keys
 from batchwork.model import BatchView
 from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan
 from batchwork.plugins import find_source

@@ -18,9 +18,9 @@ from msgspec import Meta, Struct
 
 from batchwork.errors import SourceError
 from batchwork.items.base import into_pages, unreadable, watched
+from batchwork.items.files.streams import BLOCK_BYTES, Format, block_bytes, by_lines, by_nul
 from batchwork.items.jsonl import read_jsonl
 from batchwork.items.lines import read_lines
-from batchwork.items.streams import BLOCK_BYTES, Format, block_bytes, by_lines, by_nul
 from batchwork.ports import ItemSource, Reading, Row, SourceType
 from batchwork.text.wording import short
 
@@ -107,7 +107,7 @@ class CommandItems:
 
 def _format(name: str) -> Format:
     if name == "csv":
-        from batchwork.items.csv import DEFAULT
+        from batchwork.items.csv.source import DEFAULT
 
         return DEFAULT
     return {"lines": by_lines(read_lines), "nul": by_nul, "jsonl": by_lines(read_jsonl)}[name]

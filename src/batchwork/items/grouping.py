@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct, structs
 
-from batchwork.items.keys import KeyGuard
+from batchwork.items.keys.guard import KeyGuard
 from batchwork.model import BatchView, Units
 from batchwork.ports import BadRow, Row
 from batchwork.text.jsontext import Json, canonical

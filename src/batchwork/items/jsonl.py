@@ -10,11 +10,11 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from batchwork.items.encodings import UTF8, Encoding, check_encoding, undecodable
-from batchwork.items.files import FileItems
+from batchwork.items.files.encodings import UTF8, Encoding, check_encoding, undecodable
+from batchwork.items.files.file_items import FileItems
+from batchwork.items.files.places import Paths
+from batchwork.items.files.streams import by_lines, numbered
 from batchwork.items.packages import lacking_for
-from batchwork.items.places import Paths
-from batchwork.items.streams import by_lines, numbered
 from batchwork.ports import BadRow, FieldFault, ItemSource, Row, Rows, SourceType
 from batchwork.text.jsontext import Json
 from batchwork.text.jsontexts import is_deeper, read_all

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from batchwork.items.encodings import UTF8, Encoding, check_encoding
-from batchwork.items.files import FileItems
+from batchwork.items.files.encodings import UTF8, Encoding, check_encoding
+from batchwork.items.files.file_items import FileItems
+from batchwork.items.files.places import Paths
+from batchwork.items.files.streams import by_lines, by_nul, numbered
 from batchwork.items.packages import lacking_for
-from batchwork.items.places import Paths
-from batchwork.items.streams import by_lines, by_nul, numbered
 from batchwork.ports import FieldFault, ItemSource, Rows, SourceType
 from batchwork.text.jsontext import Json
 

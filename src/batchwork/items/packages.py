@@ -24,10 +24,10 @@ def lacking_for(paths: object) -> Iterator[FieldFault]:
     names = paths if isinstance(paths, list) else [paths]
     texts = [name for name in names if isinstance(name, str)]
     if any("://" in name and not name.startswith("file://") for name in texts):
-        from batchwork.items.remote import READING_URLS  # most paths are no URLs
+        from batchwork.items.files.remote import READING_URLS  # most paths are no URLs
 
         yield from lacking("fsspec", READING_URLS, "path")
     if any(name.endswith(".zst") for name in texts):
-        from batchwork.items.unpacking import READING_ZSTD
+        from batchwork.items.files.unpacking import READING_ZSTD
 
         yield from lacking("zstandard", READING_ZSTD, "path")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from batchwork.engine.unit.brief import StepBrief
 from batchwork.errors import RenderError
-from batchwork.items.keys import default_keys
+from batchwork.items.keys.guard import default_keys
 from batchwork.plan.model import BatchPlan
 from batchwork.ports import BadRow, Row, Rows, any_bad
 from batchwork.template import Template

@@ -12,7 +12,7 @@ from batchwork.engine.unit.brief import StepBrief
 from batchwork.engine.unit.stored_value import value_texts
 from batchwork.errors import Place, SourceError
 from batchwork.items.grouping import Grouping, Keyed, keyed
-from batchwork.items.keys import KeyGuard, Known
+from batchwork.items.keys.guard import KeyGuard, Known
 from batchwork.model import UnitNote, UnitRecord, Units, UnitStatus
 from batchwork.plan.model import BatchPlan
 from batchwork.ports import BadRow, Row, any_bad

@@ -9,7 +9,7 @@ from batchwork.engine.unit.brief import StepBrief
 from batchwork.model import UnitRecord, Units
 
 if TYPE_CHECKING:
-    from batchwork.items.keys import Known
+    from batchwork.items.keys.guard import Known
 
 
 class Stream(Protocol):

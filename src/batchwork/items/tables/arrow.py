@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
+from batchwork.items.files.places import Paths
 from batchwork.items.packages import lacking, lacking_for
-from batchwork.items.places import Paths
 from batchwork.items.tables.batches import Table, TableFiles, TableItems
 from batchwork.plugins import needed
 from batchwork.ports import FieldFault, ItemSource, SourceType

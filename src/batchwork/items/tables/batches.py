@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from batchwork.errors import SourceError, UsageError
 from batchwork.items.base import PAGE_BYTES, digest, unreadable, watched
-from batchwork.items.places import File, found_files
+from batchwork.items.files.places import File, found_files
 from batchwork.items.tables.rows import rows_of
 from batchwork.items.tables.sifting import kept
 from batchwork.plugins import needed

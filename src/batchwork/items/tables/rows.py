@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any, Final
 
-from batchwork.items.streams import standing
+from batchwork.items.files.streams import standing
 from batchwork.items.tables.cells import NoForm, plain
 from batchwork.ports import BadRow, Row, Rows
 from batchwork.text.jsontext import Json

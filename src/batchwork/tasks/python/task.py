@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 
 from batchwork.errors import Place, Problem
-from batchwork.items.interpreter import python_interpreter
+from batchwork.plan.interpreter import python_interpreter
 from batchwork.ports import Compiled, Program, Setting, Written
 from batchwork.tasks.fields import Given, about, constant, constant_problems, read_problems, rendered, seconds, value_of
 from batchwork.tasks.python.names import names_bound

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from batchwork.errors import SourceError
 from batchwork.items.command import CommandItems, CommandSource
-from batchwork.items.interpreter import python_interpreter
+from batchwork.plan.interpreter import python_interpreter
 from batchwork.ports import WORKFLOW_DIR, FieldFault, ItemSource, Row, SourceType
 from batchwork.text.patterns import pattern
 from batchwork.workers.python.program.generator import FAILED, ORDER

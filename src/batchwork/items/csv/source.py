@@ -1,4 +1,4 @@
-"""Items that are the rows of CSV files: `{from: csv, path}`. Records and columns are read beside."""
+"""Items that are the rows of CSV files: `{from: csv, path}`; CSV text as a format, for commands too."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from batchwork.items.base import Chunk
-from batchwork.items.csv_columns import Columns, Kind, Shape, columns_of
-from batchwork.items.csv_records import UNFINISHED, Record, each_record, found_delimiter, plain_rows
-from batchwork.items.encodings import UTF8, Encoding, check_encoding, undecodable
-from batchwork.items.files import FileItems
+from batchwork.items.csv.columns import Columns, Kind, Shape, columns_of
+from batchwork.items.csv.records import UNFINISHED, Record, each_record, found_delimiter, plain_rows
+from batchwork.items.files.encodings import UTF8, Encoding, check_encoding, undecodable
+from batchwork.items.files.file_items import FileItems
+from batchwork.items.files.places import Paths
+from batchwork.items.files.streams import LINE_BYTES_MAX, Blocks, Format, standing, too_long, whole_lines
 from batchwork.items.packages import lacking_for
-from batchwork.items.places import Paths
-from batchwork.items.streams import LINE_BYTES_MAX, Blocks, Format, standing, too_long, whole_lines
 from batchwork.ports import BadRow, FieldFault, ItemSource, Row, Rows, SourceType, any_bad
 from batchwork.text.jsontext import Json
 from batchwork.text.jsontexts import written_all

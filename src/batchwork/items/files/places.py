@@ -82,7 +82,9 @@ def found_files(paths: str | Sequence[str], cwd: str, closed: Event) -> Iterator
 
             yield from _local(unquote(urlsplit(path).path), cwd)
         elif _url.match(path):
-            from batchwork.items.remote import found_urls  # what it imports takes a while, and most files are here
+            from batchwork.items.files.remote import (
+                found_urls,  # what it imports takes a while, and most files are here
+            )
 
             yield from found_urls(path, closed)
         else:

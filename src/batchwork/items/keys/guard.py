@@ -11,8 +11,8 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from batchwork.errors import SourceError
-from batchwork.items.archive import KeyArchive
-from batchwork.items.seen import Seen
+from batchwork.items.keys.archive import KeyArchive
+from batchwork.items.keys.seen import Seen
 from batchwork.text.jsontext import KEY_MAX, Json, default_key, key_of
 from batchwork.text.jsontexts import Texts, canonical_all
 from batchwork.text.numerals import Numerals

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from batchwork.errors import SourceError, UsageError
 from batchwork.items.base import digest
-from batchwork.items.object_body import ObjectBody, speaks_s3
+from batchwork.items.files.object_body import ObjectBody, speaks_s3
 from batchwork.plugins import needed
 from batchwork.secrets import Masker, shown_url, url_passwords
 

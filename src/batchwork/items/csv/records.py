@@ -8,7 +8,7 @@ from io import StringIO
 from itertools import islice
 from typing import Final, NamedTuple
 
-from batchwork.items.streams import LINE_BYTES_MAX
+from batchwork.items.files.streams import LINE_BYTES_MAX
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 """Of which one is found, the first ones rather."""

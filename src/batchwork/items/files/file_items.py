@@ -1,4 +1,4 @@
-"""Items in files, one after the other, of whatever format. Which files these are and what is in them is found elsewhere."""
+"""Items in files, one file after the other, of whatever format."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from threading import Event
 
 from batchwork.errors import SourceError, UsageError
 from batchwork.items.base import Chunk, digest, into_pages, unreadable, watched
-from batchwork.items.encodings import UTF8, to_utf8
-from batchwork.items.places import File, found_files
-from batchwork.items.streams import Format, block_bytes
-from batchwork.items.unpacking import unpacked
+from batchwork.items.files.encodings import UTF8, to_utf8
+from batchwork.items.files.places import File, found_files
+from batchwork.items.files.streams import Format, block_bytes
+from batchwork.items.files.unpacking import unpacked
 from batchwork.ports import Reading, Row
 
 

@@ -1,4 +1,4 @@
-"""The columns of a CSV file: their names, which are wanted, and what the texts in them mean. Records are read elsewhere."""
+"""The columns of CSV text: their names, which are wanted, and what the texts in them mean."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 from msgspec import Struct
 
 from batchwork.errors import SourceError
-from batchwork.items.csv_records import Record
+from batchwork.items.csv.records import Record
 from batchwork.text.jsontext import Json
 from batchwork.text.jsontexts import Texts, record_type, written_all, written_structs
 from batchwork.text.patterns import pattern

@@ -1,0 +1,1 @@
+"""Keys of items, and telling repeated ones apart in memory that does not grow."""
