@@ -126,3 +126,24 @@ def test_texts_and_numbers_are_not_compared(computed: Callable[..., Any]) -> Non
 def test_what_validate_finds(batchwork: Command, work: Path, aggregate: str, said: str) -> None:
     (work / "flow.yaml").write_text(FLOW.replace("ITEMS", ITEMS).replace("AGGREGATE", aggregate))
     assert said in batchwork("validate", "flow.yaml", expect=2, env={"TOKEN": "x"}).stderr
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "more", "said"),
+    [
+        ("{far: {mean: '{{ item * 10 ** 400 }}'}}", "2", "the mean is beyond"),
+        ("{far: {sum: '{{ item * 8e307 }}'}}", "2, 2", "the sum is beyond"),
+        ("{far: {sum: '{{ item * 8e307 }}', by: '{{ item - item }}'}}", "2, 2", "the sum of the group 0 is beyond"),
+        ("{far: {sum: '{{ item * 10 ** 400 if item > 1 else 0.5 }}'}}", "2", "index 1, key 2"),
+    ],
+)
+def test_numbers_that_are_too_large_fail_the_step(
+    batchwork: Command, work: Path, aggregate: str, more: str, said: str
+) -> None:
+    task = "task: {type: echo, message: ok}"
+    (work / "flow.yaml").write_text(
+        f"steps: [{{name: s, task: batch, inputs: {{items: [1, {more}], on_duplicate: keep, aggregate: {aggregate}, {task}}}}}]"
+    )
+    done = batchwork("run", "flow.yaml", expect=1)
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

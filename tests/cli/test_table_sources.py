@@ -88,6 +88,7 @@ def write(form: str, path: Path, content: pa.Table) -> None:
             stream.write_table(content, max_chunksize=1000)
 
 
+LATE = "1969-12-31T23:59:59.999999999"
 FORMS = {"parquet": "parquet", "arrow": "arrow", "stream": "arrow"}
 
 
@@ -114,8 +115,71 @@ def test_values_become_json_data_by_one_rule(tmp_path: Path, form: str):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_times_that_are_finer_than_microseconds_keep_all_digits(tmp_path: Path, form: str):
-    write(form, tmp_path / "t", pa.table({"at": pa.array([1], pa.timestamp("ns"))}))
-    assert read(tmp_path, form, "t") == [{"at": "1970-01-01T00:00:00.000000001"}]
+    columns = {
+        "at": pa.array([1, 0, 1_000, None, -1], pa.timestamp("ns")),
+        "zoned": pa.array([1, 0, 1_000, None, -1], pa.timestamp("ns", "Europe/Paris")),
+        "clock": pa.array([1, 0, 1_000, None, 2], pa.time64("ns")),
+        "span": pa.array([1, 0, 1_000, None, -1], pa.duration("ns")),
+    }
+    names = [name for name in columns if form != "parquet" or name != "span"]  # Parquet has no durations of its own
+    write(form, tmp_path / "t", pa.table({name: columns[name] for name in names}))
+    expected = {
+        "at": ["1970-01-01T00:00:00.000000001", "1970-01-01T00:00:00", "1970-01-01T00:00:00.000001", None, LATE],
+        "zoned": [
+            "1970-01-01T01:00:00.000000001+01:00",
+            "1970-01-01T01:00:00+01:00",
+            "1970-01-01T01:00:00.000001+01:00",
+            None,
+            "1970-01-01T00:59:59.999999999+01:00",
+        ],
+        "clock": ["00:00:00.000000001", "00:00:00", "00:00:00.000001", None, "00:00:00.000000002"],
+        "span": ["PT0.000000001S", "PT0S", "PT0.000001S", None, "-PT0.000000001S"],
+    }
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*(expected[name] for name in names), strict=True)]
+    assert read(tmp_path, form, "t", 700) == rows
+    assert read(tmp_path, form, "t", 1) == rows, "a value does not depend on those beside it"
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("kind", "values", "said"),
+    [
+        (pa.timestamp("s"), [0, 10**15], "that cannot be read"),
+        (pa.timestamp("s", "Asia/Tokyo"), [0, 253402300799], "date value out of range"),
+        (pa.timestamp("s", "America/New_York"), [0, -62135596800], "date value out of range"),
+        (pa.date32(), [0, 10**7], "date value out of range"),
+        (pa.list_(pa.date32()), [[0], [10**7]], "date value out of range"),
+    ],
+)
+def test_a_time_that_python_cannot_hold_is_a_bad_row(
+    tmp_path: Path, form: str, kind: Any, values: list[Any], said: str
+):
+    write(form, tmp_path / "t", pa.table({"n": [1, 2, 3], "at": pa.array([*values, None], kind)}))
+    rows = read(tmp_path, form, "t")
+    assert [row.key if isinstance(row, BadRow) else row["n"] for row in rows] == [1, "t:2", 3]
+    assert "the column `at` holds a value of type" in rows[1].message
+    assert said in rows[1].message
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_text_that_is_not_utf_8_is_a_bad_row(tmp_path: Path, form: str):
+    offsets, data = pa.array([0, 1, 2], pa.int32()).buffers()[1], pa.py_buffer(b"a\xff")
+    write(form, tmp_path / "t", pa.table({"s": pa.StringArray.from_buffers(2, offsets, data)}))
+    rows = read(tmp_path, form, "t")
+    assert rows[0] == {"s": "a"}
+    assert isinstance(rows[1], BadRow)
+    assert "can't decode byte 0xff" in rows[1].message
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_column_is_lost_where_two_have_one_name(tmp_path: Path, form: str):
+    numbers = [pa.array([1]), pa.array([2]), pa.array([3])]
+    write(form, tmp_path / "t", pa.Table.from_arrays(numbers, names=["a", "a", "b"]))
+    for columns in ({}, {"columns": ["b", "a"]}):
+        with pytest.raises(SourceError, match="t has more than one column `a`") as caught:
+            read(tmp_path, form, "t", **columns)
+        assert "`columns`" in caught.value.hint
+    assert read(tmp_path, form, "t", columns=["b"]) == [{"b": 3}]
 
 
 @pytest.mark.parametrize("form", FORMS)

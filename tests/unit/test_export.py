@@ -199,6 +199,8 @@ def test_what_comes_late_has_no_column() -> None:
         (["a", 1, {"b": [1]}], "string", ["a", "1", '{"b":[1]}']),
         ([[1, 2], [], [0.5]], "list<item: double>", None),
         ([[1], ["a"]], "string", ["[1]", '["a"]']),
+        ([[1.5, True]], "string", ["[1.5,true]"]),
+        ([[[1], None], [[0.5, False]]], "string", ["[[1],null]", "[[0.5,false]]"]),
         ([[]], "string", ["[]"]),
         ([{}, {"a": 1}], "string", ["{}", '{"a":1}']),
         ([None, None], "string", None),
@@ -211,6 +213,13 @@ def test_types_of_columns(values: list[Json], kind: str, kept: list[Json] | None
     assert table.column("v").to_pylist() == (values if kept is None else kept)
 
 
+@pytest.mark.parametrize("name", ["_status", "_error", "when"])
+@pytest.mark.parametrize("value", [{}, {"a": 1}, [], 5, True])
+def test_no_name_of_a_field_tells_its_type(name: str, value: Json) -> None:
+    table = table_of(rows_of([{name: None}, {name: value}, {name: "text"}]))
+    assert table.column(name).to_pylist() == [None, json.dumps(value, separators=(",", ":")), "text"]
+
+
 def test_frames_keep_whole_numbers_where_some_are_missing() -> None:
     frame = frame_of(table_of(rows_of([{"n": 2**60 + 1, "b": True}, None], failed=[1])))
     assert frame["n"].tolist()[0] == 2**60 + 1
@@ -218,7 +227,12 @@ def test_frames_keep_whole_numbers_where_some_are_missing() -> None:
 
 
 def test_tables_without_rows() -> None:
-    assert table_of().column_names == ["index", "key", "status", "result"]
+    assert [*zip(table_of().column_names, map(str, table_of().schema.types), strict=True)] == [
+        ("index", "int64"),
+        ("key", "string"),
+        ("status", "string"),
+        ("result", "string"),
+    ]
     assert written("csv", rows_of([])) == "index,key,status,result\r\n"
     assert (written("jsonl", rows_of([])), written("json", rows_of([]))) == ("", "[]\n")
     assert written("csv", rows_of([None], failed=[0])) == "index,key,status,result\r\n0,k0,failed,\r\n"

@@ -57,6 +57,7 @@ def test_rows(content: str, expected: list[Row], block: int, tmp_path: Path, mon
 @pytest.mark.parametrize(
     ("text", "delimiter"),
     [
+        ('"a";"b"\r\n"1";"two\r\nlines, of text, and more"\r\n"2";""\r\n', ";"),
         ("a,b\n1,2\n", ","),
         ("a;b\n1,5;2,5\n", ";"),
         ("a\tb\n1,5\t2;5\n", "\t"),

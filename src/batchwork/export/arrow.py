@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from typing import IO, Any, Final
 
 from batchwork.export.layout import Layout
@@ -22,8 +23,6 @@ from batchwork.text.wording import short
 GROUP_ROWS: Final = 100_000
 GROUP_BYTES: Final = 8 << 20
 """A row group of Parquet is written when there is as much."""
-_LEAD_TYPES: Final = {"index": "int64", "key": "string", "status": "string", "_status": "string", "_error": "string"}
-
 
 _COMMAND_LINE: Final = "batchwork.cli.main"
 """Where this is loaded, the process is ours. In others Arrow stays as whoever uses it wants it."""
@@ -77,12 +76,14 @@ class ArrowRows:
 
     def _type(self, name: str, values: Sequence[Json]) -> Any:
         """The type of a column, None for texts of anything."""
+        if not values and name == "index":
+            return self._arrow.int64()  # as where there are rows
         try:
             found = self._arrow.array(values).type
         except (self._arrow.ArrowException, ValueError, OverflowError, TypeError):
             found = None
         if found is None or not self._is_kept(found) or _is_mixed(found, values):
-            return self._arrow.string() if name in _LEAD_TYPES and name != "index" else None
+            return None
         return found
 
     def _is_kept(self, kind: Any) -> bool:
@@ -132,7 +133,10 @@ class ArrowRows:
 
 def _is_mixed(kind: Any, values: Sequence[Json]) -> bool:
     """Whether Arrow took true for the number 1."""
-    return str(kind) == "double" and bool in set(map(type, values))
+    if str(kind) == "double":
+        return bool in set(map(type, values))
+    inner = getattr(kind, "value_type", None)
+    return inner is not None and _is_mixed(inner, [*chain.from_iterable(filter(None, values))])
 
 
 class ParquetWriter:

@@ -68,8 +68,8 @@ def found_delimiter(text: str) -> str:
 
 
 def _agreement(text: str, delimiter: str) -> tuple[float, int]:
-    records = (record for record in each_record(text, 1, delimiter) if record.fields)
-    widths = [len(record.fields) for record in islice(records, _SAMPLE)]
+    records = (record for record in each_record(text, 1, delimiter) if record.fields or record.fault)
+    widths = [len(record.fields) for record in islice(records, _SAMPLE) if record.fault is not UNFINISHED]
     if not widths or widths[0] < 2:
         return 0.0, 0
     return widths.count(widths[0]) / len(widths), widths[0]

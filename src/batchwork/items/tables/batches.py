@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from threading import Event
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from batchwork.items.base import PAGE_BYTES, digest, unreadable, watched
 from batchwork.items.files.places import File, found_files
 from batchwork.items.tables.rows import rows_of
 from batchwork.items.tables.sifting import kept
+from batchwork.items.tables.values import values_of
 from batchwork.plugins import needed
 from batchwork.ports import Reading, Row, Rows
 from batchwork.ports.conditions import Condition
@@ -108,6 +110,7 @@ class TableItems:
             if column not in table.names:
                 hint = suggest(column, table.names) or f"there are {listing(table.names)}"
                 raise SourceError(f"{name} has no column `{column}`", hint)
+        _refuse_twice(name, table.names, self._files.columns)
         return self._files.columns
 
     def _check_closed(self, name: str) -> None:
@@ -119,6 +122,14 @@ class TableItems:
         self._closed.set()
 
 
+def _refuse_twice(name: str, there: Sequence[str], wanted: Sequence[str] | None) -> None:
+    """A mapping holds one value by a name: the other would be lost."""
+    twice = [column for column, count in Counter(there).items() if count > 1 and (wanted is None or column in wanted)]
+    if twice:
+        hint = "say which `columns` are wanted, or give it another name where the file is made"
+        raise SourceError(f"{name} has more than one column `{twice[0]}`", hint)
+
+
 def _parts(batch: Any, size: int) -> Iterator[Any]:
     """Pieces of a batch, of rows that do not take too much memory together."""
     rows = max(1, min(size, batch.num_rows * PAGE_BYTES // max(1, batch.nbytes)))
@@ -126,7 +137,7 @@ def _parts(batch: Any, size: int) -> Iterator[Any]:
 
 
 def _of_batch(name: str, batch: Any, numbers: Sequence[int]) -> Rows:
-    return rows_of(name, batch.schema.names, [*map(_values, batch.columns)], numbers)
+    return rows_of(name, batch.schema.names, [*map(values_of, batch.columns)], numbers)
 
 
 def _sifted(name: str, batch: Any, number: int, places: Sequence[int], size: int) -> Iterator[Rows]:
@@ -141,24 +152,6 @@ def _sifted(name: str, batch: Any, number: int, places: Sequence[int], size: int
         yield _of_batch(name, left.slice(at, size), numbers)
 
 
-def _values(column: Any) -> Sequence[Any]:
-    """The values of a column as Python has them. Times that are finer than Python's become texts."""
-    arrow = needed("pyarrow", "reading tables")
-    kind = column.type
-    if arrow.types.is_dictionary(kind):
-        column, kind = column.dictionary_decode(), kind.value_type
-    if getattr(kind, "unit", "") != "ns":
-        values: Sequence[Any] = column.to_pylist()
-        return values
-    coarser = arrow.timestamp("us", kind.tz) if arrow.types.is_timestamp(kind) else None
-    coarser = coarser or (arrow.time64("us") if arrow.types.is_time(kind) else arrow.duration("us"))
-    try:
-        values = column.cast(coarser).to_pylist()
-    except arrow.ArrowInvalid:
-        values = [None if text is None else text.replace(" ", "T") for text in column.cast(arrow.string()).to_pylist()]
-    return values
-
-
 def _without_first(pages: Iterator[Rows], count: int) -> Iterator[Rows]:
     for page in pages:
         if count == 0:
@@ -170,7 +163,7 @@ def _without_first(pages: Iterator[Rows], count: int) -> Iterator[Rows]:
         count = max(0, count - len(page))
 
 
-_UNREADABLE = (OSError, ValueError, OverflowError)  # the last: a year that Python's dates do not have
+_UNREADABLE = (OSError, ValueError, OverflowError)
 
 
 class _Said:

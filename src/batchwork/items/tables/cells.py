@@ -25,11 +25,23 @@ class NoForm(Exception):
     """The value has no form as JSON data. The message says what it is."""
 
 
+class Formless:
+    """Stands for a value that Python cannot hold. `what` says what it is."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __repr__(self) -> str:
+        return f"<{self.what}>"
+
+
 def plain(value: Any) -> Json:
     """The value as JSON data. Raises NoForm."""
     convert = _KINDS.get(type(value))
     if convert is not None:
         return convert(value)
+    if isinstance(value, Formless):
+        raise NoForm(value.what)
     for kind, convert in _KINDS.items():
         if isinstance(value, kind):
             return convert(value)
@@ -57,11 +69,11 @@ def _moment(value: dt.date | dt.time) -> Json:
     return value.isoformat()
 
 
-def duration(value: dt.timedelta) -> str:
-    """ISO 8601 in seconds: `PT90061.5S`."""
-    total = value // dt.timedelta(microseconds=1)
-    whole, micros = divmod(abs(total), 1_000_000)
-    fraction = f".{micros:06}".rstrip("0") if micros else ""
+def duration(value: dt.timedelta, nanos: int = 0) -> str:
+    """ISO 8601 in seconds: `PT90061.5S`; `nanos` are added."""
+    total = value // dt.timedelta(microseconds=1) * 1000 + nanos
+    whole, rest = divmod(abs(total), 1_000_000_000)
+    fraction = f".{rest:09}".rstrip("0") if rest else ""
     return f"{'-' if total < 0 else ''}PT{whole}{fraction}S"
 
 

@@ -6,6 +6,7 @@ A template that uses `result` gives nothing for a unit without one, and nothing 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf, isfinite
 from typing import Final
 
 from msgspec import Struct
@@ -110,7 +111,7 @@ class Aggregate:
                 if value is None or by is None or (plan.function == "count" and value is False):
                     continue
                 self._group(by if isinstance(by, str) else encode(by)).take(plan.function, value)
-        except TypeError as error:
+        except (TypeError, OverflowError) as error:
             raise self._wrong(page, at, str(error)) from error
         except Unfit as error:
             raise self._wrong(page, error.offset, error.why) from error
@@ -137,8 +138,20 @@ class Aggregate:
         return group
 
     def end(self) -> Json:
-        groups = {by: group.end(self._plan.function) for by, group in self._groups.items()}
+        """What has been computed. Raises AggregateError where it is a number beyond all floats."""
+        groups = {by: self._ended(by, group) for by, group in self._groups.items()}
         return groups if self._plan.by is not None else groups[""]
+
+    def _ended(self, by: str, group: Folding) -> Json:
+        try:
+            found = group.end(self._plan.function)
+        except OverflowError:
+            found = inf
+        if isinstance(found, float) and not isfinite(found):
+            where = f"{self._plan.function} of the group {short(by, 60)}" if by else self._plan.function
+            message = f"`{self._name}` of `aggregate`: the {where} is beyond what a number with a fraction can be"
+            raise AggregateError(message, "scale the values in the template, such as `{{ result / 1000 }}`")
+        return found
 
 
 def aggregated(plans: Mapping[str, AggregatePlan], brief: StepBrief, store: Store) -> str:
