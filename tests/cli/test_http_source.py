@@ -96,6 +96,24 @@ class Handler(BaseHTTPRequestHandler):
     def on_text(self, _query: dict[str, str]) -> None:
         self.answer(200, b"<html>hello")
 
+    def on_torn(self, query: dict[str, str]) -> None:
+        """The answer breaks off as often as `n` says, then it is whole."""
+        body = b"[1, 2, 3]"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        times = [path for path, _ in self.server.seen].count(self.path)
+        self.wfile.write(body[:5] if times <= int(query["n"]) else body)
+
+    def on_large(self, _query: dict[str, str]) -> None:
+        self.answer(200, b"[1, 1e400]")
+
+    def on_round(self, _query: dict[str, str]) -> None:
+        self.answer(302, "", {"Location": "/round"})
+
+    def on_local(self, _query: dict[str, str]) -> None:
+        self.answer(302, "", {"Location": "file:///etc/passwd"})
+
     def on_hang(self, query: dict[str, str]) -> None:
         """Nothing, or half of an answer; until the other side goes away."""
         if "half" in query:
@@ -174,6 +192,10 @@ def test_all_pages_are_read_in_each_way(service: Service, path: str, fields: dic
         ("/text", {}, "page 1 .*the answer is not JSON: .*<html>hello"),
         ("/loop", {"items": "rows", "next": "next"}, "page 2 leads back to page 2"),
         ("/same", {"next": {"page": "p"}}, "page 2 holds the same as page 1"),
+        ("/torn?n=99", {}, r"page 1 \(.*the answer breaks off after 5 bytes"),
+        ("/large", {}, "the answer is not JSON: the number 1e400 is too large"),
+        ("/round", {}, "HTTP 302 .*infinite loop"),
+        ("/local", {}, "HTTP 302 .*not allowed"),
         ("/url", {"items": "rows"}, "page 1: there is no `rows` in the answer.*`data` and"),
         ("/url", {"items": "paging"}, "page 1: `paging` is no list but a mapping with"),
     ],
@@ -182,6 +204,10 @@ def test_what_is_wrong_is_said_with_the_page(service: Service, path: str, fields
     with pytest.raises(SourceError) as caught:
         read(service.url + path, **fields)
     assert re.search(message, caught.value.message)
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(service: Service):
+    assert read(service.url + "/torn?n=2") == [1, 2, 3]
 
 
 def test_a_page_that_keeps_failing_is_asked_for_five_times(service: Service):

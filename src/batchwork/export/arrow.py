@@ -136,7 +136,8 @@ def _is_mixed(kind: Any, values: Sequence[Json]) -> bool:
     if str(kind) == "double":
         return bool in set(map(type, values))
     inner = getattr(kind, "value_type", None)
-    return inner is not None and _is_mixed(inner, [*chain.from_iterable(filter(None, values))])
+    lists = (value for value in values if isinstance(value, list))
+    return inner is not None and _is_mixed(inner, [*chain.from_iterable(lists)])
 
 
 class ParquetWriter:

@@ -149,7 +149,8 @@ def _refuse_constant(word: str) -> Json:
     raise ValueError(f"{word} is not JSON")
 
 
-def _finite(text: str) -> float:
+def finite(text: str) -> float:
+    """The number that a text writes. Raises ValueError where it is too large for a float."""
     number = float(text)
     if number in {float("inf"), float("-inf")}:
         raise ValueError(f"the number {text[:40]} is too large")
@@ -165,7 +166,7 @@ def _whole(text: str) -> int:
 
 _scan = json.JSONDecoder(parse_constant=_refuse_constant).scan_once  # type: ignore[attr-defined]
 _scan_checked = json.JSONDecoder(  # type: ignore[attr-defined]
-    parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole
+    parse_constant=_refuse_constant, parse_float=finite, parse_int=_whole
 ).scan_once
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from batchwork.errors import SourceError
-from batchwork.items.jsonl import DEEPEST_ROW
+from batchwork.items.jsonl import DEEPEST_ROW, finite
 from batchwork.items.web.answers import Answer, origin
 from batchwork.items.web.cut import Cutter, WasCut
 from batchwork.secrets import Masker, shown_url, url_passwords
@@ -63,10 +63,10 @@ class Service:
             except WasCut:
                 break
             except urllib.error.HTTPError as error:
-                wait, reason = _wait_of(error), f"HTTP {error.code} {_body_of(error)}".strip()
+                wait, reason = _wait_of(error), f"HTTP {error.code} {_said_by(error)}".strip()
                 last = error.code not in _AGAIN or attempt + 1 == TRIES
             except (OSError, http.client.HTTPException) as error:
-                wait, reason = 0.0, str(getattr(error, "reason", error)) or type(error).__name__
+                wait, reason = 0.0, _reason_of(error)
                 last = attempt + 1 == TRIES
             if last:
                 self._refuse(name, reason)
@@ -83,6 +83,8 @@ class Service:
         request = urllib.request.Request(_without_user(url), headers=self.headers_for(url))  # noqa: S310 - see above
         with self._open(request, timeout=TIMEOUT_S) as response:
             body = response.read(BODY_MAX + 1)
+            if response.length and len(body) <= BODY_MAX:  # read with a limit, it says nothing of what is missing
+                raise http.client.IncompleteRead(body, response.length)
             links = response.headers.get_all("Link", [])
             at = response.geturl()
         if len(body) > BODY_MAX:
@@ -92,7 +94,7 @@ class Service:
     def _value(self, body: bytes, name: str) -> Json:
         try:
             text = body.decode("utf-8-sig")
-            value: Json = json.loads(text, parse_constant=_refuse_constant)
+            value: Json = json.loads(text, parse_constant=_refuse_constant, parse_float=finite)
             if is_deeper(value, DEEPEST_ROW, text):
                 raise RecursionError
         except RecursionError:
@@ -127,7 +129,16 @@ def _wait_of(error: urllib.error.HTTPError) -> float:
     return min(float(text), PAUSE_MAX_S) if text.isdecimal() else 0.0
 
 
-def _body_of(error: urllib.error.HTTPError) -> str:
+def _reason_of(error: OSError | http.client.HTTPException) -> str:
+    if isinstance(error, http.client.IncompleteRead):
+        return f"the answer breaks off after {len(error.partial):,} bytes"
+    return str(getattr(error, "reason", error)) or type(error).__name__
+
+
+def _said_by(error: urllib.error.HTTPError) -> str:
+    """The body of an answer that is an error; of a redirect that is not followed, why."""
+    if 300 <= error.code < 400:
+        return short(" ".join(str(error.reason).split()), 200)
     try:
         return short(" ".join(error.read(2000).decode("utf-8", "replace").split()), 200)
     except (OSError, http.client.HTTPException):
