@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -16,6 +16,9 @@ from msgspec.structs import replace
 from batchwork.step_notes import StepNote
 from batchwork.text.jsontext import Json
 from batchwork.text.jsontexts import picked
+
+FileFormat: TypeAlias = Literal["jsonl", "csv", "parquet", "json"]
+"""What a table of results is written as."""
 
 
 class UnitStatus(StrEnum):

@@ -83,7 +83,7 @@ def test_an_ending_that_names_no_format_is_refused(name: str, ran: Path, work: P
     done = subprocess.run(words, cwd=ran, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert f"the ending of {str(work / name)!r} names no format" in done.stderr
-    assert ".jsonl, .csv, .parquet or .json" in done.stderr
+    assert "`.jsonl`, `.csv`, `.parquet` or `.json`" in done.stderr
     assert not (work / name).exists()
 
 

@@ -28,7 +28,7 @@ from batchwork.export.layout import TableSpec
 from batchwork.export.part_file import PartFile
 from batchwork.export.rows import RowReader, Rows
 from batchwork.export.sink import Sink
-from batchwork.export.table import laid_out, spec_for, write_rows, write_table, writer_of
+from batchwork.export.table import laid_out, spec_for, write_rows, writer_of
 from batchwork.export.target import Target, target_of
 from batchwork.model import Failure
 from batchwork.template import compile_template
@@ -60,6 +60,12 @@ def table_of(*parts: Rows, spec: TableSpec | None = None) -> Any:
     writer = TableWriter()
     write_rows(laid_out(parts, spec or TableSpec()), writer)
     return writer.table
+
+
+def write_to(target: Target, parts: Sequence[Rows]) -> None:
+    with Sink(target) as sink:
+        write_rows(laid_out(parts, spec_for(target.format, TableSpec())), writer_of(target.format, sink.file))
+        sink.commit()
 
 
 # ---------------------------------------------------------------- which columns
@@ -266,7 +272,7 @@ def test_json_is_one_list_or_a_line_each_with_what_is_nested() -> None:
 
 def test_parquet_is_written_in_groups(tmp_path: Path) -> None:
     parts = [rows_of([{"n": at} for at in range(60_000)]) for _ in range(4)]
-    write_table(target_of(str(tmp_path / "t.parquet")), parts, TableSpec())
+    write_to(target_of(str(tmp_path / "t.parquet")), parts)
     file = pyarrow.parquet.ParquetFile(tmp_path / "t.parquet")
     assert (file.metadata.num_rows, file.metadata.num_row_groups) == (240_000, 2)
 
@@ -311,7 +317,7 @@ def test_other_endings_name_no_format(place: str) -> None:
 )
 def test_a_further_ending_compresses(ending: str, unpacked: Any, tmp_path: Path) -> None:
     place = tmp_path / f"t.csv{ending}"
-    write_table(target_of(str(place)), [rows_of([1])], TableSpec())
+    write_to(target_of(str(place)), [rows_of([1])])
     assert unpacked(place.read_bytes()) == b"index,key,status,result\r\n0,k0,succeeded,1\r\n"
     assert os.listdir(tmp_path) == [place.name]
 
@@ -322,15 +328,15 @@ def test_a_file_is_whole_or_not_there(ending: str, tmp_path: Path) -> None:
     place.write_text("older")
     wrong = [rows_of([{"n": 1}] * 1000), rows_of(["text"])]
     with pytest.raises(OutputError, match="column `result`"):
-        write_table(target_of(str(place)), wrong, TableSpec())
+        write_to(target_of(str(place)), wrong)
     assert (place.read_text(), os.listdir(tmp_path)) == ("older", [place.name])
 
 
 def test_urls_are_whole_or_not_there(tmp_path: Path) -> None:
-    write_table(target_of(f"file://{tmp_path}/t.jsonl.gz"), [rows_of([1])], TableSpec())
+    write_to(target_of(f"file://{tmp_path}/t.jsonl.gz"), [rows_of([1])])
     assert json.loads(gzip.decompress((tmp_path / "t.jsonl.gz").read_bytes()))["result"] == 1
     with pytest.raises(OutputError, match="column `result`"):
-        write_table(target_of(f"file://{tmp_path}/u.csv"), [rows_of([{"n": 1}] * 1000), rows_of([1])], TableSpec())
+        write_to(target_of(f"file://{tmp_path}/u.csv"), [rows_of([{"n": 1}] * 1000), rows_of([1])])
     assert os.listdir(tmp_path) == ["t.jsonl.gz"]
 
 

@@ -19,9 +19,9 @@ from batchwork.export.pages import ROW_NAMES, Getter, Page, scope_at
 from batchwork.export.rows import RowReader
 from batchwork.export.sink import Sink
 from batchwork.export.table import Keep, LaidOut, laid_out, spec_for, write_rows, writer_of
-from batchwork.export.target import FileFormat, target_of
+from batchwork.export.target import target_of
 from batchwork.export.texts import value_as_text
-from batchwork.model import StepRecord
+from batchwork.model import FileFormat, StepRecord
 from batchwork.ports.store import Store
 from batchwork.template import compile_template, is_template, unknown_names
 from batchwork.text.jsontext import Json, encode

@@ -15,6 +15,7 @@ from typing import IO, Any, Final
 
 from batchwork.export.layout import Layout
 from batchwork.export.pages import Page, Unfit
+from batchwork.export.target import WRITING_PARQUET
 from batchwork.export.texts import value_as_text
 from batchwork.plugins import needed
 from batchwork.text.jsontext import Json, wash
@@ -144,9 +145,9 @@ class ParquetWriter:
     """A Parquet file, in row groups."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._rows = ArrowRows("writing Parquet files")
-        self._parquet = needed("pyarrow.parquet", "writing Parquet files")
-        self._arrow = needed("pyarrow", "writing Parquet files")
+        self._rows = ArrowRows(WRITING_PARQUET)
+        self._parquet = needed("pyarrow.parquet", WRITING_PARQUET)
+        self._arrow = needed("pyarrow", WRITING_PARQUET)
         self._file = file
         self._waiting: list[Any] = []
 
@@ -166,9 +167,8 @@ class ParquetWriter:
         self._out.close()
 
     def abandon(self) -> None:
-        with contextlib.suppress(
-            Exception
-        ):  # it would close itself when the file is closed, and say what comes of that
+        # Else it would close itself when the file is closed, and say what comes of that.
+        with contextlib.suppress(Exception):
             self._out.close()
 
     def _flush(self) -> None:

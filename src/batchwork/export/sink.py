@@ -7,7 +7,7 @@ from typing import IO, Any, Final, Protocol, Self, cast
 
 from batchwork.errors import OutputError
 from batchwork.export.part_file import PartFile
-from batchwork.export.target import Target
+from batchwork.export.target import WRITING_URLS, WRITING_ZSTD, Target
 from batchwork.plugins import needed
 from batchwork.secrets import Masker, url_passwords
 
@@ -90,7 +90,7 @@ class _Remote:
     """A file behind a URL, by fsspec."""
 
     def __init__(self, target: Target) -> None:
-        core = needed("fsspec.core", f"writing to {target.place.partition('://')[0]}:// URLs")
+        core = needed("fsspec.core", WRITING_URLS)
         self._target = target
         try:
             system, path = core.url_to_fs(target.place)
@@ -141,7 +141,7 @@ def _xz(file: IO[bytes]) -> IO[bytes]:
 
 
 def _zstd(file: IO[bytes]) -> IO[bytes]:
-    writer = needed("zstandard", "writing .zst files").ZstdCompressor().stream_writer(file, closefd=False)
+    writer = needed("zstandard", WRITING_ZSTD).ZstdCompressor().stream_writer(file, closefd=False)
     return cast(IO[bytes], writer)
 
 

@@ -1,4 +1,4 @@
-"""Rows to a table in a target: columns are found in the first rows, the rest follows page by page. Formats are in their own files."""
+"""Rows as a table that a writer takes: columns are found in the first rows, the rest follows page by page. No format is here."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from batchwork.errors import OutputError
 from batchwork.export.layout import Layout, TableSpec, layout_of, page_of
 from batchwork.export.pages import Page, Unfit, picked
 from batchwork.export.rows import Rows, together
-from batchwork.export.sink import Sink
-from batchwork.export.target import FileFormat, Target
 from batchwork.export.texts import CsvWriter, JsonLinesWriter, JsonWriter
+from batchwork.model import FileFormat
 from batchwork.text.wording import short
 
 _T = TypeVar("_T")
@@ -76,14 +75,6 @@ def write_rows(table: LaidOut, writer: Writer) -> None:
     except BaseException:
         writer.abandon()
         raise
-
-
-def write_table(target: Target, rows: Iterable[Rows], spec: TableSpec, keep: Keep | None = None) -> None:
-    """Write a table to a target, which is there when it is whole. Raises OutputError, UsageError."""
-    with Sink(target) as sink:
-        writer = writer_of(target.format, sink.file)
-        write_rows(laid_out(rows, spec_for(target.format, spec), keep), writer)
-        sink.commit()
 
 
 def writer_of(shape: FileFormat, file: IO[bytes]) -> Writer:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal, cast
+from typing import Final, cast, get_args
 
 from msgspec import Struct
 
 from batchwork.errors import UsageError
+from batchwork.model import FileFormat
 from batchwork.secrets import shown_url
-from batchwork.text.patterns import pattern
+from batchwork.text.patterns import is_url
+from batchwork.text.spelling import listing
 
-FileFormat = Literal["jsonl", "csv", "parquet", "json"]
-FORMATS: Final[tuple[FileFormat, ...]] = ("jsonl", "csv", "parquet", "json")
+FORMATS: Final[tuple[FileFormat, ...]] = get_args(FileFormat)
 COMPRESSIONS: Final = ("gz", "bz2", "xz", "zst")
 _ENDINGS: Final = {
     "jsonl": "jsonl",
@@ -23,13 +24,9 @@ _ENDINGS: Final = {
     "json": "json",
 }
 IN_A_NAME: Final = "names of files are seen by everyone; only a URL may have a secret in it"
-_url = pattern(r"[A-Za-z][A-Za-z0-9+.-]+://")
-
-
-def one_of(words: Iterable[str]) -> str:
-    """`a, b or c`."""
-    *first, last = words
-    return f"{', '.join(first)} or {last}"
+WRITING_PARQUET: Final = "writing Parquet files"
+WRITING_ZSTD: Final = "writing .zst files"
+WRITING_URLS: Final = "writing to URLs"
 
 
 class Target(Struct, frozen=True):
@@ -41,18 +38,26 @@ class Target(Struct, frozen=True):
 
     @property
     def is_url(self) -> bool:
-        return _url.match(self.place) is not None
+        return is_url(self.place)
 
     @property
     def shown(self) -> str:
         """The place for people: without password, token and signature."""
         return shown_url(self.place) if self.is_url else self.place
 
+    @property
+    def packages(self) -> list[tuple[str, str]]:
+        """The packages that writing to it takes, beside those that any run has, and for people what each is needed for."""
+        needs = [("pyarrow", WRITING_PARQUET)] if self.format == "parquet" else []
+        needs += [("zstandard", WRITING_ZSTD)] if self.compression == "zst" else []
+        needs += [("fsspec", WRITING_URLS)] if self.is_url else []
+        return needs
+
 
 def target_of(place: str, written: str | None = None) -> Target:
     """The target of a path or URL; its ending tells the format where none is `written`. Raises UsageError."""
     name = place.rpartition("/")[2].lower()
-    if _url.match(place):
+    if is_url(place):
         name = name.partition("?")[0]
     parts = name.split(".")
     compression = parts.pop() if len(parts) > 1 and parts[-1] in COMPRESSIONS else ""
@@ -61,7 +66,10 @@ def target_of(place: str, written: str | None = None) -> Target:
     if shape is None:
         raise UsageError(
             f"the ending of {Target(place, 'csv').shown!r} names no format",
-            f"end it with {one_of('.' + one for one in FORMATS)}, behind which {one_of('.' + one for one in COMPRESSIONS)} "
-            "may stand; or say the format",
+            f"end it with {_endings(FORMATS)}, after which {_endings(COMPRESSIONS)} may stand; or say the format",
         )
     return Target(place, cast(FileFormat, shape), compression)
+
+
+def _endings(words: Iterable[str]) -> str:
+    return listing([f".{word}" for word in words], last="or")

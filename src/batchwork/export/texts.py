@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
 from batchwork.export.layout import Layout
@@ -107,6 +107,3 @@ class JsonWriter(JsonLinesWriter):
         super().end()
         if not self._any:
             self._file.write(b"[]\n")
-
-
-TextWriter = Callable[[IO[bytes]], CsvWriter | JsonLinesWriter]

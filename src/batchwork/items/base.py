@@ -48,6 +48,23 @@ def into_pages(chunks: Iterable[Chunk | None], start: int, size: int) -> Iterato
         raise failure
 
 
+def without_first(pages: Iterable[Sequence[Row]], count: int) -> Iterator[Sequence[Row]]:
+    """The pages without the first `count` rows."""
+    for page in pages:
+        if count < len(page):
+            yield page if count == 0 else part_of(page, count, len(page))
+        count = max(0, count - len(page))
+
+
+def part_of(page: Sequence[Row], start: int, stop: int) -> Sequence[Row]:
+    """The rows from `start` to before `stop`; they know where they stand if the page does."""
+    if not isinstance(page, Rows):
+        return page[start:stop]
+    part = Rows()
+    part.add(page, start, stop)
+    return part
+
+
 def _until_failure(chunks: Iterable[Chunk | None], failures: list[Exception]) -> Iterator[Chunk | None]:
     """The chunks; what ends them is put into `failures`."""
     try:

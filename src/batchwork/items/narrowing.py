@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from msgspec import Struct
 
 from batchwork.errors import RenderError
-from batchwork.items.base import digest
+from batchwork.items.base import digest, part_of, without_first
 from batchwork.ports import BadRow, ItemSource, Reading, Row, Rows
 from batchwork.ports.conditions import Condition
 from batchwork.text.jsontext import Json, encode
@@ -16,7 +16,7 @@ from batchwork.text.wording import short
 
 
 class Narrowing(Struct, frozen=True):
-    """The same with values. `mark` changes when `keep` may; empty where that is not known.
+    """What narrows one source. `mark` changes when `keep` may; empty where that is not known.
 
     `condition` is what can be said of `keep` without calling it.
     """
@@ -63,10 +63,10 @@ class NarrowedItems:
         if self._how.keep is None:
             pages = self._source.pages(skip, size if left is None else min(size, left))
         else:
-            pages = _without_first(self._kept(self._how.keep, size), skip)
+            pages = without_first(self._kept(self._how.keep, size), skip)
         for page in pages:
             if left is not None and len(page) >= left:
-                yield page if len(page) == left else _part(page, 0, left)
+                yield page if len(page) == left else part_of(page, 0, left)
                 return
             yield page
             left = None if left is None else left - len(page)
@@ -129,18 +129,3 @@ def _verdict(item: Json, keep: Callable[[Json], object]) -> bool | str | None:
 def _bad(page: Sequence[Row], at: int, position: int, fault: str) -> BadRow:
     place = page.place(at) if isinstance(page, Rows) else f"filter:{position + at}"
     return BadRow(place, encode(page[at]), f"{place}: `filter` cannot tell whether to take it: {fault}")
-
-
-def _without_first(pages: Iterator[Sequence[Row]], count: int) -> Iterator[Sequence[Row]]:
-    for page in pages:
-        if count < len(page):
-            yield page if count == 0 else _part(page, count, len(page))
-        count = max(0, count - len(page))
-
-
-def _part(page: Sequence[Row], start: int, stop: int) -> Sequence[Row]:
-    if not isinstance(page, Rows):
-        return page[start:stop]
-    part = Rows()
-    part.add(page, start, stop)
-    return part

@@ -7,7 +7,11 @@ from typing import Final
 
 from batchwork.plugins import package_problem
 from batchwork.ports import FieldFault
+from batchwork.text.patterns import is_url
 
+READING_TABLES: Final = "reading tables"
+READING_URLS: Final = "reading items from URLs"
+READING_ZSTD: Final = "reading files compressed by zstd"
 FROM: Final = "from"
 """The field to point at where it is the source itself that needs the package."""
 
@@ -23,11 +27,7 @@ def lacking_for(paths: object) -> Iterator[FieldFault]:
     """What files of these names need, as far as they are known: `path` of a source, a text or a list."""
     names = paths if isinstance(paths, list) else [paths]
     texts = [name for name in names if isinstance(name, str)]
-    if any("://" in name and not name.startswith("file://") for name in texts):
-        from batchwork.items.files.remote import READING_URLS  # most paths are no URLs
-
+    if any(is_url(name) and not name.startswith("file://") for name in texts):
         yield from lacking("fsspec", READING_URLS, "path")
     if any(name.endswith(".zst") for name in texts):
-        from batchwork.items.files.unpacking import READING_ZSTD
-
         yield from lacking("zstandard", READING_ZSTD, "path")

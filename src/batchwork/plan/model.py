@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct, field
 
 from batchwork.errors import Place, Problem
+from batchwork.model import FileFormat
 from batchwork.ports import Compiled, Task
 from batchwork.spec.fields.aggregate import Function
 from batchwork.spec.fields.batch import BatchSettings
 from batchwork.spec.fields.notify import NotifyOn, NotifySettings
-from batchwork.spec.fields.results import FileFormat
 from batchwork.spec.fields.retry import RetryPolicy
 from batchwork.spec.fields.step import StepSettings
 from batchwork.spec.fields.workflow import WorkflowSettings

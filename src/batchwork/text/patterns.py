@@ -1,4 +1,4 @@
-"""Regular expressions that are compiled when they are first used: a run pays for those it needs. No expression is here."""
+"""Regular expressions that are compiled when they are first used: a run pays for those it needs. The one for URLs is shared."""
 
 from __future__ import annotations
 
@@ -25,3 +25,11 @@ else:
             for method in ("match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"):
                 setattr(self, method, getattr(real, method))
             return getattr(real, name)
+
+
+_url = pattern(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def is_url(place: str) -> bool:
+    """Whether what may be a path or a URL is a URL: it begins with a scheme of two or more characters."""
+    return _url.match(place) is not None

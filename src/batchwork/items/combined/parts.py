@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from batchwork.ports import ItemSource, Reading, Row
+from batchwork.ports import ItemSource, Reading
 from batchwork.text.wording import only_if
 
 
@@ -22,11 +22,3 @@ def close_all(parts: Iterable[ItemSource]) -> None:
     """Close each source."""
     for part in parts:
         part.close()
-
-
-def without_first(pages: Iterable[Sequence[Row]], count: int) -> Iterator[Sequence[Row]]:
-    """The pages without the first rows."""
-    for page in pages:
-        if count < len(page):
-            yield page[count:]
-        count = max(0, count - len(page))

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from batchwork.items.base import watched
+from batchwork.items.base import watched, without_first
 from batchwork.items.combined.kept import Kept
-from batchwork.items.combined.parts import close_all, reading_of, without_first
+from batchwork.items.combined.parts import close_all, reading_of
 from batchwork.ports import BadRow, ItemSource, Reading, Row, SourceType
 from batchwork.text.jsontext import Json
 

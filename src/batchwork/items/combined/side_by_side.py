@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from batchwork.errors import SourceError
-from batchwork.items.base import watched
-from batchwork.items.combined.parts import close_all, reading_of, without_first
+from batchwork.items.base import watched, without_first
+from batchwork.items.combined.parts import close_all, reading_of
 from batchwork.ports import BadRow, ItemSource, Reading, Row, SourceType
 from batchwork.text.spelling import listing
 from batchwork.text.wording import number, plural

@@ -16,7 +16,7 @@ from batchwork.errors import SourceError
 from batchwork.items.base import unreadable
 from batchwork.items.globs.pattern import Exclusion, path_pattern
 from batchwork.items.globs.walk import Wanted, found_paths, to_text
-from batchwork.text.patterns import pattern
+from batchwork.text.patterns import is_url
 
 Paths: TypeAlias = Annotated[
     str | list[str],
@@ -27,7 +27,6 @@ Paths: TypeAlias = Annotated[
 
 
 _MAGIC: Final = frozenset("*?[")
-_url = pattern(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
 class File(Protocol):
@@ -81,7 +80,7 @@ def found_files(paths: str | Sequence[str], cwd: str, closed: Event) -> Iterator
             from urllib.parse import unquote, urlsplit
 
             yield from _local(unquote(urlsplit(path).path), cwd)
-        elif _url.match(path):
+        elif is_url(path):
             from batchwork.items.files.remote import (
                 found_urls,  # what it imports takes a while, and most files are here
             )

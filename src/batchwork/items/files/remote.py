@@ -13,12 +13,12 @@ from weakref import WeakKeyDictionary
 from batchwork.errors import SourceError, UsageError
 from batchwork.items.base import digest
 from batchwork.items.files.object_body import ObjectBody, speaks_s3
+from batchwork.items.packages import READING_URLS
 from batchwork.plugins import needed
 from batchwork.secrets import Masker, shown_url, url_passwords
 
 _Found = TypeVar("_Found")
 
-READING_URLS: Final = "reading items from URLs"
 AHEAD_BYTES: Final = 4 * 1024 * 1024
 """What is asked for at once of a store of objects."""
 TRIES: Final = 5

@@ -8,11 +8,12 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 
 from batchwork.errors import SourceError
+from batchwork.items.packages import READING_ZSTD
 from batchwork.plugins import needed
+from batchwork.text.patterns import is_url
 
 _PIECE: Final = 2048
 """What zstd gets at once. It cannot be told how much to give, and this is at most some megabytes."""
-READING_ZSTD: Final = "reading files compressed by zstd"
 
 
 class Readable(Protocol):
@@ -62,7 +63,7 @@ def unpacked(name: str, file: Readable, most: int) -> Iterator[bytes]:
 
 def by_ending(name: str) -> _Kind | None:
     """The compression that the name of a file speaks of."""
-    path = name.partition("?")[0] if "://" in name else name
+    path = name.partition("?")[0] if is_url(name) else name
     return next((kind for kind in _KINDS if path.endswith(kind.ending)), None)
 
 

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from batchwork.errors import SourceError, UsageError
-from batchwork.items.base import PAGE_BYTES, digest, unreadable, watched
+from batchwork.items.base import PAGE_BYTES, digest, unreadable, watched, without_first
 from batchwork.items.files.places import File, found_files
+from batchwork.items.packages import READING_TABLES
 from batchwork.items.tables.rows import rows_of
 from batchwork.items.tables.sifting import kept
 from batchwork.items.tables.values import values_of
@@ -42,7 +43,7 @@ class Table(Protocol):
 
 
 class TableFormat(Protocol):
-    """A format. `purpose` says for people what its package is needed for."""
+    """A format. `noun` is what people call it."""
 
     noun: str
 
@@ -84,7 +85,7 @@ class TableItems:
             return self._format.open(opened).count()
 
     def pages(self, start: int, size: int) -> Iterator[Sequence[Row]]:
-        return watched("items", _without_first(self._rows(size), start))
+        return watched("items", without_first(self._rows(size), start))
 
     def sifted(self, condition: Condition, size: int) -> Iterator[Sequence[Row]]:
         """As `pages` from the start, without rows that the condition surely does not take."""
@@ -142,25 +143,12 @@ def _of_batch(name: str, batch: Any, numbers: Sequence[int]) -> Rows:
 
 def _sifted(name: str, batch: Any, number: int, places: Sequence[int], size: int) -> Iterator[Rows]:
     """The rows of a batch that stand at these places; `number` is the first row's of the batch."""
-    left = (
-        batch
-        if len(places) == batch.num_rows
-        else batch.take(needed("pyarrow", "reading tables").array(places, "int64"))
-    )
+    left = batch
+    if len(places) < batch.num_rows:
+        left = batch.take(needed("pyarrow", READING_TABLES).array(places, "int64"))
     for at in range(0, len(places), size):
         numbers = [number + place for place in places[at : at + size]]
         yield _of_batch(name, left.slice(at, size), numbers)
-
-
-def _without_first(pages: Iterator[Rows], count: int) -> Iterator[Rows]:
-    for page in pages:
-        if count == 0:
-            yield page
-        elif count < len(page):
-            rest = Rows()
-            rest.add(page, count, len(page))
-            yield rest
-        count = max(0, count - len(page))
 
 
 _UNREADABLE = (OSError, ValueError, OverflowError)

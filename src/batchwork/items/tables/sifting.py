@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, assert_never
 
+from batchwork.items.packages import READING_TABLES
 from batchwork.plugins import needed
 from batchwork.ports.conditions import (
     Both,
@@ -37,7 +38,7 @@ class _Verdict(NamedTuple):
 
 def kept(batch: Any, condition: Condition) -> Sequence[int]:
     """Where in the batch the rows stand that the condition may take."""
-    arrow, compute = needed("pyarrow", "reading tables"), needed("pyarrow.compute", "reading tables")
+    arrow, compute = needed("pyarrow", READING_TABLES), needed("pyarrow.compute", READING_TABLES)
     everything = range(batch.num_rows)
     dropped = _Judge(batch).verdict(condition).unmet
     if not compute.any(dropped, min_count=0).as_py():
@@ -56,8 +57,8 @@ class _Judge:
 
     def __init__(self, batch: Any) -> None:
         self._batch = batch
-        self._arrow = needed("pyarrow", "reading tables")
-        self._compute = needed("pyarrow.compute", "reading tables")
+        self._arrow = needed("pyarrow", READING_TABLES)
+        self._compute = needed("pyarrow.compute", READING_TABLES)
 
     def verdict(self, condition: Condition) -> _Verdict:
         """What is sure of each row."""
@@ -90,12 +91,8 @@ class _Judge:
             column = column.dictionary_decode()
         try:
             found = self._looked_at(column, condition)
-        except (
-            self._arrow.ArrowException,
-            ValueError,
-            OverflowError,
-        ):  # Arrow has no such comparison, or no such value
-            found = None
+        except (self._arrow.ArrowException, ValueError, OverflowError):
+            found = None  # Arrow has no such comparison, or no such value
         return found or self._nothing()
 
     def _looked_at(self, column: Any, condition: Compared | OneOf | IsNull | IsTrue) -> _Verdict | None:
@@ -171,7 +168,7 @@ class _Judge:
 
 def has_forms(column: Any, *, inside: bool = False) -> bool:
     """Whether all values of a column surely become JSON data. `inside`: of lists and structs."""
-    arrow = needed("pyarrow", "reading tables")
+    arrow = needed("pyarrow", READING_TABLES)
     try:
         return _has_forms(column, arrow.types, inside)
     except (arrow.ArrowException, ValueError, OverflowError):  # a year beyond 9999, bytes that are not UTF-8
@@ -179,7 +176,7 @@ def has_forms(column: Any, *, inside: bool = False) -> bool:
 
 
 def _has_forms(column: Any, types: Any, inside: bool) -> bool:
-    compute, kind = needed("pyarrow.compute", "reading tables"), column.type
+    compute, kind = needed("pyarrow.compute", READING_TABLES), column.type
     if getattr(kind, "unit", "") == "ns":
         return not inside  # there they are rounded or refused, as the value is
     if types.is_string(kind) or types.is_large_string(kind):

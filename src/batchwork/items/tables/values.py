@@ -6,13 +6,14 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from batchwork.items.packages import READING_TABLES
 from batchwork.items.tables.cells import Formless, duration
 from batchwork.plugins import needed
 
 
 def values_of(column: Any) -> Sequence[Any]:
     """The values. Those that are finer than Python's times are texts with all their digits; those that cannot be read are Formless."""
-    arrow = needed("pyarrow", "reading tables")
+    arrow = needed("pyarrow", READING_TABLES)
     kind = column.type
     if arrow.types.is_dictionary(kind):
         column, kind = column.dictionary_decode(), kind.value_type

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from batchwork.errors import Problem, RenderError, UsageError
-from batchwork.export.target import IN_A_NAME, FileFormat, Target, target_of
+from batchwork.export.target import IN_A_NAME, Target, target_of
+from batchwork.model import FileFormat
 from batchwork.plan.knowns import Knowns
 from batchwork.plan.model import ResultsPlan
 from batchwork.plan.outcomes.kept import kept_value
@@ -51,10 +52,7 @@ def _check(to: Value, shape: FileFormat | None, knowns: Knowns) -> None:
     except UsageError as error:
         knowns.problems.append(Problem(to.place, error.message, error.hint))
         return
-    needs = [("pyarrow", "writing Parquet files")] if target.format == "parquet" else []
-    needs += [("zstandard", "writing .zst files")] if target.compression == "zst" else []
-    needs += [("fsspec", "writing to URLs")] if target.is_url else []
-    for package, purpose in needs:
+    for package, purpose in target.packages:
         if (missing := package_problem(package, purpose)) is not None:
             knowns.problems.append(Problem(to.place, missing.message, missing.hint))
 
@@ -76,8 +74,10 @@ def _check_others(places: Sequence[Value], knowns: Knowns) -> None:
     """A problem where two files would be one."""
     for value in places:
         text = _known_text(value, knowns)
-        first = text and knowns.written.setdefault(text, value.place)
-        if first and first != value.place:
+        if not text:
+            continue
+        first = knowns.written.setdefault(text, value.place)
+        if first != value.place:
             message = f"{text!r} is written twice: at line {first.line} and here"
             knowns.problems.append(Problem(value.place, message, "each needs a file of its own"))
 

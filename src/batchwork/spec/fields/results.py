@@ -1,18 +1,18 @@
 """The fields of `results`, of a batch step: where the table of its results goes."""
 
-from typing import Annotated, Literal
+from typing import Annotated, get_args
 
 from msgspec import Struct
 
 from batchwork.errors import Place, Problem
+from batchwork.model import FileFormat
 from batchwork.spec.field import REQUIRED, Field
 from batchwork.spec.mapping import Block
 from batchwork.spec.readers import BOOLEAN, MAPPING, TEXT, Reader, word, wrong
 from batchwork.spec.written import MaybeTemplate
 from batchwork.spec.yaml.nodes import MapNode, Node, ScalarNode
 
-FileFormat = Literal["jsonl", "csv", "parquet", "json"]
-_FORMATS: tuple[FileFormat, ...] = ("jsonl", "csv", "parquet", "json")
+_FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 _FORM = "for example {to: results.parquet}"
 
 
