@@ -26,13 +26,8 @@ GROUPS = {
     "Running": ("run", "resume", "retry_failed", "load"),
     "What has run": ("FinishedRun", "StepOutcome", "Results", "Failure"),
     "Task types of your own": ("Task", "TaskFailed"),
-    "What is raised": (
-        *("BatchworkError", "UsageError", "WorkflowError", "RunRefused", "RunLocked"),
-        "StoreError",
-    ),
+    "What is raised": ("BatchworkError", "UsageError", "WorkflowError", "RunRefused", "RunLocked", "StoreError"),
 }
-
-
 INSIDE = ("reference", "page", "compile")
 """Members that are the program's own affair."""
 

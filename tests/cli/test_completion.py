@@ -102,6 +102,8 @@ def test_every_page_is_listed_and_printed(batchwork: Command) -> None:
         assert f"  {topic.name} " in listed
         assert topic.title() in listed
     assert {topic.section for topic in topics()} <= set(SECTIONS)
+    assert {"architecture", "faults", "performance", "reliability"} <= {topic.name for topic in topics()}
+    assert batchwork("docs", "reliability", expect=0).stdout.startswith("# ")
     page = Path(__file__).parents[2] / "docs/reference/items.md"
     assert batchwork("docs", "items", expect=0).stdout == page.read_text()
     assert batchwork("docs", "reference/items.md", expect=0).stdout == page.read_text()

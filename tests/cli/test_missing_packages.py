@@ -56,7 +56,7 @@ def test_it_is_said_before_anything_runs(
     assert message not in bench.command("validate", "w.yaml", expect=0).stderr
 
 
-@pytest.mark.parametrize("path", ["in.csv", "file:///in.csv", "in.csv.gz", "{{ env.HOME }}/in.csv"])
+@pytest.mark.parametrize("path", ["in.csv", "file:///in.csv", "a/b://in.csv", "in.csv.gz", "{{ env.HOME }}/in.csv"])
 def test_what_needs_nothing_is_not_refused(bench: Bench, bare: Mapping[str, str], path: str) -> None:
     bench.write(f"{{from: csv, path: '{path}'}}", ECHO)
     bench.command("validate", "w.yaml", env=bare, expect=0)

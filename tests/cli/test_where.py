@@ -113,12 +113,12 @@ def test_wrong_expressions_are_refused(batchwork: Command, failed: Path) -> None
 
 def test_words_beside_what_differs_pick_a_group() -> None:
     said = [
-        "a.csv:3: 3 fields, where 4 belong: id, zip",
+        "a.csv:3: 3 fields instead of 4: id, zip",
         "a.csv:5: not UTF-8 (byte 0xeb) (`encoding` says how the file is written: latin-1, cp1252 …)",
         "INVALID NAME 'x' at /a/b",
     ]
     groups = group(("s", f"k{at}", "bad row", message) for at, message in enumerate(said))
     found = [picking(alike, groups) for alike in groups]
-    assert found[0] == "error.type == 'bad row' and 'belong: id, zip' in error.message"
+    assert found[0] == "error.type == 'bad row' and 'fields instead of' in error.message"
     assert found[1] == "error.type == 'bad row' and 'says how the file is written: latin' in error.message"
     assert found[2] == "error.type == 'bad row' and 'AME' in error.message"

@@ -91,9 +91,9 @@ def test_a_row_that_is_none_is_named_by_the_line_where_it_begins(
     monkeypatch.setattr("batchwork.items.files.file_items.block_bytes", lambda _size: block)
     rows = rows_of(RAGGED, tmp_path, size)
     assert bad(rows) == [
-        ("f.csv:3", "2,x", "2 fields, where 3 belong: id, a, b"),
-        ("f.csv:6", "4", "1 field, where 3 belong: id, a, b"),
-        ("f.csv:7", "5,1,2,3", "4 fields, where 3 belong: id, a, b"),
+        ("f.csv:3", "2,x", "2 fields instead of 3: id, a, b"),
+        ("f.csv:6", "4", "1 field instead of 3: id, a, b"),
+        ("f.csv:7", "5,1,2,3", "4 fields instead of 3: id, a, b"),
         (
             "f.csv:8",
             '"6,x" z,y',
@@ -102,7 +102,7 @@ def test_a_row_that_is_none_is_named_by_the_line_where_it_begins(
         (
             "f.csv:9",
             "7,\0,y",
-            "there is a NUL byte, which no text has: is it torn, or does `encoding` (utf-16?) say otherwise",
+            "there is a NUL byte, which no text has: is the file damaged, or in another `encoding`, such as utf-16?",
         ),
     ]
     assert [row["id"] for row in rows if isinstance(row, dict)] == ["1", "3", "8"]
@@ -210,7 +210,7 @@ def test_without_a_header(tmp_path: Path) -> None:
     ]
     rows = rows_of("1,2\n3\n", tmp_path, header=False, columns=["x", "y"])
     assert rows[0] == {"x": "1", "y": "2"}
-    assert bad(rows) == [("f.csv:2", "3", "1 field, where 2 belong: x, y")]
+    assert bad(rows) == [("f.csv:2", "3", "1 field instead of 2: x, y")]
 
 
 @pytest.mark.parametrize("nulls", ["NA", ["NA", "-"]])
@@ -255,7 +255,7 @@ def test_what_does_not_fit_its_column_is_a_bad_row(kind: str, text: str, expecte
     assert rows[0] == {"a": None, "b": "1"}
     [(key, _, message)] = bad(rows)
     assert key == "f.csv:3"
-    assert message.startswith(f"`a` must be {expected}, and it is '{text[:20]}")
+    assert message.startswith(f"`a` must be {expected}, but it is '{text[:20]}")
 
 
 @pytest.mark.parametrize(

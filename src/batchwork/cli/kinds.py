@@ -1,4 +1,4 @@
-"""How `batchwork tasks` and `batchwork sources` show what there is: a kind, what it is about, and its fields. What there is, they say."""
+"""How `batchwork tasks` and `batchwork sources` show a kind: what it is about, and its fields."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def _show(wanted: Wanted, table: LaidOut, out: Stdout) -> None:
         for line in _json_lines(table):
             out.json(line)
     elif wanted.shape == "parquet":
-        raise UsageError("a Parquet file is nothing for standard output", "say where it goes: -o FILE.parquet")
+        raise UsageError("a Parquet file cannot go to standard output", "say where it goes: -o FILE.parquet")
     else:
         write_rows(table, writer_of(cast(FileFormat, wanted.shape), cast(IO[bytes], out)))
 

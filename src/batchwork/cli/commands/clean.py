@@ -47,7 +47,7 @@ class Age(click.ParamType[int]):
 def clean_command(runs: Sequence[str], keep: int | None, older: int | None, dry_run: bool, store: str | None) -> None:
     """Forget runs, with all that is recorded of them, their logs and folders.
 
-    With --keep or --older those that have finished; a run that was interrupted, paused or killed can be gone on with,
+    --keep and --older choose among runs that have finished: one that was interrupted, paused or killed can be resumed,
     and is forgotten only where it is named. With both, what --keep keeps stays, whatever its age.
     """
     _refuse_both(bool(runs), chosen_by_rule=keep is not None or older is not None)

@@ -15,16 +15,18 @@ from batchwork.view.streams import Stdout
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "docs")
 SECTIONS = {
-    "tutorial": "learn it step by step",
-    "how-to": "do something particular",
-    "reference": "look something up",
-    "explanation": "understand it",
-    "coming-from": "coming from another program",
+    "tutorial": "To learn it step by step",
+    "how-to": "To do something particular",
+    "reference": "To look something up",
+    "explanation": "To understand it",
+    "coming-from": "Coming from another program",
+    "": "To know what is promised, and how it is built",
 }
+"""Folders with pages, and their headings; the last is the folder of all."""
 
 
 class Topic(Struct, frozen=True):
-    """One page. `name` is its file without the ending."""
+    """One page. `section` is its folder, `name` its file without the ending."""
 
     section: str
     name: str
@@ -90,9 +92,9 @@ def _like(wanted: str) -> list[Topic]:
 def _list(out: Stdout) -> None:
     there = list(topics())
     column = max(len(topic.name) for topic in there)
-    for section, what in SECTIONS.items():
+    for section, heading in SECTIONS.items():
         pages = [topic for topic in there if topic.section == section]
         if pages:
-            out.line(f"To {what}:" if section != "coming-from" else "Coming from another program:")
+            out.line(f"{heading}:")
         for topic in pages:
             out.line(f"  {topic.name.ljust(column)}  {topic.title()}")

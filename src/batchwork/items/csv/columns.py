@@ -76,10 +76,10 @@ class Columns:
             raise ValueError(record.fault)
         if "\0" in record.text:
             raise ValueError(
-                "there is a NUL byte, which no text has: is it torn, or does `encoding` (utf-16?) say otherwise"
+                "there is a NUL byte, which no text has: is the file damaged, or in another `encoding`, such as utf-16?"
             )
         if len(record.fields) != self.width:
-            raise ValueError(f"{plural(len(record.fields), 'field')}, where {self.width} belong: {_listed(self.there)}")
+            raise ValueError(f"{plural(len(record.fields), 'field')} instead of {self.width}: {_listed(self.there)}")
         if self._as_they_are:
             return dict(zip(self.names, record.fields, strict=True))
         found: dict[str, Json] = {}
@@ -88,7 +88,7 @@ class Columns:
             try:
                 found[name] = convert(text) if convert else text
             except ValueError as error:
-                raise ValueError(f"`{name}` must be {error}, and it is {short(repr(text), 60)}") from None
+                raise ValueError(f"`{name}` must be {error}, but it is {short(repr(text), 60)}") from None
         return found
 
     def _converted(self, rows: Sequence[Sequence[str]]) -> Any:
@@ -102,7 +102,8 @@ def columns_of(first: Record, shape: Shape, name: str) -> Columns:
     """The columns of a file whose first record this is. Raises SourceError."""
     if not shape.header:
         there = shape.columns or [f"column_{number}" for number in range(1, len(first.fields) + 1)]
-        return Columns(there, there, _known(shape, there, name))
+        _check_types(shape, there, name)
+        return Columns(there, there, shape)
     at = f"{name}:{first.number}"
     if first.fault or "\0" in first.text:
         reason = first.fault or "there is a NUL byte"
@@ -111,7 +112,8 @@ def columns_of(first: Record, shape: Shape, name: str) -> Columns:
     wanted = there if shape.columns is None else shape.columns
     _check_there(wanted, there, at)
     _check_names(at, there, wanted)
-    return Columns(there, wanted, _known(shape, there, name))
+    _check_types(shape, there, name)
+    return Columns(there, wanted, shape)
 
 
 def _check_there(wanted: Iterable[str], there: Sequence[str], at: str) -> None:
@@ -131,10 +133,10 @@ def _check_names(at: str, there: Sequence[str], wanted: Sequence[str]) -> None:
         raise SourceError(f"{at}: the header names `{twice[0]}` more than once, in columns {places}", hint)
 
 
-def _known(shape: Shape, there: Sequence[str], name: str) -> Shape:
+def _check_types(shape: Shape, there: Sequence[str], name: str) -> None:
+    """`types` names columns that there are. Raises SourceError."""
     if not isinstance(shape.types, str):
         _check_there(shape.types, there, f"{name}, `types`")
-    return shape
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from batchwork.text.jsontext import Json
 from batchwork.text.spelling import listing
 
 PURPOSE: Final = "working with databases"
+EXAMPLES: Final = "such as postgresql://user@host/database, sqlite:///file.db, duckdb://"
 _DUCKDB: Final = "duckdb"
 
 
@@ -85,8 +86,7 @@ class Database:
         if isinstance(error, ModuleNotFoundError):
             return SourceError(f"{self.name}: its driver {error.name} is not installed", f"`pip install {error.name}`")
         if kind in {"NoSuchModuleError", "ArgumentError"}:
-            hint = "such as postgresql://user@host/database, sqlite:///file.db, duckdb://"
-            return SourceError(f"{self.name} is not the URL of a database that SQLAlchemy knows", hint)
+            return SourceError(f"{self.name} is not the URL of a database that SQLAlchemy knows", EXAMPLES)
         said = str(getattr(error, "orig", None) or error).strip() or kind
         return SourceError(f"{self.name}: {self._mask(said.replace(self._url, self.name))[:2000]}")
 

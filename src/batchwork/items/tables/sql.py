@@ -12,7 +12,7 @@ from batchwork.clock import Clock, SystemClock
 from batchwork.errors import SourceError
 from batchwork.items.base import PAGE_BYTES, Chunk, into_pages, watched
 from batchwork.items.packages import lacking
-from batchwork.items.tables.database import PURPOSE, Database, bound, packages_for
+from batchwork.items.tables.database import EXAMPLES, PURPOSE, Database, bound, packages_for
 from batchwork.items.tables.rows import rows_of
 from batchwork.ports import FieldFault, ItemSource, Reading, Row, Rows, SourceType
 from batchwork.text.jsontexts import Texts
@@ -46,8 +46,7 @@ class SqlSource(SourceType):
         if not str(constants.get("query", "x")).strip():
             yield FieldFault("query", "`query` of `from: sql` is empty")
         if "://" not in str(constants.get("url", "://")):
-            hint = "such as postgresql://user@host/database, sqlite:///file.db, duckdb://"
-            yield FieldFault("url", "`url` of `from: sql` must be the URL of a database", hint)
+            yield FieldFault("url", "`url` of `from: sql` must be the URL of a database", EXAMPLES)
 
     def open(self, fields: Fields, cwd: str, environ: Mapping[str, str]) -> ItemSource:
         return _QueryRows(fields, SystemClock())

@@ -68,18 +68,18 @@ def next_url(answer: Answer, way: str | Mapping[str, Any] | None, count: int) ->
         found = next((link for link, rest in _link.findall(answer.link) if _rel_next.search(rest)), "")
         return urljoin(answer.url, found) if found else None
     if isinstance(way, str):
-        return _joined(answer, part_or_none(answer.value, way), way)
+        return _joined(answer, _part_or_none(answer.value, way), way)
     if "cursor" in way:
         return _after_cursor(answer, way)
     return _after_page(answer.url, way) if count else None
 
 
 def _after_cursor(answer: Answer, way: Mapping[str, Any]) -> str | None:
-    cursor = part_or_none(answer.value, str(way.get("from", way["cursor"])))
+    cursor = _part_or_none(answer.value, str(way.get("from", way["cursor"])))
     if cursor in (None, "", False):
         return None
     name = str(way["cursor"]).rpartition(".")[2]
-    return with_parameter(answer.url, name, cursor if isinstance(cursor, str) else str(cursor))
+    return _with_parameter(answer.url, name, cursor if isinstance(cursor, str) else str(cursor))
 
 
 def _after_page(url: str, way: Mapping[str, Any]) -> str:
@@ -87,10 +87,10 @@ def _after_page(url: str, way: Mapping[str, Any]) -> str:
     current = dict(parse_qsl(urlsplit(url).query)).get(name, str(way.get("start", 1)))
     if not current.isdecimal():
         raise NoSuchPart(f"the parameter `{name}` of the URL is no number: {current!r}")
-    return with_parameter(url, name, str(int(current) + int(way.get("step", 1))))
+    return _with_parameter(url, name, str(int(current) + int(way.get("step", 1))))
 
 
-def part_or_none(value: Json, path: str) -> Json:
+def _part_or_none(value: Json, path: str) -> Json:
     """The same, where the last page may do without it."""
     try:
         return part(value, path)
@@ -106,7 +106,7 @@ def _joined(answer: Answer, found: Json, path: str) -> str | None:
     return urljoin(answer.url, found)
 
 
-def with_parameter(url: str, name: str, value: str) -> str:
+def _with_parameter(url: str, name: str, value: str) -> str:
     """The URL with one parameter of its query set."""
     parts = urlsplit(url)
     others = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != name]

@@ -1,1 +1,1 @@
-"""What is made of the outcomes of a step's units: files of results and of failed items."""
+"""What is made of the outcomes of a step's units: the file of results, the file of failed items, aggregates."""

@@ -1,6 +1,6 @@
 """What is computed of all units of a step: counts, sums, extremes, means, lists, in groups or not, in one pass over the store.
 
-A template that uses `result` gives nothing for a unit without one, and nothing is left out of every aggregate but a count of 0.
+A template that uses `result` gives null for a unit that has none. Null is left out of every aggregate; a count leaves out false, too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from batchwork.text.wording import short
 
 MOST_GROUPS: Final = 100_000
 MOST_COLLECTED: Final = 100_000
-"""They are kept in memory, and stand in the store as one text."""
+"""Groups of one aggregate, and values that one collects: they are in memory, and stand in the store as one text."""
 
 
 class AggregateError(BatchworkError):
@@ -125,20 +125,20 @@ class Aggregate:
 
     def _group(self, by: str) -> Folding:
         self._collected += self._plan.function == "collect"
-        if self._collected > MOST_COLLECTED or len(self._groups) > MOST_GROUPS:
-            what = (
-                "collects more than 100,000 values"
-                if self._collected > MOST_COLLECTED
-                else "has more than 100,000 groups"
-            )
-            raise AggregateError(f"`{self._name}` of `aggregate` {what}", "`results` writes a file of any length")
+        if self._collected > MOST_COLLECTED:
+            raise self._too_large(f"collects more than {MOST_COLLECTED:,} values")
         group = self._groups.get(by)
         if group is None:
+            if len(self._groups) >= MOST_GROUPS:
+                raise self._too_large(f"has more than {MOST_GROUPS:,} groups")
             group = self._groups[by] = Folding()
         return group
 
+    def _too_large(self, what: str) -> AggregateError:
+        return AggregateError(f"`{self._name}` of `aggregate` {what}", "`results` writes a file of any length")
+
     def end(self) -> Json:
-        """What has been computed. Raises AggregateError where it is a number beyond all floats."""
+        """What has been computed: of groups a mapping. Raises AggregateError where it is a number beyond all floats."""
         groups = {by: self._ended(by, group) for by, group in self._groups.items()}
         return groups if self._plan.by is not None else groups[""]
 

@@ -1,4 +1,4 @@
-"""A step with what is made of its outcomes: files, aggregates. From its begin to its end, and what becomes of the step by them."""
+"""A step from its start to its fate where files or aggregates are made of its outcomes: they can make it fail, too."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from batchwork.ports import Store
 
 
 def with_outcomes(batch: BatchPlan, brief: StepBrief, store: Store, run: Callable[[], Fate], before: Counts) -> Fate:
-    """Run the step and make of its outcomes what it asks for: its fate after that. Raises StoreError.
+    """Run the step, and make of its outcomes what it asks for; its fate after that. Raises StoreError.
 
-    Nothing runs where a file cannot be begun; the counts are those `before` then. There is something only of a step that is
-    done; the file that was there before stays otherwise.
+    Where a file cannot be begun nothing runs, and the step fails with the counts that it had `before`. Only a step that is
+    done leaves files and aggregates; after any other fate an older file is still there.
     """
     try:
         file = ResultsFile(batch.results, brief, store) if batch.results is not None else None
