@@ -170,7 +170,9 @@ def test_what_cannot_be_read_at_all_is_not_overlooked(tmp_path: Path, values: li
     path = tmp_path / "t.parquet"
     pa.parquet.write_table(pa.table({"n": [1, 2], "value": column}), path)
     check(path, "item.n == 1")
-    assert seen(opened(path, "item.n == 1").pages(0, 3))[-1][1] == "error"
+    bad, place = seen(opened(path, "item.n == 1").pages(0, 3))[-1]
+    assert isinstance(bad, BadRow)
+    assert place.endswith("t.parquet:2")
 
 
 @pytest.mark.parametrize(
