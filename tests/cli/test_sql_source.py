@@ -244,6 +244,7 @@ steps:
         ("statement: 'selec 1'", "syntax error"),
         ("statement: 'select :x'", "no value for `:x`"),
         ("statement: 'select n from t', max_rows: 99", "the statement gives more than 99 rows"),
+        ("statement: 'select 1 as a, 2 as a'", "two columns of the statement are called `a`"),
         ("statement: 'select 1', values: {x: 1}", "there is no :x to take the value `x`"),
     ],
 )
@@ -262,3 +263,30 @@ def test_statements_and_queries_are_no_templates(bench: Bench):
     said = bench.command("validate", "w.yaml", "x=1", expect=2).stderr
     assert "`query` of `from: sql` is no template: values are bound, never pasted" in said
     assert "`statement` is no template: values are bound, never pasted" in said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("'infinity'::timestamp", "'infinity'"),
+        ("'-infinity'::date", "'-infinity'"),
+        ("'0044-03-15 BC'::date", "before year 1"),
+        ("'294276-01-01'::timestamptz", "after year 10K"),
+        ("'24:00:00'::time", "'24:00:00'"),
+        ("array['infinity'::date]", "'infinity'"),
+    ],
+)
+def test_a_time_that_python_cannot_hold_is_a_bad_row(postgres: str, value: str, said: str):
+    rows = read(postgres, f"select n, case when n = 2 then {value} end as v from generate_series(1, 3) n")
+    assert [row.key if isinstance(row, BadRow) else row for row in rows] == [
+        {"n": 1, "v": None},
+        "query:2",
+        {"n": 3, "v": None},
+    ]
+    assert "query:2: the column `v` holds a time that cannot be read" in rows[1].message
+    assert said in rows[1].message
+
+
+def test_texts_of_sqlite_that_are_not_utf_8_keep_their_bytes(sqlite: str):
+    query = "select cast(x'ff61' as text) as t union all select 'ü'"
+    assert read(sqlite, query) == [{"t": "\udcffa"}, {"t": "ü"}]

@@ -296,7 +296,7 @@ def test_the_ending_tells_the_format(place: str, target: Target) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["a.txt", "csv", "a.gz", ".csv/x", "https://u:secret@h/a.xls?X-Amz-Signature=secretsecret0123456789"]
+    "place", ["a.txt", "csv", "a.gz", ".csv/x", "sftp://u:secret@h/a.xls?X-Amz-Signature=secretsecret0123456789"]
 )
 def test_other_endings_name_no_format(place: str) -> None:
     with pytest.raises(UsageError, match="names no format") as raised:
@@ -320,6 +320,13 @@ def test_a_further_ending_compresses(ending: str, unpacked: Any, tmp_path: Path)
     write_to(target_of(str(place)), [rows_of([1])])
     assert unpacked(place.read_bytes()) == b"index,key,status,result\r\n0,k0,succeeded,1\r\n"
     assert os.listdir(tmp_path) == [place.name]
+
+
+@pytest.mark.parametrize("place", ["http://u:secret@h/t.csv", "HTTPS://u:secret@h/t.parquet?sig=x"])
+def test_urls_of_the_web_are_refused_before_anything_is_written(place: str) -> None:
+    with pytest.raises(UsageError, match="can only be read") as raised:
+        target_of(place)
+    assert "secret" not in raised.value.message
 
 
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "csv.bz2", "csv.zst", "parquet"])
@@ -352,7 +359,7 @@ def test_urls_are_whole_or_not_there(tmp_path: Path) -> None:
 )
 def test_urls_that_cannot_be_written_are_named_without_passwords(place: str, said: str) -> None:
     with pytest.raises(OutputError, match=said) as raised:
-        Sink(target_of(place))
+        Sink(Target(place, "csv"))
     assert "secret" not in str(raised.value)
 
 

@@ -68,6 +68,9 @@ def target_of(place: str, written: str | None = None) -> Target:
             f"the ending of {Target(place, 'csv').shown!r} names no format",
             f"end it with {_endings(FORMATS)}, after which {_endings(COMPRESSIONS)} may stand; or say the format",
         )
+    if place.lower().startswith(("http://", "https://")):
+        said = f"cannot write {shown_url(place)}: such URLs can only be read"
+        raise UsageError(said, "name a file, or an object of a store (s3://, gs://)")
     return Target(place, cast(FileFormat, shape), compression)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from batchwork.errors import BatchworkError, SourceError, UsageError
+from batchwork.items.tables.drivers import prepare
 from batchwork.plugins import needed
 from batchwork.secrets import Masker, shown_url, url_passwords
 from batchwork.text.jsontext import Json
@@ -45,6 +46,7 @@ class Database:
             engine = self._made or self._engine()
             with engine.connect() as connection:
                 self._driver = connection.connection.driver_connection
+                prepare(self._driver)
                 try:
                     yield connection.execution_options(**options)
                 finally:

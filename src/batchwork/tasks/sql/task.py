@@ -91,6 +91,9 @@ def _outcome(result: Any, most: int) -> Json:
     if not result.returns_rows:
         return {"rowcount": result.rowcount}
     names: Sequence[str] = [*result.keys()]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        message = f"two columns of the statement are called `{twice}`: give one another name with AS"
+        raise TaskFailed(message, kind="same name twice", retryable=False)
     rows: list[Json] = [_mapping(names, row) for row in result.fetchmany(most + 1)]
     if len(rows) > most:
         message = f"the statement gives more than {most:,} rows: raise `max_rows`, or take them as items (`from: sql`)"
