@@ -29,6 +29,14 @@ def checked_encoding(value: object) -> str:
     return found.name
 
 
+def encoding_of(text: str) -> str:
+    """The usual name of an encoding that a value named."""
+    try:
+        return checked_encoding(text)
+    except ValueError as error:
+        raise FileTrouble(f"`encoding` must be {error}, but it is {text[:60]}", kind="encoding") from None
+
+
 def to_bytes(text: str, encoding: str, path: str) -> bytes:
     """The bytes of a text; in UTF-8, bytes that came as lone surrogates are the same bytes again."""
     if encoding == BASE64:

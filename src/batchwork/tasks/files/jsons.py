@@ -8,11 +8,10 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 
 from batchwork.tasks.fields import about
-from batchwork.tasks.files.encodings import to_bytes, to_text
-from batchwork.tasks.files.task import FileTask
-from batchwork.tasks.files.texts import CREATE_DIRS, PATH, encoding_of, read_all, written
+from batchwork.tasks.files.encodings import encoding_of, to_bytes, to_text
+from batchwork.tasks.files.task import CREATE_DIRS, OVERWRITE, PATH, FileTask
 from batchwork.tasks.files.trouble import FileTrouble, shown
-from batchwork.tasks.files.whole import Target
+from batchwork.tasks.files.whole import Target, read_all, written
 
 ENCODING = about("utf-8, utf-16 …")
 
@@ -43,7 +42,7 @@ class WriteJsonFields(msgspec.Struct):
     data: Annotated[Any, about("The value: a template such as {{ item }}, or data with templates in it.")]
     encoding: Annotated[str, ENCODING] = "utf-8"
     create_dirs: Annotated[bool, CREATE_DIRS] = True
-    overwrite: Annotated[bool, about("Whether a file that is there is replaced; without it, that is a failure.")] = True
+    overwrite: Annotated[bool, OVERWRITE] = True
 
 
 class WriteJson(FileTask):

@@ -14,8 +14,7 @@ from batchwork.ports import Setting
 from batchwork.tasks.base import TaskFailed
 from batchwork.tasks.fields import about
 from batchwork.tasks.files.begun import begun, wanted_of_unit
-from batchwork.tasks.files.task import FileTask
-from batchwork.tasks.files.texts import CREATE_DIRS
+from batchwork.tasks.files.task import CREATE_DIRS, FileTask
 from batchwork.tasks.files.trouble import FileTrouble, shown, telling
 from batchwork.tasks.files.whole import (
     Target,
@@ -25,13 +24,13 @@ from batchwork.tasks.files.whole import (
     opened,
     pieces,
     prepared_folder,
-    refuse_no_file,
+    refuse_folder_or_device,
     take_name,
     write_whole,
 )
 from batchwork.text.jsontext import Json
 
-OVERWRITE = about("Whether another file of that name is replaced; without it, that is a failure.")
+REPLACE = about("Whether another file of that name is replaced; without it, that is a failure.")
 
 
 class CopyFileFields(msgspec.Struct):
@@ -40,7 +39,7 @@ class CopyFileFields(msgspec.Struct):
     source: Annotated[str, about("The file; a symbolic link stands for what it leads to.")]
     destination: Annotated[str, about("The file that is to be its copy.")]
     create_dirs: Annotated[bool, CREATE_DIRS] = True
-    overwrite: Annotated[bool, OVERWRITE] = False
+    overwrite: Annotated[bool, REPLACE] = False
 
 
 class CopyFile(FileTask):
@@ -67,7 +66,7 @@ class MoveFileFields(msgspec.Struct):
     source: Annotated[str, about("The file; a symbolic link is moved itself.")]
     destination: Annotated[str, about("The name that it is to have.")]
     create_dirs: Annotated[bool, CREATE_DIRS] = True
-    overwrite: Annotated[bool, OVERWRITE] = False
+    overwrite: Annotated[bool, REPLACE] = False
 
 
 class MoveFile(FileTask):
@@ -139,7 +138,7 @@ class DeleteFile(FileTask):
 def _is_there(source: str, target: Target) -> bool:
     """Whether the target is what it is to be already. Raises TaskFailed where something else is there and must stay."""
     with telling("write", target.path):
-        refuse_no_file(target.path)
+        refuse_folder_or_device(target.path)
         if not exists(target.path):
             return False
         if _same_file(source, target.path):

@@ -14,11 +14,10 @@ from batchwork.errors import Place, Problem, WorkflowError
 from batchwork.ports import Compiled, Written
 from batchwork.tasks.base import TaskFailed
 from batchwork.tasks.fields import Given, about, value_of
-from batchwork.tasks.files.encodings import checked_encoding, to_bytes, to_text
+from batchwork.tasks.files.encodings import checked_encoding, encoding_of, to_bytes, to_text
 from batchwork.tasks.files.paths import TextField
 from batchwork.tasks.files.task import FileTask
-from batchwork.tasks.files.texts import encoding_of, read_all, written
-from batchwork.tasks.files.whole import Target
+from batchwork.tasks.files.whole import Target, read_all, written
 from batchwork.template import Value, misplaced, unknown_names
 from batchwork.text.jsontext import Json
 

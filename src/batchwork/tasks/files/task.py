@@ -11,10 +11,14 @@ from msgspec.structs import replace
 from batchwork.errors import Problem
 from batchwork.ports import Compiled, FieldValue, Setting, Written
 from batchwork.tasks.base import MethodTask, TaskProgram, method_program
-from batchwork.tasks.fields import Given, read_problems, value_of
+from batchwork.tasks.fields import Given, about, read_problems, value_of
 from batchwork.tasks.files.encodings import checked_encoding
 from batchwork.tasks.files.paths import TextField, path_field, path_problems, path_warnings
 from batchwork.text.jsontext import Json
+
+PATH = about("The file.")
+CREATE_DIRS = about("Whether folders above the file are made.")
+OVERWRITE = about("Whether a file that is there is replaced; without it, that is a failure.")
 
 
 class FileTask(MethodTask):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 from typing import Annotated, Any, ClassVar
@@ -10,27 +9,12 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 
 from batchwork.tasks.fields import about
-from batchwork.tasks.files.encodings import checked_encoding, to_bytes, to_text, unmarked
-from batchwork.tasks.files.task import FileTask
-from batchwork.tasks.files.trouble import FileTrouble, shown, telling
-from batchwork.tasks.files.whole import (
-    Target,
-    exists,
-    holds,
-    name,
-    opened,
-    prepared_folder,
-    refuse_no_file,
-    write_whole,
-)
-from batchwork.text.wording import size
-
-READ_MAX = 64 << 20
-"""The largest file that can be a result."""
+from batchwork.tasks.files.encodings import encoding_of, to_bytes, to_text, unmarked
+from batchwork.tasks.files.task import CREATE_DIRS, OVERWRITE, PATH, FileTask
+from batchwork.tasks.files.trouble import telling
+from batchwork.tasks.files.whole import Target, name, prepared_folder, read_all, refuse_folder_or_device, written
 
 ENCODING = about("utf-8, latin-1, utf-16 …; base64 for bytes that are no text.")
-CREATE_DIRS = about("Whether folders above the file are made.")
-PATH = about("The file.")
 
 
 class ReadFileFields(msgspec.Struct):
@@ -58,7 +42,7 @@ class WriteFileFields(msgspec.Struct):
     content: Annotated[Any, about("The text, exactly; what is no text is written as JSON.")]
     encoding: Annotated[str, ENCODING] = "utf-8"
     create_dirs: Annotated[bool, CREATE_DIRS] = True
-    overwrite: Annotated[bool, about("Whether a file that is there is replaced; without it, that is a failure.")] = True
+    overwrite: Annotated[bool, OVERWRITE] = True
 
 
 class WriteFile(FileTask):
@@ -87,7 +71,8 @@ class AppendFileFields(msgspec.Struct):
 class AppendFile(FileTask):
     """Append to a file, which is made if it is not there. The result is {path, bytes}: what was appended.
 
-    What was appended before a kill is appended once more when the item is run again. Items that append to one file wait for each other; in which order they come is not said.
+    What was appended before a kill is appended once more when the item is run again. Items that append to one file wait for
+    each other, and come in any order.
     """
 
     name: ClassVar[str] = "append_file"
@@ -103,50 +88,11 @@ class AppendFile(FileTask):
         return {"path": fields.path, "bytes": len(data)}
 
 
-# ---------------------------------------------------------------- also for JSON and templates
-
-
-def encoding_of(text: str) -> str:
-    """The usual name of an encoding that a value named."""
-    try:
-        return checked_encoding(text)
-    except ValueError as error:
-        raise FileTrouble(f"`encoding` must be {error}, but it is {text[:60]}", kind="encoding") from None
-
-
-def read_all(path: str) -> bytes:
-    """What a file holds, if that is not too much for a result."""
-    found = bytearray()
-    with telling("read", path), opened(path) as descriptor:
-        known = os.fstat(descriptor).st_size
-        while known <= READ_MAX and (piece := os.read(descriptor, 1 << 20)):
-            found += piece
-            known = max(known, len(found))
-    if known > READ_MAX:
-        message = f"{shown(path)} has {size(known)}, and a result {size(READ_MAX)} at most"
-        raise FileTrouble(message, "read it as items (`from: lines`, `jsonl` …), or where it is needed")
-    return bytes(found)
-
-
-def written(target: Target, data: bytes) -> dict[str, Any]:
-    """Write a file of so many bytes. One that is there and holds just that was written before, such as when the run was killed."""
-    with telling("write", target.path):
-        try:
-            refuse_no_file(target.path)
-            if not target.overwrite and exists(target.path):
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-            write_whole(target, [data])
-        except FileExistsError:
-            if not holds(target.path, [data]):
-                raise
-    return {"path": target.path, "bytes": len(data)}
-
-
 def _append(target: Target, data: bytes) -> None:
     """All of it or nothing, and never in the middle of what another appends. Raises OSError."""
     path = name(target.path)
     prepared_folder(path, target)
-    refuse_no_file(target.path)
+    refuse_folder_or_device(target.path)
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

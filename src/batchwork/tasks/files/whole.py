@@ -8,12 +8,16 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from msgspec import Struct
 
-from batchwork.tasks.files.trouble import FileTrouble, shown
+from batchwork.tasks.files.trouble import FileTrouble, shown, telling
+from batchwork.text.wording import size as size_in_words
 
 CHUNK = 1 << 20
+READ_MAX = 64 << 20
+"""The largest file that can be a result."""
 
 
 class Target(Struct, frozen=True):
@@ -37,7 +41,7 @@ def write_whole(target: Target, chunks: Iterable[bytes], mode: int | None = None
     """
     path = name(target.path)
     folder = prepared_folder(path, target)
-    refuse_no_file(target.path)
+    refuse_folder_or_device(target.path)
     descriptor, part = _new_file(folder)
     try:
         size = sum(_write(descriptor, chunk) for chunk in chunks)
@@ -52,6 +56,20 @@ def write_whole(target: Target, chunks: Iterable[bytes], mode: int | None = None
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(part)
     return size
+
+
+def written(target: Target, data: bytes) -> dict[str, Any]:
+    """Write `data`; the result of the task. A file that holds just that was written before a kill: no failure. Raises TaskFailed."""
+    with telling("write", target.path):
+        try:
+            refuse_folder_or_device(target.path)
+            if not target.overwrite and exists(target.path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            write_whole(target, [data])
+        except FileExistsError:
+            if not holds(target.path, [data]):
+                raise
+    return {"path": target.path, "bytes": len(data)}
 
 
 def prepared_folder(path: bytes, target: Target) -> bytes:
@@ -84,6 +102,20 @@ def opened(path: str) -> Iterator[int]:
         os.close(descriptor)
 
 
+def read_all(path: str) -> bytes:
+    """What a file holds, if that is not too much for a result. Raises TaskFailed."""
+    found = bytearray()
+    with telling("read", path), opened(path) as descriptor:
+        known = os.fstat(descriptor).st_size
+        while known <= READ_MAX and (piece := os.read(descriptor, CHUNK)):
+            found += piece
+            known = max(known, len(found))
+    if known > READ_MAX:
+        message = f"{shown(path)} has {size_in_words(known)}, and a result {size_in_words(READ_MAX)} at most"
+        raise FileTrouble(message, "read it as items (`from: lines`, `jsonl` …), or where it is needed")
+    return bytes(found)
+
+
 def holds(path: str, chunks: Iterable[bytes]) -> bool:
     """Whether there is a file that holds just this. Raises OSError."""
     try:
@@ -93,7 +125,7 @@ def holds(path: str, chunks: Iterable[bytes]) -> bool:
         return False
 
 
-def refuse_no_file(path: str) -> None:
+def refuse_folder_or_device(path: str) -> None:
     """A folder cannot be replaced, a device, a pipe or a socket must not be. Raises OSError, FileTrouble."""
     try:
         kind = os.stat(name(path)).st_mode
