@@ -7,7 +7,7 @@ import pytest
 from batchwork.engine.run.outcome import aggregates
 from batchwork.engine.run.outcome.aggregates import Aggregate, AggregateError
 from batchwork.export.pages import Page
-from batchwork.export.rows import Rows
+from batchwork.export.rows import UnitRows
 from batchwork.plan.model import AggregatePlan
 from batchwork.spec.fields.aggregate import Function
 from batchwork.template import Value
@@ -15,7 +15,7 @@ from batchwork.template import Value
 
 def page_of(*results: int) -> Page:
     count = len(results)
-    rows = Rows(
+    rows = UnitRows(
         range(count),
         [*map(str, results)],
         ["succeeded"] * count,

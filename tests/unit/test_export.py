@@ -26,7 +26,7 @@ from batchwork.export.arrow import TableWriter, frame_of
 from batchwork.export.fields import DEEPEST, fields_of, steps_of
 from batchwork.export.layout import TableSpec
 from batchwork.export.part_file import PartFile
-from batchwork.export.rows import RowReader, Rows
+from batchwork.export.rows import RowReader, UnitRows
 from batchwork.export.sink import Sink
 from batchwork.export.table import laid_out, spec_for, write_rows, writer_of
 from batchwork.export.target import Target, target_of
@@ -37,9 +37,9 @@ from batchwork.text.jsontext import Json, encode
 NO = Failure("ValueError", "bad")
 
 
-def rows_of(results: Sequence[Json], items: Sequence[Json] = (), failed: Sequence[int] = ()) -> Rows:
+def rows_of(results: Sequence[Json], items: Sequence[Json] = (), failed: Sequence[int] = ()) -> UnitRows:
     count = range(len(results))
-    return Rows(
+    return UnitRows(
         count,
         [f"k{at}" for at in count],
         ["failed" if at in failed else "succeeded" for at in count],
@@ -50,19 +50,19 @@ def rows_of(results: Sequence[Json], items: Sequence[Json] = (), failed: Sequenc
     )
 
 
-def written(shape: Any, rows: Rows, spec: TableSpec | None = None) -> str:
+def written(shape: Any, rows: UnitRows, spec: TableSpec | None = None) -> str:
     file = io.BytesIO()
     write_rows(laid_out([rows], spec_for(shape, spec or TableSpec())), writer_of(shape, file))
     return file.getvalue().decode()
 
 
-def table_of(*parts: Rows, spec: TableSpec | None = None) -> Any:
+def table_of(*parts: UnitRows, spec: TableSpec | None = None) -> Any:
     writer = TableWriter()
     write_rows(laid_out(parts, spec or TableSpec()), writer)
     return writer.table
 
 
-def write_to(target: Target, parts: Sequence[Rows]) -> None:
+def write_to(target: Target, parts: Sequence[UnitRows]) -> None:
     with Sink(target) as sink:
         write_rows(laid_out(parts, spec_for(target.format, TableSpec())), writer_of(target.format, sink.file))
         sink.commit()

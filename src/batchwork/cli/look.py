@@ -17,8 +17,6 @@ from batchwork.view.streams import note
 
 PAGE_UNITS = 1000
 
-Wanted = ListedStatus | None
-
 
 def looking(where: str | None) -> AbstractContextManager[Store]:
     """The store that `--store` names, for looking only; closed at the end. Raises StoreError where there is none."""
@@ -39,7 +37,7 @@ def the_steps(store: Store, run: RunRecord, step: str | None) -> list[StepRecord
     return found
 
 
-def units(store: Store, step: StepRecord, status: Wanted = None) -> Iterator[UnitView]:
+def units(store: Store, step: StepRecord, status: ListedStatus | None = None) -> Iterator[UnitView]:
     """The units of a step in input order, read a page at a time."""
     start = 0
     while True:

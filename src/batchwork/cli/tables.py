@@ -32,8 +32,8 @@ from batchwork.view.table import Column
 COLUMNS = (Column("index", right=True), Column("key", least=16), Column("status"), Column("result", least=12))
 
 
-class Wanted(Struct, frozen=True):
-    """What was asked for: the format, where it goes, which rows and columns."""
+class Export(Struct, frozen=True):
+    """What was asked for: the format, where it goes (None: standard output), which rows and columns."""
 
     shape: str
     path: str | None
@@ -47,22 +47,22 @@ class Wanted(Struct, frozen=True):
         return self.shape in ("table", "jsonl") and not self.join and not self.columns
 
 
-def write_results(store: Store, step: StepRecord, wanted: Wanted) -> int:
+def write_results(store: Store, step: StepRecord, export: Export) -> int:
     """Write the results of a step, and say how many rows that were. Raises UsageError, OutputError, StoreError."""
-    keep = _keep(wanted.where)
-    spec = spec_for(wanted.shape, _spec(store, step, wanted))
+    keep = _keep(export.where)
+    spec = spec_for(export.shape, _spec(store, step, export))
     if keep is not None:
         spec = replace(spec, reads_items=True)
     table = laid_out(RowReader(store, step.number, items=spec.wants_items, failures=True).all(), spec, keep)
     counted = _Counted(table.pages)
     table = replace(table, pages=iter(counted))
-    if wanted.path is None:
+    if export.path is None:
         out = Stdout()
-        _show(wanted, table, out)
+        _show(export, table, out)
         out.flush()
         return counted.rows
-    with Sink(target_of(wanted.path, "jsonl" if wanted.shape == "table" else wanted.shape)) as sink:
-        _fill(wanted, table, sink.file)
+    with Sink(target_of(export.path, "jsonl" if export.shape == "table" else export.shape)) as sink:
+        _fill(export, table, sink.file)
         sink.commit()
     return counted.rows
 
@@ -80,11 +80,11 @@ class _Counted:
             yield page
 
 
-def _spec(store: Store, step: StepRecord, wanted: Wanted) -> TableSpec:
-    if wanted.is_plain:
+def _spec(store: Store, step: StepRecord, export: Export) -> TableSpec:
+    if export.is_plain:
         return TableSpec({})
-    columns = _getters(wanted.columns) if wanted.columns else None
-    return TableSpec(columns, wanted.join, wanted.join and _has_batches(store, step))
+    columns = _getters(export.columns) if export.columns else None
+    return TableSpec(columns, export.join, export.join and _has_batches(store, step))
 
 
 def _has_batches(store: Store, step: StepRecord) -> bool:
@@ -149,28 +149,28 @@ def _keep(where: str | None) -> Keep | None:
 # ---------------------------------------------------------------- how it is written
 
 
-def _show(wanted: Wanted, table: LaidOut, out: Stdout) -> None:
+def _show(export: Export, table: LaidOut, out: Stdout) -> None:
     """Write to standard output."""
-    if wanted.shape == "table":
-        out.table(_head(wanted, table.layout), _cells(wanted, table))
-    elif wanted.is_plain:
+    if export.shape == "table":
+        out.table(_head(export, table.layout), _cells(export, table))
+    elif export.is_plain:
         for line in _json_lines(table):
             out.json(line)
-    elif wanted.shape == "parquet":
+    elif export.shape == "parquet":
         raise UsageError("a Parquet file cannot go to standard output", "say where it goes: -o FILE.parquet")
     else:
-        write_rows(table, writer_of(cast(FileFormat, wanted.shape), cast(IO[bytes], out)))
+        write_rows(table, writer_of(cast(FileFormat, export.shape), cast(IO[bytes], out)))
 
 
-def _fill(wanted: Wanted, table: LaidOut, file: IO[bytes]) -> None:
+def _fill(export: Export, table: LaidOut, file: IO[bytes]) -> None:
     """Write to a file."""
     lines: Iterator[str]
-    if wanted.shape == "table":
-        lines = map("\t".join, _cells(wanted, table))
-    elif wanted.is_plain:
+    if export.shape == "table":
+        lines = map("\t".join, _cells(export, table))
+    elif export.is_plain:
         lines = _json_lines(table)
     else:
-        write_rows(table, writer_of(cast(FileFormat, wanted.shape), file))
+        write_rows(table, writer_of(cast(FileFormat, export.shape), file))
         return
     file.writelines(f"{line}\n".encode(errors="backslashreplace") for line in lines)
 
@@ -183,15 +183,15 @@ def _json_lines(table: LaidOut) -> Iterator[str]:
             yield f'{{"index":{index},"key":{encode(key)},"status":"{status}","result":{result or "null"}}}'
 
 
-def _head(wanted: Wanted, layout: Layout) -> Sequence[Column]:
-    return COLUMNS if wanted.is_plain else [Column(name, least=8) for name in layout.names]
+def _head(export: Export, layout: Layout) -> Sequence[Column]:
+    return COLUMNS if export.is_plain else [Column(name, least=8) for name in layout.names]
 
 
-def _cells(wanted: Wanted, table: LaidOut) -> Iterator[Sequence[str]]:
+def _cells(export: Export, table: LaidOut) -> Iterator[Sequence[str]]:
     """The rows of a table for people."""
     for page in table.pages:
         rows = page.rows
-        if wanted.is_plain:
+        if export.is_plain:
             said = map(error_line, rows.failures)
             results = [error or readable(result) for error, result in zip(said, rows.results, strict=True)]
             yield from zip(map(str, rows.indexes), rows.keys, rows.statuses, results, strict=True)

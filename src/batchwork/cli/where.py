@@ -25,7 +25,7 @@ _said = pattern(r"[\w .,:;()/-]{4,60}")
 """What may stand in an expression in quotes on a command line, whatever the shell."""
 
 
-def wanted(views: Iterable[UnitView], where: str | None) -> Iterable[UnitView]:
+def chosen_by(views: Iterable[UnitView], where: str | None) -> Iterable[UnitView]:
     """The units for which the expression is true, all without one. Raises UsageError."""
     template = compile_where(where, NAMES)
     if template is None:

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from batchwork.errors import OutputError
 from batchwork.export.fields import DEEPEST, Fields, Steps, fields_of, free_name, misfit, steps_of, taken
 from batchwork.export.pages import Getter, Page, Unfit, values_of
-from batchwork.export.rows import Rows
+from batchwork.export.rows import UnitRows
 from batchwork.model import BAD_ROW
 from batchwork.text.jsontext import Json
 from batchwork.text.jsontexts import as_list, value_of
@@ -49,13 +49,13 @@ class TableSpec(Struct, frozen=True):
         return any(name in getter.roots for getter in (self.columns or {}).values())
 
 
-def page_of(rows: Rows, spec: TableSpec) -> Page:
+def page_of(rows: UnitRows, spec: TableSpec) -> Page:
     """The values of rows; with `join` a row for each member of a batch. Raises Unfit."""
     page = Page(rows, _values(rows.results), _items(rows) if spec.wants_items else [None] * len(rows))
     return _members(page) if spec.join and spec.batches else page
 
 
-def _items(rows: Rows) -> list[Json]:
+def _items(rows: UnitRows) -> list[Json]:
     """The items; none where a row could not be read, whose text is no item."""
     items = _values(rows.items)
     for at, failure in enumerate(rows.failures):
@@ -96,8 +96,11 @@ def _shown(value: Json) -> str:
 Take = Callable[[Page], Sequence[Json]]
 
 
-class Part(Struct, frozen=True):
-    """The columns that come of items, or of results: those of the fields of mappings, and one for what is no mapping."""
+class Side(Struct, frozen=True):
+    """The columns that come of items, or of results: those of the fields of mappings, and one for what is no mapping.
+
+    `word` is "item" or "result", `of` gives its values, `rest` is the name of the column for what is no mapping, None without one.
+    """
 
     word: str
     of: Callable[[Page], Sequence[Json]]
@@ -136,17 +139,17 @@ class Part(Struct, frozen=True):
 
 
 class Layout:
-    """The columns of a table. `parts` came of what there was in its first rows."""
+    """The columns of a table. `sides` came of what there was in its first rows."""
 
-    def __init__(self, columns: Sequence[tuple[str, Take]], parts: Sequence[Part]) -> None:
+    def __init__(self, columns: Sequence[tuple[str, Take]], sides: Sequence[Side]) -> None:
         self.names = [name for name, _ in columns]
         self._takes = [take for _, take in columns]
-        self._parts = parts
+        self._sides = sides
 
     def columns(self, page: Page) -> list[Sequence[Json]]:
         """What stands in each column. Raises Unfit."""
-        for part in self._parts:
-            part.check(page)
+        for side in self._sides:
+            side.check(page)
         return [take(page) for take in self._takes]
 
     def objects(self, page: Page) -> Iterator[dict[str, Json]]:
@@ -154,8 +157,8 @@ class Layout:
         rows = zip(*(take(page) for take in self._takes), strict=True)
         for at, row in enumerate(rows):
             found = dict(zip(self.names, row, strict=True))
-            for part in self._parts:
-                for name, value in part.late(part.of(page)[at]).items():
+            for side in self._sides:
+                for name, value in side.late(side.of(page)[at]).items():
                     found[free_name(name, found)] = value
             yield found
 
@@ -163,21 +166,21 @@ class Layout:
 def layout_of(spec: TableSpec, sample: Page) -> Layout:
     """The columns of a table that begins with these rows. Raises OutputError."""
     columns: list[tuple[str, Take]] = [] if spec.join else _lead()
-    parts = []
+    sides = []
     if spec.join:
-        parts.append(_part("item", lambda page: page.items, sample, set(), spec))
-        _refuse_taken(parts[0])
-        columns += parts[0].columns()
+        sides.append(_side("item", lambda page: page.items, sample, set(), spec))
+        _refuse_taken(sides[0])
+        columns += sides[0].columns()
     if spec.columns is None:
         used = {name for name, _ in columns} | ({STATUS, ERROR} if spec.join else set())
-        parts.append(_part("result", lambda page: page.results, sample, used, spec))
-        columns += parts[-1].columns()
+        sides.append(_side("result", lambda page: page.results, sample, used, spec))
+        columns += sides[-1].columns()
     else:
         named = [(name, _named(name, getter, spec.constants)) for name, getter in spec.columns.items()]
         columns = [(name, take) for name, take in columns if name not in spec.columns] + named
     if spec.join:
         columns += [(STATUS, lambda page: page.rows.statuses), (ERROR, _errors)]
-    return Layout(columns, parts)
+    return Layout(columns, sides)
 
 
 def _lead() -> list[tuple[str, Take]]:
@@ -189,7 +192,7 @@ def _lead() -> list[tuple[str, Take]]:
     return list(zip(LEAD, takes, strict=True))
 
 
-def _part(word: str, of: Take, sample: Page, used: set[str], spec: TableSpec) -> Part:
+def _side(word: str, of: Take, sample: Page, used: set[str], spec: TableSpec) -> Side:
     values = of(sample)
     fields = fields_of(values, 0 if spec.objects else DEEPEST)
     used, names = set(used), {}
@@ -198,10 +201,10 @@ def _part(word: str, of: Take, sample: Page, used: set[str], spec: TableSpec) ->
         used.add(names[steps])
     other = any(value is not None and not isinstance(value, dict) for value in values)
     rest = free_name(word, used) if other or not fields else None
-    return Part(word, of, fields, names, rest)
+    return Side(word, of, fields, names, rest)
 
 
-def _refuse_taken(source: Part) -> None:
+def _refuse_taken(source: Side) -> None:
     for name in source.names.values():
         if name in (STATUS, ERROR):
             raise OutputError(

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 
 from batchwork.errors import RenderError
-from batchwork.export.rows import Rows
+from batchwork.export.rows import UnitRows
 from batchwork.ports.recorded import ErrorView
 from batchwork.template import Path, Template, Value, plain
 from batchwork.text.jsontext import Json
@@ -40,7 +40,7 @@ class Unfit(Exception):
 class Page(Struct, frozen=True):
     """Some rows with their values."""
 
-    rows: Rows
+    rows: UnitRows
     results: Sequence[Json]
     items: Sequence[Json]
 

@@ -20,7 +20,7 @@ LISTED: Final = 500
 CHARS: Final = 1_000_000
 
 
-class Rows(Struct, frozen=True):
+class UnitRows(Struct, frozen=True):
     """Some units, column by column. `results` and `items` are JSON texts, None where there is none, or nobody asked."""
 
     indexes: Sequence[int]
@@ -34,14 +34,14 @@ class Rows(Struct, frozen=True):
     def __len__(self) -> int:
         return len(self.indexes)
 
-    def cut(self, start: int, stop: int) -> Rows:
+    def cut(self, start: int, stop: int) -> UnitRows:
         columns: tuple[Any, ...] = astuple(self)
-        return Rows(*(column[start:stop] for column in columns))
+        return UnitRows(*(column[start:stop] for column in columns))
 
-    def pick(self, offsets: Sequence[int]) -> Rows:
+    def pick(self, offsets: Sequence[int]) -> UnitRows:
         """The rows at `offsets`."""
         columns: tuple[Any, ...] = astuple(self)
-        return Rows(*([column[at] for at in offsets] for column in columns))
+        return UnitRows(*([column[at] for at in offsets] for column in columns))
 
     @property
     def chars(self) -> int:
@@ -61,7 +61,7 @@ class RowReader:
         self._next = self._failed = 0
         self._size = FIRST
 
-    def all(self) -> Iterator[Rows]:
+    def all(self) -> Iterator[UnitRows]:
         """All that is left, whatever its state."""
         while (rows := self.settled()) is not None:
             yield rows
@@ -72,7 +72,7 @@ class RowReader:
             if placed:
                 yield self._of_views(placed)
 
-    def settled(self) -> Rows | None:
+    def settled(self) -> UnitRows | None:
         """The next rows whose outcome is known, in order and without a gap; None where there is none."""
         page = self._store.page(self._step, self._next - 1, self._size)
         count = _settled(page, self._next)
@@ -82,7 +82,7 @@ class RowReader:
         results = self._store.results(self._step, self._next, count)
         items = self._store.values(self._step, seqs) if self._wants_items else [None] * count
         statuses = list(map(str, page.statuses[:count]))
-        rows = Rows(
+        rows = UnitRows(
             seqs, page.keys[:count], statuses, page.attempts[:count], results, items, self._failures_of(statuses)
         )
         self._next += count
@@ -99,9 +99,9 @@ class RowReader:
                 failures[at] = unit_failure(view.record)
         return failures
 
-    def _of_views(self, views: Sequence[UnitView]) -> Rows:
+    def _of_views(self, views: Sequence[UnitView]) -> UnitRows:
         records = [view.record for view in views]
-        return Rows(
+        return UnitRows(
             [record.index or 0 for record in records],
             [record.key for record in records],
             [str(view.status) for view in views],
@@ -131,12 +131,12 @@ def _settled(page: UnitPage, start: int) -> int:
     return len(seqs)
 
 
-def together(parts: Sequence[Rows]) -> Rows:
+def together(parts: Sequence[UnitRows]) -> UnitRows:
     """All of these rows."""
     if len(parts) == 1:
         return parts[0]
-    columns: list[list[Any]] = [[] for _ in Rows.__struct_fields__]
+    columns: list[list[Any]] = [[] for _ in UnitRows.__struct_fields__]
     for part in parts:
         for column, more in zip(columns, astuple(part), strict=True):
             column.extend(more)
-    return Rows(*columns)
+    return UnitRows(*columns)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from batchwork.errors import OutputError
 from batchwork.export.layout import Layout, TableSpec, layout_of, page_of
 from batchwork.export.pages import Page, Unfit, picked
-from batchwork.export.rows import Rows, together
+from batchwork.export.rows import UnitRows, together
 from batchwork.export.texts import CsvWriter, JsonLinesWriter, JsonWriter
 from batchwork.model import FileFormat
 from batchwork.text.wording import short
@@ -52,7 +52,7 @@ class LaidOut(Struct, frozen=True):
     pages: Iterator[Page]
 
 
-def laid_out(rows: Iterable[Rows], spec: TableSpec, keep: Keep | None = None) -> LaidOut:
+def laid_out(rows: Iterable[UnitRows], spec: TableSpec, keep: Keep | None = None) -> LaidOut:
     """Find the columns in the first rows. Raises OutputError, and so does what reads the pages."""
     left = iter(rows)
     first, rest = _sample(left)
@@ -97,11 +97,11 @@ def spec_for(shape: str, spec: TableSpec) -> TableSpec:
     return replace(spec, objects=shape in ("json", "jsonl"))
 
 
-def _page(rows: Rows, spec: TableSpec) -> Page:
+def _page(rows: UnitRows, spec: TableSpec) -> Page:
     return _naming(rows, lambda: page_of(rows, spec))
 
 
-def _naming(rows: Rows, do: Callable[[], _T]) -> _T:
+def _naming(rows: UnitRows, do: Callable[[], _T]) -> _T:
     """What it gives. Raises OutputError that names the row where a value does not fit."""
     try:
         return do()
@@ -114,9 +114,9 @@ def _naming(rows: Rows, do: Callable[[], _T]) -> _T:
         ) from error
 
 
-def _sample(left: Iterator[Rows]) -> tuple[Rows, Rows]:
+def _sample(left: Iterator[UnitRows]) -> tuple[UnitRows, UnitRows]:
     """The first rows, by which columns are told, and what was read beyond them."""
-    parts, results, rows, chars = list[Rows](), 0, 0, 0
+    parts, results, rows, chars = list[UnitRows](), 0, 0, 0
     for part in left:
         parts.append(part)
         for at, text in enumerate(part.results, 1):

@@ -12,7 +12,7 @@ from batchwork.cli.closing import command
 from batchwork.cli.failures import all_failures, group_lines, split_kind
 from batchwork.cli.look import looking, the_steps
 from batchwork.cli.options import HelpfulCommand, json_option, run_argument, step_option, store_option, where_option
-from batchwork.cli.where import picking, wanted, within
+from batchwork.cli.where import chosen_by, picking, within
 from batchwork.engine.run.find_run import find_run
 from batchwork.model import BAD_ROW
 from batchwork.text.alike import Alike, group
@@ -29,7 +29,7 @@ from batchwork.view.streams import Stdout, note
 def errors_command(run: str | None, step: str | None, where: str | None, as_json: bool, store: str | None) -> None:
     """Show what failed in RUN (the latest run by default), similar failures together."""
     out = Stdout()
-    narrowed = None if where is None else partial(wanted, where=where)
+    narrowed = None if where is None else partial(chosen_by, where=where)
     with looking(store) as opened:
         record = find_run(opened, run)
         groups = group(all_failures(opened, the_steps(opened, record, step), narrowed))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from batchwork.cli.failures import error_line, error_object
-from batchwork.cli.look import Wanted, item_text, looking, note_words, readable, seconds_taken, the_steps, units
+from batchwork.cli.look import item_text, looking, note_words, readable, seconds_taken, the_steps, units
 from batchwork.cli.options import HelpfulCommand, json_option, run_argument, step_option, store_option, where_option
-from batchwork.cli.where import wanted as chosen
+from batchwork.cli.where import chosen_by
 from batchwork.engine.run.find_run import find_run
 from batchwork.model import UnitRecord, UnitStatus
-from batchwork.ports.store import UnitView
+from batchwork.ports.store import ListedStatus, UnitView
 from batchwork.text.jsontext import encode
 from batchwork.text.wording import duration, only_if
 from batchwork.view.streams import Stdout
@@ -48,7 +48,7 @@ def items_command(
     out = Stdout()
     with looking(store) as opened:
         steps = the_steps(opened, find_run(opened, run), step)
-        found = chosen((unit for record in steps for unit in units(opened, record, wanted)), where)
+        found = chosen_by((unit for record in steps for unit in units(opened, record, wanted)), where)
         if as_json:
             for unit in found:
                 out.json(_json_line(unit))
@@ -57,7 +57,7 @@ def items_command(
     out.flush()
 
 
-def _wanted(status: str | None) -> Wanted:
+def _wanted(status: str | None) -> ListedStatus | None:
     match status:
         case None | "in_doubt" | "running":
             return status

@@ -6,7 +6,7 @@ import click
 
 from batchwork.cli.look import looking, the_steps
 from batchwork.cli.options import HelpfulCommand, run_argument, step_option, store_option
-from batchwork.cli.tables import Wanted, write_results
+from batchwork.cli.tables import Export, write_results
 from batchwork.engine.run.find_run import find_run
 from batchwork.errors import RunRefused
 from batchwork.export.target import FORMATS, target_of
@@ -38,12 +38,12 @@ from batchwork.view.streams import note
 @store_option
 def results_command(run: str | None, step: str | None, store: str | None, **asked: object) -> None:
     """Export the results of a step of RUN (the latest run by default), one for each item, in input order."""
-    wanted = Wanted(**_with_shape(**asked))  # type: ignore[arg-type]
+    export = Export(**_with_shape(**asked))  # type: ignore[arg-type]
     with looking(store) as opened:
         chosen = _chosen(opened, find_run(opened, run), step)
-        rows = write_results(opened, chosen, wanted)
-    if wanted.path is not None:
-        note(f"{wanted.path}: {plural(rows, 'row')} of step {chosen.name}")
+        rows = write_results(opened, chosen, export)
+    if export.path is not None:
+        note(f"{export.path}: {plural(rows, 'row')} of step {chosen.name}")
     if not _is_complete(chosen):
         note(f"step {chosen.name} has not finished: these are the results so far{_so_far(chosen.counts)}")
 

@@ -15,7 +15,7 @@ from batchwork.engine.run.outcome.hidden import without_secrets
 from batchwork.engine.unit.brief import Start, StepBrief
 from batchwork.errors import OutputError, UsageError
 from batchwork.export.layout import TableSpec
-from batchwork.export.rows import RowReader, Rows
+from batchwork.export.rows import RowReader, UnitRows
 from batchwork.export.sink import Sink, unwritable
 from batchwork.export.table import laid_out, spec_for, write_rows, writer_of
 from batchwork.export.target import IN_A_NAME, Target, target_of
@@ -108,7 +108,7 @@ class ResultsFile(Thread):
         if self._given_up:
             raise _GivenUp
 
-    def _rows(self) -> Iterator[Rows]:
+    def _rows(self) -> Iterator[UnitRows]:
         while self._grows and not self._over.wait(LOOK_S):
             yield from self._settled()
             assert self._sink is not None
@@ -121,6 +121,6 @@ class ResultsFile(Thread):
         if self._given_up:
             raise _GivenUp
 
-    def _settled(self) -> Iterator[Rows]:
+    def _settled(self) -> Iterator[UnitRows]:
         while not self._over.is_set() and (rows := self._reader.settled()) is not None:
             yield rows
