@@ -22,7 +22,7 @@ $(STAMP): requirements/dev.txt requirements/build.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-check: lint types layers budget unit  ## the gate: format, lint, types, layers, budget, unit tests (under 30 s)
+check: lint types layers budget unit  ## the gate: format, lint, types, layers, budget, unit tests (about a minute)
 
 format: $(STAMP) ## format the code and mend what ruff can mend
 	$(BIN)/ruff format --quiet .

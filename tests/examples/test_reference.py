@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -162,3 +163,20 @@ def test_every_package_is_in_the_architecture() -> None:
             assert path.name in text, f"{path.name} is not in docs/architecture.md"
         elif (path / "__init__.py").exists():
             assert f"  {path.name}/" in text, f"{path.name}/ is not in docs/architecture.md"
+
+
+def test_every_room_is_in_the_architecture_and_every_file_that_it_names_is_there() -> None:
+    text = page("architecture.md")
+    tree = text[text.index("## The tree") : text.index("## Where to look")]
+    rooms = {path.parent.name for path in (ROOT / "src/batchwork").rglob("*/__init__.py")}
+    assert sorted(name for name in rooms if not re.search(rf"\b{name}/", tree)) == []
+    there = [path.as_posix() for folder in ("src", "tests") for path in (ROOT / folder).rglob("*.py")]
+    named = set(re.findall(r"`([\w/]+\.py)`", text))
+    assert sorted(name for name in named if not any(path.endswith(f"/{name}") for path in there)) == []
+
+
+def test_the_layers_of_the_architecture_are_those_that_are_checked() -> None:
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+    checked = [set(re.findall(r"\w+", layer)) - {"__main__", "web"} for layer in contract["layers"]]
+    shown = page("architecture.md").partition("## Layers")[2].split("```")[1].strip().splitlines()
+    assert [set(re.findall(r"\w+", line.split("  ")[0])) for line in shown] == [layer for layer in checked if layer]
