@@ -141,6 +141,11 @@ def test_chosen_rows_and_columns(results: Callable[..., str]) -> None:
     assert "there is no `sise`" in results("--columns", "n={{ sise }}", expect=2)
     assert "must give true or false" in results("--where", "key", expect=2)
     assert "column `n`" in results("--columns", "n={{ result.nope }}", "--format", "csv", expect=4)
+    assert "default(none)" in results("--columns", "n={{ result.nope }}", "--format", "csv", expect=4)
+    given = results("--columns", "n={{ result.nope | default(none) }}", "--format", "csv").splitlines()
+    assert given[:2] == ["index,key,status,n", "0,a,succeeded,"]
+    assert "names `n` twice" in results("--columns", "n={{ key }},size, n={{ index }}", expect=2)
+    assert "`n={{ result.size }}`" in results("--columns", "size,n=result.size", expect=2)
     assert "-o FILE.parquet" in results("--format", "parquet", expect=2)
 
 

@@ -116,12 +116,14 @@ _COLUMN: Final = pattern(r"(?s)(?:\{\{.*?\}\}|[^,])+")
 def _getters(words: Sequence[str]) -> dict[str, Getter]:
     """The columns that words like `a,b,c={{ … }}` name. Raises UsageError."""
     found: dict[str, Getter] = {}
-    for word in chain.from_iterable(map(_COLUMN.findall, words)):
-        name, _, text = word.partition("=")
-        if text and is_template(text):
-            found[name.strip()] = _template(text.strip())
-        elif name := word.strip():
-            found[name] = _FieldOf(name)
+    for word in filter(str.strip, chain.from_iterable(map(_COLUMN.findall, words))):
+        name, has_text, text = (part.strip() for part in word.partition("="))
+        if name in found:
+            raise UsageError(f"--columns names `{name}` twice", "give one of them another name: `other={{ … }}`")
+        if has_text and not is_template(text):
+            hint = f"a template has braces: `{name}={{{{ {text or 'result.NAME'} }}}}`"
+            raise UsageError(f"--columns {word.strip()!r}: there must be a template behind `=`", hint)
+        found[name] = _template(text) if has_text else _FieldOf(name)
     return found
 
 

@@ -222,6 +222,6 @@ def _named(name: str, getter: Getter, constants: Mapping[str, object]) -> Take:
         try:
             return values_of(getter, page, constants)
         except Unfit as error:
-            raise Unfit(error.offset, name, error.why) from error
+            raise Unfit(error.offset, name, error.why, error.hint) from error
 
     return take

@@ -15,6 +15,7 @@ from batchwork.text.jsontext import Json
 
 ROW_NAMES: Final = frozenset({"index", "key", "status", "attempts", "result", "item", "error"})
 """Names that a template of a column has, beside those that are the same for all rows."""
+_NOT_IN_ALL: Final = "`{{ result.NAME | default(none) }}` gives nothing where a row has no NAME"
 _MISSING: Final[Any] = object()
 
 
@@ -30,11 +31,11 @@ class Getter(Protocol):
 
 
 class Unfit(Exception):
-    """A value has no place in the table."""
+    """A value has no place in the table. `hint` says what to do, where that is not the same as for all others."""
 
-    def __init__(self, offset: int, column: str, why: str) -> None:
+    def __init__(self, offset: int, column: str, why: str, hint: str = "") -> None:
         super().__init__(why)
-        self.offset, self.column, self.why = offset, column, why
+        self.offset, self.column, self.why, self.hint = offset, column, why, hint
 
 
 class Page(Struct, frozen=True):
@@ -80,7 +81,7 @@ def values_of(getter: Getter, page: Page, constants: Mapping[str, object]) -> li
             try:
                 found[at] = _rendered(getter, scope_at(page, at, constants))
             except RenderError as error:
-                raise Unfit(at, "", error.message) from error
+                raise Unfit(at, "", error.message, _NOT_IN_ALL) from error
     return found
 
 

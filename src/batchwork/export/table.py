@@ -109,7 +109,8 @@ def _naming(rows: UnitRows, do: Callable[[], _T]) -> _T:
         index, key = rows.indexes[error.offset], short(rows.keys[error.offset], 60)
         raise OutputError(
             f"row {index + 1:d} (index {index}, key {key}), column `{error.column}`: {error.why}",
-            "columns and their types are those of the first 1,000 results; name what you want with `columns`, or write "
+            error.hint
+            or "columns and their types are those of the first 1,000 results; name what you want with `columns`, or write "
             "JSON Lines, which takes any value",
         ) from error
 
