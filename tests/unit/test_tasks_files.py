@@ -264,6 +264,8 @@ def test_json_is_written_for_people_and_read_again() -> None:
         ('{"a": 1,\n "b" 2}', "a:2:6: not JSON: expecting ':' delimiter"),
         (" \n", "a:2:1: not JSON: it is empty"),
         ("[NaN]", "a: not JSON: NaN is no JSON value"),
+        ("[1, -1e400]", "a: not JSON: the number -1e400 is too large"),
+        ("[" + "1" * 6000 + "]", "a: not JSON: a number of 6,000 digits; more than 4,300 must be quoted, as text"),
         ("[" * 100_000, "a: not JSON: it is nested too deeply"),
     ],
 )

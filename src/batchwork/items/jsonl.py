@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TypeAlias
@@ -16,6 +15,7 @@ from batchwork.items.files.places import Paths
 from batchwork.items.files.streams import by_lines, numbered
 from batchwork.items.packages import lacking_for
 from batchwork.ports import BadRow, FieldFault, ItemSource, Row, Rows, SourceType
+from batchwork.text.json_numbers import finite, whole
 from batchwork.text.jsontext import Json
 from batchwork.text.jsontexts import is_deeper, read_all
 from batchwork.text.wording import short
@@ -149,24 +149,9 @@ def _refuse_constant(word: str) -> Json:
     raise ValueError(f"{word} is not JSON")
 
 
-def finite(text: str) -> float:
-    """The number that a text writes. Raises ValueError where it is too large for a float."""
-    number = float(text)
-    if number in {float("inf"), float("-inf")}:
-        raise ValueError(f"the number {text[:40]} is too large")
-    return number
-
-
-def _whole(text: str) -> int:
-    limit = sys.get_int_max_str_digits()
-    if 0 < limit < len(text):
-        raise ValueError(f"a number of {len(text):,} digits; more than {limit:,} must be quoted, as text")
-    return int(text)
-
-
 _scan = json.JSONDecoder(parse_constant=_refuse_constant).scan_once  # type: ignore[attr-defined]
 _scan_checked = json.JSONDecoder(  # type: ignore[attr-defined]
-    parse_constant=_refuse_constant, parse_float=finite, parse_int=_whole
+    parse_constant=_refuse_constant, parse_float=finite, parse_int=whole
 ).scan_once
 
 

@@ -13,11 +13,12 @@ from typing import Any, Final, NoReturn
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from batchwork.errors import SourceError
-from batchwork.items.jsonl import DEEPEST_ROW, finite
+from batchwork.items.jsonl import DEEPEST_ROW
 from batchwork.items.web.answers import Answer, origin
 from batchwork.items.web.cut import Cutter, WasCut
 from batchwork.secrets import Masker, shown_url, url_passwords
 from batchwork.text.credentials import is_credential_header
+from batchwork.text.json_numbers import finite, whole
 from batchwork.text.jsontext import Json
 from batchwork.text.jsontexts import is_deeper
 from batchwork.text.wording import short
@@ -94,7 +95,7 @@ class Service:
     def _value(self, body: bytes, name: str) -> Json:
         try:
             text = body.decode("utf-8-sig")
-            value: Json = json.loads(text, parse_constant=_refuse_constant, parse_float=finite)
+            value: Json = json.loads(text, parse_constant=_refuse_constant, parse_float=finite, parse_int=whole)
             if is_deeper(value, DEEPEST_ROW, text):
                 raise RecursionError
         except RecursionError:

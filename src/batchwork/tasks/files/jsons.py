@@ -12,6 +12,7 @@ from batchwork.tasks.files.encodings import encoding_of, to_bytes, to_text
 from batchwork.tasks.files.task import CREATE_DIRS, OVERWRITE, PATH, FileTask
 from batchwork.tasks.files.trouble import FileTrouble, shown
 from batchwork.tasks.files.whole import Target, read_all, written
+from batchwork.text.json_numbers import finite, whole
 
 ENCODING = about("utf-8, utf-16 …")
 
@@ -61,7 +62,7 @@ class WriteJson(FileTask):
 def parsed(text: str, path: str) -> Any:
     """The value of a JSON text. What is not JSON is told with its line and column."""
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse, parse_float=finite, parse_int=whole)
     except json.JSONDecodeError as error:
         place = f"{shown(path)}:{error.lineno}:{error.colno}"
         why = "it is empty" if not text.strip() else error.msg[:1].lower() + error.msg[1:]
