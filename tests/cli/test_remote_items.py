@@ -30,7 +30,7 @@ CONTENT = "\n".join(LINES).encode()
 
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebFiles]:
-    monkeypatch.setattr("batchwork.items.files.remote.PAUSE_S", 0.0)
+    monkeypatch.setattr("batchwork.items.files.resumed.PAUSE_S", 0.0)
     site = WebFiles()
     site.files = {"/lines.txt": CONTENT}
     yield site
@@ -187,7 +187,7 @@ class BrokenOff(ObjectBody):
 
 @pytest.fixture
 def broken_off(monkeypatch: pytest.MonkeyPatch) -> type[BrokenOff]:
-    monkeypatch.setattr("batchwork.items.files.remote.PAUSE_S", 0.0)
+    monkeypatch.setattr("batchwork.items.files.resumed.PAUSE_S", 0.0)
     monkeypatch.setattr("batchwork.items.files.remote.ObjectBody", BrokenOff)
     BrokenOff.offsets.clear()
     monkeypatch.setattr(BrokenOff, "between", lambda _self: None)

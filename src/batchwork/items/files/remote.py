@@ -1,30 +1,24 @@
-"""Files behind URLs, by fsspec: what they are, and their bytes, which go on where they broke off. Local files are not here."""
+"""Files behind URLs, by fsspec: which ones a URL names, what is known of one, and opening it. Local files are not here."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from functools import cached_property
 from threading import Event
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from batchwork.errors import SourceError, UsageError
 from batchwork.items.base import digest
 from batchwork.items.files.object_body import ObjectBody, speaks_s3
+from batchwork.items.files.resumed import Anywhere, InOrder
 from batchwork.items.packages import READING_URLS
 from batchwork.plugins import needed
 from batchwork.secrets import Masker, shown_url, url_passwords
 
-_Found = TypeVar("_Found")
-
 AHEAD_BYTES: Final = 4 * 1024 * 1024
 """What is asked for at once of a store of objects."""
-TRIES: Final = 5
-"""So many times in a row may reading break off without a byte."""
-PAUSE_S: Final = 0.2
-"""How long to wait after the first time; then twice as long each time."""
 CONNECT_S, SILENT_S = 30, 60
 """How long an HTTP server may take to answer, and be silent in the midst."""
 
@@ -140,11 +134,11 @@ class RemoteFile:
 
     def open(self, most: int) -> io.BufferedReader:
         """Its bytes, with `most` of them looked at ahead."""
-        return io.BufferedReader(_Resumed(self), most)
+        return io.BufferedReader(InOrder(self), most)
 
     def open_anywhere(self) -> Any:
         """Its bytes, which can be sought in. Raises SourceError."""
-        return _Anywhere(self)
+        return Anywhere(self)
 
     def opened_anywhere(self) -> Any:
         """A file of fsspec that asks for just what is read. Raises SourceError, errors of fsspec."""
@@ -186,120 +180,6 @@ class RemoteFile:
         return SourceError(f"{self.name} cannot be read: {reason or type(error).__name__}")
 
 
-class _Remote(io.RawIOBase):
-    """The bytes of a remote file from an offset on. What breaks off is asked for again."""
-
-    def __init__(self, file: RemoteFile) -> None:
-        self._file, self._offset = file, 0
-        self._open: Any = None
-        self._version: str | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        block = _read_again(self._file, lambda: self._read(len(buffer)), self._forget)
-        self._offset += len(block)
-        buffer[: len(block)] = block
-        return len(block)
-
-    def _read(self, most: int) -> bytes:
-        """Up to so many bytes at the offset; none at the end. Raises whatever fsspec raises."""
-        raise NotImplementedError
-
-    def _check_same(self) -> None:
-        """The rest of another file must not follow the beginning of one."""
-        version = self._file.version()
-        if self._version not in {None, version}:
-            raise SourceError(f"{self._file.name} changed while it was read", "`resume` reads it again")
-        self._version = version
-
-    def _forget(self) -> None:
-        file, self._open = self._open, None
-        if file is not None:
-            _closed(file)
-
-    def close(self) -> None:
-        self._forget()
-        super().close()
-
-
-class _Resumed(_Remote):
-    """One byte after the other."""
-
-    def _read(self, most: int) -> bytes:
-        if self._open is None:
-            self._check_same()
-            self._open = self._file.opened_at(self._offset)
-            if self._offset:
-                self._check_same()  # what is open now may have come in between
-        block: bytes = self._open.read(most)
-        return block
-
-
-class _Anywhere(_Remote):
-    """In any order. Each reading asks for just what it wants."""
-
-    def __init__(self, file: RemoteFile) -> None:
-        super().__init__(file)
-        self._size = _read_again(file, self._whole_size, self._forget)
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._offset
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._offset = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._offset, io.SEEK_END: self._size}[whence]
-        return self._offset
-
-    def _whole_size(self) -> int:
-        with self._needing_parts():
-            size: int = self._opened().seek(0, io.SEEK_END)
-        return size
-
-    def _read(self, most: int) -> bytes:
-        with self._needing_parts():
-            file = self._opened()
-            file.seek(self._offset)
-            block: bytes = file.read(most)
-        if len(block) < min(most, self._size - self._offset):
-            raise EOFError(f"{len(block)} bytes came, where {most} were asked for")
-        return block
-
-    @contextmanager
-    def _needing_parts(self) -> Iterator[None]:
-        """What fsspec raises where a web server knows no ranges."""
-        try:
-            yield
-        except ValueError as error:
-            message = f"{self._file.name}: the server gives only whole files, and tables are read in parts"
-            raise SourceError(message, "a copy on this machine can be read") from error
-
-    def _opened(self) -> Any:
-        if self._open is None:
-            self._check_same()
-            self._open = self._file.opened_anywhere()
-            if self._offset:
-                self._check_same()
-        return self._open
-
-
-def _read_again(file: RemoteFile, read: Callable[[], _Found], forget: Callable[[], None]) -> _Found:
-    """What `read` gives, which is called again where it breaks off, after `forget`. Raises SourceError."""
-    for attempt in range(TRIES):
-        if file.closed.wait(PAUSE_S * 2 ** (attempt - 1) if attempt else 0):
-            break
-        try:
-            return read()
-        except Exception as error:
-            forget()
-            if attempt + 1 == TRIES or isinstance(error, SourceError | FileNotFoundError | PermissionError):
-                raise file.failed(error) from error
-    raise SourceError(f"{file.name}: reading was stopped")
-
-
 def _check_readable(system: Any, path: str) -> None:
     """Raises where nothing matches because nothing could be looked at: fsspec passes over what it may not list."""
     root = path.partition("/")[0]
@@ -322,10 +202,3 @@ def _codes(error: Exception) -> set[object]:
 def _skip(file: Any, count: int) -> None:
     while count and (block := file.read(min(count, AHEAD_BYTES))):
         count -= len(block)
-
-
-def _closed(file: Any) -> None:
-    try:
-        file.close()
-    except Exception:  # noqa: BLE001  # it is what broke off
-        return
