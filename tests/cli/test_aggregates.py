@@ -147,3 +147,34 @@ def test_numbers_that_are_too_large_fail_the_step(
     done = batchwork("run", "flow.yaml", expect=1)
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_row_that_cannot_be_read_has_no_item_in_aggregates_and_columns(batchwork: Command, work: Path) -> None:
+    (work / "in.csv").write_text("id,v\n1,a\n2\n3,c\n")
+    (work / "flow.yaml").write_text(
+        """
+steps:
+  - name: s
+    task: batch
+    inputs:
+      items: {from: csv, path: in.csv}
+      key: "{{ item.id }}"
+      continue_on_error: true
+      aggregate: {seen: {collect: "{{ item.v }}"}, groups: {count: "{{ key }}", by: "{{ item.v }}"}}
+      results: {to: out.csv, columns: {v: "{{ item.v }}", e: "{{ error.type if error else 'none' }}"}}
+      task: {type: echo, message: ok}
+  - {name: say, task: python, inputs: {code: "return steps.s.aggregate"}}
+"""
+    )
+    batchwork("run", "flow.yaml", expect=3)
+    rows = (work / "out.csv").read_text().splitlines()
+    assert rows == [
+        "index,key,status,v,e",
+        "0,1,succeeded,a,none",
+        "1,in.csv:3,failed,,bad row",
+        "2,3,succeeded,c,none",
+    ]
+    [said] = batchwork("results", "--step", "say", "--format", "jsonl").stdout.splitlines()
+    assert json.loads(said)["result"] == {"seen": ["a", "c"], "groups": {"a": 1, "c": 1}}
+    chosen = batchwork("results", "--step", "s", "--columns", "v={{ item.v }}", "--format", "csv").stdout.splitlines()
+    assert chosen[2] == "1,in.csv:3,failed,"

@@ -15,7 +15,6 @@ from batchwork.errors import OutputError
 from batchwork.export.fields import DEEPEST, Fields, Steps, fields_of, free_name, misfit, steps_of, taken
 from batchwork.export.pages import Getter, Page, Unfit, values_of
 from batchwork.export.rows import UnitRows
-from batchwork.model import BAD_ROW
 from batchwork.text.jsontext import Json
 from batchwork.text.jsontexts import as_list, value_of
 from batchwork.text.wording import short
@@ -43,7 +42,7 @@ class TableSpec(Struct, frozen=True):
 
     @property
     def wants_failures(self) -> bool:
-        return self.join or self._uses("error")
+        return self.wants_items or self._uses("error")
 
     def _uses(self, name: str) -> bool:
         return any(name in getter.roots for getter in (self.columns or {}).values())
@@ -58,9 +57,8 @@ def page_of(rows: UnitRows, spec: TableSpec) -> Page:
 def _items(rows: UnitRows) -> list[Json]:
     """The items; none where a row could not be read, whose text is no item."""
     items = _values(rows.items)
-    for at, failure in enumerate(rows.failures):
-        if failure is not None and failure.type == BAD_ROW:
-            items[at] = None
+    for at in filter(rows.is_bad, range(len(rows))):
+        items[at] = None
     return items
 
 

@@ -71,11 +71,11 @@ def scope_at(page: Page, at: int, constants: Mapping[str, object]) -> dict[str, 
 
 
 def values_of(getter: Getter, page: Page, constants: Mapping[str, object]) -> list[Json]:
-    """What a template gives for each row; nothing where it uses a result and there is none. Raises Unfit."""
-    needs_result = "result" in getter.roots
+    """What a template gives for each row; nothing where it uses a result or an item and there is none. Raises Unfit."""
+    needs_result, needs_item = "result" in getter.roots, "item" in getter.roots
     found: list[Json] = _looked_up(_path_of(getter), page) or [_MISSING] * len(page.rows)
     for at, status in enumerate(page.rows.statuses):
-        if needs_result and status != "succeeded":
+        if (needs_result and status != "succeeded") or (needs_item and page.rows.is_bad(at)):
             found[at] = None
         elif found[at] is _MISSING:
             try:

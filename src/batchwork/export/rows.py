@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from batchwork.model import FINAL, Failure, UnitStatus
+from batchwork.model import BAD_ROW, FINAL, Failure, UnitStatus
 from batchwork.ports import Store, UnitPage, UnitView
 from batchwork.ports.recorded import unit_failure, value_text
 
@@ -42,6 +42,11 @@ class UnitRows(Struct, frozen=True):
         """The rows at `offsets`."""
         columns: tuple[Any, ...] = astuple(self)
         return UnitRows(*([column[at] for at in offsets] for column in columns))
+
+    def is_bad(self, at: int) -> bool:
+        """Whether there is no item, since its row could not be read; told only where failures were asked for."""
+        failure = self.failures[at]
+        return failure is not None and failure.type == BAD_ROW
 
     @property
     def chars(self) -> int:

@@ -161,7 +161,9 @@ def aggregated(plans: Mapping[str, AggregatePlan], brief: StepBrief, store: Stor
     )
     spec = TableSpec({}, reads_items="item" in names)
     found = {name: Aggregate(name, plan) for name, plan in plans.items()}
-    for rows in RowReader(store, brief.number, items=spec.reads_items, failures="error" in names).all():
+    for rows in RowReader(
+        store, brief.number, items=spec.reads_items, failures=spec.wants_failures or "error" in names
+    ).all():
         page = page_of(rows, spec)
         for aggregate in found.values():
             aggregate.take(page, brief.scope)
