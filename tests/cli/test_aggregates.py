@@ -178,3 +178,9 @@ steps:
     assert json.loads(said)["result"] == {"seen": ["a", "c"], "groups": {"a": 1, "c": 1}}
     chosen = batchwork("results", "--step", "s", "--columns", "v={{ item.v }}", "--format", "csv").stdout.splitlines()
     assert chosen[2] == "1,in.csv:3,failed,"
+    for shape, expected in (
+        ("jsonl", '{"index":2,"key":"3","status":"succeeded","result":"ok"}'),
+        ("csv", "2,3,succeeded,ok"),
+    ):
+        found = batchwork("results", "--step", "s", "--where", "item.v == 'c'", "--format", shape).stdout.splitlines()
+        assert found == ["index,key,status,result", expected][shape == "jsonl" :]

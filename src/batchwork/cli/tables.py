@@ -143,7 +143,7 @@ def _keep(where: str | None) -> Keep | None:
         return None
 
     def kept(page: Page) -> list[int]:
-        return [at for at in range(len(page.rows)) if holds(template, scope_at(page, at, {}))]
+        return [at for at in range(len(page.rows)) if holds(template, scope_at(page, at, {}), page.rows.is_bad(at))]
 
     return kept
 
