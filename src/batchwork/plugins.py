@@ -13,7 +13,9 @@ Names of built-in ones cannot be taken.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -226,3 +228,59 @@ def needed(module: str, purpose: str) -> Any:
         if error.name is None or error.name.partition(".")[0] != package:
             raise
     raise _missing(package, purpose)
+
+
+# ---------------------------------------------------------------- Arrow, without what it would load along
+
+_COMMAND_LINE: Final = "batchwork.cli.main"
+"""Where this is loaded, the process is ours. In others Arrow stays as whoever uses it wants it."""
+_UNWANTED: Final = frozenset({"numpy", "pandas"})
+_M_ARENA_MAX: Final = -8
+"""See mallopt(3)."""
+
+
+def lean_arrow(module: str, purpose: str) -> Any:
+    """A module of Arrow. Raises UsageError, which names the extra, where it is not installed.
+
+    It does without numpy, which takes 11 MiB, and without pandas, which its first array would load: 50 MiB and half a second.
+    What it frees goes back to the system at once: its own allocators would keep some 30 MiB.
+    """
+    if "pyarrow" in sys.modules or _COMMAND_LINE not in sys.modules or _UNWANTED & sys.modules.keys():
+        return needed(module, purpose)
+    _share_one_arena()
+    with _hidden():
+        arrow = needed("pyarrow", purpose)
+        arrow.set_memory_pool(arrow.system_memory_pool())
+        arrow.array([])
+        needed("pyarrow.compute", purpose)  # a cast loads it, whenever that is
+        return needed(module, purpose)
+
+
+class _NotFound:
+    """Finds none of what is not wanted."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name in _UNWANTED:
+            raise ModuleNotFoundError(f"{name} is not wanted here", name=name)
+
+
+@contextmanager
+def _hidden() -> Iterator[None]:
+    finder: Any = _NotFound()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+def _share_one_arena() -> None:
+    """Have threads that are started from now on share the memory of malloc: each would keep some MiB that it does not use.
+
+    They seldom wait for each other there, because most of the time only one of them runs. Without the C library of GNU nothing changes.
+    """
+    import ctypes  # runs that write no tables do without
+
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)

@@ -8,7 +8,6 @@ as JSON.
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Sequence
 from itertools import chain
 from typing import IO, Any, Final
@@ -17,49 +16,20 @@ from batchwork.export.layout import Layout
 from batchwork.export.pages import Page, Unfit
 from batchwork.export.target import WRITING_PARQUET
 from batchwork.export.texts import value_as_text
-from batchwork.plugins import needed
+from batchwork.plugins import lean_arrow, needed
 from batchwork.text.jsontext import Json, wash
 from batchwork.text.wording import short
 
 GROUP_ROWS: Final = 100_000
-GROUP_BYTES: Final = 8 << 20
+GROUP_BYTES: Final = 4 << 20
 """A row group of Parquet is written when there is as much."""
-
-_COMMAND_LINE: Final = "batchwork.cli.main"
-"""Where this is loaded, the process is ours. In others Arrow stays as whoever uses it wants it."""
-
-
-class _NotFound:
-    """Finds no pandas."""
-
-    def find_spec(self, name: str, *_: object) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError("pandas is not wanted here", name=name)
-
-
-def _spare_memory(arrow: Any) -> None:
-    """Keep Arrow from loading pandas with its first array, which takes 50 MiB and half a second; no frame comes from here.
-
-    What it frees goes back to the system at once: its own allocators would keep some 30 MiB.
-    """
-    if "pandas" in sys.modules:
-        return
-    arrow.set_memory_pool(arrow.system_memory_pool())
-    finder: Any = _NotFound()
-    sys.meta_path.insert(0, finder)
-    try:
-        arrow.array([])
-    finally:
-        sys.meta_path.remove(finder)
 
 
 class ArrowRows:
     """Pages as batches of Arrow, with the types that the first page had."""
 
     def __init__(self, purpose: str) -> None:
-        self._arrow = needed("pyarrow", purpose)
-        if _COMMAND_LINE in sys.modules:
-            _spare_memory(self._arrow)
+        self._arrow = lean_arrow("pyarrow", purpose)
 
     def begin(self, layout: Layout, sample: Page) -> None:
         self._layout = layout

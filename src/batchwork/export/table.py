@@ -15,6 +15,7 @@ from batchwork.export.pages import Page, Unfit, picked
 from batchwork.export.rows import UnitRows, together
 from batchwork.export.texts import CsvWriter, JsonLinesWriter, JsonWriter
 from batchwork.model import FileFormat
+from batchwork.plugins import lean_arrow
 from batchwork.text.wording import short
 
 _T = TypeVar("_T")
@@ -75,6 +76,12 @@ def write_rows(table: LaidOut, writer: Writer) -> None:
     except BaseException:
         writer.abandon()
         raise
+
+
+def load(shape: FileFormat) -> None:
+    """Load what a format needs. Threads that are started later take less memory. Raises UsageError where it is missing."""
+    if shape == "parquet":
+        lean_arrow("pyarrow.parquet", "writing Parquet files")
 
 
 def writer_of(shape: FileFormat, file: IO[bytes]) -> Writer:

@@ -8,7 +8,7 @@ from batchwork.errors import SourceError
 from batchwork.faults import fault
 from batchwork.ports import Row, Rows
 
-PAGE_BYTES = 4 * 1024 * 1024
+PAGE_BYTES = 256 * 1024
 """A page ends early once its items took so many bytes in the file: memory is bounded by item size, not by page size."""
 
 Chunk = tuple[Rows, int]

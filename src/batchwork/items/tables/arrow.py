@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from batchwork.items.files.places import Paths
 from batchwork.items.packages import lacking, lacking_for
 from batchwork.items.tables.batches import Table, TableFiles, TableItems
-from batchwork.plugins import needed
+from batchwork.plugins import lean_arrow
 from batchwork.ports import FieldFault, ItemSource, SourceType
 from batchwork.text.jsontext import Json
 
@@ -42,7 +42,7 @@ class _Arrow:
     noun = "Arrow"
 
     def open(self, file: Any) -> Table:
-        ipc = needed("pyarrow.ipc", READING)
+        ipc = lean_arrow("pyarrow.ipc", READING)
         is_file = file.read(len(_MAGIC)) == _MAGIC
         file.seek(0)
         return _ArrowFile(ipc.open_file(file)) if is_file else _ArrowStream(ipc.open_stream(file))

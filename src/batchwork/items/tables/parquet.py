@@ -11,7 +11,7 @@ from batchwork.items.base import PAGE_BYTES
 from batchwork.items.files.places import Paths
 from batchwork.items.packages import lacking, lacking_for
 from batchwork.items.tables.batches import Table, TableFiles, TableItems
-from batchwork.plugins import needed
+from batchwork.plugins import lean_arrow
 from batchwork.ports import FieldFault, ItemSource, SourceType
 from batchwork.text.jsontext import Json
 
@@ -47,7 +47,7 @@ class _Parquet:
     noun = "Parquet"
 
     def open(self, file: Any) -> Table:
-        parquet = needed("pyarrow.parquet", READING)
+        parquet = lean_arrow("pyarrow.parquet", READING)
         about = parquet.read_metadata(file)
         groups = map(about.row_group, range(about.num_row_groups))
         at_once = max((group.total_byte_size for group in groups), default=0) <= GROUP_BYTES

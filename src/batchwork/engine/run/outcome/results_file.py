@@ -17,7 +17,7 @@ from batchwork.errors import OutputError, UsageError
 from batchwork.export.layout import TableSpec
 from batchwork.export.rows import RowReader, UnitRows
 from batchwork.export.sink import Sink, unwritable
-from batchwork.export.table import laid_out, spec_for, write_rows, writer_of
+from batchwork.export.table import laid_out, load, spec_for, write_rows, writer_of
 from batchwork.export.target import IN_A_NAME, Target, target_of
 from batchwork.faults import fault
 from batchwork.plan.model import ResultsPlan
@@ -66,6 +66,7 @@ class ResultsFile(Thread):
         self._reader = RowReader(store, brief.number, items=self._spec.wants_items, failures=self._spec.wants_failures)
         self._grows = brief.start is Start.FRESH and not self._target.is_url
         self._sink = None if self._target.is_url else Sink(self._target, visible=True)
+        load(self._target.format)
         self._over, self._given_up = Event(), False
         self._error: Exception | None = None
         self.start()
