@@ -252,7 +252,6 @@ def lean_arrow(module: str, purpose: str) -> Any:
         arrow = needed("pyarrow", purpose)
         arrow.set_memory_pool(arrow.system_memory_pool())
         arrow.array([])
-        needed("pyarrow.compute", purpose)  # a cast loads it, whenever that is
         return needed(module, purpose)
 
 

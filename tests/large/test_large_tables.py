@@ -21,8 +21,8 @@ parquet = pytest.importorskip("pyarrow.parquet", reason="no pyarrow here, which 
 pytestmark = pytest.mark.filterwarnings("ignore")
 GROWTH_MOST = {"s3": 1.1, "postgresql": 1.1, "files": 1.1}
 """The peak of the large run beside that of the smaller one, which is large enough to fill a row group and all that is read ahead."""
-MIB_MOST = {"s3": 290, "postgresql": 250, "files": 220}
-"""The client of S3 and Arrow alone take 110 MiB before they do anything."""
+MIB_MOST = {"s3": 200, "postgresql": 200, "files": 200}
+"""Arrow and the client of S3 alone take 100 MiB before they do anything."""
 
 
 class Size(NamedTuple):

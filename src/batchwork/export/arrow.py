@@ -78,8 +78,12 @@ class ArrowRows:
         found = self._arrow.array(values)  # given a type, Arrow would cut fractions off and take true for 1
         if _is_mixed(found.type, values):
             raise TypeError
-        if found.type == kind or self._may_become(found.type, kind):
-            return found.cast(kind)
+        if found.type == kind:
+            return found
+        if self._arrow.types.is_null(found.type):
+            return self._arrow.nulls(len(values), kind)
+        if self._may_become(found.type, kind):
+            return found.cast(kind)  # for which Arrow loads 9 MiB more
         raise TypeError
 
     def _may_become(self, found: Any, kind: Any) -> bool:

@@ -17,7 +17,7 @@ MOST: Final = 4_000
 GROWTH: Final = 8
 """Units in a page: a few at first, then more while their texts are short. Each look into the store has its price."""
 LISTED: Final = 500
-CHARS: Final = 500_000
+CHARS: Final = 400_000
 
 
 class UnitRows(Struct, frozen=True):
