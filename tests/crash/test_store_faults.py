@@ -26,8 +26,9 @@ from batchwork.model import (
 from batchwork.ports import Opening, RunChange, StepChange
 from batchwork.step_notes import WhenFalse
 from batchwork.store import open_store
-from batchwork.store.sqlite import schema, writer
+from batchwork.store.sqlite import schema
 from batchwork.store.sqlite.beside import log
+from batchwork.store.tables import writer
 from batchwork.testing.store_case import BROKE, assert_raises, commit, picture, run_record, successes, unit
 
 TEXTS: list[str] = []

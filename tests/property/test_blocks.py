@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchwork.model import Successes
-from batchwork.store.sqlite.blocks.codec import LEAST, UnfitError, closed, packed, runs, unpacked
+from batchwork.store.tables.blocks.codec import LEAST, UnfitError, closed, packed, runs, unpacked
 
 KEYS = st.text(max_size=3) | st.integers(-5, 10**20).map(str) | st.sampled_from(["007", "-0", "+1", "٣", "1_0", "\n"])
 FIRST = 5 << 40

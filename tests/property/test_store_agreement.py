@@ -24,7 +24,7 @@ from batchwork.model import (
 )
 from batchwork.ports import Opening, UnitPage
 from batchwork.store import open_store
-from batchwork.store.sqlite.blocks import codec
+from batchwork.store.tables.blocks import codec
 from batchwork.testing.store_case import BROKE, EXITED, commit, picture, run_record, successes
 
 SEQS = st.integers(0, 11)

@@ -11,10 +11,12 @@ import pytest
 from batchwork.model import Checkpoint, Claim, Counts, StepStatus, UnitStatus
 from batchwork.ports import Opening, StepChange
 from batchwork.store import open_store
-from batchwork.store.sqlite import indexes, listing, matching
-from batchwork.store.sqlite.blocks import codec, reading
-from batchwork.store.sqlite.rows import first_id
-from batchwork.store.sqlite.statements import FILTERS, rows_statement, statement
+from batchwork.store.sqlite import indexes
+from batchwork.store.sqlite.statements import rows_statement, statement
+from batchwork.store.tables import listing, matching
+from batchwork.store.tables.blocks import codec, reading
+from batchwork.store.tables.listing import FILTERS
+from batchwork.store.tables.rows import first_id
 from batchwork.testing.store_case import BROKE, commit, run_record, successes, unit
 
 MANY = [f"k{number}" for number in range(matching.FEW + 1)]
@@ -186,6 +188,7 @@ def test_statements_are_short_enough_to_be_kept_prepared() -> None:
 
 def test_every_statement_is_used() -> None:
     folder = Path(indexes.__file__).parent
-    code = "\n".join(file.read_text() for file in folder.rglob("*.py"))
+    rooms = [folder, Path(listing.__file__).parent]
+    code = "\n".join(file.read_text() for room in rooms for file in room.rglob("*.py"))
     for file in (folder / "queries").iterdir():
         assert f'"{file.stem}"' in code, f"{file.name} is used nowhere"

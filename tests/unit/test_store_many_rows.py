@@ -8,7 +8,7 @@ import pytest
 
 from batchwork.model import AttemptRecord, Checkpoint, Failure, LogRecord, UnitStatus
 from batchwork.store import open_store
-from batchwork.store.sqlite.blocks.writing import ROWS
+from batchwork.store.sqlite.session import ROWS
 from batchwork.store.sqlite.statements import many_statement
 from batchwork.testing.store_case import commit, picture, run_record, unit
 

@@ -32,7 +32,7 @@ from batchwork.ports import Committed, Opening, RunChange, StepChange, UnitPage,
 from batchwork.ports.store import ListedStatus, Sample
 from batchwork.store.memory_lease import MemoryLease
 from batchwork.store.memory_step import MemoryStep
-from batchwork.store.sqlite.rows import checked_run_id
+from batchwork.store.tables.rows import checked_run_id
 from batchwork.text.jsontext import decode
 
 

@@ -1,93 +1,38 @@
-"""Orders to a store and their execution: many in one transaction, tried again where that may help. No thread is here."""
+"""The transactions of the one connection that writes to the file: tried again where that may help. No thread is here."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Generic, TypeAlias, TypeVar
 
 import apsw
-from msgspec import Struct, field
 
 from batchwork.errors import StoreError
 from batchwork.faults import fails_after, fault
-from batchwork.model import Checkpoint
-from batchwork.ports import Committed, Opening
+from batchwork.ports import Opening
 from batchwork.store.sqlite.beside.head import Head, Mark
 from batchwork.store.sqlite.beside.log import Log
 from batchwork.store.sqlite.beside.standing import Standing
-from batchwork.store.sqlite.recording import record_checkpoint
 from batchwork.store.sqlite.schema import open_to_write
+from batchwork.store.sqlite.session import SqliteSession
 from batchwork.store.sqlite.statements import statement
 from batchwork.store.sqlite.trouble import Kind, explain, kind_of
+from batchwork.store.tables.orders import ChangeOrder, Order
 
 IO_TRIES = 3
 CLOSE_WAIT_MS = 500  # for readers in other processes; what stays in the log is not lost
 
-T = TypeVar("T")
 
-
-class CheckpointOrder(Struct):
-    """An order to execute a checkpoint."""
-
-    checkpoint: Checkpoint
-    committed: Committed
-
-    @property
-    def claims(self) -> bool:
-        return bool(self.checkpoint.claims)
-
-    @property
-    def outcomes(self) -> bool:
-        return bool(self.checkpoint.successes or self.checkpoint.records)
-
-    def execute(self, connection: apsw.Connection) -> None:
-        record_checkpoint(connection, self.checkpoint)
-
-    def answer(self, error: Exception | None) -> None:
-        self.committed(error)
-
-
-class ChangeOrder(Struct, Generic[T]):
-    """An order for any other change: a function of the connection, and where its caller waits for what it returns."""
-
-    change: Callable[[apsw.Connection], T]
-    ready: threading.Event = field(default_factory=threading.Event)
-    values: list[T] = field(default_factory=list)
-    error: Exception | None = None
-    claims: bool = False
-    outcomes: bool = False
-
-    def execute(self, connection: apsw.Connection) -> None:
-        value = self.change(connection)
-        if not self.values:  # what the first execution found is the answer, even if it is executed again
-            self.values.append(value)
-
-    def answer(self, error: Exception | None) -> None:
-        self.error = error
-        self.ready.set()
-
-    def value(self) -> T:
-        """What the change returned, once that is on disk. Raises what it was refused for."""
-        self.ready.wait()
-        if self.error is not None:
-            raise self.error
-        return self.values[0]
-
-
-Order: TypeAlias = CheckpointOrder | ChangeOrder[Any]
-
-
-class Transactions:
+class FileTransactions:
     """Owns the writing connection. Raises apsw.Error, StoreError where it cannot be opened."""
 
     def __init__(self, path: str, opening: Opening, head: Head) -> None:
         self._path, self._opening, self._head = path, opening, head
         self._log = Log(path, opening)
         self._standing = Standing(path)
-        self._connection = self._opened()
+        self._session = self._opened()
         self._token = 0
         self._suspect = False
 
@@ -116,14 +61,14 @@ class Transactions:
                     raise
                 raise explain(error, self._path) from error
 
-    def keep_log_short(self) -> None:
+    def look_after(self) -> None:
         try:
             if self._log.keep_short(self._connection):
                 self._head.all_synced()
         except apsw.Error:
             self._suspect = True  # nothing is lost, but the next transaction begins on a fresh connection
 
-    def log_due_in(self) -> float | None:
+    def due_in(self) -> float | None:
         return self._log.due_in()
 
     @property
@@ -164,7 +109,7 @@ class Transactions:
         self._standing.check()
         for order in orders:
             fault("state.write")
-            order.execute(connection)
+            order.execute(self._session)
         mark = connection.execute(statement("mark_set"), (token,)).get
         _strike(claims, "claim.before_commit")
         _strike(outcomes, "flush.before_commit", "flush.commit")
@@ -213,13 +158,17 @@ class Transactions:
 
     def _begin_anew(self) -> None:
         self._connection.close()
-        self._connection = self._opened()
+        self._session = self._opened()
         self._standing.opened_anew()
         self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self._suspect = False
 
-    def _opened(self) -> apsw.Connection:
-        return self._log.watch(open_to_write(self._path, self._opening, self._head))
+    def _opened(self) -> SqliteSession:
+        return SqliteSession(self._log.watch(open_to_write(self._path, self._opening, self._head)))
+
+    @property
+    def _connection(self) -> apsw.Connection:
+        return self._session.connection
 
     def _roll_back(self) -> None:
         try:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
 import apsw
 
-from batchwork.store.sqlite.rows import first_id, text_in
 from batchwork.store.sqlite.statements import statement
-
-Column: TypeAlias = Literal["key", "pos"]
+from batchwork.store.tables.rows import first_id, text_in
+from batchwork.store.tables.session import Column
 
 MOST = 8
 """How many of a kind there are at once, in the whole store: each costs every insertion a comparison. Older ones go."""

@@ -11,8 +11,8 @@ import apsw
 
 from batchwork.errors import StoreError
 from batchwork.store.sqlite.beside.head import Head
-from batchwork.store.sqlite.rows import Row
 from batchwork.store.sqlite.schema import open_to_look, open_to_read
+from batchwork.store.sqlite.session import SqliteSession
 from batchwork.store.sqlite.trouble import explain
 
 
@@ -42,7 +42,7 @@ class Readers:
         self._session(lambda: open_to_look(self._path, head, warn))
 
     @contextmanager
-    def snapshot(self) -> Iterator[apsw.Connection]:
+    def snapshot(self) -> Iterator[SqliteSession]:
         """A connection that sees one state of the store, for a moment. Raises StoreError for whatever goes wrong."""
         session = self._session(lambda: open_to_read(self._path))
         with session.lock:
@@ -53,18 +53,13 @@ class Readers:
                     session.connection.execute("begin")
                 session.depth += 1
                 try:
-                    yield session.connection
+                    yield SqliteSession(session.connection)
                 finally:
                     session.depth -= 1
                     if session.depth == 0 and session.connection.in_transaction:
                         session.connection.execute("rollback")  # there is nothing to commit
             except apsw.Error as error:
                 raise explain(error, self._path) from error
-
-    def read(self, statement: str, cells: Row = ()) -> list[Row]:
-        """All rows of one statement."""
-        with self.snapshot() as connection:
-            return connection.execute(statement, cells).fetchall()
 
     def close(self, *, leave_log: bool = False) -> None:
         """Close all connections, each when its thread is not reading. The last one moves the log, unless it is to be left."""

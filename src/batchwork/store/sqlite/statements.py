@@ -7,19 +7,11 @@ from functools import cache
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "queries")
 
-FILTERS = {
-    "all": "true",
-    "succeeded": "status = 2",
-    "other": "status <> 2 and status = :code",  # spelt so that the index unit_open is used
-}
-KEY_FILTER = " and key = :key"
-"""What may stand for `{filter}` in a query for a page of units."""
-
 
 def statement(name: str, **parts: int | str) -> str:
     """The text of queries/NAME.sql with `{part}` replaced.
 
-    Parts are numbers and words of this package (columns, FILTERS), never values from outside.
+    Parts are numbers and words of this package (columns, filters), never values from outside.
     """
     text = _text(name)
     return text.format(**parts) if parts else text

@@ -17,8 +17,8 @@ from contextlib import suppress
 from batchwork.clock import Clock, iso
 from batchwork.errors import RunLocked, StoreError, lacks_files
 from batchwork.store.sqlite.place import make_folder
-from batchwork.store.sqlite.rows import checked_run_id
 from batchwork.store.sqlite.trouble import explain, kind_of
+from batchwork.store.tables.rows import checked_run_id
 
 TRIES = 100
 PAUSE_S = 0.003

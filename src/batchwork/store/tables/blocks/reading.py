@@ -5,37 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 
-import apsw
 from msgspec.structs import replace
 
 from batchwork.model import Successes, UnitRecord, UnitStatus
-from batchwork.store.sqlite.blocks.codec import keys_of, seqs_of, texts_of, unpacked, values_of
-from batchwork.store.sqlite.rows import Cell, Row, first_id, integer_in
-from batchwork.store.sqlite.statements import statement
+from batchwork.store.tables.blocks.codec import keys_of, seqs_of, texts_of, unpacked, values_of
+from batchwork.store.tables.rows import Cell, Row, first_id, integer_in
+from batchwork.store.tables.session import Session
 
 
-def covered(connection: apsw.Connection, first: int, seqs: Sequence[int]) -> set[int]:
+def covered(session: Session, first: int, seqs: Sequence[int]) -> set[int]:
     """Those of these units that are in blocks; `first` is the id of seq 0."""
     if not seqs:
         return set()
-    rows = _between(connection, "block_spans", first, (min(seqs), max(seqs) + 1))
+    rows = _between(session, "block_spans", first, (min(seqs), max(seqs) + 1))
     return {*chain.from_iterable(seqs_of(row[:3], first) for row in rows)}.intersection(seqs) if rows else set()
 
 
-def count(connection: apsw.Connection, bounds: tuple[int, int]) -> int:
+def count(session: Session, bounds: tuple[int, int]) -> int:
     """How many units there are with ids within bounds that are those of steps."""
-    return integer_in(connection.execute(statement("block_count"), bounds).get)
+    return integer_in(session.value("block_count", bounds))
 
 
-def last(connection: apsw.Connection, bounds: tuple[int, int]) -> int | None:
+def last(session: Session, bounds: tuple[int, int]) -> int | None:
     """The last id of a unit."""
-    found: int | None = connection.execute(statement("block_last"), bounds).get
+    found: int | None = session.value("block_last", bounds)
     return found
 
 
-def records(connection: apsw.Connection, first: int, within: tuple[int, int], key: str | None) -> Iterator[UnitRecord]:
+def records(session: Session, first: int, within: tuple[int, int], key: str | None) -> Iterator[UnitRecord]:
     """Units with seqs `within`, of this key where one is given."""
-    for row in connection.execute(statement("blocks"), _ids(first, within)):
+    for row in session.blocks("blocks", _ids(first, within)):
         if key is None or key in keys_of(row[5:8], seqs_of(row[:3], first)):
             part = unpacked(row, first)
             yield from (record for record in _records(part) if record.seq >= within[0] and key in (None, record.key))
@@ -47,35 +46,35 @@ def _records(part: Successes) -> Iterator[UnitRecord]:
     return map(UnitRecord, *columns, *more)
 
 
-def results(connection: apsw.Connection, first: int, within: tuple[int, int]) -> Iterator[tuple[int, str]]:
+def results(session: Session, first: int, within: tuple[int, int]) -> Iterator[tuple[int, str]]:
     """Seqs and results of units with seqs `within`."""
-    for row in connection.execute(statement("block_results"), _ids(first, within)):
+    for row in session.blocks("block_results", _ids(first, within)):
         seqs = seqs_of(row[:3], first)
         units = zip(seqs, texts_of(row[3], len(seqs)), strict=True)
         yield from (unit for unit in units if within[0] <= unit[0] < within[1])
 
 
-def values(connection: apsw.Connection, first: int, seqs: Sequence[int]) -> dict[int, str]:
+def values(session: Session, first: int, seqs: Sequence[int]) -> dict[int, str]:
     """The values of these units, or the keys where they are the values, as far as they are in blocks."""
     wanted, found = set(seqs), dict[int, str]()
-    for row in _between(connection, "block_inputs", first, (min(seqs), max(seqs) + 1)):
+    for row in _between(session, "block_inputs", first, (min(seqs), max(seqs) + 1)):
         seqs = seqs_of(row[:3], first)
         units = zip(seqs, keys_of(row[3:6], seqs), values_of(row[6], len(seqs)), strict=True)
         found.update((seq, key if value is None else value) for seq, key, value in units if seq in wanted)
     return found
 
 
-def _between(connection: apsw.Connection, name: str, first: int, within: tuple[int, int]) -> list[Row]:
-    return connection.execute(statement(name), _ids(first, within)).fetchall()
+def _between(session: Session, name: str, first: int, within: tuple[int, int]) -> list[Row]:
+    return [*session.blocks(name, _ids(first, within))]
 
 
-def matching(connection: apsw.Connection, first: int, keys: Sequence[str]) -> Iterator[UnitRecord]:
+def matching(session: Session, first: int, keys: Sequence[str]) -> Iterator[UnitRecord]:
     """Units of a step with one of a few keys, without values and results."""
-    for row in connection.execute(statement("block_keys"), _ids(first, (0, first_id(1)))):
+    for row in session.blocks("block_keys", _ids(first, (0, first_id(1)))):
         if _may_have(row[5], keys):
             seqs = seqs_of(row[:3], first)
             for seq in [seq for seq, key in zip(seqs, keys_of(row[3:], seqs), strict=True) if key in keys]:
-                record = next(records(connection, first, (seq, seq + 1), None))
+                record = next(records(session, first, (seq, seq + 1), None))
                 yield replace(record, value=None, result=None)
 
 

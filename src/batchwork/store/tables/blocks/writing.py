@@ -11,38 +11,33 @@ from contextlib import suppress
 from itertools import chain, repeat
 from typing import TypeVar
 
-import apsw
 from msgspec.structs import replace
 
 from batchwork.model import Successes
-from batchwork.store.sqlite.blocks import codec, reading
-from batchwork.store.sqlite.rows import Row, first_id, integer_in
-from batchwork.store.sqlite.statements import rows_statement, statement
+from batchwork.store.tables.blocks import codec, reading
+from batchwork.store.tables.rows import Row, first_id, integer_in
+from batchwork.store.tables.session import Session
 from batchwork.text.jsontexts import picked
 
 T = TypeVar("T")
 
-ROWS = (200, 20)
-"""Rows in one statement. SQLite is left alone with 200 of them, so the other threads of Python are not in its way.
-Measured with a busy second thread 2.7 to 8 times as fast as one by one, and 1.5 times with an idle one."""
 
-
-def succeed_in_blocks(connection: apsw.Connection, part: Successes, step: int) -> None:
+def succeed_in_blocks(session: Session, part: Successes, step: int) -> None:
     """Record units of a step that may have blocks."""
     first = first_id(step)
-    blocks = _packed(part, _free(connection, part, codec.runs(part), first), first)
-    connection.executemany(statement("block_add"), blocks.values())
+    blocks = _packed(part, _free(session, part, codec.runs(part), first), first)
+    session.many("block_add", blocks.values())
     if sum(map(len, blocks)) < len(part.seqs):
         there = {*chain.from_iterable(blocks)}
-        succeed_in_rows(connection, chosen(part, [at for at in range(len(part.seqs)) if at not in there]), first, 0)
+        succeed_in_rows(session, chosen(part, [at for at in range(len(part.seqs)) if at not in there]), first, 0)
 
 
-def _free(connection: apsw.Connection, part: Successes, runs: Sequence[range], first: int) -> Sequence[range]:
+def _free(session: Session, part: Successes, runs: Sequence[range], first: int) -> Sequence[range]:
     """The runs of units of which nothing is recorded yet. Mostly that is all of them, which one look tells."""
 
     def is_free(start: int, last: int) -> bool:
         bounds = (first | part.seqs[start], (first | part.seqs[last]) + 1)
-        return not connection.execute(statement("taken"), bounds).get
+        return not session.value("taken", bounds)
 
     if not runs or is_free(runs[0].start, runs[-1][-1]):
         return runs
@@ -58,11 +53,11 @@ def _packed(part: Successes, runs: Sequence[range], first: int) -> dict[range, R
     return found
 
 
-def succeed_in_rows(connection: apsw.Connection, part: Successes, first: int, reading_number: int) -> None:
+def succeed_in_rows(session: Session, part: Successes, first: int, reading_number: int) -> None:
     """Record units as rows; those that are in blocks stay there."""
-    if there := reading.covered(connection, first, part.seqs):
+    if there := reading.covered(session, first, part.seqs):
         part = chosen(part, [at for at, seq in enumerate(part.seqs) if seq not in there])
-    _insert(connection, part, first, reading_number)
+    _insert(session, part, first, reading_number)
 
 
 def chosen(part: Successes, offsets: Sequence[int]) -> Successes:
@@ -83,7 +78,7 @@ def chosen(part: Successes, offsets: Sequence[int]) -> Successes:
     )
 
 
-def _insert(connection: apsw.Connection, part: Successes, first: int, reading_number: int) -> None:
+def _insert(session: Session, part: Successes, first: int, reading_number: int) -> None:
     total = len(part.seqs)
     shared = (part.attempt, reading_number, part.started_ms, part.worker)
     columns = (
@@ -95,35 +90,27 @@ def _insert(connection: apsw.Connection, part: Successes, first: int, reading_nu
         part.values,
         part.results,
     )
-    cells = list(chain.from_iterable(zip(*columns, strict=True)))
-    start = 0
-    for size in ROWS:
-        while total - start >= size:
-            connection.execute(rows_statement(size), (*shared, *cells[7 * start : 7 * (start + size)]))
-            start += size
-    if start < total:
-        rest = (cells[7 * row : 7 * (row + 1)] for row in range(start, total))
-        connection.executemany(rows_statement(1), [(*shared, *row) for row in rest])
+    session.succeed(shared, columns)
 
 
 # ---------------------------------------------------------------- blocks into rows
 
 
-def unpack_all(connection: apsw.Connection, step: int) -> None:
+def unpack_all(session: Session, step: int) -> None:
     """Make rows of all blocks of a step."""
-    _unpack(connection, step, first_id(step), first_id(step + 1))
+    _unpack(session, step, first_id(step), first_id(step + 1))
 
 
-def unpack_some(connection: apsw.Connection, step: int, seqs: Iterable[int]) -> None:
+def unpack_some(session: Session, step: int, seqs: Iterable[int]) -> None:
     """Make rows of the blocks that have one of these units."""
     first = first_id(step)
-    for seq in reading.covered(connection, first, [*seqs]):
-        _unpack(connection, step, first | seq, (first | seq) + 1)
+    for seq in reading.covered(session, first, [*seqs]):
+        _unpack(session, step, first | seq, (first | seq) + 1)
 
 
-def _unpack(connection: apsw.Connection, step: int, start: int, stop: int) -> None:
-    for span in connection.execute(statement("block_spans"), (start, stop)).fetchall():
+def _unpack(session: Session, step: int, start: int, stop: int) -> None:
+    for span in [*session.blocks("block_spans", (start, stop))]:
         number = integer_in(span[0])
-        row: Row = connection.execute(statement("blocks"), (number, number + 1)).fetchall()[0]
-        connection.execute(statement("block_drop"), (number,))
-        _insert(connection, codec.unpacked(row, first_id(step)), first_id(step), 0)
+        (row,) = session.blocks("blocks", (number, number + 1))
+        session.run("block_drop", (number,))
+        _insert(session, codec.unpacked(row, first_id(step)), first_id(step), 0)

@@ -14,15 +14,13 @@ from heapq import merge
 from itertools import islice
 from typing import TypeAlias, cast
 
-import apsw
 from msgspec import Struct
 from msgspec.structs import replace
 
 from batchwork.model import Claim, RunningUnit, UnitNote, UnitRecord, UnitStatus
 from batchwork.ports import UnitView
-from batchwork.store.sqlite import indexes
-from batchwork.store.sqlite.blocks import reading as blocks
-from batchwork.store.sqlite.rows import (
+from batchwork.store.tables.blocks import reading as blocks
+from batchwork.store.tables.rows import (
     CODES,
     UnitRow,
     failure_of,
@@ -32,14 +30,21 @@ from batchwork.store.sqlite.rows import (
     unit_of,
     unless_null,
 )
-from batchwork.store.sqlite.statements import FILTERS, KEY_FILTER, statement
-from batchwork.text import jsontext
+from batchwork.store.tables.session import Session
 
 IN_DOUBT = "in_doubt"
 RUNNING = "running"
 BOOKMARKS = 32
 ROWS_AT_ONCE = 250
 """No more rows are read than that, because those in blocks may come before them."""
+
+FILTERS = {
+    "all": "true",
+    "succeeded": "status = 2",
+    "other": "status <> 2 and status = :code",  # spelt so that the index unit_open is used
+}
+KEY_FILTER = " and key = :key"
+"""What may stand for `{filter}` in a statement for a page of units."""
 
 Spot: TypeAlias = tuple[bool, int, int]
 """Where a unit stands in a listing: (has no position, position or 0, seq)."""
@@ -117,14 +122,12 @@ def begin(listing: Listing, claimed: Sequence[UnitView]) -> Bookmark:
     return Bookmark(0, START, sorted(shown, key=_spot), frozenset(view.record.seq for view in claimed))
 
 
-def page(
-    connection: apsw.Connection, listing: Listing, mark: Bookmark, start: int, limit: int
-) -> tuple[list[UnitView], Bookmark]:
+def page(session: Session, listing: Listing, mark: Bookmark, start: int, limit: int) -> tuple[list[UnitView], Bookmark]:
     """The units `start` to `start + limit` of a listing, reading on from `mark`, and the bookmark after them."""
     size = min(start - mark.start + limit, ROWS_AT_ONCE)
-    views = _stored(connection, listing, mark, size)
+    views = _stored(session, listing, mark, size)
     if listing.ordered and listing.status in (None, UnitStatus.SUCCEEDED):
-        views = merge(views, _in_blocks(connection, listing, mark), key=lambda view: spot_of(view.record))
+        views = merge(views, _in_blocks(session, listing, mark), key=lambda view: spot_of(view.record))
     if mark.claimed:
         waiting = mark.claimed[bisect_right(mark.claimed, mark.spot, key=_spot) :]
         views = merge(views, (view for _, view in waiting), key=lambda view: spot_of(view.record))
@@ -140,15 +143,15 @@ def _spot(entry: tuple[Spot, UnitView]) -> Spot:
     return entry[0]
 
 
-def _stored(connection: apsw.Connection, listing: Listing, mark: Bookmark, size: int) -> Iterator[UnitView]:
+def _stored(session: Session, listing: Listing, mark: Bookmark, size: int) -> Iterator[UnitView]:
     """Rows of a listing after a bookmark, read `size` at a time, in order of spots."""
     if listing.status in (IN_DOUBT, RUNNING) or size <= 0:
         return
     first, hidden = first_id(listing.step), mark.hidden
-    name = connection.execute(statement("step_name"), (listing.step,)).get
+    name = session.value("step_name", (listing.step,))
     after = mark.spot
     while True:
-        rows = _rows(connection, listing, after, size)
+        rows = _rows(session, listing, after, size)
         for row in rows:
             record = unit_of(first, row)
             if record.seq not in hidden:
@@ -162,36 +165,33 @@ def _stored(connection: apsw.Connection, listing: Listing, mark: Bookmark, size:
             after = (True, 0, -1)  # those without a position come last
 
 
-def _in_blocks(connection: apsw.Connection, listing: Listing, mark: Bookmark) -> Iterator[UnitView]:
+def _in_blocks(session: Session, listing: Listing, mark: Bookmark) -> Iterator[UnitView]:
     """Units of a listing that are in blocks, after a bookmark."""
     placeless, place, _seq = mark.spot
     if placeless:
         return
-    name = connection.execute(statement("step_name"), (listing.step,)).get
+    name = session.value("step_name", (listing.step,))
     first = first_id(listing.step)
-    for record in blocks.records(connection, first, (place + 1, first_id(1)), listing.key):
+    for record in blocks.records(session, first, (place + 1, first_id(1)), listing.key):
         yield UnitView(name, record, record.status)
 
 
-def _rows(connection: apsw.Connection, listing: Listing, after: Spot, size: int) -> list[UnitRow]:
+def _rows(session: Session, listing: Listing, after: Spot, size: int) -> list[UnitRow]:
     step, (placeless, place, seq) = listing.step, after
     name, code = listing.query(placeless), unless_null(lambda status: CODES[UnitStatus(status)], listing.status)
     bounds = {"first": first_id(step), "last": first_id(step + 1)}
-    hint = _hint(connection, step, name != "units_by_place")
-    text = statement(name, **bounds, hint=hint, filter=listing.filter())
+    hint = _hint(session, step, name != "units_by_place")
     cells = {"after": first_id(step) + seq, "place": place, "size": size, "code": code, "key": listing.key}
-    return cast(list[UnitRow], connection.execute(text, cells).fetchall())
+    return cast(list[UnitRow], session.rows(name, cells, **bounds, hint=hint, filter=listing.filter()))
 
 
-def _hint(connection: apsw.Connection, step: int, ordered: bool) -> str:
+def _hint(session: Session, step: int, ordered: bool) -> str:
     if ordered:
         return ""
-    return indexes.hint(connection, "pos", step)
+    return session.hint("pos", step)
 
 
-def doubtful(
-    connection: apsw.Connection, step: int, name: str, claims: Sequence[Claim], ordered: bool
-) -> list[UnitView]:
+def doubtful(session: Session, step: int, name: str, claims: Sequence[Claim], ordered: bool) -> list[UnitView]:
     """The claimed and unsettled units of a step whose process died, as they are shown.
 
     One that has no row yet has no value here, and the note CLAIMED.
@@ -204,27 +204,27 @@ def doubtful(
         for claim in claims
         for seq, key in zip(claim.seqs, claim.keys, strict=True)
     }
-    cells = (first, jsontext.encode(list(claimed)))
-    rows = cast(list[UnitRow], connection.execute(statement("units_some"), cells).fetchall())
+    cells = (first, session.among([*claimed]))
+    rows = cast(list[UnitRow], session.rows("units_some", cells))
     for row in rows:
         record = unit_of(first, row)
         claimed[record.seq] = record
     return [UnitView(name, record, IN_DOUBT) for record in claimed.values()]
 
 
-def running_units(connection: apsw.Connection, step: int) -> list[RunningUnit]:
+def running_units(session: Session, step: int) -> list[RunningUnit]:
     """What was last known to run, and has not ended since."""
-    rows = connection.execute(statement("running"), (step, first_id(step))).fetchall()
+    rows = session.rows("running", (step, first_id(step)))
     units = [RunningUnit(*row) for row in rows]  # type: ignore[arg-type]
-    ended = blocks.covered(connection, first_id(step), [unit.seq for unit in units])
+    ended = blocks.covered(session, first_id(step), [unit.seq for unit in units])
     return [unit for unit in units if unit.seq not in ended]
 
 
-def running(connection: apsw.Connection, step: int, name: str, ordered: bool) -> list[UnitView]:
+def running(session: Session, step: int, name: str, ordered: bool) -> list[UnitView]:
     """The same as units are shown: one that has no row yet has no value here, and the note CLAIMED."""
-    found = {unit.seq: unit for unit in running_units(connection, step)}
-    cells = (first_id(step), jsontext.encode(list(found)))
-    rows = cast(list[UnitRow], connection.execute(statement("units_some"), cells).fetchall())
+    found = {unit.seq: unit for unit in running_units(session, step)}
+    cells = (first_id(step), session.among([*found]))
+    rows = cast(list[UnitRow], session.rows("units_some", cells))
     known = {record.seq: record for record in (unit_of(first_id(step), row) for row in rows)}
     views = []
     for seq, unit in found.items():
@@ -235,35 +235,33 @@ def running(connection: apsw.Connection, step: int, name: str, ordered: bool) ->
     return views
 
 
-def results(connection: apsw.Connection, step: int, ordered: bool, start: int, limit: int) -> list[str | None]:
+def results(session: Session, step: int, ordered: bool, start: int, limit: int) -> list[str | None]:
     """Results by position, None where there is none, for each position that is recorded or known to come."""
     first, last = first_id(step), first_id(step + 1)
-    total = connection.execute(statement("step_total"), (step,)).get
-    gone = connection.execute(statement("unit_gone"), (first, last)).get
+    total = session.value("step_total", (step,))
+    gone = session.value("unit_gone", (first, last))
     known = (total or gone) - gone  # gone units count in the total, but have no position
-    end = min(start + limit, max(known, _places(connection, step, ordered)))
+    end = min(start + limit, max(known, _places(session, step, ordered)))
     found: list[str | None] = [None] * max(0, end - start)
     if ordered:
-        rows = connection.execute(statement("results_by_seq"), (first, start, end)).fetchall()
+        rows = session.rows("results_by_seq", (first, start, end))
     else:
-        rows = connection.execute(
-            statement("results_by_place", first=first, last=last, hint=indexes.hint(connection, "pos", step)),
-            (start, end),
-        ).fetchall()
+        hint = session.hint("pos", step)
+        rows = session.rows("results_by_place", (start, end), first=first, last=last, hint=hint)
     for place, result in rows:
         found[integer_in(place) - start] = unless_null(text_in, result)
     if ordered:
-        for place, result in blocks.results(connection, first, (start, end)):
+        for place, result in blocks.results(session, first, (start, end)):
             found[place - start] = result
     return found
 
 
-def _places(connection: apsw.Connection, step: int, ordered: bool) -> int:
+def _places(session: Session, step: int, ordered: bool) -> int:
     """One more than the highest position that is recorded."""
     first, last = first_id(step), first_id(step + 1)
     name = {True: "place_last_by_seq", False: "place_last_by_place"}[ordered]
-    hint = _hint(connection, step, ordered)
-    highest = connection.execute(statement(name, first=first, last=last, hint=hint)).get
-    packed = blocks.last(connection, (first, last))
+    hint = _hint(session, step, ordered)
+    highest = session.value(name, (), first=first, last=last, hint=hint)
+    packed = blocks.last(session, (first, last))
     places = [place for place in (highest, packed and packed - first) if place is not None]
     return max(places, default=-1) + 1

@@ -7,12 +7,10 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
-import apsw
-
 from batchwork.ports import UnitPage
-from batchwork.store.sqlite.blocks.codec import gaps, keys_of, seqs_of
-from batchwork.store.sqlite.rows import FIRST_FINAL, STATUSES, SUCCEEDED, Row, first_id
-from batchwork.store.sqlite.statements import statement
+from batchwork.store.tables.blocks.codec import gaps, keys_of, seqs_of
+from batchwork.store.tables.rows import FIRST_FINAL, STATUSES, SUCCEEDED, Row, first_id
+from batchwork.store.tables.session import Session
 from batchwork.text.numerals import Numerals
 
 
@@ -33,13 +31,13 @@ class _Columns(NamedTuple):
         return _Columns(*(column[start:stop] for column in columns))
 
 
-def unit_page(connection: apsw.Connection, step: int, after_seq: int, limit: int) -> UnitPage:
+def unit_page(session: Session, step: int, after_seq: int, limit: int) -> UnitPage:
     """Units with seq > `after_seq`, in order of seq, `limit` at most."""
     first = first_id(step)
-    blocks = _of_blocks(connection, first, after_seq, limit)
+    blocks = _of_blocks(session, first, after_seq, limit)
     enough = sum(len(block.seqs) for block in blocks) >= limit
     last = first + blocks[-1].seqs[-1] if enough else first_id(step + 1)
-    rows = _of_rows(connection.execute(statement("unit_page"), (first + after_seq, last, limit)).fetchall(), first)
+    rows = _of_rows(session.rows("unit_page", (first + after_seq, last, limit)), first)
     columns = _joined([*_in_order(rows, blocks)]).cut(0, limit)
     return UnitPage(
         seqs=columns.seqs,
@@ -61,10 +59,10 @@ def _of_rows(rows: list[Row], first: int) -> _Columns:
     return _Columns([number - first for number in ids], *columns)
 
 
-def _of_blocks(connection: apsw.Connection, first: int, after_seq: int, limit: int) -> list[_Columns]:
+def _of_blocks(session: Session, first: int, after_seq: int, limit: int) -> list[_Columns]:
     """Blocks with enough units, or all that there are, cut where units are missing: these may be rows."""
     found, count = list[_Columns](), 0
-    for row in connection.execute(statement("block_keys"), (first + after_seq + 1, first + first_id(1))):
+    for row in session.blocks("block_keys", (first + after_seq + 1, first + first_id(1))):
         seqs = seqs_of(row[:3], first)
         nought = [0] * len(seqs)
         keys = keys_of(row[3:], seqs)

@@ -14,7 +14,7 @@ from itertools import pairwise
 from operator import lt
 
 from batchwork.model import Successes
-from batchwork.store.sqlite.rows import Cell, Row, integer_in, same, text_in, unless_null
+from batchwork.store.tables.rows import Cell, Row, integer_in, same, text_in, unless_null
 from batchwork.text import jsontext
 from batchwork.text.numerals import Numerals
 

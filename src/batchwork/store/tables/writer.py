@@ -11,14 +11,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias, TypeVar, assert_never
 
-import apsw
 from msgspec import Struct
 
 from batchwork.errors import StoreError
 from batchwork.model import Checkpoint
-from batchwork.ports import Committed, Opening
-from batchwork.store.sqlite.beside.head import Head
-from batchwork.store.sqlite.commit import ChangeOrder, CheckpointOrder, Order, Transactions
+from batchwork.ports import Committed
+from batchwork.store.tables.orders import ChangeOrder, CheckpointOrder, Order, Transactions
+from batchwork.store.tables.session import Session
 
 QUEUE_MAX = 64
 
@@ -51,21 +50,16 @@ Life: TypeAlias = Working | Broken | Closing | Dead
 
 
 class Writer:
-    """Takes orders from any thread. Raises apsw.Error, StoreError where the file cannot be opened."""
+    """Takes orders from any thread. `name` is the store's, for people."""
 
-    def __init__(self, path: str, opening: Opening, head: Head) -> None:
-        self._path = path
-        self._transactions = Transactions(path, opening, head)
+    def __init__(self, name: str, transactions: Transactions) -> None:
+        self._name = name
+        self._transactions = transactions
         self._queue: deque[Order] = deque()
         self._taken: deque[Order] = deque()  # being written, and not yet answered
         self._changed = threading.Condition()
         self._life: Life = Working()
         self._thread: threading.Thread | None = None
-
-    @property
-    def harmed(self) -> bool:
-        """Whether somebody has emptied the database meanwhile: what is in the log must stay there."""
-        return self._transactions.harmed
 
     # ------------------------------------------------------------ from any thread
 
@@ -73,7 +67,7 @@ class Writer:
         """Queue a checkpoint; waits while the queue is full."""
         self._put(CheckpointOrder(checkpoint, committed))
 
-    def call(self, change: Callable[[apsw.Connection], T]) -> T:
+    def call(self, change: Callable[[Session], T]) -> T:
         """Execute a change in its turn, in a transaction of its own, and return its value once that is on disk."""
         order = ChangeOrder(change)
         if threading.current_thread() is self._thread:  # from a `committed`: no transaction is open
@@ -83,7 +77,7 @@ class Writer:
         return order.value()
 
     def close(self) -> None:
-        """Write what is queued, move the log into the database, end the thread."""
+        """Write what is queued, end the thread."""
         with self._changed:
             if isinstance(self._life, Closing):
                 return
@@ -111,7 +105,7 @@ class Writer:
             case Working() | Broken():
                 pass
             case Closing():
-                raise StoreError(f"the store {self._path} is closed")
+                raise StoreError(f"the store {self._name} is closed")
             case Dead():
                 raise self._life.error
             case _:
@@ -140,13 +134,13 @@ class Writer:
         while self._take():
             if self._taken:
                 self._process(self._taken)
-            self._transactions.keep_log_short()
+            self._transactions.look_after()
 
     def _take(self) -> bool:
-        """Wait for orders and take them, or none when it is time to look after the log. False at the end."""
+        """Wait for orders and take them, or none when it is time to look after the store. False at the end."""
         with self._changed:
             while not self._queue and not isinstance(self._life, Closing):
-                if not self._changed.wait(self._transactions.log_due_in()):
+                if not self._changed.wait(self._transactions.due_in()):
                     return True
             if not self._queue:
                 return False
@@ -186,7 +180,7 @@ class Writer:
 
     def _abandon(self, error: BaseException) -> None:
         with self._changed:
-            broken = self._error() or StoreError(f"the writer of the store {self._path} has ended: {error!r}")
+            broken = self._error() or StoreError(f"the writer of the store {self._name} has ended: {error!r}")
             if not isinstance(self._life, Closing):
                 self._life = Dead(broken)
             left = [*self._taken, *self._queue]

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import apsw
-
 from batchwork.model import Claim
-from batchwork.store.sqlite.blocks import reading as blocks
-from batchwork.store.sqlite.rows import first_id, integer_in, same, text_in
-from batchwork.store.sqlite.statements import statement
+from batchwork.store.tables.blocks import reading as blocks
+from batchwork.store.tables.rows import first_id, integer_in, same, text_in
+from batchwork.store.tables.session import Session
 from batchwork.text import jsontext
 from batchwork.text.jsontext import Json
 from batchwork.text.numerals import Numerals
@@ -47,26 +45,26 @@ def claim_units(text: str) -> ClaimUnits:
     return ClaimUnits(seqs, keys, tree.get("members"))
 
 
-def unsettled(connection: apsw.Connection, step: int) -> list[Claim]:
+def unsettled(session: Session, step: int) -> list[Claim]:
     """Each claim with those of its units that are neither final nor have a failed attempt of its number."""
     found = []
-    for number, attempt, text in connection.execute(statement("claims"), (step,)).fetchall():
+    for number, attempt, text in session.rows("claims", (step,)):
         seqs, keys, members = claim_units(text_in(text))
-        settled = _settled(connection, first_id(step), seqs, integer_in(attempt))
+        settled = _settled(session, first_id(step), seqs, integer_in(attempt))
         left = [offset for offset, seq in enumerate(seqs) if seq not in settled]
         found.append(Claim(integer_in(number), integer_in(attempt), seqs, keys, members=members).part(left))
     return found
 
 
-def highest_claimed(connection: apsw.Connection, step: int) -> int:
+def highest_claimed(session: Session, step: int) -> int:
     """The largest seq in any claim, -1 where there is none."""
-    rows = connection.execute(statement("claims"), (step,)).fetchall()
+    rows = session.rows("claims", (step,))
     return max((max(claim_units(text_in(text)).seqs, default=-1) for _, _, text in rows), default=-1)
 
 
-def _settled(connection: apsw.Connection, first: int, seqs: Sequence[int], attempt: int) -> set[int]:
-    among = jsontext.encode([*seqs])
-    final = connection.execute(statement("claim_settled_final"), (first, among)).fetchall()
-    failed = connection.execute(statement("claim_settled_failed"), (first, among, attempt)).fetchall()
-    packed = blocks.covered(connection, first, seqs)
+def _settled(session: Session, first: int, seqs: Sequence[int], attempt: int) -> set[int]:
+    among = session.among(seqs)
+    final = session.rows("claim_settled_final", (first, among))
+    failed = session.rows("claim_settled_failed", (first, among, attempt))
+    packed = blocks.covered(session, first, seqs)
     return packed.union(integer_in(seq) for rows in (final, failed) for (seq,) in rows)
