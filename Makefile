@@ -9,7 +9,7 @@ TESTS_AT_ONCE ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format lint types layers budget unit test kills large simulate faults demo docs bench bench-costs bench-compare pins clean
+.PHONY: help setup check format lint types layers budget unit test kills large restarts simulate faults demo docs bench bench-costs bench-compare pins clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 15
@@ -52,6 +52,9 @@ kills: $(STAMP)  ## kill -9 real runs of shell and Python items at random moment
 
 large: $(STAMP)  ## a CSV of 1 GB in S3, 2,000,000 rows of PostgreSQL, 200,000 files: killed, resumed, compared, memory measured
 	BATCHWORK_LARGE=1 BATCHWORK_STUCK_S=7200 $(BIN)/pytest -s tests/large $(if $(ONLY),-k "$(ONLY)")
+
+restarts: $(STAMP) ## restart a PostgreSQL server at once while runs record in it, RESTARTS times (20)
+	BATCHWORK_RESTARTS=$(or $(RESTARTS),20) BATCHWORK_STUCK_S=1800 $(BIN)/pytest tests/crash/test_postgres_faults.py -k restarted
 
 simulate: $(STAMP) ## the engine under crashes and faults that a SEED plays again; without one, as many histories as fit into MINUTES
 	$(BIN)/python tests/simulation/simulate.py $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))

@@ -1,6 +1,8 @@
-"""How many units a second the SQLite store records, commits included, and how fast it is read again.
+"""How many units a second the stores record, commits included, and how fast they are read again.
 
-    python benchmarks/store_rows.py [UNITS]
+    python benchmarks/store_rows.py [UNITS [URL]]
+
+Over SQLite; with the URL of a PostgreSQL server over both in turns, in schemas of their own that are dropped afterwards.
 
 One call has 1,000 units, as small Python tasks have them; every call is claimed, in the checkpoint before. `alone`: one
 thread submits and does nothing else; `busy`: that thread spends as much again on its own work, as a coordinator does.
@@ -13,7 +15,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from batchwork.model import (
@@ -34,9 +37,9 @@ from batchwork.store import open_store
 CALL = 1000
 
 
-def filled(path: Path, units: int, durability: str, work: Callable[[], None] = lambda: None, **shape: object) -> float:
+def filled(where: str, units: int, durability: str, work: Callable[[], None] = lambda: None, **shape: object) -> float:
     """Record `units` units and give the seconds that it took, from the first submission to the last report."""
-    store = open_store(str(path), Opening(durability=durability))  # type: ignore[arg-type]
+    store = open_store(where, Opening(durability=durability))  # type: ignore[arg-type]
     store.create_run(RunRecord("r", "n", "f", "w", "{}", "{}", RunStatus.RUNNING, 0), [("s", True)])
     step = store.steps("r")[0].number
     done, errors = threading.Semaphore(0), list[Exception | None]()
@@ -100,8 +103,8 @@ def timed(name: str, units: int, act: Callable[[], object]) -> None:
     print(f"{name:<44} {seconds:7.2f} s   {units / seconds:>10,.0f} a second", flush=True)
 
 
-def read(path: Path, units: int) -> None:
-    store = open_store(str(path))
+def read(where: str, units: int) -> None:
+    store = open_store(where)
     step = 1
 
     def pages() -> None:
@@ -140,23 +143,60 @@ def moved(store: object, step: int, count: int) -> None:
     done.wait()
 
 
+WAYS = [
+    ("full, alone", "full", lambda: None, False),
+    ("fast, alone", "fast", lambda: None, False),
+    ("full, busy", "full", spun, False),
+    ("full, all failing", "full", lambda: None, True),
+]
+
+
 def main() -> None:
     units = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    with tempfile.TemporaryDirectory(dir=".") as folder:
-        for name, durability, work, failing in [
-            ("full, alone", "full", lambda: None, False),
-            ("fast, alone", "fast", lambda: None, False),
-            ("full, busy", "full", spun, False),
-            ("full, all failing", "full", lambda: None, True),
-        ]:
+    url = sys.argv[2] if len(sys.argv) > 2 else None
+    with tempfile.TemporaryDirectory(dir=".") as folder, emptied(url) if url else nullcontext([]) as schemas:
+        for at, (name, durability, work, failing) in enumerate(WAYS):
             count = units // 5 if failing else units
-            seconds = filled(Path(folder) / f"{name}.db", count, durability, work, failing=failing)
-            print(f"record: {name:<36} {seconds:7.2f} s   {count / seconds:>10,.0f} a second", flush=True)
-        read(Path(folder) / "full, alone.db", units)
-        size = (Path(folder) / "full, alone.db").stat().st_size
-        print(
-            f"{size / units:.0f} bytes a unit; peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MB"
-        )
+            for kind, where in {"SQLite": f"{folder}/{at}.db", "PostgreSQL": "".join(schemas[at : at + 1])}.items():
+                if where:
+                    seconds = filled(where, count, durability, work, failing=failing)
+                    print(
+                        f"record: {name:<24}{kind:<12} {seconds:7.2f} s   {count / seconds:>10,.0f} a second",
+                        flush=True,
+                    )
+        print(f"{Path(f'{folder}/0.db').stat().st_size / units:.0f} bytes a unit in SQLite")
+        if url:
+            print(f"{taken(url) / units:.0f} bytes a unit in PostgreSQL")
+        for where in [f"{folder}/0.db", *schemas[:1]]:
+            print(where.partition(":")[0])
+            read(where, units)
+        print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MB")
+
+
+@contextmanager
+def emptied(url: str) -> Iterator[list[str]]:
+    """The URLs of new schemas of a server."""
+    names = [f"batchwork_bench_{number}" for number in range(len(WAYS))]
+    asked(url, *(f"drop schema if exists {name} cascade" for name in names))
+    yield [f"{url}{'&' if '?' in url else '?'}schema={name}" for name in names]
+    asked(url, *(f"drop schema if exists {name} cascade" for name in names))
+
+
+def taken(url: str) -> int:
+    """Bytes in the tables and indexes of the first schema."""
+    return asked(
+        url,
+        "select sum(pg_total_relation_size(pg_class.oid))::bigint from pg_class "
+        "join pg_namespace on pg_namespace.oid = relnamespace where nspname = 'batchwork_bench_0' and relkind = 'r'",
+    )[0]
+
+
+def asked(url: str, *statements: str) -> tuple[int, ...]:
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = [connection.execute(statement.encode()) for statement in statements][-1]
+        return (found.fetchone() or ()) if found.description else ()
 
 
 if __name__ == "__main__":

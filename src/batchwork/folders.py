@@ -43,6 +43,22 @@ def _make(path: str) -> None:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
 
 
+def make_folder(path: str) -> None:
+    """Make a folder for its owner only, with its parents. One that exists stays as it is. Raises StoreError."""
+    try:
+        private_folder(path)
+    except FileExistsError as error:
+        raise StoreError(
+            f"the folder {path} cannot be made: there is a file of that name",
+            "move it away, or name another place with `--store`",
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"the folder {path} cannot be made: {error.strerror}",
+            "make it yourself, or name another place with `--store`",
+        ) from error
+
+
 def default_state_folder() -> str:
     """The state folder that nobody has named, absolute."""
     return os.path.abspath(STATE_FOLDER)

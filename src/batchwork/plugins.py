@@ -142,6 +142,8 @@ STORES = Group(
     parts=("__call__",),
     built_in={
         "memory": "batchwork.store.memory:MemoryPlace",
+        "postgres": "batchwork.store.postgres.place:PostgresPlace",
+        "postgresql": "batchwork.store.postgres.place:PostgresPlace",
         "sqlite": "batchwork.store.sqlite.place:SqlitePlace",
     },
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import postgres
 from batchwork.ports import Opening, Store
 from batchwork.store import open_store
 from batchwork.testing.store_contract import StoreContract
@@ -28,3 +29,12 @@ class TestSqlite(StoreContract):
 class TestSqliteFast(TestSqlite):
     def store(self) -> Store:
         return open_store(str(self.path), Opening(durability="fast"))
+
+
+class TestPostgres(StoreContract):
+    @pytest.fixture(autouse=True)
+    def place(self, postgres_server: postgres.Server, work: Path) -> None:
+        self.url = postgres_server.schema()
+
+    def store(self) -> Store:
+        return open_store(self.url)

@@ -8,13 +8,26 @@ from pathlib import Path
 import pytest
 from doc_player import Block, blocks, documents, links, matches, play, shown
 
+import postgres
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = documents(ROOT)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=[str(path.relative_to(ROOT)) for path in DOCUMENTS])
-def test_the_examples_of_a_document_run(document: Path, work: Path, environ: Mapping[str, str]) -> None:
+def test_the_examples_of_a_document_run(
+    document: Path, work: Path, environ: Mapping[str, str], request: pytest.FixtureRequest
+) -> None:
+    if document.name == "records-in-postgresql.md":
+        environ = {**environ, **_database(request.getfixturevalue("postgres_server"))}
     assert play(document, work, environ) >= 0
+
+
+def _database(server: postgres.Server) -> dict[str, str]:
+    """The variables by which the database `work` is found."""
+    if not server.execute("select 1 from pg_database where datname = 'work'"):
+        server.execute("create database work")
+    return {"PGHOST": server.host, "PGUSER": "postgres"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=[str(path.relative_to(ROOT)) for path in DOCUMENTS])

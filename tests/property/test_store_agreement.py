@@ -1,4 +1,4 @@
-"""Random histories leave the same state in memory and in SQLite, also when SQLite executes each checkpoint twice."""
+"""Random histories leave the same state in memory, SQLite and PostgreSQL, also when each checkpoint is executed twice."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import astuple
 
+import postgres
 from batchwork.model import (
     AttemptRecord,
     Checkpoint,
@@ -22,7 +23,7 @@ from batchwork.model import (
     UnitRecord,
     UnitStatus,
 )
-from batchwork.ports import Opening, UnitPage
+from batchwork.ports import Opening, Store, UnitPage
 from batchwork.store import open_store
 from batchwork.store.tables.blocks import codec
 from batchwork.testing.store_case import BROKE, EXITED, commit, picture, run_record, successes
@@ -131,27 +132,43 @@ def _plain(answer: object) -> object:
 @given(HISTORIES, st.booleans(), st.booleans(), LEAST)
 def test_memory_and_sqlite_agree(acts: list, twice: bool, owned: bool, least: int) -> None:
     with tempfile.TemporaryDirectory() as folder, mock.patch.object(codec, "LEAST", least):
-        memory, sqlite = open_store("memory:"), open_store(str(Path(folder) / "s.db"), Opening(durability="fast"))
-        stores = [memory, sqlite]
-        leases = []
+        _agree(open_store(str(Path(folder) / "s.db"), Opening(durability="fast")), acts, twice, owned)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(HISTORIES, st.booleans(), st.booleans(), LEAST)
+def test_memory_and_postgresql_agree(
+    postgres_server: postgres.Server, work: Path, acts: list, twice: bool, owned: bool, least: int
+) -> None:
+    url = postgres_server.schema()
+    with mock.patch.object(codec, "LEAST", least):
+        _agree(open_store(url, Opening(durability="fast")), acts, twice, owned)
+    postgres_server.drop(url)
+
+
+def _agree(other: Store, acts: list, twice: bool, owned: bool) -> None:
+    """That a store is in the same state as the one in memory after the same history."""
+    memory = open_store("memory:")
+    stores = [memory, other]
+    for store in stores:
+        store.create_run(run_record(), [("s", True)])
+    leases = [store.lease("r1") for store in stores if owned]
+    for act in acts:
+        answers = []
         for store in stores:
-            store.create_run(run_record(), [("s", True)])
-            leases += [store.lease("r1")] if owned else []
-        for act in acts:
-            answers = []
-            for store in stores:
-                if isinstance(act, Checkpoint):
-                    commit(store, act)
-                else:
-                    name, *arguments = act
-                    answers.append(_plain(getattr(store, name)(1, *arguments)))
-            assert answers[1:] == answers[:1]
-            if twice and isinstance(act, Checkpoint) and not act.moves:
-                commit(memory, act)
-                commit(sqlite, act)
-        assert picture(sqlite, "r1") == picture(memory, "r1")
-        for store in stores:
-            store.close()
+            if isinstance(act, Checkpoint):
+                commit(store, act)
+            else:
+                name, *arguments = act
+                answers.append(_plain(getattr(store, name)(1, *arguments)))
+        assert answers[1:] == answers[:1]
+        if twice and isinstance(act, Checkpoint) and not act.moves:
+            commit(memory, act)
+            commit(other, act)
+    assert picture(other, "r1") == picture(memory, "r1")
+    assert [lease.release() for lease in leases] == [None] * len(leases)
+    for store in stores:
+        store.close()
 
 
 @settings(max_examples=40)

@@ -114,5 +114,7 @@ def command(verb: str, run: str, where: str | None) -> str:
     """A command to type: `batchwork retry RUN`."""
     name, *options = verb.split()
     if where:
-        options += ["--store", where]
+        from batchwork.store import shown
+
+        options += ["--store", shown(where)]
     return shlex.join(["batchwork", name, run, *options])

@@ -1,12 +1,14 @@
-"""Stores: runs, steps, units, attempts, claims and logs, in memory or SQLite, with one behaviour. Found and opened here."""
+"""Stores: runs, steps, units, attempts, claims and logs, in memory, SQLite or PostgreSQL, with one behaviour. Found and opened here."""
 
 from __future__ import annotations
 
 from batchwork.errors import StoreError
 from batchwork.plugins import STORES, find_store
 from batchwork.ports import Opening, Store, StorePlace
+from batchwork.secrets import shown_url
 
-_SAY_A_FILE = "give the path of a file to `--store`"
+_SAY_A_FILE = "give the path of a file to `--store`, or postgresql://user@host/database"
+_SERVERS = ("postgres", "postgresql")
 
 
 def store_at(where: str | None = None) -> StorePlace:
@@ -21,11 +23,18 @@ def store_at(where: str | None = None) -> StorePlace:
     scheme, separator, _ = (where or "").partition("://")
     if not separator:
         return find_store("sqlite")(where)
-    if scheme in STORES.names() and scheme not in STORES.built_in:
+    if scheme in _SERVERS or (scheme in STORES.names() and scheme not in STORES.built_in):
         return find_store(scheme)(where)
-    if scheme in ("postgres", "postgresql"):
-        raise StoreError("stores in PostgreSQL come in a later version", _SAY_A_FILE)
     raise StoreError(f"there is no store of the kind {scheme}://", _SAY_A_FILE)
+
+
+def shown(where: str) -> str:
+    """A path or URL as people may see it: without passwords."""
+    if where.partition("://")[0] in _SERVERS:
+        from batchwork.store.postgres.server.address import address_of
+
+        return address_of(where).shown
+    return shown_url(where)
 
 
 def open_store(where: str | None = None, opening: Opening | None = None) -> Store:

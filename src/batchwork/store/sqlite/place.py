@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from batchwork.errors import StoreError
-from batchwork.folders import STATE_FOLDER, check_state_folder, keep_private, private_folder
+from batchwork.folders import STATE_FOLDER, check_state_folder, keep_private, make_folder
 from batchwork.ports import Opening
 
 if TYPE_CHECKING:
@@ -68,22 +68,6 @@ def check_place(path: str, create: bool, warn: Callable[[str], None]) -> None:
     kind = file_system(folder)
     if kind in NETWORK_KINDS:
         warn(f"the store {path} lies on a network file system ({kind}): only one machine may use it at a time")
-
-
-def make_folder(path: str) -> None:
-    """Make a folder for its owner only, with its parents. One that exists stays as it is. Raises StoreError."""
-    try:
-        private_folder(path)
-    except FileExistsError as error:
-        raise StoreError(
-            f"the folder {path} cannot be made: there is a file of that name",
-            "move it away, or name another place with `--store`",
-        ) from error
-    except OSError as error:
-        raise StoreError(
-            f"the folder {path} cannot be made: {error.strerror}",
-            "make it yourself, or name another place with `--store`",
-        ) from error
 
 
 def make_private_file(path: str) -> None:

@@ -16,7 +16,7 @@ from contextlib import suppress
 
 from batchwork.clock import Clock, iso
 from batchwork.errors import RunLocked, StoreError, lacks_files
-from batchwork.store.sqlite.place import make_folder
+from batchwork.folders import make_folder
 from batchwork.store.sqlite.trouble import explain, kind_of
 from batchwork.store.tables.rows import checked_run_id
 

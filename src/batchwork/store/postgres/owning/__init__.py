@@ -1,0 +1,1 @@
+"""Whose a run is, and how much of it there should be."""

@@ -1,0 +1,1 @@
+delete from block where id = $1::bigint

@@ -1,0 +1,1 @@
+delete from claim where step = $1::bigint

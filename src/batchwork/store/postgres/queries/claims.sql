@@ -1,0 +1,1 @@
+select id, attempt, units from claim where step = $1::bigint order by id

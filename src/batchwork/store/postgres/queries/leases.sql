@@ -1,0 +1,1 @@
+select run, owner from lease where run = any($1::text[]) and until > clock_timestamp()

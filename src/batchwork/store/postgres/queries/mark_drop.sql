@@ -1,0 +1,1 @@
+delete from mark where run = $1::text

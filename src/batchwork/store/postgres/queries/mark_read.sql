@@ -1,0 +1,1 @@
+select token, commits from mark where run = $1::text

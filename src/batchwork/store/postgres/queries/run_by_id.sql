@@ -1,0 +1,2 @@
+select id, name, file, workflow, params, fingerprint, status, created_ms, ended_ms, durability, redo_window, options
+from run where id = $1::text

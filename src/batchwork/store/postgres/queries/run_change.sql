@@ -1,0 +1,1 @@
+update run set {column} = $1::{type} where id = $2::text

@@ -1,0 +1,1 @@
+select number from step where run = $1::text

@@ -1,0 +1,1 @@
+delete from running where step = $1::bigint

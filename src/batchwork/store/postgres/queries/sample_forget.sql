@@ -1,0 +1,1 @@
+delete from sample where run = $1::text

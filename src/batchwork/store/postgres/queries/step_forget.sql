@@ -1,0 +1,1 @@
+delete from step where run = $1::text

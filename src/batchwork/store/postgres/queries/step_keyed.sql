@@ -1,0 +1,1 @@
+select keyed from step where number = $1::bigint

@@ -1,0 +1,1 @@
+select name from step where number = $1::bigint

@@ -1,0 +1,1 @@
+select reading, reordered from step where number = $1::bigint

@@ -1,0 +1,1 @@
+update step set reordered = 1 where number = $1::bigint

@@ -1,0 +1,1 @@
+select total from step where number = $1::bigint
