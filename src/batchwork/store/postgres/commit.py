@@ -42,7 +42,7 @@ class ServerTransactions:
     def __init__(self, server: Server, opening: Opening, beside: Beside, connection: Connection[Any]) -> None:
         self._server, self._opening, self._beside = server, opening, beside
         self._connection: Connection[Any] | None = connection
-        self._apart = f"~{os.urandom(9).hex()}"  # a mark for what is written to runs that are not ours
+        self._apart = ""  # the mark for what is written to runs that are not ours, if something is
         self._token = 0
         self._pause = threading.Event()  # never set
         self._silence = Silence(server.address.shown, opening.clock, opening.warn)
@@ -79,7 +79,7 @@ class ServerTransactions:
     def close(self) -> None:
         """Leave nothing of ours on the server but what is recorded."""
         connection = self._connection
-        if connection is not None and self._token:
+        if connection is not None and self._apart:
             with suppress(psycopg.Error), self._server.transaction(connection, "write") as session:
                 session.run("mark_drop", (self._apart,))
                 connection.execute("commit")
@@ -123,6 +123,7 @@ class ServerTransactions:
 
     def _mark(self, session: PostgresSession, owned: Held | None, token: int) -> RawCursor[Row]:
         if owned is None:
+            self._apart = self._apart or f"~{os.urandom(9).hex()}"
             return session.execute(statement("mark_apart"), (self._apart, token))
         return session.execute(statement("mark_set"), (owned.run, token, owned.epoch))
 

@@ -102,7 +102,7 @@ class Leases:
 
         given_up(held.owner)
         with suppress(StoreError):  # then its time runs out
-            self._pool.transact("write", end)
+            self._pool.transact("write", end, patient=False)
 
     def _keep(self) -> None:
         while not self._over.wait(RENEW_S):
@@ -114,7 +114,9 @@ class Leases:
         cells = (held.run, held.owner, held.epoch, LEASE_S)
         if held.lost or self._held.get(held.run) is not held:
             return
-        held.lost = not self._pool.transact("write", lambda session: session.changed("lease_renew", cells))
+        held.lost = not self._pool.transact(
+            "write", lambda session: session.changed("lease_renew", cells), patient=False
+        )
         if held.lost:  # what it writes is refused
             self._warn(f"run {held.run} is not ours any more: another process has taken it over")
 

@@ -31,9 +31,13 @@ class Pool:
         self._guard = threading.Lock()
         self._closed = threading.Event()
 
-    def transact(self, mode: Mode, act: Callable[[PostgresSession], T]) -> T:
-        """What `act` gives, in a transaction of its own; it may be called again. Raises StoreError."""
+    def transact(self, mode: Mode, act: Callable[[PostgresSession], T], *, patient: bool = True) -> T:
+        """What `act` gives, in a transaction of its own; it may be called again. Raises StoreError.
+
+        Without patience there is one more try, because a connection that was used before may have gone.
+        """
         started, tries = self._clock.now(), 0
+        patience_s = self._patience_s if patient else 0.0
         while True:
             try:
                 return self._once(mode, act)
@@ -41,7 +45,7 @@ class Pool:
                 tries += 1
                 kind = kind_of(error)
                 waited = self._clock.now() - started
-                if kind not in {"away", "again"} or (tries > 1 and waited >= self._patience_s):
+                if kind not in {"away", "again"} or (tries > 1 and waited >= patience_s):
                     raise explain(error, self._server.address, kind) from error
                 self._drop_idle()
                 self._closed.wait(min(PAUSE_S * tries, 1.0))
