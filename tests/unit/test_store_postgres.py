@@ -185,14 +185,19 @@ def test_silence_is_told_once_and_ends_what_may_not_last(may_last: bool, monkeyp
     clock, texts, cut = Still(), list[str](), list[object]()
     monkeypatch.setattr("batchwork.store.postgres.server.silence._cut", cut.append)
     monkeypatch.setattr(Silence, "_watch", lambda self: None)
-    silence = Silence("the store", clock, texts.append)
+    silence, transaction = Silence("the store", clock, texts.append), session.PostgresSession("connection")  # type: ignore[arg-type]
     silence.look()
-    with silence.noticed("connection", may_last=may_last):  # type: ignore[arg-type]
-        for clock.seconds in (1.0, TOLD_AFTER_S, TOLD_AFTER_S + 1):
+    with silence.noticed("connection", may_last=may_last) as underway:  # type: ignore[arg-type]
+        underway.session = transaction
+        for clock.seconds in (TOLD_AFTER_S, 2 * TOLD_AFTER_S):
+            transaction.executed += 1
+            silence.look()
+        assert texts == [], "it goes on"
+        for clock.seconds in (2 * TOLD_AFTER_S + 1, 3 * TOLD_AFTER_S, 3 * TOLD_AFTER_S + 1):
             silence.look()
         assert len(texts) == 1
         assert cut == []
-        clock.seconds = GIVEN_UP_AFTER_S
+        clock.seconds += GIVEN_UP_AFTER_S
         silence.look()
     assert cut == ([] if may_last else ["connection"])
     silence.look()

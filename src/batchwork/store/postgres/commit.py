@@ -101,7 +101,8 @@ class ServerTransactions:
         outcomes = any(order.outcomes for order in orders)
         may_last = isinstance(orders[0], ChangeOrder)
         noticed = self._silence.noticed(connection, may_last=may_last)
-        with noticed, self._server.transaction(connection, "write") as session:
+        with noticed as underway, self._server.transaction(connection, "write") as session:
+            underway.session = session
             whose: Sequence[Held | None] = held or [None]
             marks = [self._mark(session, owned, token) for owned in whose]
             for order in orders:

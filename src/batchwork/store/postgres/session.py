@@ -35,13 +35,16 @@ class PostgresSession:
     In a pipeline nothing is waited for until something is read: so the error of a statement may come from a later one.
     """
 
-    __slots__ = ("connection",)
+    __slots__ = ("connection", "executed")
 
     def __init__(self, connection: Connection[Any]) -> None:
         self.connection = connection
+        self.executed = 0
+        """How many statements so far."""
 
     def execute(self, wanted: Statement, cells: Sequence[Any] | Mapping[str, Any]) -> RawCursor[Row]:
         """A cursor in which the answer will be."""
+        self.executed += 1
         cursor = RawCursor[Row](self.connection)
         cursor.execute(wanted.text, wanted.bound(cells), binary=True)
         return cursor
