@@ -134,7 +134,7 @@ def test_a_run_is_owned_and_a_killed_owner_is_followed_at_once(
 ) -> None:
     (work / "w.yaml").write_text(
         "steps:\n  - {name: s, task: batch, inputs: {items: {from: range, stop: 40}, max_parallel: 1, "
-        "task: {type: shell, command: 'echo {{ item }} >> ledger; sleep 0.05'}}}\n"
+        "task: {type: shell, command: 'echo {{ item }} >> ledger; test {{ item }} -lt 6 || test -e go || sleep 60'}}}\n"
     )
     ledger = work / "ledger"
     words = [str(BIN / "batchwork"), "run", "w.yaml", "--quiet", "--run-id", "r1", "--store", url]
@@ -146,6 +146,7 @@ def test_a_run_is_owned_and_a_killed_owner_is_followed_at_once(
     owner.kill()
     assert owner.wait() == -signal.SIGKILL
     assert "crashed" in batchwork("runs", "--store", url).stdout
+    (work / "go").touch()
     batchwork("resume", "r1", "--store", url, "--quiet")
     done = ledger.read_text().split()
     assert set(done) == {str(number) for number in range(40)}
