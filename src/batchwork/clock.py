@@ -53,6 +53,11 @@ class SystemClock:
         return os.urandom(16).hex()
 
 
+def since_boot() -> float:
+    """Seconds since the machine was started, those that it slept included; for leases, which end while a machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 def iso(wall_ms: int) -> str:
     """The wall clock in ISO 8601, UTC, milliseconds: `2026-11-24T03:42:38.123+00:00`."""
     return datetime.fromtimestamp(wall_ms / 1000, UTC).isoformat(timespec="milliseconds")

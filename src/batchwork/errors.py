@@ -10,6 +10,7 @@
     ├── RunRefused                exit 4  the run is missing, or its workflow changed
     │   └── RunLocked             exit 4  another process works on the run
     ├── TooManyFiles              exit 4  the process may open no more files
+    ├── NodesGone                 exit 4  no machine of the cluster is there, or none is left (the run is interrupted)
     ├── OutputError           exit 4  a file of results or standard output cannot be written
     ├── SourceError               exit 1  the items of a step cannot be read to their end (the step fails)
     ├── WorkerError               exit 1  workers of a step cannot be started or prepared (the step fails)
@@ -142,6 +143,12 @@ def lacks_files(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+class NodesGone(BatchworkError):
+    """There is no node to work on, and none comes. What was recorded is there, and the run can be resumed."""
+
+    exit_code = 4
 
 
 class OutputError(BatchworkError):

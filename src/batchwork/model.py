@@ -143,7 +143,8 @@ class Report(Struct, frozen=True):
     """What a worker did with (a part of) one call; offsets are positions in the call, each reported exactly once.
 
     `results` are JSON texts and `durations_us` microseconds, one for each of `done`. `failures` have theirs. `cancelled`
-    used no attempt; `returned` never started; `lost` may have run or not. `recorded` is called once all is on disk.
+    used no attempt; `returned` never started; `lost` may have run or not; `adrift` too, but it is not what its worker was at
+    when it was lost, so that it is no sign against the unit. `recorded` is called once all is on disk.
     `setup` is what was printed while the worker was prepared, with its first report, or by nobody knows which unit.
     """
 
@@ -159,10 +160,16 @@ class Report(Struct, frozen=True):
     worker: str = ""
     recorded: Callable[[], None] | None = None
     setup: str = ""
+    adrift: Sequence[int] = ()
 
     @property
     def count(self) -> int:
-        return len(self.done) + len(self.failures) + len(self.cancelled) + len(self.returned) + len(self.lost)
+        return len(self.done) + len(self.failures) + len(self.cancelled) + len(self.returned) + self.missed
+
+    @property
+    def missed(self) -> int:
+        """Units that may have run or not."""
+        return len(self.lost) + len(self.adrift)
 
 
 class Claim(Struct, frozen=True):

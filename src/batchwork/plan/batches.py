@@ -37,7 +37,7 @@ def plan_batch(spec: BatchSpec, task: TaskPlan | None, knowns: Knowns) -> BatchP
     key = _key(spec, knowns)
     settings = knowns.settings(spec.settings)
     inferred = _takes_batch(spec, task, settings.batch_size, knowns)
-    parallel, slots = _slots(spec, settings, task, knowns)
+    parallel, slots, room = _slots(spec, settings, task, knowns)
     settings = replace(settings, parallel=parallel, continue_on_error=_goes_on(spec, settings, knowns))
     if inferred is not None:
         settings = replace(settings, each="batch")
@@ -54,6 +54,7 @@ def plan_batch(spec: BatchSpec, task: TaskPlan | None, knowns: Knowns) -> BatchP
         key=key,
         each_inferred=inferred,
         slots=slots,
+        room=room,
         on_item_error=handled,
         results=results,
         aggregate=aggregate,
@@ -153,8 +154,8 @@ def _check_each(items: ItemsPlan, place: Place, knowns: Knowns) -> None:
             return
 
 
-def _slots(spec: BatchSpec, settings: BatchSettings, task: TaskPlan | None, knowns: Knowns) -> tuple[bool, int]:
-    """Whether attempts may overlap, and how many at once."""
+def _slots(spec: BatchSpec, settings: BatchSettings, task: TaskPlan | None, knowns: Knowns) -> tuple[bool, int, int]:
+    """Whether attempts may overlap, how many at once, and how many where there are several machines."""
     here = spec.max_parallel
     most = knowns.optional(here or knowns.spec.defaults.max_parallel)
     several = most is not None and most > 1
@@ -165,9 +166,9 @@ def _slots(spec: BatchSpec, settings: BatchSettings, task: TaskPlan | None, know
         if here is not None and several:
             message = f"`max_parallel: {most}` has no effect with `parallel: false`: one attempt at a time"
             knowns.warnings.append(Problem(spec.place, message))
-        return False, 1
-    limits = [MAX_SLOTS, most or _usual(task, knowns), knowns.given.max_parallel or MAX_SLOTS]
-    return True, max(1, min(limits))
+        return False, 1, 1
+    room = max(1, min(MAX_SLOTS, most or MAX_SLOTS, knowns.given.max_parallel or MAX_SLOTS))
+    return True, min(room, most or _usual(task, knowns)), room
 
 
 def _usual(task: TaskPlan | None, knowns: Knowns) -> int:

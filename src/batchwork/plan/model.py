@@ -85,12 +85,15 @@ class AggregatePlan(Struct, frozen=True):
 
 
 class BatchPlan(BatchSettings, frozen=True, kw_only=True):
-    """What makes a step a batch step: its settings, and what is decided. `slots` is the number of attempts at once."""
+    """What makes a step a batch step: its settings, and what is decided. `slots` is the number of attempts at once on one machine, `room`
+    how many there may be on several: more, where nobody said how many.
+    """
 
     items: ItemsPlan
     key: Template | str | None
     each_inferred: Place | None  # where the code is from which `each: batch` was told
     slots: int
+    room: int
     on_item_error: TaskPlan | None
     results: ResultsPlan | None = None
     aggregate: Mapping[str, AggregatePlan] = field(default_factory=dict)

@@ -26,7 +26,10 @@ class Staffing(Struct, frozen=True):
     `journals` is where workers leave what they do for whoever comes after a crash (a folder and the step's number); then
     each report's `recorded` must be called. Empty: nowhere.
     `asked` are names of error types: what they are names of is told with a failure, as its `kinds`.
-    `cookie` marks every process that is started (environment variable BATCHWORK_COOKIE). It is data, and can be sent.
+    `cookie` marks every process that is started (environment variable BATCHWORK_COOKIE). `declared` are names of those in
+    `environ` that the workflow asks for; all others are this machine's own. `stays` says why workers must be on this machine,
+    empty: they need not. `room`: how many `slots` there may be where there
+    are several machines, which is more than here if nobody has said how many. It is data, and can be sent.
     """
 
     slots: int
@@ -37,6 +40,9 @@ class Staffing(Struct, frozen=True):
     grace_s: float = 5.0
     journals: str = ""
     asked: tuple[str, ...] = ()
+    declared: tuple[str, ...] = ()
+    stays: str = ""
+    room: int = 0
 
 
 class Running(Struct, frozen=True):
@@ -66,7 +72,7 @@ class Executor(Protocol):
 
     @property
     def lanes(self) -> int:
-        """Workers: each lane works through its own calls in turn."""
+        """Workers: each lane works through its own calls in turn. There may come more, but never fewer."""
         ...
 
     @property

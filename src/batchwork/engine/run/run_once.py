@@ -29,7 +29,7 @@ def run_once(
         payload = None
         if not program.takes_item:
             payload = program.bind(setting.constants)
-        desk = Desk(executors(program, brief.staffing(1, task.timeout_s)), brief.censor)
+        desk = Desk(executors(program, brief.staffing(1, task.timeout_s, "it is what `on_error` does")), brief.censor)
     except BatchworkError as error:
         return RanOnce(Failure(type(error).__name__, error.message))
     unregister = control.register(desk.wake)

@@ -20,7 +20,7 @@ from batchwork.engine.run.step_states import StepStates
 from batchwork.engine.stopping.signals import DRAIN_S, interrupted_code
 from batchwork.engine.stopping.stop_level import GO, KILL, TERMINATE, Control, Shield
 from batchwork.engine.unit.brief import Equipment, Start, StepBrief
-from batchwork.errors import RenderError, StoreError
+from batchwork.errors import NodesGone, RenderError, StoreError
 from batchwork.events import Event, Progressed, RunFinished, RunStarted, StepFinished, Stopping
 from batchwork.faults import fault
 from batchwork.folders import private_folder
@@ -70,6 +70,8 @@ class Runner:
         finally:
             unregister()
             sampler.stop()
+        if isinstance(self._broken, NodesGone):  # the store is well, and says where to go on
+            self._conclude(clock.now() - began)
         if self._broken is not None:
             raise self._broken
         return self._conclude(clock.now() - began)

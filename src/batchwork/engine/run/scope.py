@@ -92,6 +92,7 @@ class Names:
             cwd=self._cwd,
             timeout_s=step.timeout_s,
             secrets=self._plan.secrets,
+            declared=tuple(dict.fromkeys((*self._plan.env, *self._plan.secrets))),
         )
 
     def _value(self, record: StepRecord) -> object:
@@ -119,6 +120,7 @@ class Names:
 def lowered(step: StepPlan, max_parallel: int | None) -> StepPlan:
     """The step with no more attempts at once than `max_parallel`."""
     batch: BatchPlan | None = step.batch
-    if batch is None or max_parallel is None or batch.slots <= max_parallel:
+    if batch is None or max_parallel is None:
         return step
-    return replace(step, batch=replace(batch, slots=max_parallel))
+    slots, room = min(batch.slots, max_parallel), min(batch.room, max_parallel)
+    return replace(step, batch=replace(batch, slots=slots, room=room))

@@ -14,7 +14,7 @@ from batchwork.engine.step.fate import Fate, StepDone, StepFailed, StepStopped
 from batchwork.engine.step.step_failure import with_hint
 from batchwork.engine.stopping.stop_level import TERMINATE, Control
 from batchwork.engine.unit.brief import Equipment, StepBrief
-from batchwork.errors import BatchworkError, RenderError, SourceError, StoreError
+from batchwork.errors import BatchworkError, NodesGone, RenderError, SourceError, StoreError
 from batchwork.events import Said, StepFinished, Warned
 from batchwork.faults import fault
 from batchwork.model import Counts, Failure, StepRecord, StepStatus
@@ -116,7 +116,7 @@ class StepRun:
         try:
             self._coordinator = Coordinator(self._brief, self._equipment, self._control)
             return self._coordinator.run()
-        except StoreError:
+        except (StoreError, NodesGone):
             raise
         except BatchworkError as error:
             return StepFailed(self._counters(), step_failure(error))

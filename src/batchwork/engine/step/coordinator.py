@@ -161,7 +161,7 @@ class Coordinator:
 
     def _refill(self) -> None:
         """Make calls while slots are free and the gates allow; their claims go into the draft. StepFailed units come first."""
-        self._hook.start(self._brief.slots - self._dispatch.occupied())
+        self._hook.start(self._desk.slots - self._dispatch.occupied())
         self._window.wake(self._equipment.clock.now())
         if self._committer.full or self._held_back() or not self._window.has_work(self._feed.ended()):
             return
@@ -261,7 +261,7 @@ class Coordinator:
             self._committer.owe(report.recorded)
         if out is None:
             return
-        doubted = out.call.units.pick(self._settler.in_doubt(report)).keys
+        doubted = out.call.units.pick(self._settler.doubted(report)).keys
         failed = self._settler.settle(draft, out, report)
         self._dispatch.saw(out, report)
         self._speed.saw(report.durations_us)
@@ -316,7 +316,7 @@ class Coordinator:
 
     def _commit(self) -> None:
         """Hand the draft to the store, if it is time."""
-        running = min(self._brief.slots, self._window.units_out)
+        running = min(self._desk.slots, self._window.units_out)
         self._committer.commit(waiting=self._window.busy, running=running)
 
     # ------------------------------------------------------------ emit
@@ -344,5 +344,5 @@ class Coordinator:
         show = self._progress.show
         if self._feed.exhausted and not self._window.busy:
             show = self._progress.show_last
-        running = min(self._brief.slots, self._window.units_out)
+        running = min(self._desk.slots, self._window.units_out)
         show(counts, running, len(self._window.waiting), self._equipment.clock.now())

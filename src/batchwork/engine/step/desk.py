@@ -36,6 +36,11 @@ class Desk:
         return self._executor.width
 
     @property
+    def slots(self) -> int:
+        """Attempts at once in all lanes, as many as there are now."""
+        return self._executor.lanes * self._executor.width
+
+    @property
     def latency_s(self) -> float:
         """How long a call takes to a lane and its report back, beside the work."""
         return self._executor.latency_s

@@ -22,6 +22,7 @@ class Lanes:
         seen = tuple(ready)
         if seen == self._ready:
             return False
+        self._calls += [0] * (len(seen) - len(self._calls))  # there may come more
         self._ready, self.count_ready = seen, sum(seen)
         self._buckets = [{} for _ in range(max(self._calls, default=0) + 1)]
         for lane in reversed(range(len(self._calls))):

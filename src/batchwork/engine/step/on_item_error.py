@@ -178,7 +178,7 @@ class _Handling:
         timeout_s = self._task.timeout_s
         if timeout_s is None:
             timeout_s = brief.plan.timeout_s
-        staffing = brief.staffing(slots, timeout_s)
+        staffing = brief.staffing(slots, timeout_s, "it is what `on_item_error` does")
         desk = mail.desk = Desk(self._executors(program, staffing), brief.censor)
         number = 0
         while mail.level < TERMINATE:

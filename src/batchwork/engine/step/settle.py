@@ -57,6 +57,8 @@ class Settler(Struct):
             self.window.give_back(Piece(out.call.attempt, out.base, out.call.units.pick(report.returned)))
         for offset in self.in_doubt(report):
             given_up += self._lost(draft, out, offset, report)
+        for offset in report.adrift:
+            self._drifted(draft, out, offset, report)
         seqs, attempt = out.call.units.seqs, out.call.attempt
         draft.rows.logs.extend(LogRecord(seqs[offset], attempt, text) for offset, text in report.logs.items())
         draft.touch(self.clock.now(), report.count - len(report.returned))
@@ -65,6 +67,10 @@ class Settler(Struct):
     def in_doubt(self, report: Report) -> Sequence[int]:
         """Units that may have run or not: lost, or ended although nobody asked for it."""
         return report.lost if self.window.stopped else [*report.lost, *report.cancelled]
+
+    def doubted(self, report: Report) -> Sequence[int]:
+        """The same, and those that are no sign against themselves."""
+        return [*self.in_doubt(report), *report.adrift]
 
     def refuse(self, draft: Draft, piece: Piece, offset: int, failure: Failure) -> list[UnitRecord]:
         """A unit whose values could not be bound: an attempt that failed before any worker saw it.
@@ -133,6 +139,15 @@ class Settler(Struct):
         draft.rows.records.append(self._record(attempt, UnitStatus.PENDING))
         self.window.give_back(attempt.next())
         return []
+
+    def _drifted(self, draft: Draft, out: Out, offset: int, report: Report) -> None:
+        """It may have run or not, but was not what its worker was at: that says nothing of it, however often it happens."""
+        if self.brief.on_in_doubt != "retry":
+            self._lost(draft, out, offset, report)
+            return
+        attempt = out.attempt(offset, report).unused()
+        draft.rows.records.append(self._record(attempt, UnitStatus.PENDING))
+        self.window.give_back(attempt.next())
 
     def _give_up(self, draft: Draft, attempt: Attempt) -> list[UnitRecord]:
         record = self._record(attempt, UnitStatus.FAILED)

@@ -93,8 +93,15 @@ class StepBrief(Struct, frozen=True):
         """Whether the keys of units say nothing of their values."""
         return self.plan.batch is not None and self.plan.batch.key is not None
 
-    def staffing(self, slots: int, timeout_s: float | None) -> Staffing:
-        """What an executor needs to know that works for this step."""
+    @property
+    def stays(self) -> str:
+        """Why the units of the step run on this machine, whatever else there is; empty where they need not."""
+        if self.plan.batch is None:
+            return "it has no items"
+        return "it keeps order (`parallel: false`)" if self.in_order else ""
+
+    def staffing(self, slots: int, timeout_s: float | None, stays: str = "") -> Staffing:
+        """What an executor needs to know that works for this step. `stays`: why it must be here."""
         return Staffing(
             slots=slots,
             timeout_s=timeout_s,
@@ -102,6 +109,9 @@ class StepBrief(Struct, frozen=True):
             environ=self.setting.environ,
             cwd=self.setting.cwd,
             asked=tuple(name for name in self.plan.retry.on if isinstance(name, str)),
+            declared=self.setting.declared,
+            stays=stays or self.stays,
+            room=1 if self.plan.batch is None else self.plan.batch.room,
         )
 
 

@@ -21,12 +21,13 @@ R answers a question for results of an earlier step: `page` is a JSON text, or n
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from batchwork.ports import Staffing
 from batchwork.text.jsontext import Json
 from batchwork.text.jsontexts import Texts, as_list
+from batchwork.workers.payloads import plain, with_shared
 from batchwork.workers.python.reports import Sent
 
 
@@ -34,7 +35,7 @@ def prepare_body(prepare: Mapping[str, Any], staffing: Staffing, number: int) ->
     """The program, in P. `number`: the worker's, among those of the step."""
     prepare = {**prepare, **{part: _numbered(prepare[part], number) for part in _CONSTANTS if part in prepare}}
     runtime = {"cwd": staffing.cwd, "asked": staffing.asked}
-    return json.dumps({"program": prepare, "runtime": runtime}, default=_plain).encode("ascii")
+    return json.dumps({"program": prepare, "runtime": runtime}, default=plain).encode("ascii")
 
 
 _CONSTANTS = ("fixed", "setup_fixed")
@@ -58,7 +59,7 @@ def call_body(sent: Sent, seen: int, batch_slot: int | None) -> bytes:
     else:
         call["units"] = payloads
     if batch_slot is not None:
-        call["units"], call["shared"] = _shared(payloads, batch_slot)
+        call["units"], call["shared"] = with_shared(payloads, batch_slot)
         call["slot"] = batch_slot
     return _encoded(call).encode("ascii")
 
@@ -72,27 +73,4 @@ def page_body(page: str | None, error: str = "") -> bytes:
 
 
 def _encoded(call: Mapping[str, Any]) -> str:
-    return json.dumps(call, separators=(",", ":"), default=_plain)
-
-
-def _plain(value: object) -> object:
-    """What a template may give that is not JSON data itself: lazy results, the environment, an error."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    return list(value) if isinstance(value, Iterable) else str(value)
-
-
-def _shared(payloads: Any, slot: int) -> tuple[list[Any], list[Any]]:
-    """Payloads in which each batch's items stand once for all of its units: in a list of their own, named by number."""
-    numbers: dict[int, int] = {}
-    items: list[Any] = []
-    units = []
-    for payload in payloads:
-        view = dict(payload[slot])
-        members = view.pop("items")
-        if id(members) not in numbers:
-            numbers[id(members)] = len(items)
-            items.append(members)
-        view["shared"] = numbers[id(members)]
-        units.append([*payload[:slot], view, *payload[slot + 1 :]])
-    return units, items
+    return json.dumps(call, separators=(",", ":"), default=plain)

@@ -1,0 +1,38 @@
+"""A node's lease: how long it may work without hearing from the hub. Pure.
+
+It is asked for again and again, and each answer makes it last from when that was *asked*. So the hub, which counts from its
+answer, never gives a node's work away while the node may still do it, however long the network held the answer back.
+"""
+
+from __future__ import annotations
+
+from batchwork.workers.nodes.wire import RENEWALS
+
+
+class Lease:
+    """Times are seconds since the machine was started (`clock.since_boot`)."""
+
+    def __init__(self, length_s: float, asked_at: float) -> None:
+        self._length_s = length_s
+        self._asked: dict[int, float] = {}
+        self._number = 0
+        self.until = asked_at + length_s
+        self.renew_at = asked_at
+
+    def ask(self, now: float) -> int:
+        """The number of a new question for it, asked now."""
+        self._number += 1
+        self._asked[self._number] = now
+        self.renew_at = now + self._length_s / RENEWALS
+        return self._number
+
+    def granted(self, number: int) -> None:
+        """The question of that number is answered; those before it need no answer any more."""
+        asked = self._asked.get(number)
+        if asked is None:
+            return
+        self.until = max(self.until, asked + self._length_s)
+        self._asked = {later: at for later, at in self._asked.items() if later > number}
+
+    def is_over(self, now: float) -> bool:
+        return now >= self.until

@@ -1,0 +1,87 @@
+"""A report of a local executor as what is sent: in parts, where it is large."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec.structs import replace
+
+from batchwork.model import Report
+from batchwork.workers.nodes.wire import Outcomes, framed
+
+PART_MOST = 8 << 20
+"""Characters of results in one frame, unless a single one has more."""
+
+
+def report_frames(session: int, report: Report) -> Iterator[bytes]:
+    """A report as frames, one unless it is large."""
+    for part in parts_of(report):
+        yield framed(session, outcomes_of(part))
+
+
+def outcomes_of(report: Report) -> Outcomes:
+    """All that a report says, but the receipt."""
+    return Outcomes(
+        report.call,
+        ranges_of(report.done),
+        [*report.results],
+        [*report.durations_us],
+        [*report.failures],
+        [*report.cancelled],
+        [*report.returned],
+        [*report.lost],
+        dict(report.logs),
+        report.worker,
+        report.setup,
+    )
+
+
+def ranges_of(offsets: Sequence[int]) -> list[tuple[int, int]]:
+    """Offsets in their order, as ranges from, to."""
+    if isinstance(offsets, range) and offsets.step == 1:
+        return [(offsets.start, offsets.stop)] if offsets else []
+    ranges: list[tuple[int, int]] = []
+    for offset in offsets:
+        if ranges and ranges[-1][1] == offset:
+            ranges[-1] = (ranges[-1][0], offset + 1)
+        else:
+            ranges.append((offset, offset + 1))
+    return ranges
+
+
+def parts_of(report: Report) -> Iterator[Report]:
+    """The report in parts that are not too large; together they say what it says."""
+    lengths = [*map(len, report.results)]
+    if sum(lengths) + _extent(report) <= PART_MOST:
+        yield report
+        return
+    yield replace(report, done=(), results=(), durations_us=(), failures=(), logs={}, recorded=None)
+    for start, stop in _pieces(lengths):
+        durations, results = report.durations_us[start:stop], report.results[start:stop]
+        yield _part(report, done=report.done[start:stop], results=results, durations_us=durations)
+    for failure in report.failures:
+        yield _part(report, failures=[failure])
+    for offset, text in report.logs.items():
+        yield _part(report, logs={offset: text})
+
+
+def _part(report: Report, **told: object) -> Report:
+    """Logs that belong to units that were told before are told on their own."""
+    return Report(report.call, worker=report.worker, **told)  # type: ignore[arg-type]
+
+
+def _extent(report: Report) -> int:
+    failures = sum(len(failure.message) + len(failure.result or "") for _, failure, _ in report.failures)
+    return failures + sum(map(len, report.logs.values()))
+
+
+def _pieces(lengths: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Ranges of results that go together."""
+    start, extent, at = 0, 0, 0
+    for at, length in enumerate(lengths, 1):
+        if extent and extent + length > PART_MOST:
+            yield start, at - 1
+            start, extent = at - 1, 0
+        extent += length
+    if start < at:
+        yield start, at

@@ -1,0 +1,147 @@
+"""Calls that are with nodes and not reported in full: what a node's report means for its call, and what a node that is gone leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from batchwork.model import Call, Report
+from batchwork.ports import Running
+from batchwork.workers.nodes.wire import BadFrame, Outcomes
+
+
+class Part(Struct, eq=False):
+    """The units from, to of a call, which are with one node. `told` marks those that are reported."""
+
+    node: int
+    lane: int
+    call: int
+    start: int
+    told: bytearray
+    running: Sequence[int] = ()
+
+    @property
+    def open(self) -> list[int]:
+        """Units that are not reported, as offsets in the part."""
+        return [offset for offset, told in enumerate(self.told) if not told]
+
+    def tell(self, start: int, stop: int) -> None:
+        """These are reported. Raises BadFrame where they were before, or are none."""
+        if not 0 <= start <= stop <= len(self.told) or self.told.find(1, start, stop) >= 0:
+            raise BadFrame("units that are none, or were reported before")
+        self.told[start:stop] = b"\1" * (stop - start)
+
+
+class Ledger:
+    """Parts of calls, by node and call. `load` counts units that are not reported, by lane of the step."""
+
+    def __init__(self) -> None:
+        self.load: dict[int, int] = {}
+        self._parts: dict[tuple[int, int], Part] = {}
+
+    def sent(self, node: int, lane: int, call: Call, part: tuple[int, int]) -> None:
+        """A part of a call went to a node."""
+        start, stop = part
+        self._parts[node, call.id] = Part(node, lane, call.id, start, bytearray(stop - start))
+        self.load[lane] = self.load.get(lane, 0) + stop - start
+
+    def outstanding(self, node: int) -> int:
+        """Units that a node has not reported."""
+        return sum(part.told.count(0) for part in self._parts.values() if part.node == node)
+
+    # ------------------------------------------------------------ reports
+
+    def report(self, node: int, worker: str, outcomes: Outcomes) -> Report | None:
+        """The report of a node, None for a call that it has not. Raises BadFrame."""
+        part = self._parts.get((node, outcomes.call))
+        if part is None:
+            return None
+        failed = [offset for offset, _, _ in outcomes.failures]
+        for start, stop in outcomes.done:
+            part.tell(start, stop)
+        for offset in (*failed, *outcomes.cancelled, *outcomes.returned, *outcomes.lost):
+            part.tell(offset, offset + 1)
+        report = _whole(part.start, outcomes, worker)
+        if len(report.results) != len(report.done) or len(report.durations_us) != len(report.done):
+            raise BadFrame("another number of results than of units")
+        self._count(part, report)
+        return report
+
+    def _count(self, part: Part, report: Report) -> None:
+        self.load[part.lane] -= report.count
+        if not self.load[part.lane]:
+            del self.load[part.lane]
+        if 0 not in part.told:
+            del self._parts[part.node, part.call]
+
+    def running(self, node: int, units: Sequence[Running], host: str) -> list[Running]:
+        """What a node says of units that have been running for a while, with their offsets in the whole calls."""
+        found = []
+        begun: dict[int, list[int]] = {}
+        for unit in units:
+            part = self._parts.get((node, unit.call))
+            if part is not None and 0 <= unit.offset < len(part.told) and not part.told[unit.offset]:
+                begun.setdefault(unit.call, []).append(unit.offset)
+                found.append(replace(unit, offset=part.start + unit.offset, worker=named(host, unit.worker)))
+        for part in self._of(node):
+            part.running = begun.get(part.call, ())
+        return found
+
+    # ------------------------------------------------------------ what a node leaves
+
+    def gone(self, node: int, at_once: int, *, wanted: bool) -> Iterator[Report]:
+        """Nothing of the node lives any more. What it had is lost; cancelled, if it was to end it anyway.
+
+        Only what it was at counts against a unit: with `at_once` attempts at once in a lane, the first so many that are open.
+        """
+        heads: dict[int, int] = {}
+        for part in self._of(node):
+            offsets = part.open
+            begun = {*part.running, *offsets[: max(0, at_once - heads.get(part.lane, 0))]}
+            heads[part.lane] = heads.get(part.lane, 0) + len(begun)
+            lost = [part.start + offset for offset in offsets if offset in begun]
+            adrift = [part.start + offset for offset in offsets if offset not in begun]
+            report = Report(part.call, lost=lost, adrift=adrift)
+            if wanted:
+                report = Report(part.call, cancelled=[part.start + offset for offset in offsets])
+            part.told[:] = b"\1" * len(part.told)
+            self._count(part, report)
+            yield report
+
+    def _of(self, node: int) -> list[Part]:
+        return [part for part in self._parts.values() if part.node == node]
+
+
+def named(host: str, worker: str) -> str:
+    """A worker, with the node that it is on."""
+    return f"{host}:{worker}"
+
+
+def _whole(start: int, outcomes: Outcomes, worker: str) -> Report:
+    """Outcomes of a part as the report on the whole call."""
+
+    def moved(offsets: list[int]) -> list[int]:
+        return [start + offset for offset in offsets] if start else offsets
+
+    return Report(
+        outcomes.call,
+        done_of(outcomes.done, start),
+        outcomes.results,
+        outcomes.durations_us,
+        [(start + offset, failure, us) for offset, failure, us in outcomes.failures],
+        moved(outcomes.cancelled),
+        moved(outcomes.returned),
+        moved(outcomes.lost),
+        {start + offset: text for offset, text in outcomes.logs.items()},
+        worker,
+        setup=outcomes.setup,
+    )
+
+
+def done_of(ranges: list[tuple[int, int]], start: int) -> Sequence[int]:
+    """The offsets of ranges."""
+    if len(ranges) == 1:
+        return range(start + ranges[0][0], start + ranges[0][1])
+    return [start + offset for first, stop in ranges for offset in range(first, stop)]

@@ -1,0 +1,208 @@
+"""Which node gets which units: for workers that run one unit at a time by seats, for those that run many by shares. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from batchwork.model import Call
+from batchwork.workers.nodes.members import Node
+from batchwork.workers.nodes.seats import Seats, fair_parts
+
+
+class Waiting(Struct, eq=False):
+    """A call of which the units from `start` on are with no node."""
+
+    lane: int
+    call: Call
+    start: int = 0
+
+    @property
+    def left(self) -> int:
+        return len(self.call.payloads) - self.start
+
+
+class Order(NamedTuple):
+    """The units from, to of a call, for a lane of a node."""
+
+    node: int
+    lane: int
+    waiting: Waiting
+    part: tuple[int, int]
+
+
+class Placing(Protocol):
+    """The nodes of one step and what they may be given. `width` is as in ports.Executor; `at_once`: attempts at once in a lane of a node."""
+
+    width: int
+    at_once: int
+
+    @property
+    def lanes(self) -> int: ...
+
+    def join(self, node: Node) -> int:
+        """A node is there. How many attempts at once it is told that it may have."""
+        ...
+
+    def silence(self, node: int) -> None:
+        """It cannot be told anything any more, but may go on with what it has."""
+        ...
+
+    def leave(self, node: int) -> None:
+        """It has nothing any more, and takes no more calls."""
+        ...
+
+    def see(self, node: int, ready: Sequence[bool]) -> None:
+        """Which of its lanes are ready."""
+        ...
+
+    def ready(self) -> list[bool]: ...
+
+    def wanted(self, lanes: int) -> dict[int, int]:
+        """How many lanes each node must have ready, so that this many are."""
+        ...
+
+    def reported(self, node: int, count: int, load: Sequence[int]) -> None:
+        """So many units are with the node no more. `load`: those that are with nodes, by lane."""
+        ...
+
+    def orders(self, waiting: deque[Waiting]) -> Iterator[Order]:
+        """What can be given to nodes now, taken out of what waits."""
+        ...
+
+
+class InSeats:
+    """Each lane is a lane of a node. There are as many as slots; with more room, as many as nodes offer."""
+
+    width = at_once = 1
+
+    def __init__(self, slots: int, room: int) -> None:
+        self._room = room
+        self._seats = Seats(slots)
+        self._busy = [False] * slots
+        self._offered = 0
+
+    @property
+    def lanes(self) -> int:
+        return len(self._seats.lanes)
+
+    def join(self, node: Node) -> int:
+        self._offered += node.slots
+        if self._room > self.lanes:
+            self._seats.grow(min(self._offered, self._room))
+            self._busy += [False] * (self.lanes - len(self._busy))
+        self._seats.join(node, self._free())
+        return min(node.slots, self.lanes)
+
+    def silence(self, node: int) -> None:
+        self._seats.silence(node)
+
+    def leave(self, node: int) -> None:
+        self._seats.leave(node, self._free())
+
+    def see(self, node: int, ready: Sequence[bool]) -> None:
+        self._seats.see(node, ready)
+
+    def ready(self) -> list[bool]:
+        return self._seats.ready()
+
+    def wanted(self, lanes: int) -> dict[int, int]:
+        return self._seats.wanted(lanes)
+
+    def reported(self, node: int, count: int, load: Sequence[int]) -> None:
+        self._busy = [units > 0 for units in load]
+        self._seats.freed(self._free())
+
+    def _free(self) -> list[bool]:
+        return [not busy for busy in self._busy]
+
+    def orders(self, waiting: deque[Waiting]) -> Iterator[Order]:
+        for _ in range(len(waiting)):
+            one = waiting.popleft()
+            seat = self._seats.lanes[one.lane]
+            if seat is None:
+                waiting.append(one)
+                continue
+            self._busy[one.lane] = True
+            yield Order(seat.node, seat.lane, one, (0, len(one.call.payloads)))
+
+
+class InShares:
+    """One lane for all nodes. A node has as many units as its share is, and no more: so all together have at most the slots."""
+
+    def __init__(self, slots: int) -> None:
+        self.width = self.at_once = slots
+        self._offers: dict[int, int] = {}
+        self._shares: dict[int, int] = {}
+        self._held: dict[int, int] = {}
+        self._ready: set[int] = set()
+
+    @property
+    def lanes(self) -> int:
+        return 1
+
+    def join(self, node: Node) -> int:
+        self._offers[node.number] = node.slots
+        self._share_out()
+        return self.width
+
+    def silence(self, node: int) -> None:
+        self._ready.discard(node)
+
+    def leave(self, node: int) -> None:
+        self._offers.pop(node, None)
+        self._ready.discard(node)
+        self._share_out()
+
+    def _share_out(self) -> None:
+        """Each node's part of the slots, in proportion to what it offers; it may be more, for what waits costs a machine little."""
+        most = max(self.width, 1)
+        self._shares = fair_parts(self.width, {node: offer * most for node, offer in self._offers.items()})
+
+    def see(self, node: int, ready: Sequence[bool]) -> None:
+        if any(ready) and node in self._offers:
+            self._ready.add(node)
+        else:
+            self._ready.discard(node)
+
+    def ready(self) -> list[bool]:
+        return [bool(self._ready)]
+
+    def wanted(self, lanes: int) -> dict[int, int]:
+        return dict.fromkeys(self._offers, min(lanes, 1))
+
+    def reported(self, node: int, count: int, load: Sequence[int]) -> None:
+        left = self._held.get(node, 0) - count
+        self._held[node] = left
+        if left <= 0:
+            del self._held[node]
+
+    def orders(self, waiting: deque[Waiting]) -> Iterator[Order]:
+        while waiting and (room := self._room()) is not None:
+            node, most = room
+            one = waiting[0]
+            stop = one.start + self._count(one, most)
+            part = one.start, stop
+            one.start = stop
+            if not one.left:
+                waiting.popleft()
+            self._held[node] = self._held.get(node, 0) + part[1] - part[0]
+            yield Order(node, 0, one, part)
+
+    def _count(self, one: Waiting, most: int) -> int:
+        """How many of its units go: a call that failures may end stays whole, for it is one node that counts them."""
+        if one.call.ends_after is not None and one.left <= self.width:
+            return one.left
+        return min(one.left, most)
+
+    def _room(self) -> tuple[int, int] | None:
+        """The ready node with the most room, and how much that is: nobody has more units at once than there are slots in all."""
+        total = self.width - sum(self._held.values())
+        rooms = {node: self._shares[node] - self._held.get(node, 0) for node in self._ready}
+        node = max(rooms, key=lambda node: rooms[node], default=None)
+        if node is None or total <= 0 or rooms[node] <= 0:
+            return None
+        return node, min(rooms[node], total)

@@ -1,0 +1,134 @@
+"""Which lane of a step is which lane of which node. Pure: lanes are bound as nodes come, and unbound as they go.
+
+Every node has its fair part of the lanes, in proportion to what it offers; where one comes later, others give up lanes as
+these become free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from batchwork.workers.nodes.members import Node
+
+
+class Seat(Struct, eq=False):
+    """A lane of a node that a lane of the step is bound to. `leaving`: it gets no more calls, and is given up once it is free."""
+
+    node: int
+    lane: int
+    ready: bool = False
+    leaving: bool = False
+
+
+class Seats:
+    """The lanes of one step."""
+
+    def __init__(self, lanes: int) -> None:
+        self.lanes: list[Seat | None] = [None] * lanes
+        self._offers: dict[int, int] = {}
+
+    def grow(self, lanes: int) -> None:
+        """There are this many lanes now, if there were fewer."""
+        self.lanes += [None] * (lanes - len(self.lanes))
+
+    def silence(self, node: int) -> None:
+        """The node takes no more calls. Its lanes stay with it, for it may still be at work in them."""
+        for seat in self.lanes:
+            if seat is not None and seat.node == node:
+                seat.ready = False
+
+    def join(self, node: Node, free: Sequence[bool]) -> list[int]:
+        """A node is there. `free`: which lanes have no work. Returns the lanes that have a new seat."""
+        self._offers[node.number] = node.slots
+        return self._deal(free)
+
+    def leave(self, node: int, free: Sequence[bool]) -> list[int]:
+        """A node is gone, or takes no more calls. Returns the lanes that have a new seat."""
+        self._offers.pop(node, None)
+        for lane, seat in enumerate(self.lanes):
+            if seat is not None and seat.node == node:
+                self.lanes[lane] = None
+        return self._deal(free)
+
+    def freed(self, free: Sequence[bool]) -> list[int]:
+        """Some lanes may have become free: those that are leaving get other seats."""
+        if not any(seat is not None and seat.leaving for seat in self.lanes):
+            return []
+        return self._deal(free)
+
+    def of_node(self, node: int) -> dict[int, int]:
+        """Lanes of the step by lanes of the node."""
+        return {seat.lane: lane for lane, seat in enumerate(self.lanes) if seat is not None and seat.node == node}
+
+    def see(self, node: int, ready: Sequence[bool]) -> None:
+        """Which lanes of a node are ready."""
+        for seat in self.lanes:
+            if seat is not None and seat.node == node and seat.lane < len(ready):
+                seat.ready = ready[seat.lane]
+
+    def ready(self) -> list[bool]:
+        return [seat is not None and seat.ready and not seat.leaving for seat in self.lanes]
+
+    def wanted(self, lanes: int) -> dict[int, int]:
+        """How many lanes each node must have ready, if so many of the step shall be."""
+        found: dict[int, int] = {}
+        for seat in self.lanes[:lanes]:
+            if seat is not None:
+                found[seat.node] = max(found.get(seat.node, 0), seat.lane + 1)
+        return found
+
+    def _deal(self, free: Sequence[bool]) -> list[int]:
+        """Give every node its part, as far as lanes are free."""
+        parts = fair_parts(len(self.lanes), self._offers)
+        for node, part in parts.items():
+            held = [lane for lane, seat in enumerate(self.lanes) if seat is not None and seat.node == node]
+            for lane in held:
+                self._stay(lane)
+            for lane in sorted(held, key=lambda lane: (not free[lane], lane))[: max(0, len(held) - part)]:
+                self._give_up(lane, free[lane])
+        dealt = []
+        empty = [lane for lane, seat in enumerate(self.lanes) if seat is None]
+        for node in _in_turns(self._missing(parts)):
+            if empty:
+                dealt.append(empty.pop(0))
+                self.lanes[dealt[-1]] = Seat(node, self._free_lane(node))
+        return dealt
+
+    def _stay(self, lane: int) -> None:
+        if (seat := self.lanes[lane]) is not None:
+            seat.leaving = False
+
+    def _give_up(self, lane: int, free: bool) -> None:
+        if free:
+            self.lanes[lane] = None
+        elif (seat := self.lanes[lane]) is not None:
+            seat.leaving = True
+
+    def _missing(self, parts: dict[int, int]) -> dict[int, int]:
+        return {node: part - len(self.of_node(node)) for node, part in parts.items()}
+
+    def _free_lane(self, node: int) -> int:
+        """The lowest lane of the node that no lane of the step is bound to."""
+        taken = self.of_node(node)
+        return next(lane for lane in range(len(taken) + 1) if lane not in taken)
+
+
+def fair_parts(total: int, offers: dict[int, int]) -> dict[int, int]:
+    """So many lanes for each node, in proportion to what it offers and never more."""
+    offered = sum(offers.values())
+    total = min(total, offered)
+    parts = {node: total * offer // offered for node, offer in offers.items()}
+    rest = total - sum(parts.values())
+    for node in sorted(offers, key=lambda node: (parts[node] - total * offers[node] / offered, node))[:rest]:
+        parts[node] += 1
+    return parts
+
+
+def _in_turns(counts: dict[int, int]) -> list[int]:
+    """Each node as often as it counts, one after another in turns."""
+    turns: list[int] = []
+    for turn in range(max(counts.values(), default=0)):
+        turns += [node for node, count in counts.items() if turn < count]
+    return turns

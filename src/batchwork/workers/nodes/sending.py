@@ -1,0 +1,39 @@
+"""From a call to what is sent of it to a node: its payloads as texts, and what several of them have in common once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from batchwork.model import Call
+from batchwork.text.jsontexts import Texts, written_all
+from batchwork.workers.nodes.wire import Run
+from batchwork.workers.payloads import plain, with_shared
+
+
+def run_order(call: Call, lane: int, batch_slot: int | None, part: tuple[int, int]) -> Run:
+    """The units from, to of a call, for a lane of a node."""
+    payloads = call.payloads[slice(*part)]
+    ends, forgives = call.ends_after, call.forgives
+    if isinstance(payloads, range):
+        numbers = payloads.start, payloads.stop, payloads.step
+        return Run(lane, call.id, call.attempt, numbers, [], ends_after=ends, forgives=forgives)
+    if batch_slot is None:
+        return Run(lane, call.id, call.attempt, None, texts_of(payloads), ends_after=ends, forgives=forgives)
+    units, shared = with_shared(payloads, batch_slot)
+    texts, lists = texts_of(units), texts_of(shared)
+    return Run(lane, call.id, call.attempt, None, texts, lists, batch_slot, ends, forgives)
+
+
+def texts_of(payloads: Sequence[Any]) -> list[str]:
+    """The JSON text of each payload. What a template gives beyond JSON data (lazy results, an error) is made plain."""
+    if isinstance(payloads, Texts):
+        return payloads.texts
+    try:
+        written = written_all(payloads)
+    except TypeError:  # something beyond JSON data
+        written = None
+    if written is not None:
+        return written.texts
+    return [json.dumps(payload, separators=(",", ":"), default=plain) for payload in payloads]
