@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from batchwork.engine.run.request import Backends
+    from batchwork.clock import Clock
+    from batchwork.engine.run.request import Backends, Nodes
     from batchwork.model import Claim, RunRecord
     from batchwork.plan.model import Plan
-    from batchwork.ports import Durability, Purpose, Store
+    from batchwork.ports import Durability, ExecutorFactory, Purpose, Store
     from batchwork.text.jsontext import Json
     from batchwork.view.streams import Stdout
 
@@ -141,7 +143,28 @@ def backends(
             os.getcwd(),
             there.state_dir,
             Aftercare(guard, journals),
+            partial(_on_nodes, parts, lambda text: view.emit(Warned(text)), clock),
         )
+
+
+def check_executor(text: str) -> str:
+    """What is given as `--executor`, if it is one. Raises UsageError."""
+    if text != "local":
+        from batchwork.workers.nodes.launch.find import launcher_of
+
+        launcher_of(text)
+    return text
+
+
+def _on_nodes(parts: ExitStack, warn: Callable[[str], None], clock: Clock, nodes: Nodes) -> ExecutorFactory:
+    """What puts workers on the machines that an executor finds, until the parts are closed. Raises UsageError."""
+    from batchwork.workers.nodes.factory import node_executors
+    from batchwork.workers.nodes.launch.find import launcher_of
+    from batchwork.workers.nodes.muster import Muster
+
+    muster = Muster(launcher_of(nodes.executor), warn, nodes.wait_s, nodes.lease_s)
+    parts.callback(muster.close)
+    return node_executors(muster, clock)
 
 
 def _doubts_seen(run: RunRecord, step: int, claims: Sequence[Claim]) -> Sequence[Claim]:

@@ -5,6 +5,7 @@ Each kind has an entry point group, in which a package names what it adds:
     batchwork.tasks      a class as described by `batchwork.ports.Task`, under the name that stands after `type:`
     batchwork.items      a class as described by `batchwork.ports.SourceType`, under the name that stands after `from:`
     batchwork.executors  makes an Executor of a Clock, under the kind of worker that a Program asks for
+    batchwork.launchers  makes what starts nodes, of what `--executor` says, under the word before its first colon
     batchwork.stores     makes a StorePlace of a URL, under the scheme of such URLs
 
 Names of built-in ones cannot be taken.
@@ -149,6 +150,17 @@ STORES = Group(
 )
 
 
+LAUNCHERS = Group(
+    entry_points="batchwork.launchers",
+    noun="launcher",
+    described="a launcher is a class, or a function that makes one, of what `--executor` says",
+    parts=("__call__",),
+    built_in={
+        "command": "batchwork.workers.nodes.launch.command:CommandLauncher",
+    },
+)
+
+
 @cache
 def find_task(name: str) -> Task:
     """The task type of that name. Raises KeyError where there is none, UsageError where it cannot be loaded."""
@@ -179,6 +191,12 @@ def find_executor(kind: str) -> Callable[[Clock], Executor]:
     return factory
 
 
+def find_launcher(kind: str) -> Callable[[str], Any]:
+    """What makes a launcher of what `--executor` says. Raises KeyError where there is none, UsageError where it cannot be loaded."""
+    launcher: Callable[[str], Any] = LAUNCHERS.find(kind)
+    return launcher
+
+
 def find_store(scheme: str) -> Callable[[str | None], StorePlace]:
     """What makes a place of a URL of that scheme. Raises KeyError where there is none, UsageError where it cannot be loaded."""
     place: Callable[[str | None], StorePlace] = STORES.find(scheme)
@@ -189,6 +207,7 @@ def find_store(scheme: str) -> Callable[[str | None], StorePlace]:
 
 EXTRAS: Final = {
     "aiohttp": "cloud",
+    "cryptography": "nodes",
     "duckdb": "sql",
     "duckdb_engine": "sql",
     "fsspec": "cloud",

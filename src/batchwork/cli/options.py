@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from batchwork.errors import UsageError
 from batchwork.view.choose import PROGRESS
 from batchwork.view.streams import Stdout, width
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+    from batchwork.engine.run.request import Nodes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -115,6 +119,76 @@ def watching_options(command: F) -> F:
     for decorate in reversed(decorators):
         command = decorate(command)
     return command
+
+
+def nodes_options(command: F) -> F:
+    """`--executor`, `--node-wait`, `--node-lease`, given as one value: `nodes`."""
+    decorators: list[Callable[[F], F]] = [
+        _as_nodes,
+        click.option(
+            "--executor",
+            metavar="WHERE",
+            envvar="BATCHWORK_EXECUTOR",
+            help="Where items run: local, command:COMMAND (with {agent} in it), dask://HOST:PORT or ray://HOST:PORT. "
+            "Default: $BATCHWORK_EXECUTOR, else as before, else local.",
+        ),
+        click.option(
+            "--node-wait",
+            type=Seconds(),
+            metavar="TIME",
+            help="How long to go on without any node, for example 5m. Default: 60s.",
+        ),
+        click.option(
+            "--node-lease",
+            type=Seconds(),
+            metavar="TIME",
+            help="A node that is cut off ends what it does after this time. Default: 10s.",
+        ),
+    ]
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
+
+
+def _as_nodes(command: F) -> F:
+    @wraps(command)
+    def with_nodes(
+        *args: Any, executor: str | None, node_wait: float | None, node_lease: float | None, **given: Any
+    ) -> Any:
+        return command(*args, nodes=_nodes(executor, node_wait, node_lease), **given)
+
+    return cast(F, with_nodes)
+
+
+def _nodes(executor: str | None, wait_s: float | None, lease_s: float | None) -> Nodes | None:
+    """What was said of where items run; None where nothing was. Raises UsageError."""
+    if executor is None and wait_s is None and lease_s is None:
+        return None
+    from batchwork.compose import check_executor
+    from batchwork.engine.run.request import Nodes
+
+    usual = Nodes()
+    if executor is None:
+        raise UsageError(
+            "`--node-wait` and `--node-lease` are for runs on nodes", "say where these are, with `--executor`"
+        )
+    return Nodes(check_executor(executor), wait_s or usual.wait_s, lease_s or usual.lease_s)
+
+
+class Seconds(click.ParamType[float]):
+    """A time: seconds, or a text such as 100ms, 30s, 5m, 2h."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        from batchwork.spec.readers import seconds_of
+
+        seconds = seconds_of(value)
+        if seconds is None or seconds <= 0:
+            self.fail(f"`{value}` is no time; write 30s, 5m or 2h", param, ctx)
+        return seconds
 
 
 def reread_option(command: F) -> F:

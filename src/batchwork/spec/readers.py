@@ -179,6 +179,16 @@ def duration_text(zero: bool = False) -> Reader[float]:
     )
 
 
+def seconds_of(text: str) -> float | None:
+    """The seconds that a text such as "30s" or "1.5" means; None where it means none."""
+    if match := _DURATION.match(text):
+        return float(match[1]) * _UNITS[match[2]]
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
 def _seconds(node: Node) -> float | None:
     if match := _DURATION.match(_text_of(node)):
         return float(match[1]) * _UNITS[match[2]]

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from batchwork.cli.options import (
     HelpfulCommand,
     accept_option,
+    nodes_options,
     parallel_option,
     reread_option,
     run_argument,
     store_option,
     watching_options,
 )
+
+if TYPE_CHECKING:
+    from batchwork.engine.run.request import Nodes
 
 
 @click.command("resume", cls=HelpfulCommand)
@@ -22,6 +28,7 @@ from batchwork.cli.options import (
 @reread_option
 @parallel_option
 @store_option
+@nodes_options
 @watching_options
 def resume_command(
     run: str | None,
@@ -34,6 +41,7 @@ def resume_command(
     quiet: bool,
     as_json: bool,
     allow_failures: bool,
+    nodes: Nodes | None,
 ) -> int:
     """Continue RUN (the latest run by default) after a crash, a Ctrl-C or a failed step.
 
@@ -47,7 +55,11 @@ def resume_command(
     from batchwork.engine.run.lifecycle import RunRequest, resume_run
 
     request = RunRequest(
-        max_parallel=max_parallel, allow_failures=allow_failures, accept_changes=accept_changes, reread=reread
+        max_parallel=max_parallel,
+        allow_failures=allow_failures,
+        accept_changes=accept_changes,
+        reread=reread,
+        nodes=nodes,
     )
     return execute(
         store,

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from batchwork.cli.options import (
     HelpfulCommand,
     accept_option,
+    nodes_options,
     parallel_option,
     reread_option,
     run_argument,
     store_option,
     watching_options,
 )
+
+if TYPE_CHECKING:
+    from batchwork.engine.run.request import Nodes
 
 
 @click.command("retry", cls=HelpfulCommand)
@@ -31,6 +37,7 @@ from batchwork.cli.options import (
 @reread_option
 @parallel_option
 @store_option
+@nodes_options
 @watching_options
 def retry_command(
     run: str | None,
@@ -44,6 +51,7 @@ def retry_command(
     quiet: bool,
     as_json: bool,
     allow_failures: bool,
+    nodes: Nodes | None,
 ) -> int:
     """Run the failed items of RUN (the latest run by default) again, all or a chosen part."""
     from batchwork.cli.execute import execute, stored_durability
@@ -55,6 +63,7 @@ def retry_command(
         allow_failures=allow_failures,
         accept_changes=accept_changes,
         reread=reread,
+        nodes=nodes,
         where=expression,
         downstream=downstream,
     )

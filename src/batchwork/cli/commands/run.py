@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from batchwork.cli.options import F, HelpfulCommand, accept_option, parallel_option, store_option, watching_options
+from batchwork.cli.options import (
+    F,
+    HelpfulCommand,
+    accept_option,
+    nodes_options,
+    parallel_option,
+    store_option,
+    watching_options,
+)
 from batchwork.cli.workflow import remarks, workflow_arguments
 from batchwork.errors import NothingStored, UsageError
 from batchwork.plan.model import Plan
+
+if TYPE_CHECKING:
+    from batchwork.engine.run.request import Nodes
 
 
 def _later(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
@@ -19,7 +30,7 @@ def _later(ctx: click.Context, parameter: click.Parameter, value: object) -> Non
 
 
 def _later_options(command: F) -> F:
-    for name in ("--step", "--sample", "--executor"):
+    for name in ("--step", "--sample"):
         option: Callable[[F], F] = click.option(name, hidden=True, expose_value=False, callback=_later)
         command = option(command)
     return command
@@ -44,6 +55,7 @@ def _later_options(command: F) -> F:
     help="Continue the latest unfinished run of this workflow with the same parameters; start one if there is none.",
 )
 @accept_option
+@nodes_options
 @watching_options
 @_later_options
 def run_command(
@@ -61,6 +73,7 @@ def run_command(
     quiet: bool,
     as_json: bool,
     allow_failures: bool,
+    nodes: Nodes | None,
 ) -> int:
     """Run WORKFLOW, a YAML file. Values of parameters are YAML: limit=50 names=[a,b] source=users.jsonl
 
@@ -87,7 +100,9 @@ def run_command(
         remarks(plan, decisions=False)
     unfinished = _unfinished(plan, store, run_id) if go_on or run_id is not None else None
     if go_on and unfinished is not None:
-        request = RunRequest(max_parallel=max_parallel, allow_failures=allow_failures, accept_changes=accept_changes)
+        request = RunRequest(
+            max_parallel=max_parallel, allow_failures=allow_failures, accept_changes=accept_changes, nodes=nodes
+        )
         kept = stored_durability(unfinished, store)
         return execute(
             store,
@@ -96,7 +111,7 @@ def run_command(
             lambda backends, control: resume_run(unfinished, stored_plan, backends, request, control),
             purpose="resume",
         )
-    request = RunRequest(run_id, max_parallel, durability, allow_failures)
+    request = RunRequest(run_id, max_parallel, durability, allow_failures, nodes=nodes)
     return execute(store, durability, watch, lambda backends, control: start_run(plan, backends, request, control))
 
 

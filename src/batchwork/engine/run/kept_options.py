@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, ValidationError, convert, to_builtins
 
+from batchwork.engine.run.request import Nodes
 from batchwork.model import RunRecord
 from batchwork.ports.journals import ExecutionMark
 from batchwork.text.jsontext import Json, decode, encode
@@ -24,6 +25,7 @@ class Kept(Struct, frozen=True):
     lost_text: bool = False
     lost_params: tuple[str, ...] = ()
     defaulted: tuple[str, ...] = ()
+    nodes: Nodes = Nodes()
 
     def text(self) -> str:
         """As the run's record keeps it."""
@@ -35,6 +37,7 @@ class Kept(Struct, frozen=True):
                 "lost_text": self.lost_text,
                 "lost_params": list(self.lost_params),
                 "defaulted": list(self.defaulted),
+                **_told(self.nodes),
             }
         )
 
@@ -54,7 +57,19 @@ def kept_from(record: RunRecord) -> Kept:
         found.get("lost_text") is True,
         _texts(found.get("lost_params")),
         _texts(found.get("defaulted")),
+        _nodes(found.get("nodes")),
     )
+
+
+def _told(nodes: Nodes) -> dict[str, Json]:
+    return {} if nodes == Nodes() else {"nodes": to_builtins(nodes)}
+
+
+def _nodes(found: Json) -> Nodes:
+    try:
+        return Nodes() if found is None else convert(found, Nodes)
+    except ValidationError:
+        return Nodes()
 
 
 def with_journals(runs: Iterable[RunRecord]) -> set[str]:

@@ -14,7 +14,8 @@ from batchwork.engine.run.censored import censored, censored_sink
 from batchwork.engine.run.crash.redo_window import window_text
 from batchwork.engine.run.find_run import FINISHED, find_run
 from batchwork.engine.run.kept_options import Kept, kept_from, with_journals
-from batchwork.engine.run.request import Backends, Execution, RetryRequest, RunEnd, RunRequest
+from batchwork.engine.run.places import on_nodes, placed, told_nodes, wait_for_nodes
+from batchwork.engine.run.request import Backends, Execution, Nodes, RetryRequest, RunEnd, RunRequest
 from batchwork.engine.run.runner import Runner
 from batchwork.engine.run.scope import Names, RunView, run_environ, run_folder
 from batchwork.engine.stopping.signals import Signals
@@ -141,7 +142,8 @@ def _new_record(plan: Plan, backends: Backends, request: RunRequest, censor: Cen
     workflow, lost_text = censor.workflow(plan.text)
     params, lost_params = censor.params(plan.params)
     defaulted = tuple(name for name in lost_params if name in plan.defaulted)
-    kept = Kept((), request.max_parallel, plan.secrets, lost_text, lost_params, defaulted)
+    nodes = told_nodes(request.nodes or Nodes(), censor)
+    kept = Kept((), request.max_parallel, plan.secrets, lost_text, lost_params, defaulted, nodes)
     for name in [name for name in lost_params if name not in defaulted]:
         from batchwork.engine.run.resume_check import LOST
 
@@ -177,7 +179,8 @@ def _execution(plan: Plan, record: RunRecord, request: RunRequest, censor: Censo
     most = request.max_parallel
     if most is None:
         most = kept.max_parallel
-    return Execution(plan, record, ExecutionMark(""), censor, most, request, earlier=kept.executions)
+    nodes = request.nodes or kept.nodes
+    return Execution(plan, record, ExecutionMark(""), censor, most, request, earlier=kept.executions, nodes=nodes)
 
 
 def _censor(plan: Plan, backends: Backends) -> Censor:
@@ -219,7 +222,8 @@ def _begin_again(execution: Execution, backends: Backends) -> Execution:
     if known != _outline(plan):
         store.add_steps(run, _outline(plan))
     earlier = tuple(journals.left(execution.earlier))
-    record, mark = _marked(execution.record, backends, execution.censor, earlier)
+    wait_for_nodes(execution, backends)
+    record, mark = _marked(placed(execution), backends, execution.censor, earlier)
     window = window_text(plan, execution.max_parallel, kept=bool(mark.folder))
     change = RunChange(status=RunStatus.RUNNING, ended_ms=None, window=window, options=record.options)
     with _ended_unless_recorded(mark, backends):
@@ -298,6 +302,7 @@ def _held(store: Store, run: str) -> Iterator[None]:
 
 
 def _execute(execution: Execution, backends: Backends, control: Control) -> RunEnd:
+    backends = on_nodes(execution, backends)
     log = os.path.join(backends.state_dir, "logs", f"{execution.record.id}.jsonl")
     own = Fanout([StructuredLog(log, backends.clock)])
     if backends.aftercare.guard is not None:

@@ -19,6 +19,22 @@ from batchwork.text.patterns import pattern
 _RUN_ID: Final = pattern(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}\Z")
 
 
+class Nodes(Struct, frozen=True):
+    """Where work is done and what holds there. `executor` is `local`, or names where other machines are found.
+
+    For `wait_s` seconds without any, the run goes on waiting. One that is not heard of for `lease_s` ends all that it does.
+    """
+
+    executor: str = "local"
+    wait_s: float = 60.0
+    lease_s: float = 10.0
+
+    @property
+    def given_up_s(self) -> float:
+        """Seconds from when a machine was last heard of to when nothing that it did can be going on any more."""
+        return self.lease_s + 2.0 if self.executor != "local" else 0.0
+
+
 class Aftercare(Struct, frozen=True):
     """What is cared for in case that this process dies.
 
@@ -40,6 +56,8 @@ class Backends(Struct, frozen=True):
     cwd: str
     state_dir: str
     aftercare: Aftercare = Aftercare()
+    on_nodes: Callable[[Nodes], ExecutorFactory] | None = None
+    """Makes what puts workers on other machines, which are sent away at the end. Raises UsageError."""
 
 
 class RunRequest(Struct, frozen=True):
@@ -54,6 +72,8 @@ class RunRequest(Struct, frozen=True):
     allow_failures: bool = False
     accept_changes: bool = False
     reread: bool = False
+    nodes: Nodes | None = None
+    """Where the work is done: as it was before, or here, where nothing is said."""
 
 
 def check_run_id(run_id: str) -> None:
@@ -90,6 +110,7 @@ class Execution(Struct, frozen=True):
     request: RunRequest = RunRequest()
     resumed: bool = False
     earlier: tuple[ExecutionMark, ...] = ()
+    nodes: Nodes = Nodes()
 
     @property
     def cookie(self) -> str:

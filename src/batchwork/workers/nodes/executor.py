@@ -187,8 +187,8 @@ class NodesExecutor:
 
     def _give_out(self) -> None:
         for node, lane, waiting, part in self._placing.orders(self._waiting):
-            self._ledger.sent(node, waiting.lane, waiting.call, part)
-            self._tell(node, run_order(waiting.call, lane, self._slot, part))
+            number = self._ledger.sent(node, waiting.lane, waiting.call, part)
+            self._tell(node, replace(run_order(waiting.call, lane, self._slot, part), call=number))
 
     def _return_waiting(self) -> None:
         while self._waiting:
@@ -242,6 +242,7 @@ class NodesExecutor:
             self._understand(member, understood_up(body), len(body))
         except BadFrame as error:
             self._troubled(member, WorkerError(f"it said what cannot be: {error}"))
+            self._hub.expel(node)
 
     def _understand(self, member: _Member, message: AnyUp, size: int) -> None:
         node = member.node.number

@@ -129,6 +129,14 @@ class Hub:
         """Say something to a node; to one that is gone it is not said."""
         self._mail.put(_Post(node, framed(session, message)))
 
+    def expel(self, node: int) -> None:
+        """Break with a node that is not trusted any more. It ends what it does as one that is cut off."""
+        self._mail.put(lambda: self._cut(node))
+
+    def _cut(self, node: int) -> None:
+        if (peer := self._peers.get(node)) is not None:
+            self._drop(peer)
+
     def close(self) -> None:
         """Send all nodes away, and wait until all that they started has ended; then end the thread."""
         self._mail.put(self._send_away)

@@ -13,8 +13,9 @@ from batchwork.workers.nodes.wire import BadFrame, Outcomes
 
 
 class Part(Struct, eq=False):
-    """The units from, to of a call, which are with one node. `told` marks those that are reported."""
+    """Some units of a call, from `start` on, which are with one node under a number of their own. `told` marks those that are reported."""
 
+    number: int
     node: int
     lane: int
     call: int
@@ -35,17 +36,20 @@ class Part(Struct, eq=False):
 
 
 class Ledger:
-    """Parts of calls, by node and call. `load` counts units that are not reported, by lane of the step."""
+    """Parts of calls, by their numbers. `load` counts units that are not reported, by lane of the step."""
 
     def __init__(self) -> None:
         self.load: dict[int, int] = {}
-        self._parts: dict[tuple[int, int], Part] = {}
+        self._parts: dict[int, Part] = {}
+        self._numbers = 0
 
-    def sent(self, node: int, lane: int, call: Call, part: tuple[int, int]) -> None:
-        """A part of a call went to a node."""
+    def sent(self, node: int, lane: int, call: Call, part: tuple[int, int]) -> int:
+        """The number under which a part of a call goes to a node."""
         start, stop = part
-        self._parts[node, call.id] = Part(node, lane, call.id, start, bytearray(stop - start))
+        self._numbers += 1
+        self._parts[self._numbers] = Part(self._numbers, node, lane, call.id, start, bytearray(stop - start))
         self.load[lane] = self.load.get(lane, 0) + stop - start
+        return self._numbers
 
     def outstanding(self, node: int) -> int:
         """Units that a node has not reported."""
@@ -54,16 +58,16 @@ class Ledger:
     # ------------------------------------------------------------ reports
 
     def report(self, node: int, worker: str, outcomes: Outcomes) -> Report | None:
-        """The report of a node, None for a call that it has not. Raises BadFrame."""
-        part = self._parts.get((node, outcomes.call))
-        if part is None:
+        """The report of a node, None for what it has not any more. Raises BadFrame."""
+        part = self._parts.get(outcomes.call)
+        if part is None or part.node != node:
             return None
         failed = [offset for offset, _, _ in outcomes.failures]
         for start, stop in outcomes.done:
             part.tell(start, stop)
         for offset in (*failed, *outcomes.cancelled, *outcomes.returned, *outcomes.lost):
             part.tell(offset, offset + 1)
-        report = _whole(part.start, outcomes, worker)
+        report = _whole(part, outcomes, worker)
         if len(report.results) != len(report.done) or len(report.durations_us) != len(report.done):
             raise BadFrame("another number of results than of units")
         self._count(part, report)
@@ -74,19 +78,26 @@ class Ledger:
         if not self.load[part.lane]:
             del self.load[part.lane]
         if 0 not in part.told:
-            del self._parts[part.node, part.call]
+            del self._parts[part.number]
 
     def running(self, node: int, units: Sequence[Running], host: str) -> list[Running]:
         """What a node says of units that have been running for a while, with their offsets in the whole calls."""
         found = []
         begun: dict[int, list[int]] = {}
         for unit in units:
-            part = self._parts.get((node, unit.call))
-            if part is not None and 0 <= unit.offset < len(part.told) and not part.told[unit.offset]:
+            part = self._parts.get(unit.call)
+            if (
+                part is not None
+                and part.node == node
+                and 0 <= unit.offset < len(part.told)
+                and not part.told[unit.offset]
+            ):
                 begun.setdefault(unit.call, []).append(unit.offset)
-                found.append(replace(unit, offset=part.start + unit.offset, worker=named(host, unit.worker)))
+                found.append(
+                    replace(unit, call=part.call, offset=part.start + unit.offset, worker=named(host, unit.worker))
+                )
         for part in self._of(node):
-            part.running = begun.get(part.call, ())
+            part.running = begun.get(part.number, ())
         return found
 
     # ------------------------------------------------------------ what a node leaves
@@ -119,14 +130,15 @@ def named(host: str, worker: str) -> str:
     return f"{host}:{worker}"
 
 
-def _whole(start: int, outcomes: Outcomes, worker: str) -> Report:
+def _whole(part: Part, outcomes: Outcomes, worker: str) -> Report:
     """Outcomes of a part as the report on the whole call."""
+    start = part.start
 
     def moved(offsets: list[int]) -> list[int]:
         return [start + offset for offset in offsets] if start else offsets
 
     return Report(
-        outcomes.call,
+        part.call,
         done_of(outcomes.done, start),
         outcomes.results,
         outcomes.durations_us,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
-
-import psutil
 
 from batchwork.clock import since_boot
 from batchwork.errors import NodesGone
@@ -45,9 +44,17 @@ class Launcher(Protocol):
 class Muster:
     """All nodes of one run. The first step that wants nodes has them launched."""
 
-    def __init__(self, launcher: Launcher, warn: Callable[[str], None], node_wait_s: float = NODE_WAIT_S) -> None:
-        self.hub = Hub()
+    def __init__(
+        self,
+        launcher: Launcher,
+        warn: Callable[[str], None],
+        node_wait_s: float = NODE_WAIT_S,
+        lease_s: float = LEASE_S,
+    ) -> None:
+        self.hub = Hub(lease_s)
         self._launcher, self._warn, self._node_wait_s = launcher, warn, node_wait_s
+        self._lease_s = lease_s
+        self._launching = threading.Lock()
         self._launched = False
         self._warned_since: float | None = None
         self._said: set[str] = set()
@@ -57,13 +64,17 @@ class Muster:
     @property
     def given_up_s(self) -> float:
         """Seconds after which a node that is not heard of is given up."""
-        return LEASE_S + MARGIN_S
+        return self._lease_s + MARGIN_S
 
     def launch(self) -> None:
         """Open the hub and start agents, once. Raises WorkerError, UsageError."""
-        if self._launched:
-            return
-        self._launched = True
+        with self._launching:
+            if self._launched:
+                return
+            self._launched = True
+            self._launch()
+
+    def _launch(self) -> None:
         self.hub.open("")
         self._launcher.launch(lambda nodes: self.hub.letter(own_addresses(), nodes))
 
@@ -126,6 +137,8 @@ class Muster:
 
 def own_addresses() -> Sequence[str]:
     """Where other machines may find this one: all its addresses, those of the loopback last."""
+    import psutil  # few runs have nodes
+
     found: list[str] = []
     for addresses in psutil.net_if_addrs().values():
         found += [address.address for address in addresses if address.family is socket.AF_INET]

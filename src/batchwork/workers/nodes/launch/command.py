@@ -28,9 +28,10 @@ _LAST_WORDS = 2000
 
 
 class CommandLauncher:
-    """See muster.Launcher. `text` is the command."""
+    """See muster.Launcher. `text` is `command:` and the command."""
 
     def __init__(self, text: str) -> None:
+        text = text.partition(":")[2]
         if "{agent}" not in text:
             raise UsageError(
                 "the command for nodes does not say where the agent's command stands",
