@@ -26,6 +26,7 @@ LARGE_CLASSES = {
     # values of the model, one field for each thing that is stored, sent or written
     *("Report", "Failure", "Successes", "UnitPage", "UnitRecord", "Checkpoint", "RunRecord", "StepRecord", "Sample"),
     *("StepPlan", "Plan", "Knowns", "BatchSettings", "BatchSpec", "StepSpec", "HttpRequestFields", "StepBrief"),
+    *("Staffing", "Outcomes", "Run"),
     "MemoryStep",  # what is kept of a step, a field for each kind
     "Coordinator",  # the step as a whole: 15 at most
 }

@@ -115,7 +115,7 @@ def backends(
     Only for the purpose `run` one is made where there is none. Raises StoreError.
     """
     from batchwork.clock import SystemClock
-    from batchwork.engine.run.request import Aftercare, Backends
+    from batchwork.engine.run.request import Aftercare, Backends, Workplaces
     from batchwork.events import Warned
     from batchwork.ports import Opening
     from batchwork.store import store_at
@@ -133,7 +133,8 @@ def backends(
         parts.callback(journals.close)
         opening = Opening(purpose, durability, lambda text: view.emit(Warned(text)), clock, in_doubt=_doubts_seen)
         store = there.open(opening)
-        executors = local_executors(clock)
+        elsewhere = partial(_on_nodes, parts, lambda text: view.emit(Warned(text)), clock)
+        executors = Workplaces(local_executors(clock), elsewhere)
         yield Backends(
             store,
             executors,
@@ -143,7 +144,6 @@ def backends(
             os.getcwd(),
             there.state_dir,
             Aftercare(guard, journals),
-            partial(_on_nodes, parts, lambda text: view.emit(Warned(text)), clock),
         )
 
 
@@ -159,10 +159,11 @@ def check_executor(text: str) -> str:
 def _on_nodes(parts: ExitStack, warn: Callable[[str], None], clock: Clock, nodes: Nodes) -> ExecutorFactory:
     """What puts workers on the machines that an executor finds, until the parts are closed. Raises UsageError."""
     from batchwork.workers.nodes.factory import node_executors
+    from batchwork.workers.nodes.hub.hub import Hub
     from batchwork.workers.nodes.launch.find import launcher_of
-    from batchwork.workers.nodes.muster import Muster
+    from batchwork.workers.nodes.muster import Muster, Remarks
 
-    muster = Muster(launcher_of(nodes.executor), warn, nodes.wait_s, nodes.lease_s)
+    muster = Muster(Hub(nodes.lease_s), launcher_of(nodes.executor), Remarks(warn), nodes.wait_s)
     parts.callback(muster.close)
     return node_executors(muster, clock)
 

@@ -13,15 +13,17 @@ from batchwork.ports import Executor, Staffing
 from batchwork.testing.executor_contract import Deed, ExecutorContract
 from batchwork.text.jsontext import Json
 from batchwork.workers.nodes.factory import node_executors
+from batchwork.workers.nodes.hub.hub import Hub
 from batchwork.workers.nodes.launch.command import CommandLauncher
-from batchwork.workers.nodes.muster import Muster
+from batchwork.workers.nodes.muster import Muster, Remarks
 
 
 @pytest.fixture(scope="module")
 def muster() -> Iterator[Muster]:
     """Two nodes that offer two slots each."""
     warnings: list[str] = []
-    mustered = Muster(CommandLauncher("echo {1,2} >&2; exec {agent} --slots 2"), warnings.append)
+    launcher = CommandLauncher("command:echo {1,2} >&2; exec {agent} --slots 2")
+    mustered = Muster(Hub(), launcher, Remarks(warnings.append))
     yield mustered
     mustered.close()
 

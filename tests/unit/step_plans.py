@@ -31,6 +31,7 @@ def batch_plan(items: list[Any] | Value, **changes: Any) -> BatchPlan:
         "each_inferred": None,
         "parallel": True,
         "slots": 2,
+        "room": 2,
         "rate_limit": None,
         "continue_on_error": False,
         "max_failures": None,

@@ -183,7 +183,7 @@ class Seconds(click.ParamType[float]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, float):
             return value
-        from batchwork.spec.readers import seconds_of
+        from batchwork.text.durations import seconds_of
 
         seconds = seconds_of(value)
         if seconds is None or seconds <= 0:

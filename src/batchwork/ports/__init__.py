@@ -13,7 +13,7 @@ Each has a contract test in `batchwork.testing`, published for third parties.
 
 from __future__ import annotations
 
-from batchwork.ports.executors import Executor, ExecutorFactory, PageQuery, Pager, Running, Staffing
+from batchwork.ports.executors import Elsewhere, Executor, ExecutorFactory, PageQuery, Pager, Running, Staffing
 from batchwork.ports.items import (
     WORKFLOW_DIR,
     BadRow,
@@ -48,6 +48,7 @@ __all__ = [
     "Committed",
     "Compiled",
     "Durability",
+    "Elsewhere",
     "EventSink",
     "Executor",
     "ExecutorFactory",

@@ -20,16 +20,25 @@ class PageQuery(Struct, frozen=True):
     count: int
 
 
+class Elsewhere(Struct, frozen=True):
+    """What holds for workers on other machines. `stays` says why they must be on this one; empty: they need not.
+
+    `room`: how many attempts at once there may be on all machines together, more than here if nobody has said how many.
+    `declared` are names of environment variables that the workflow asks for; all others are each machine's own.
+    """
+
+    stays: str = ""
+    room: int = 0
+    declared: tuple[str, ...] = ()
+
+
 class Staffing(Struct, frozen=True):
     """What an executor needs to know of a step. `slots` is the number of attempts at once, never exceeded.
 
     `journals` is where workers leave what they do for whoever comes after a crash (a folder and the step's number); then
     each report's `recorded` must be called. Empty: nowhere.
     `asked` are names of error types: what they are names of is told with a failure, as its `kinds`.
-    `cookie` marks every process that is started (environment variable BATCHWORK_COOKIE). `declared` are names of those in
-    `environ` that the workflow asks for; all others are this machine's own. `stays` says why workers must be on this machine,
-    empty: they need not. `room`: how many `slots` there may be where there
-    are several machines, which is more than here if nobody has said how many. It is data, and can be sent.
+    `cookie` marks every process that is started (environment variable BATCHWORK_COOKIE). It is data, and can be sent.
     """
 
     slots: int
@@ -40,9 +49,7 @@ class Staffing(Struct, frozen=True):
     grace_s: float = 5.0
     journals: str = ""
     asked: tuple[str, ...] = ()
-    declared: tuple[str, ...] = ()
-    stays: str = ""
-    room: int = 0
+    elsewhere: Elsewhere = Elsewhere()
 
 
 class Running(Struct, frozen=True):

@@ -61,8 +61,6 @@ class Setting(Struct, frozen=True):
     cwd: str
     timeout_s: float | None
     secrets: Sequence[str] = ()
-    declared: tuple[str, ...] = ()
-    """Names of those in `environ` that the workflow asks for: its `env:` and `secrets:`."""
 
     @property
     def names(self) -> frozenset[str]:

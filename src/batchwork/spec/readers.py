@@ -11,6 +11,7 @@ from msgspec import Struct
 from batchwork.errors import Problem
 from batchwork.spec.written import Rate, Threshold
 from batchwork.spec.yaml.nodes import ListNode, MapNode, Node, ScalarNode, describe
+from batchwork.text.durations import seconds_of
 from batchwork.text.jsontext import Json
 from batchwork.text.patterns import pattern
 from batchwork.text.spelling import listing, suggest
@@ -18,8 +19,6 @@ from batchwork.text.spelling import listing, suggest
 T = TypeVar("T")
 L = TypeVar("L", bound=str)
 
-_DURATION = pattern(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|sec|m|min|h|d)?\s*\Z")
-_UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _RATE = pattern(r"\s*(\d[\d_]*)\s*(?:/|per)\s*(s|sec|second|m|min|minute|h|hour)\s*\Z")
 _PER = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _PERCENT = pattern(r"\s*(\d+(?:\.\d*)?)\s*%\s*\Z")
@@ -179,20 +178,9 @@ def duration_text(zero: bool = False) -> Reader[float]:
     )
 
 
-def seconds_of(text: str) -> float | None:
-    """The seconds that a text such as "30s" or "1.5" means; None where it means none."""
-    if match := _DURATION.match(text):
-        return float(match[1]) * _UNITS[match[2]]
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
 def _seconds(node: Node) -> float | None:
-    if match := _DURATION.match(_text_of(node)):
-        return float(match[1]) * _UNITS[match[2]]
-    return _real(node)
+    seconds = seconds_of(_text_of(node))
+    return _real(node) if seconds is None else seconds
 
 
 def _real(node: Node) -> float | None:

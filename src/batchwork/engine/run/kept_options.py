@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, ValidationError, convert, to_builtins
+from msgspec.structs import replace
 
+from batchwork.censor import Censor
 from batchwork.engine.run.request import Nodes
 from batchwork.model import RunRecord
 from batchwork.ports.journals import ExecutionMark
@@ -70,6 +72,16 @@ def _nodes(found: Json) -> Nodes:
         return Nodes() if found is None else convert(found, Nodes)
     except ValidationError:
         return Nodes()
+
+
+def told_nodes(nodes: Nodes, censor: Censor) -> Nodes:
+    """Where the work is done, without secrets."""
+    return replace(nodes, executor=censor.text(nodes.executor))
+
+
+def placed(record: RunRecord, nodes: Nodes, censor: Censor) -> RunRecord:
+    """The record, which says where the work is done."""
+    return replace(record, options=replace(kept_from(record), nodes=told_nodes(nodes, censor)).text())
 
 
 def with_journals(runs: Iterable[RunRecord]) -> set[str]:

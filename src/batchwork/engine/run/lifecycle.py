@@ -13,9 +13,8 @@ from batchwork.censor import Censor, censor_of
 from batchwork.engine.run.censored import censored, censored_sink
 from batchwork.engine.run.crash.redo_window import window_text
 from batchwork.engine.run.find_run import FINISHED, find_run
-from batchwork.engine.run.kept_options import Kept, kept_from, with_journals
-from batchwork.engine.run.places import on_nodes, placed, told_nodes, wait_for_nodes
-from batchwork.engine.run.request import Backends, Execution, Nodes, RetryRequest, RunEnd, RunRequest
+from batchwork.engine.run.kept_options import Kept, kept_from, placed, told_nodes, with_journals
+from batchwork.engine.run.request import Backends, Execution, Nodes, RetryRequest, RunEnd, RunRequest, Workplaces
 from batchwork.engine.run.runner import Runner
 from batchwork.engine.run.scope import Names, RunView, run_environ, run_folder
 from batchwork.engine.stopping.signals import Signals
@@ -179,8 +178,8 @@ def _execution(plan: Plan, record: RunRecord, request: RunRequest, censor: Censo
     most = request.max_parallel
     if most is None:
         most = kept.max_parallel
-    nodes = request.nodes or kept.nodes
-    return Execution(plan, record, ExecutionMark(""), censor, most, request, earlier=kept.executions, nodes=nodes)
+    request = replace(request, nodes=request.nodes or kept.nodes)
+    return Execution(plan, record, ExecutionMark(""), censor, most, request, earlier=kept.executions)
 
 
 def _censor(plan: Plan, backends: Backends) -> Censor:
@@ -210,7 +209,7 @@ def _begin_again(execution: Execution, backends: Backends) -> Execution:
 
     Whoever still cleans up after an earlier one, its guardian for example, knows only the earlier mark.
     """
-    from batchwork.engine.run.crash.fence import end_earlier
+    from batchwork.engine.run.crash.fence import await_nodes, end_earlier
 
     run, plan, store, journals = execution.record.id, execution.plan, backends.store, backends.aftercare.journals
     # First of all, so that nothing ever runs twice at the same time.
@@ -222,8 +221,9 @@ def _begin_again(execution: Execution, backends: Backends) -> Execution:
     if known != _outline(plan):
         store.add_steps(run, _outline(plan))
     earlier = tuple(journals.left(execution.earlier))
-    wait_for_nodes(execution, backends)
-    record, mark = _marked(placed(execution), backends, execution.censor, earlier)
+    await_nodes(execution.record, backends)
+    nodes = execution.request.nodes or Nodes()
+    record, mark = _marked(placed(execution.record, nodes, execution.censor), backends, execution.censor, earlier)
     window = window_text(plan, execution.max_parallel, kept=bool(mark.folder))
     change = RunChange(status=RunStatus.RUNNING, ended_ms=None, window=window, options=record.options)
     with _ended_unless_recorded(mark, backends):
@@ -302,7 +302,8 @@ def _held(store: Store, run: str) -> Iterator[None]:
 
 
 def _execute(execution: Execution, backends: Backends, control: Control) -> RunEnd:
-    backends = on_nodes(execution, backends)
+    if isinstance(backends.executors, Workplaces):
+        backends = replace(backends, executors=backends.executors.of(execution.request.nodes or Nodes()))
     log = os.path.join(backends.state_dir, "logs", f"{execution.record.id}.jsonl")
     own = Fanout([StructuredLog(log, backends.clock)])
     if backends.aftercare.guard is not None:

@@ -12,8 +12,9 @@ from batchwork.clock import Clock
 from batchwork.errors import UsageError
 from batchwork.model import RunRecord, RunStatus
 from batchwork.plan.model import Plan
-from batchwork.ports import EventSink, ExecutorFactory, Store
+from batchwork.ports import EventSink, Executor, ExecutorFactory, Pager, Program, Staffing, Store
 from batchwork.ports.journals import NO_JOURNALS, ExecutionMark, Journals
+from batchwork.secrets import MASK
 from batchwork.text.patterns import pattern
 
 _RUN_ID: Final = pattern(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}\Z")
@@ -33,6 +34,25 @@ class Nodes(Struct, frozen=True):
     def given_up_s(self) -> float:
         """Seconds from when a machine was last heard of to when nothing that it did can be going on any more."""
         return self.lease_s + 2.0 if self.executor != "local" else 0.0
+
+
+class Workplaces(Struct, frozen=True):
+    """Starts workers on this machine; `elsewhere` makes what starts them on others, which are sent away at the end."""
+
+    here: ExecutorFactory
+    elsewhere: Callable[[Nodes], ExecutorFactory]
+
+    def __call__(self, program: Program, staffing: Staffing, pages: Pager | None = None) -> Executor:
+        return self.here(program, staffing, pages)
+
+    def of(self, nodes: Nodes) -> ExecutorFactory:
+        """What starts workers where a run wants them. Raises UsageError."""
+        if nodes.executor == "local":
+            return self.here
+        if MASK in nodes.executor:
+            message = "the executor of this run was recorded without its secret"
+            raise UsageError(message, "give it again, with `--executor`")
+        return self.elsewhere(nodes)
 
 
 class Aftercare(Struct, frozen=True):
@@ -56,8 +76,6 @@ class Backends(Struct, frozen=True):
     cwd: str
     state_dir: str
     aftercare: Aftercare = Aftercare()
-    on_nodes: Callable[[Nodes], ExecutorFactory] | None = None
-    """Makes what puts workers on other machines, which are sent away at the end. Raises UsageError."""
 
 
 class RunRequest(Struct, frozen=True):
@@ -110,7 +128,6 @@ class Execution(Struct, frozen=True):
     request: RunRequest = RunRequest()
     resumed: bool = False
     earlier: tuple[ExecutionMark, ...] = ()
-    nodes: Nodes = Nodes()
 
     @property
     def cookie(self) -> str:

@@ -164,6 +164,7 @@ class Runner:
             cookie=execution.cookie,
             censor=execution.censor,
             created_ms=execution.record.created_ms,
+            declared=tuple(dict.fromkeys((*execution.plan.env, *execution.plan.secrets))),
         )
 
     def _start(self, brief: StepBrief, record: StepRecord, control: Control) -> None:

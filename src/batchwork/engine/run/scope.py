@@ -92,7 +92,6 @@ class Names:
             cwd=self._cwd,
             timeout_s=step.timeout_s,
             secrets=self._plan.secrets,
-            declared=tuple(dict.fromkeys((*self._plan.env, *self._plan.secrets))),
         )
 
     def _value(self, record: StepRecord) -> object:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from batchwork.censor import Censor
 from batchwork.clock import Clock
 from batchwork.plan.model import StepPlan
-from batchwork.ports import EventSink, ExecutorFactory, Setting, Staffing, Store
+from batchwork.ports import Elsewhere, EventSink, ExecutorFactory, Setting, Staffing, Store
 from batchwork.ports.journals import NO_JOURNALS, StepJournals
 
 
@@ -41,6 +41,7 @@ class StepBrief(Struct, frozen=True):
     """Everything that a coordinator needs for one step.
 
     `scope` holds the names that are the same for every unit; `created_ms` tells the run from those that have its id elsewhere.
+    `declared`: which of the environment the workflow asks for.
     """
 
     plan: StepPlan
@@ -52,6 +53,7 @@ class StepBrief(Struct, frozen=True):
     cookie: str
     censor: Censor
     created_ms: int = 0
+    declared: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -100,6 +102,10 @@ class StepBrief(Struct, frozen=True):
             return "it has no items"
         return "it keeps order (`parallel: false`)" if self.in_order else ""
 
+    @property
+    def _room(self) -> int:
+        return 1 if self.plan.batch is None else self.plan.batch.room
+
     def staffing(self, slots: int, timeout_s: float | None, stays: str = "") -> Staffing:
         """What an executor needs to know that works for this step. `stays`: why it must be here."""
         return Staffing(
@@ -109,9 +115,7 @@ class StepBrief(Struct, frozen=True):
             environ=self.setting.environ,
             cwd=self.setting.cwd,
             asked=tuple(name for name in self.plan.retry.on if isinstance(name, str)),
-            declared=self.setting.declared,
-            stays=stays or self.stays,
-            room=1 if self.plan.batch is None else self.plan.batch.room,
+            elsewhere=Elsewhere(stays or self.stays, self._room, self.declared),
         )
 
 

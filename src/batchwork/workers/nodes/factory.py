@@ -7,8 +7,8 @@ from typing import Final
 from batchwork.clock import Clock
 from batchwork.ports import Executor, ExecutorFactory, Pager, Program, Staffing
 from batchwork.workers.local import local_executors
-from batchwork.workers.nodes.executor import NodesExecutor
 from batchwork.workers.nodes.muster import Muster
+from batchwork.workers.nodes.step.executor import NodesExecutor
 
 _WIDE: Final = {"python": False, "reactor": True}
 """Kinds of workers that work on nodes, and whether one runs many units at once."""
@@ -24,7 +24,7 @@ def node_executors(muster: Muster, clock: Clock) -> ExecutorFactory:
     here = local_executors(clock)
 
     def make(program: Program, staffing: Staffing, pages: Pager | None = None) -> Executor:
-        if why_here(program.worker, staffing.stays):
+        if why_here(program.worker, staffing.elsewhere.stays):
             return here(program, staffing, pages)
         muster.launch()
         executor = NodesExecutor(muster, clock, wide=_WIDE[program.worker])

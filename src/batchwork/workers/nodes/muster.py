@@ -9,9 +9,9 @@ from typing import Final, Protocol
 
 from batchwork.clock import since_boot
 from batchwork.errors import NodesGone
-from batchwork.workers.nodes.hub import LEASE_S, MARGIN_S, Hub
-from batchwork.workers.nodes.letter import Letter
-from batchwork.workers.nodes.members import Node
+from batchwork.workers.nodes.hub.hub import Hub
+from batchwork.workers.nodes.hub.members import Node
+from batchwork.workers.nodes.net.letter import Letter
 
 NODE_WAIT_S: Final = 60.0
 WARN_S: Final = 10.0
@@ -41,42 +41,43 @@ class Launcher(Protocol):
         ...
 
 
+class Remarks:
+    """Warnings, each once."""
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._warn = warn
+        self._said: set[str] = set()
+
+    def say(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._warn(text)
+
+
 class Muster:
     """All nodes of one run. The first step that wants nodes has them launched."""
 
-    def __init__(
-        self,
-        launcher: Launcher,
-        warn: Callable[[str], None],
-        node_wait_s: float = NODE_WAIT_S,
-        lease_s: float = LEASE_S,
-    ) -> None:
-        self.hub = Hub(lease_s)
-        self._launcher, self._warn, self._node_wait_s = launcher, warn, node_wait_s
-        self._lease_s = lease_s
+    latency_s: Final = 0.001
+    window: Final = WINDOW
+
+    def __init__(self, hub: Hub, launcher: Launcher, remarks: Remarks, node_wait_s: float = NODE_WAIT_S) -> None:
+        self.hub = hub
+        self._launcher, self._remarks, self._node_wait_s = launcher, remarks, node_wait_s
         self._launching = threading.Lock()
         self._launched = False
-        self._warned_since: float | None = None
-        self._said: set[str] = set()
-        self.latency_s = 0.001
-        self.window = WINDOW
 
     @property
     def given_up_s(self) -> float:
         """Seconds after which a node that is not heard of is given up."""
-        return self._lease_s + MARGIN_S
+        return self.hub.given_up_s
 
     def launch(self) -> None:
         """Open the hub and start agents, once. Raises WorkerError, UsageError."""
         with self._launching:
-            if self._launched:
-                return
-            self._launched = True
-            self._launch()
-
-    def _launch(self) -> None:
-        self.hub.open("")
-        self._launcher.launch(lambda nodes: self.hub.letter(own_addresses(), nodes))
+            if not self._launched:
+                self._launched = True
+                self.hub.open("")
+                self._launcher.launch(lambda nodes: self.hub.letter(own_addresses(), nodes))
 
     def close(self) -> None:
         """Send all nodes away, and wait for their end."""
@@ -98,12 +99,10 @@ class Muster:
         alone_s = since_boot() - since
         why = self._launcher.ended()
         if alone_s >= self._node_wait_s or (why is not None and alone_s >= _LOOK_S):
-            raise NodesGone(self._words(why, alone_s), self._hint())
-        if alone_s >= WARN_S and self._warned_since != since:
-            self._warned_since = since
-            wait_s = self._node_wait_s - alone_s
-            self._warn(
-                f"there has been no node for {alone_s:.0f} s ({self._launcher.describe()}); waiting {wait_s:.0f} s more"
+            raise NodesGone(self._words(why, alone_s), f"{_RESUME}; `--node-wait` says how long is waited")
+        if alone_s >= WARN_S:
+            self._remarks.say(
+                f"there is no node of {self._launcher.describe()}; after {self._node_wait_s:g} s without any, the run stops"
             )
 
     def _words(self, why: str | None, alone_s: float) -> str:
@@ -116,23 +115,15 @@ class Muster:
             text += "; refused: " + "; ".join(f"{host}: {reason}" for host, reason in refused.items())
         return text
 
-    def _hint(self) -> str:
-        return f"{_RESUME}; `--node-wait` says how long is waited"
-
     # ------------------------------------------------------------ what is said
 
     def missed(self, node: Node) -> None:
         """A node is gone with work that it had begun."""
-        self._say(f"the node {node.name} is gone; what it ran is in doubt")
+        self._remarks.say(f"the node {node.name} is gone; what it ran is in doubt")
 
     def unfit(self, node: Node, why: str) -> None:
         """A node cannot do a step that others can."""
-        self._say(f"the node {node.name} is not used: {why}")
-
-    def _say(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
-            self._warn(text)
+        self._remarks.say(f"the node {node.name} is not used: {why}")
 
 
 def own_addresses() -> Sequence[str]:

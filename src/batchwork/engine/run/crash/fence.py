@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from threading import Event
 
 from batchwork.clock import Clock
+from batchwork.engine.run.kept_options import kept_from
+from batchwork.engine.run.request import Backends
 from batchwork.errors import RunRefused
+from batchwork.events import Warned
+from batchwork.model import RunRecord, RunStatus
 from batchwork.ports.journals import ExecutionMark, Journals
 from batchwork.proctree import kill_all, with_cookie
 
@@ -28,6 +32,17 @@ def end_earlier(marks: Sequence[ExecutionMark], journals: Journals, clock: Clock
             "they were killed, and the system has not let them go yet (a disk or a network that hangs); try again later",
         )
     return count
+
+
+def await_nodes(record: RunRecord, backends: Backends) -> None:
+    """Wait until no machine of an execution that died can be at work any more, where units are in doubt."""
+    store, given_up_s = backends.store, kept_from(record).nodes.given_up_s
+    if record.status is not RunStatus.RUNNING or not given_up_s:
+        return
+    if any(store.claims(step.number) for step in store.steps(record.id)):
+        text = f"waiting {given_up_s:g} s: machines of the execution that died may go on for so long"
+        backends.sink.emit(Warned(text))
+        Event().wait(given_up_s)
 
 
 def await_writers(marks: Sequence[ExecutionMark], journals: Journals, clock: Clock, longest_s: float) -> list[int]:

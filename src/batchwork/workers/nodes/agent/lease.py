@@ -6,7 +6,7 @@ answer, never gives a node's work away while the node may still do it, however l
 
 from __future__ import annotations
 
-from batchwork.workers.nodes.wire import RENEWALS
+from batchwork.workers.nodes.net.wire import RENEWALS
 
 
 class Lease:

@@ -21,9 +21,9 @@ from batchwork.workers.local import local_executors
 from batchwork.workers.nodes.agent.ends import LEFT, LOST, NO_WAY, ORPHANED, REFUSED, told
 from batchwork.workers.nodes.agent.lease import Lease
 from batchwork.workers.nodes.agent.session import Session
-from batchwork.workers.nodes.connection import Closed, Connection, Mailbox
-from batchwork.workers.nodes.letter import Letter, call_hub, read_letter, say_ended
-from batchwork.workers.nodes.wire import (
+from batchwork.workers.nodes.net.connection import Closed, Connection, Mailbox
+from batchwork.workers.nodes.net.letter import Letter, call_hub, read_letter, say_ended
+from batchwork.workers.nodes.net.wire import (
     FRAME_MOST,
     PROTOCOL,
     AllEnded,
@@ -58,13 +58,14 @@ class Settings(Struct, frozen=True):
 
     slots: int
     report: int
+    clock: Clock
 
 
 class Agent:
     """One node, from its hello to its end."""
 
-    def __init__(self, letter: Letter, settings: Settings, clock: Clock) -> None:
-        self._letter, self._settings, self._clock = letter, settings, clock
+    def __init__(self, letter: Letter, settings: Settings) -> None:
+        self._letter, self._settings = letter, settings
         self._outbox: Mailbox[bytes] = Mailbox()
         self._sessions: dict[int, Session] = {}
         self._lease: Lease | None = None
@@ -139,7 +140,8 @@ class Agent:
         match message:
             case Begin():
                 send = self._outbox.put
-                session = Session(number, message, local_executors(self._clock), send, self._clock)
+                clock = self._settings.clock
+                session = Session(number, message, local_executors(clock), send, clock)
                 self._sessions[number] = session
                 session.start()
             case Welcome():
@@ -182,9 +184,9 @@ class Agent:
         end_below()
         assert self.node is not None
         self._connection.say(framed(0, AllEnded(self.node.node, self.node.token)))
-        until = self._clock.now() + LAST_WORDS_S
+        until = self._settings.clock.now() + LAST_WORDS_S
         with contextlib.suppress(Closed, BadFrame):
-            while self._clock.now() < until:
+            while self._settings.clock.now() < until:
                 self._connection.flush()
                 for _ in self._connection.hear():  # until the hub closes it, so that the words are not cut off
                     pass
@@ -201,7 +203,7 @@ def end_below() -> None:
 def main(words: list[str]) -> None:
     """Reads the letter from standard input. `words`: slots, and the descriptor on which the supervisor listens."""
     letter, end = read_letter(_line()), End(LOST)
-    agent = Agent(letter, Settings(int(words[0]), int(words[1])), SystemClock())
+    agent = Agent(letter, Settings(int(words[0]), int(words[1]), SystemClock()))
     try:
         agent.work()
     except End as ended:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from batchwork.model import Report
-from batchwork.workers.nodes.wire import Outcomes, framed
+from batchwork.workers.nodes.net.wire import Outcomes, framed
 
 PART_MOST = 8 << 20
 """Characters of results in one frame, unless a single one has more."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,29 +13,27 @@ from msgspec.structs import replace
 
 from batchwork.clock import Clock
 from batchwork.errors import BatchworkError, WorkerError
-from batchwork.model import Call, Report, Units
+from batchwork.model import Report
 from batchwork.ports import Executor, ExecutorFactory, PageQuery
 from batchwork.proctree import COOKIE
-from batchwork.text.jsontext import Json, decode
-from batchwork.text.jsontexts import Texts
-from batchwork.text.numerals import Numerals
+from batchwork.text.jsontext import Json
 from batchwork.workers.frames import RUNNING_FROM_S
+from batchwork.workers.nodes.agent.orders import Orders, call_of
 from batchwork.workers.nodes.agent.reporting import report_frames
-from batchwork.workers.nodes.wire import (
+from batchwork.workers.nodes.net.wire import (
     AnyDown,
     Begin,
     Cancel,
     Finish,
     Kill,
     NowRunning,
-    Page,
     Question,
     Ready,
     Recall,
     Run,
     SessionEnded,
-    Took,
     Trouble,
+    Up,
     Warm,
     framed,
 )
@@ -61,19 +58,11 @@ class Session:
     """One executor of the run. `tell` is called by the network's thread, all else happens in a thread of its own."""
 
     def __init__(self, number: int, begin: Begin, executors: ExecutorFactory, send: Send, clock: Clock) -> None:
-        self._number, self._begin, self._executors, self._clock = number, begin, executors, clock
-        self._send_frame = send
-        self._orders: deque[AnyDown] = deque()
-        self._news = threading.Condition()
+        self._begin, self._executors = begin, executors
+        self._orders = Orders(begin.window)
+        self._telling = Telling(number, send, clock)
         self._executor: Executor | None = None
-        self._pages: dict[int, Page] = {}
         self._questions = 0
-        self._window = begin.window
-        self._unread = 0
-        self._over = False
-        self._ready: list[bool] = []
-        self._running_at = 0.0
-        self._had_running = False
         self._thread = threading.Thread(target=self._work, name=f"session-{number}", daemon=True)
 
     def start(self) -> None:
@@ -86,45 +75,33 @@ class Session:
 
     def tell(self, message: AnyDown) -> None:
         """What the hub says to this session."""
-        with self._news:
-            match message:
-                case Page():
-                    self._pages[message.number] = message
-                case Took():
-                    self._unread -= message.count
-                case _:
-                    self._over = self._over or isinstance(message, Finish)
-                    self._orders.append(message)
-            self._news.notify()
-        self._wake()
+        self._orders.put(message)
+        if (executor := self._executor) is not None:
+            executor.wake()
 
     def end(self) -> None:
         """The node ends: as if the hub had said so."""
         self.tell(Kill())
         self.tell(Finish())
 
-    def _wake(self) -> None:
-        if (executor := self._executor) is not None:
-            executor.wake()
-
     # ------------------------------------------------------------ work
 
     def _work(self) -> None:
+        telling = self._telling
         try:
             self._executor = executor = self._executors(*self._equipment(), self._ask)
         except BatchworkError as error:
-            self._troubled(error)
-            self._say(SessionEnded())
+            telling.trouble(error)
+            telling.say(SessionEnded())
             return
         try:
             while self._obey(executor):
-                self._tell_ready(executor)
-                if not self._may_poll():
-                    continue
-                self._listen(executor)
+                telling.ready(executor)
+                if self._orders.may_say_more():
+                    self._listen(executor)
         finally:
             executor.close()
-            self._say(SessionEnded())
+            telling.say(SessionEnded())
 
     def _equipment(self) -> tuple[Any, Any]:
         """The program and the staffing. Raises WorkerError where this node lacks something."""
@@ -142,62 +119,21 @@ class Session:
 
     def _listen(self, executor: Executor) -> None:
         try:
-            reports = executor.poll(self._wait_s(executor))
+            reports = executor.poll(self._telling.wait_s(executor))
         except WorkerError as error:
-            self._troubled(error)
+            self._telling.trouble(error)
             return
         for report in reports:
-            self._report(report)
-        self._tell_running(executor)
-
-    def _wait_s(self, executor: Executor) -> float | None:
-        return RUNNING_FROM_S if self._had_running or any(executor.load()) else None
-
-    def _report(self, report: Report) -> None:
-        for frame in report_frames(self._number, report):
-            with self._news:
-                self._unread += len(frame)
-            self._send_frame(frame)
-        if report.recorded is not None:
-            report.recorded()  # it is in this process now, and a worker's death takes nothing of it
-
-    def _may_poll(self) -> bool:
-        """Whether the other side takes what there is to say; if not, wait a moment for it."""
-        with self._news:
-            if self._unread <= self._window or self._over:
-                return True
-            self._news.wait(RUNNING_FROM_S)
-            return False
-
-    def _say(self, message: Any) -> None:
-        self._send_frame(framed(self._number, message))
-
-    def _troubled(self, error: BatchworkError) -> None:
-        self._say(Trouble(error.message, error.hint))
-
-    def _tell_ready(self, executor: Executor) -> None:
-        ready = [*executor.ready()]
-        if ready != self._ready:
-            self._ready = ready
-            self._say(Ready(ready))
-
-    def _tell_running(self, executor: Executor) -> None:
-        now = self._clock.now()
-        if now < self._running_at + RUNNING_FROM_S:
-            return
-        self._running_at = now
-        units = [*executor.running()]
-        if units or self._had_running:
-            self._had_running = bool(units)
-            self._say(NowRunning(units))
+            self._orders.said(self._telling.report(report))
+        self._telling.running(executor)
 
     # ------------------------------------------------------------ orders
 
     def _obey(self, executor: Executor) -> bool:
         """Do what was told. False once the session is over."""
-        while self._orders:
-            match self._orders.popleft():
-                case Run() as order:
+        while (order := self._orders.next()) is not None:
+            match order:
+                case Run():
                     executor.submit(order.lane, call_of(order))
                 case Warm(lanes):
                     executor.warm(lanes)
@@ -216,41 +152,57 @@ class Session:
     def _ask(self, query: PageQuery) -> str:
         """A page of results, from the other side. Raises WorkerError."""
         self._questions += 1
-        number = self._questions
-        self._say(Question(number, query))
-        with self._news:
-            while number not in self._pages:
-                if self._over:
-                    raise WorkerError("the step is over")
-                self._news.wait(RUNNING_FROM_S)
-            answer = self._pages.pop(number)
-        if answer.page is None:
-            raise WorkerError(answer.error)
-        return answer.page
+        self._telling.say(Question(self._questions, query))
+        return self._orders.page(self._questions)
 
 
-def call_of(order: Run) -> Call:
-    """A call as local executors take it. Of its units they only need how many there are."""
-    payloads: Any = Texts(order.texts)
-    if order.numbers is not None:
-        payloads = range(*order.numbers)
-    elif order.shared is not None:
-        payloads = _with_shared(payloads, [*map(decode, order.shared)], order.slot)
-    count = range(len(payloads))
-    units = Units(count, count, Numerals(count), payloads)
-    return Call(order.call, order.attempt, units, payloads, order.ends_after, order.forgives)
+class Telling:
+    """What a session says, and has said last."""
 
+    def __init__(self, number: int, send: Send, clock: Clock) -> None:
+        self._number, self._send, self._clock = number, send, clock
+        self._ready: list[bool] = []
+        self._looked = 0.0
+        self._had_running = False
 
-def _with_shared(payloads: Texts, shared: list[Json], slot: int) -> list[Any]:
-    """Payloads with the lists that several of them have in common, each made once."""
-    whole = []
-    for payload in payloads:
-        assert isinstance(payload, list)
-        view = payload[slot]
-        assert isinstance(view, dict)
-        view["items"] = shared[view.pop("shared")]  # type: ignore[index]
-        whole.append(payload)
-    return whole
+    def say(self, message: Up) -> None:
+        self._send(framed(self._number, message))
+
+    def trouble(self, error: BatchworkError) -> None:
+        """Workers cannot be started or prepared here."""
+        self.say(Trouble(error.message, error.hint))
+
+    def report(self, report: Report) -> int:
+        """A report; how many bytes it takes."""
+        count = 0
+        for frame in report_frames(self._number, report):
+            count += len(frame)
+            self._send(frame)
+        if report.recorded is not None:
+            report.recorded()  # it is in this process now, and a worker's death takes nothing of it
+        return count
+
+    def ready(self, executor: Executor) -> None:
+        """Which lanes are ready, where that has changed."""
+        ready = [*executor.ready()]
+        if ready != self._ready:
+            self._ready = ready
+            self.say(Ready(ready))
+
+    def wait_s(self, executor: Executor) -> float | None:
+        """How long may be waited before something is to be said."""
+        return RUNNING_FROM_S if self._had_running or any(executor.load()) else None
+
+    def running(self, executor: Executor) -> None:
+        """What has been running for a while, once a second."""
+        now = self._clock.now()
+        if now < self._looked + RUNNING_FROM_S:
+            return
+        self._looked = now
+        units = [*executor.running()]
+        if units or self._had_running:
+            self._had_running = bool(units)
+            self.say(NowRunning(units))
 
 
 def _own_environ() -> dict[str, str]:

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from batchwork import proctree
 from batchwork.clock import since_boot
 from batchwork.workers.nodes.agent.ends import LEFT, LOST, NO_WAY, REFUSED, Membership
-from batchwork.workers.nodes.letter import LONGEST, Letter, read_letter, say_ended
+from batchwork.workers.nodes.net.letter import LONGEST, Letter, read_letter, say_ended
 
 _LOOK_S = 0.5
 _AGAIN_S = 1.0

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import IO
 
 from batchwork.errors import UsageError, WorkerError
-from batchwork.workers.nodes.letter import Letter
+from batchwork.workers.nodes.net.letter import Letter
 from batchwork.workers.starts import how_it_ended
 
 AGENT = (sys.executable, "-P", "-m", "batchwork.workers.nodes.agent")

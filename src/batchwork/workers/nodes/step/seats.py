@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from batchwork.workers.nodes.members import Node
+from batchwork.workers.nodes.hub.members import Node
 
 
 class Seat(Struct, eq=False):
@@ -83,18 +83,21 @@ class Seats:
         """Give every node its part, as far as lanes are free."""
         parts = fair_parts(len(self.lanes), self._offers)
         for node, part in parts.items():
-            held = [lane for lane, seat in enumerate(self.lanes) if seat is not None and seat.node == node]
-            for lane in held:
-                self._stay(lane)
-            for lane in sorted(held, key=lambda lane: (not free[lane], lane))[: max(0, len(held) - part)]:
-                self._give_up(lane, free[lane])
+            self._cut_down(node, part, free)
         dealt = []
         empty = [lane for lane, seat in enumerate(self.lanes) if seat is None]
-        for node in _in_turns(self._missing(parts)):
-            if empty:
-                dealt.append(empty.pop(0))
-                self.lanes[dealt[-1]] = Seat(node, self._free_lane(node))
+        for node, lane in zip(_in_turns(self._missing(parts)), empty, strict=False):
+            self.lanes[lane] = Seat(node, self._free_lane(node))
+            dealt.append(lane)
         return dealt
+
+    def _cut_down(self, node: int, part: int, free: Sequence[bool]) -> None:
+        """See that a node has, or soon will have, no more lanes than its part: those that are free first."""
+        held = sorted(self.of_node(node).values(), key=lambda lane: (not free[lane], lane))
+        for lane in held:
+            self._stay(lane)
+        for lane in held[: max(0, len(held) - part)]:
+            self._give_up(lane, free[lane])
 
     def _stay(self, lane: int) -> None:
         if (seat := self.lanes[lane]) is not None:

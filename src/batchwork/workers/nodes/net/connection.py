@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from batchwork.workers.nodes.wire import Frames
+from batchwork.workers.nodes.net.wire import Frames
 
 _READ = 1 << 16
 _READS = 16

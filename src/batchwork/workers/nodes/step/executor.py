@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections import deque
 from collections.abc import Sequence
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from batchwork.clock import Clock
 from batchwork.errors import BatchworkError, WorkerError
 from batchwork.model import Call, Report
-from batchwork.ports import Pager, Program, Running, Staffing
-from batchwork.workers.nodes.ledger import Ledger, named
-from batchwork.workers.nodes.members import Node
+from batchwork.ports import Elsewhere, Pager, Program, Running, Staffing
+from batchwork.workers.nodes.hub.members import Node
+from batchwork.workers.nodes.hub.news import Gone, Heard, Inbox, Joined, News, Silent
 from batchwork.workers.nodes.muster import Muster
-from batchwork.workers.nodes.news import Gone, Heard, Inbox, Joined, News, Silent
-from batchwork.workers.nodes.placing import InSeats, InShares, Placing, Waiting
-from batchwork.workers.nodes.sending import run_order
-from batchwork.workers.nodes.wire import (
+from batchwork.workers.nodes.net.wire import (
     AnyUp,
     BadFrame,
     Begin,
@@ -40,37 +35,29 @@ from batchwork.workers.nodes.wire import (
     Warm,
     understood_up,
 )
+from batchwork.workers.nodes.step.crew import Crew, Member
+from batchwork.workers.nodes.step.ledger import Ledger, named
+from batchwork.workers.nodes.step.placing import InSeats, InShares, Placing, Waiting
+from batchwork.workers.nodes.step.sending import run_order
 from batchwork.workers.payloads import plain
 
 _CLOSE_S = 10.0
 """How long nodes may take to stop the workers of a step that is over, beside the lease of one that is cut off."""
 
 
-class _Member(Struct, eq=False):
-    """A node as this step knows it. `unread`: bytes of its outcomes that were taken and not acknowledged."""
-
-    node: Node
-    warmed: int = 0
-    unread: int = 0
-    running: Sequence[Running] = ()
-    running_at: float = 0.0
-    trouble: WorkerError | None = None
-    ended: bool = False
+_GOING, _RECALLED, _ENDING = range(3)
 
 
 class NodesExecutor:
     """See ports.Executor. `wide`: the workers run many units at once, each."""
 
     def __init__(self, muster: Muster, clock: Clock, *, wide: bool) -> None:
-        self._muster, self._hub, self._clock, self._wide = muster, muster.hub, clock, wide
-        self.latency_s = muster.latency_s
+        self._muster, self._clock, self._wide = muster, clock, wide
         self._inbox = Inbox()
-        self._members: dict[int, _Member] = {}
-        self._waiting: deque[Waiting] = deque()
+        self._crew = Crew()
         self._reports: list[Report] = []
         self._warmed = 0
-        self._woken = False
-        self._stopping = self._ending = self._told = False
+        self._stage = _GOING
 
     # ------------------------------------------------------------ see ports.Executor
 
@@ -82,6 +69,10 @@ class NodesExecutor:
     def width(self) -> int:
         return self._placing.width
 
+    @property
+    def latency_s(self) -> float:
+        return self._muster.latency_s
+
     def start(self, program: Program, staffing: Staffing, pages: Pager | None = None) -> None:
         self._pages, self._program = pages, program
         self._slot = program.prepare.get("batch_slot")
@@ -90,12 +81,12 @@ class NodesExecutor:
         self._begin = Begin(
             program.worker,
             json.dumps(dict(program.prepare), default=plain),
-            replace(staffing, environ={}, declared=(), journals="", cookie=""),
+            replace(staffing, environ={}, elsewhere=Elsewhere(), journals="", cookie=""),
             _declared(staffing),
             _needed(program),
             self._muster.window,
         )
-        self._session = self._hub.begin(self._inbox)
+        self._session = self._muster.hub.begin(self._inbox)
 
     def warm(self, lanes: int) -> None:
         self._warmed = lanes
@@ -105,33 +96,37 @@ class NodesExecutor:
         return self._placing.ready()
 
     def load(self) -> Sequence[int]:
-        load = [self._ledger.load.get(lane, 0) for lane in range(self.lanes)]
-        for one in self._waiting:
-            load[one.lane] += one.left
-        return load
+        return self._ledger.load(self.lanes)
 
     def submit(self, lane: int, call: Call) -> None:
-        self._waiting.append(Waiting(lane, call))
+        self._ledger.waiting.append(Waiting(lane, call))
         self._warmed = max(self._warmed, lane + 1)
         self._give_out()
 
     def poll(self, timeout_s: float | None) -> list[Report]:
-        until = None if timeout_s is None else self._clock.now() + timeout_s
-        news, self._woken = self._inbox.take(0.0)
+        until = None
+        if timeout_s is not None:
+            until = self._clock.now() + timeout_s
+        news, woken = self._inbox.take(0.0)
         while True:
-            was_ready = self._placing.ready()
-            for one in news:
-                self._learn(one)
-            self._give_out()
-            if self._reports or self._woken or self._placing.ready() > was_ready:
-                break
-            self._see_trouble()
+            more = self._hear(news)
             wait_s = self._wait_s(until)
-            if wait_s is not None and wait_s <= 0:
+            if more or woken or (wait_s is not None and wait_s <= 0):
                 break
-            news, self._woken = self._inbox.take(wait_s)
+            news, woken = self._inbox.take(wait_s)
         reports, self._reports = self._reports, []
         return reports
+
+    def _hear(self, news: Sequence[News]) -> bool:
+        """Whether there is something to report now, or a lane has become ready. Raises WorkerError, NodesGone."""
+        was_ready = self._placing.ready()
+        for one in news:
+            self._learn(one)
+        self._give_out()
+        if self._reports or self._placing.ready() > was_ready:
+            return True
+        self._see_trouble()
+        return bool(self._reports)
 
     def _wait_s(self, until: float | None) -> float | None:
         waits = [self._muster.look_s()]
@@ -140,66 +135,54 @@ class NodesExecutor:
         return min((wait for wait in waits if wait is not None), default=None)
 
     def running(self) -> Sequence[Running]:
-        now = self._clock.now()
-        return [
-            replace(unit, for_s=unit.for_s + now - member.running_at)
-            for member in self._members.values()
-            for unit in member.running
-        ]
+        return [*self._crew.running(self._clock.now())]
 
     def wake(self) -> None:
         self._inbox.wake()
 
     def recall(self) -> None:
-        self._stopping = True
-        self._return_waiting()
-        self._tell_all(Recall())
+        self._end(_RECALLED, Recall())
 
     def cancel(self) -> None:
-        self._stopping = self._ending = True
-        self._return_waiting()
-        self._tell_all(Cancel())
+        self._end(_ENDING, Cancel())
 
     def kill(self) -> None:
-        self._stopping = self._ending = True
-        self._return_waiting()
-        self._tell_all(Kill())
+        self._end(_ENDING, Kill())
+
+    def _end(self, stage: int, message: Down) -> None:
+        """What waits goes back, and nodes are told."""
+        self._stage = max(self._stage, stage)
+        self._reports += self._ledger.returned()
+        self._tell_all(message)
 
     def close(self) -> None:
-        self._stopping = True
-        self._waiting.clear()
-        self._tell_all(Finish())
+        self._end(_RECALLED, Finish())
         until = self._clock.now() + _CLOSE_S + self._muster.given_up_s
-        while any(not member.ended for member in self._members.values()) and self._clock.now() < until:
+        while not self._crew.all_ended and self._clock.now() < until:
             news, _ = self._inbox.take(until - self._clock.now())
             for one in news:
                 self._learn(one)
-        self._hub.end(self._session)
+        self._muster.hub.end(self._session)
 
     # ------------------------------------------------------------ to nodes
 
     def _tell(self, node: int, message: Down) -> None:
-        self._hub.send(node, self._session, message)
+        self._muster.hub.send(node, self._session, message)
 
     def _tell_all(self, message: Down) -> None:
-        for node in self._members:
+        for node in self._crew.members:
             self._tell(node, message)
 
     def _give_out(self) -> None:
-        for node, lane, waiting, part in self._placing.orders(self._waiting):
+        for node, lane, waiting, part in self._placing.orders(self._ledger.waiting):
             number = self._ledger.sent(node, waiting.lane, waiting.call, part)
             self._tell(node, replace(run_order(waiting.call, lane, self._slot, part), call=number))
 
-    def _return_waiting(self) -> None:
-        while self._waiting:
-            one = self._waiting.popleft()
-            self._reports.append(Report(one.call.id, returned=range(one.start, one.start + one.left)))
-
     def _warm_up(self) -> None:
-        if self._stopping:
+        if self._stage > _GOING:
             return
         for node, lanes in self._placing.wanted(self._warmed).items():
-            member = self._members.get(node)
+            member = self._crew.members.get(node)
             if member is not None and lanes > 0 and member.trouble is None:
                 self._tell(node, Warm(lanes))
 
@@ -217,34 +200,34 @@ class NodesExecutor:
                 self._gone(node)
 
     def _joined(self, node: Node) -> None:
-        if self._stopping or node.number in self._members:
+        if self._stage > _GOING or node.number in self._crew.members:
             return
-        self._members[node.number] = _Member(node)
+        self._crew.members[node.number] = Member(node)
         slots = self._placing.join(node)
         self._tell(node.number, replace(self._begin, staffing=replace(self._begin.staffing, slots=slots)))
         self._warm_up()
 
     def _gone(self, node: int) -> None:
-        member = self._members.pop(node, None)
+        member = self._crew.members.pop(node, None)
         self._placing.leave(node)
-        for report in self._ledger.gone(node, self._placing.at_once, wanted=self._ending):
-            self._placing.reported(node, report.count, self.load())
+        for report in self._ledger.gone(node, self._placing.at_once, wanted=self._stage == _ENDING):
+            self._placing.reported(node, report.count, self._ledger.load(self.lanes))
             self._reports.append(report)
-        if member is not None and not self._stopping:
+        if member is not None and self._stage == _GOING:
             self._muster.missed(member.node)
             self._warm_up()
 
     def _heard(self, node: int, body: bytes) -> None:
-        member = self._members.get(node)
+        member = self._crew.members.get(node)
         if member is None:
             return
         try:
             self._understand(member, understood_up(body), len(body))
         except BadFrame as error:
             self._troubled(member, WorkerError(f"it said what cannot be: {error}"))
-            self._hub.expel(node)
+            self._muster.hub.expel(node)
 
-    def _understand(self, member: _Member, message: AnyUp, size: int) -> None:
+    def _understand(self, member: Member, message: AnyUp, size: int) -> None:
         node = member.node.number
         match message:
             case Outcomes():
@@ -252,7 +235,7 @@ class NodesExecutor:
                 report = self._ledger.report(node, named(member.node.name, message.worker), message)
                 if report is not None:
                     self._reports.append(report)
-                    self._placing.reported(node, report.count, self.load())
+                    self._placing.reported(node, report.count, self._ledger.load(self.lanes))
             case Ready(lanes):
                 self._placing.see(node, lanes)
             case NowRunning(units):
@@ -267,7 +250,7 @@ class NodesExecutor:
             case _:
                 raise BadFrame("a message that is not for a session")
 
-    def _took(self, member: _Member, size: int) -> None:
+    def _took(self, member: Member, size: int) -> None:
         """Acknowledge what was taken, now and then."""
         member.unread += size
         if member.unread > self._muster.window // 4:
@@ -285,35 +268,30 @@ class NodesExecutor:
 
     # ------------------------------------------------------------ trouble
 
-    def _troubled(self, member: _Member, why: WorkerError) -> None:
+    def _troubled(self, member: Member, why: WorkerError) -> None:
         """A node cannot do this step. Others may."""
         member.trouble = member.trouble or why
         self._placing.leave(member.node.number)
 
     def _see_trouble(self) -> None:
         """Raises WorkerError, once, where no node can do this step; NodesGone where there is none and none comes."""
-        members = self._members.values()
-        troubled = [member for member in members if member.trouble is not None]
-        if troubled and len(troubled) == len(self._members):
-            if not self._told:
-                self._told = True
-                self.recall()
-                raise _of_all(troubled)
-        elif troubled:
-            for member in troubled:
-                self._muster.unfit(member.node, str(member.trouble))
-        if not self._stopping:
+        if (trouble := self._crew.trouble()) is not None:
+            self.recall()
+            raise trouble
+        for member in self._crew.unfit():
+            self._muster.unfit(member.node, str(member.trouble))
+        if self._stage == _GOING:
             self._muster.look()
 
 
 def _placing(staffing: Staffing, *, wide: bool) -> Placing:
-    return InShares(staffing.slots) if wide else InSeats(staffing.slots, staffing.room)
+    return InShares(staffing.slots) if wide else InSeats(staffing.slots, staffing.elsewhere.room)
 
 
 def _declared(staffing: Staffing) -> list[tuple[bytes, bytes]]:
     """What of the environment is the workflow's and not this machine's."""
     environ = staffing.environ
-    return [(os.fsencode(name), os.fsencode(environ[name])) for name in staffing.declared if name in environ]
+    return [(os.fsencode(name), os.fsencode(environ[name])) for name in staffing.elsewhere.declared if name in environ]
 
 
 def _needed(program: Program) -> list[str]:
@@ -321,15 +299,3 @@ def _needed(program: Program) -> list[str]:
     prepare = program.prepare
     named_paths = [*prepare.get("path", ()), prepare.get("interpreter", "")]
     return [path for path in dict.fromkeys(named_paths) if isinstance(path, str) and os.path.isabs(path)]
-
-
-def _of_all(troubled: Sequence[_Member]) -> WorkerError:
-    """What is wrong everywhere, in one message."""
-    reasons: dict[str, list[str]] = {}
-    hint = ""
-    for member in troubled:
-        assert member.trouble is not None
-        reasons.setdefault(member.trouble.message, []).append(member.node.name)
-        hint = hint or member.trouble.hint
-    told = "; ".join(f"{why} (on {', '.join(nodes)})" for why, nodes in reasons.items())
-    return WorkerError(told, hint)

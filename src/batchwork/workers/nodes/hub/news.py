@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
 from msgspec import Struct
 
-from batchwork.workers.nodes.members import Node
+from batchwork.workers.nodes.hub.members import Node
 
 
 class Joined(Struct, frozen=True):
@@ -64,3 +65,33 @@ class Inbox:
                 news = self._queue.get_nowait()
         except Empty:
             return found, woken
+
+
+class Audience:
+    """The inboxes of all sessions of a run. Belongs to the hub's thread, but for `number`."""
+
+    def __init__(self) -> None:
+        self._inboxes: dict[int, Inbox] = {}
+        self._numbers = 0
+
+    def number(self) -> int:
+        """The number of a new session."""
+        self._numbers += 1
+        return self._numbers
+
+    def enter(self, session: int, inbox: Inbox, nodes: Iterable[Node]) -> None:
+        """From now on the inbox gets the news; first the nodes that are here already."""
+        self._inboxes[session] = inbox
+        for node in nodes:
+            inbox.put(Joined(node))
+
+    def leave(self, session: int) -> None:
+        self._inboxes.pop(session, None)
+
+    def tell_all(self, news: News) -> None:
+        for inbox in self._inboxes.values():
+            inbox.put(news)
+
+    def tell(self, session: int, news: News) -> None:
+        if (inbox := self._inboxes.get(session)) is not None:
+            inbox.put(news)

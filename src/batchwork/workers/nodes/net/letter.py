@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from batchwork.workers.nodes.connection import Closed, Connection
-from batchwork.workers.nodes.wire import GREETING_MOST, AllEnded, BadFrame, framed
+from batchwork.workers.nodes.net.connection import Closed, Connection
+from batchwork.workers.nodes.net.wire import GREETING_MOST, AllEnded, BadFrame, framed
 
 _CONNECT_S = 5.0
 _GOODBYE_S = 1.0

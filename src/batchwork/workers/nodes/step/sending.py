@@ -8,7 +8,7 @@ from typing import Any
 
 from batchwork.model import Call
 from batchwork.text.jsontexts import Texts, written_all
-from batchwork.workers.nodes.wire import Run
+from batchwork.workers.nodes.net.wire import Run
 from batchwork.workers.payloads import plain, with_shared
 
 

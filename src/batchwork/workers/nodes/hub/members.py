@@ -8,8 +8,8 @@ import platform
 from msgspec import Struct
 
 from batchwork import __version__
-from batchwork.workers.nodes.credentials import new_token
-from batchwork.workers.nodes.wire import PROTOCOL, Hello
+from batchwork.workers.nodes.net.credentials import new_token
+from batchwork.workers.nodes.net.wire import PROTOCOL, Hello
 
 
 class Node(Struct, frozen=True):
@@ -33,12 +33,12 @@ class Refusal(Exception):
 class Register:
     """The nodes there were, by number, with their own tokens; and the tokens that launches have.
 
-    Times are seconds since the machine was started. `given_up_s` is from the last grant of a lease to when its node's work is
+    Times are seconds since the machine was started. A lease lasts `lease_s`; `given_up_s` after the last grant, a node's work is
     given to others.
     """
 
-    def __init__(self, given_up_s: float) -> None:
-        self._given_up_s = given_up_s
+    def __init__(self, lease_s: float, given_up_s: float) -> None:
+        self.lease_s, self.given_up_s = lease_s, given_up_s
         self._launches: dict[str, int | None] = {}
         self._tokens: dict[int, str] = {}
         self._granted: dict[int, float] = {}
@@ -102,11 +102,11 @@ class Register:
 
     def overdue(self, now: float) -> list[int]:
         """Nodes whose lease has been over for so long that nothing of them can live any more."""
-        return [node for node, at in self._granted.items() if now >= at + self._given_up_s]
+        return [node for node, at in self._granted.items() if now >= at + self.given_up_s]
 
     def next_overdue(self) -> float | None:
         """When that will be so for the next one."""
-        return min(self._granted.values()) + self._given_up_s if self._granted else None
+        return min(self._granted.values()) + self.given_up_s if self._granted else None
 
 
 def _misfit(hello: Hello) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
@@ -9,7 +10,8 @@ from msgspec.structs import replace
 
 from batchwork.model import Call, Report
 from batchwork.ports import Running
-from batchwork.workers.nodes.wire import BadFrame, Outcomes
+from batchwork.workers.nodes.net.wire import BadFrame, Outcomes
+from batchwork.workers.nodes.step.placing import Waiting
 
 
 class Part(Struct, eq=False):
@@ -36,24 +38,34 @@ class Part(Struct, eq=False):
 
 
 class Ledger:
-    """Parts of calls, by their numbers. `load` counts units that are not reported, by lane of the step."""
+    """Calls that wait for nodes, and parts of calls that are with one, by their numbers."""
 
     def __init__(self) -> None:
-        self.load: dict[int, int] = {}
+        self.waiting: deque[Waiting] = deque()
+        self._load: dict[int, int] = {}
         self._parts: dict[int, Part] = {}
         self._numbers = 0
+
+    def load(self, lanes: int) -> list[int]:
+        """Units that are not reported, for each lane of the step."""
+        load = [self._load.get(lane, 0) for lane in range(lanes)]
+        for one in self.waiting:
+            load[one.lane] += one.left
+        return load
+
+    def returned(self) -> Iterator[Report]:
+        """What waits goes back."""
+        while self.waiting:
+            one = self.waiting.popleft()
+            yield Report(one.call.id, returned=range(one.start, one.start + one.left))
 
     def sent(self, node: int, lane: int, call: Call, part: tuple[int, int]) -> int:
         """The number under which a part of a call goes to a node."""
         start, stop = part
         self._numbers += 1
         self._parts[self._numbers] = Part(self._numbers, node, lane, call.id, start, bytearray(stop - start))
-        self.load[lane] = self.load.get(lane, 0) + stop - start
+        self._load[lane] = self._load.get(lane, 0) + stop - start
         return self._numbers
-
-    def outstanding(self, node: int) -> int:
-        """Units that a node has not reported."""
-        return sum(part.told.count(0) for part in self._parts.values() if part.node == node)
 
     # ------------------------------------------------------------ reports
 
@@ -74,9 +86,9 @@ class Ledger:
         return report
 
     def _count(self, part: Part, report: Report) -> None:
-        self.load[part.lane] -= report.count
-        if not self.load[part.lane]:
-            del self.load[part.lane]
+        self._load[part.lane] -= report.count
+        if not self._load[part.lane]:
+            del self._load[part.lane]
         if 0 not in part.told:
             del self._parts[part.number]
 

@@ -9,8 +9,8 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from batchwork.model import Call
-from batchwork.workers.nodes.members import Node
-from batchwork.workers.nodes.seats import Seats, fair_parts
+from batchwork.workers.nodes.hub.members import Node
+from batchwork.workers.nodes.step.seats import Seats, fair_parts
 
 
 class Waiting(Struct, eq=False):
