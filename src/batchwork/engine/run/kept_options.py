@@ -8,7 +8,7 @@ from msgspec import Struct, ValidationError, convert, to_builtins
 from msgspec.structs import replace
 
 from batchwork.censor import Censor
-from batchwork.engine.run.request import Nodes
+from batchwork.engine.run.request import WITHHELD, Nodes
 from batchwork.model import RunRecord
 from batchwork.ports.journals import ExecutionMark
 from batchwork.text.jsontext import Json, decode, encode
@@ -76,7 +76,8 @@ def _nodes(found: Json) -> Nodes:
 
 def told_nodes(nodes: Nodes, censor: Censor) -> Nodes:
     """Where the work is done, without secrets."""
-    return replace(nodes, executor=censor.text(nodes.executor))
+    told = nodes.executor == censor.text(nodes.executor) and "@" not in nodes.executor.partition("://")[2]
+    return nodes if told else replace(nodes, executor=WITHHELD)
 
 
 def placed(record: RunRecord, nodes: Nodes, censor: Censor) -> RunRecord:

@@ -14,10 +14,13 @@ from batchwork.model import RunRecord, RunStatus
 from batchwork.plan.model import Plan
 from batchwork.ports import EventSink, Executor, ExecutorFactory, Pager, Program, Staffing, Store
 from batchwork.ports.journals import NO_JOURNALS, ExecutionMark, Journals
-from batchwork.secrets import MASK
 from batchwork.text.patterns import pattern
 
 _RUN_ID: Final = pattern(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}\Z")
+
+
+WITHHELD: Final = "withheld"
+"""What is recorded in place of an executor that has a secret in it."""
 
 
 class Nodes(Struct, frozen=True):
@@ -49,7 +52,7 @@ class Workplaces(Struct, frozen=True):
         """What starts workers where a run wants them. Raises UsageError."""
         if nodes.executor == "local":
             return self.here
-        if MASK in nodes.executor:
+        if nodes.executor == WITHHELD:
             message = "the executor of this run was recorded without its secret"
             raise UsageError(message, "give it again, with `--executor`")
         return self.elsewhere(nodes)

@@ -38,7 +38,7 @@ class Letter(Struct, frozen=True):
 
 
 def read_letter(line: bytes) -> Letter:
-    """The letter in a line. Raises ValueError where it is none."""
+    """The letter in a line. Raises ValueError for anything else."""
     try:
         return msgspec.json.decode(line, type=Letter)
     except msgspec.MsgspecError as error:

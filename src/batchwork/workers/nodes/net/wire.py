@@ -234,7 +234,7 @@ def understood_up(body: bytes) -> AnyUp:
     try:
         message: AnyUp = _up.decode(body)
     except (msgspec.MsgspecError, ValueError) as error:
-        raise BadFrame(f"a message that is none: {error}") from error
+        raise BadFrame(f"it is not a message of batchwork: {error}") from error
     return message
 
 
@@ -243,7 +243,7 @@ def understood_down(body: bytes) -> AnyDown:
     try:
         message: AnyDown = _down.decode(body)
     except (msgspec.MsgspecError, ValueError) as error:
-        raise BadFrame(f"a message that is none: {error}") from error
+        raise BadFrame(f"it is not a message of batchwork: {error}") from error
     return message
 
 

@@ -31,9 +31,9 @@ class Part(Struct, eq=False):
         return [offset for offset, told in enumerate(self.told) if not told]
 
     def tell(self, start: int, stop: int) -> None:
-        """These are reported. Raises BadFrame where they were before, or are none."""
+        """These are reported. Raises BadFrame where they were before, or were not sent."""
         if not 0 <= start <= stop <= len(self.told) or self.told.find(1, start, stop) >= 0:
-            raise BadFrame("units that are none, or were reported before")
+            raise BadFrame("units that were not sent, or were reported before")
         self.told[start:stop] = b"\1" * (stop - start)
 
 
