@@ -8,7 +8,7 @@ from typing import Any, cast
 from msgspec.structs import replace
 
 from batchwork.censor import Censor
-from batchwork.engine.run.request import Backends
+from batchwork.engine.run.request import WITHHELD, Backends, Nodes
 from batchwork.events import Event
 from batchwork.model import Checkpoint, RunRecord
 from batchwork.ports import EventSink, RunChange, StepChange, Store
@@ -59,3 +59,9 @@ class CensoredStore:
 
     def submit(self, checkpoint: Checkpoint, committed: Committed) -> None:
         self._store.submit(self._censor.checkpoint(checkpoint), committed)
+
+
+def told_nodes(nodes: Nodes, censor: Censor) -> Nodes:
+    """Where the work is done, without secrets."""
+    told = nodes.executor == censor.text(nodes.executor) and "@" not in nodes.executor.partition("://")[2]
+    return nodes if told else replace(nodes, executor=WITHHELD)

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct, ValidationError, convert, to_builtins
 from msgspec.structs import replace
 
-from batchwork.censor import Censor
-from batchwork.engine.run.request import WITHHELD, Nodes
+from batchwork.engine.run.request import Nodes
 from batchwork.model import RunRecord
 from batchwork.ports.journals import ExecutionMark
 from batchwork.text.jsontext import Json, decode, encode
@@ -74,15 +73,9 @@ def _nodes(found: Json) -> Nodes:
         return Nodes()
 
 
-def told_nodes(nodes: Nodes, censor: Censor) -> Nodes:
-    """Where the work is done, without secrets."""
-    told = nodes.executor == censor.text(nodes.executor) and "@" not in nodes.executor.partition("://")[2]
-    return nodes if told else replace(nodes, executor=WITHHELD)
-
-
-def placed(record: RunRecord, nodes: Nodes, censor: Censor) -> RunRecord:
+def placed(record: RunRecord, nodes: Nodes) -> RunRecord:
     """The record, which says where the work is done."""
-    return replace(record, options=replace(kept_from(record), nodes=told_nodes(nodes, censor)).text())
+    return replace(record, options=replace(kept_from(record), nodes=nodes).text())
 
 
 def with_journals(runs: Iterable[RunRecord]) -> set[str]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from batchwork.censor import Censor, censor_of
-from batchwork.engine.run.censored import censored, censored_sink
+from batchwork.engine.run.censored import censored, censored_sink, told_nodes
 from batchwork.engine.run.crash.redo_window import window_text
 from batchwork.engine.run.find_run import FINISHED, find_run
-from batchwork.engine.run.kept_options import Kept, kept_from, placed, told_nodes, with_journals
+from batchwork.engine.run.kept_options import Kept, kept_from, placed, with_journals
 from batchwork.engine.run.request import Backends, Execution, Nodes, RetryRequest, RunEnd, RunRequest, Workplaces
 from batchwork.engine.run.runner import Runner
 from batchwork.engine.run.scope import Names, RunView, run_environ, run_folder
@@ -223,7 +223,9 @@ def _begin_again(execution: Execution, backends: Backends) -> Execution:
     earlier = tuple(journals.left(execution.earlier))
     await_nodes(execution.record, backends)
     nodes = execution.request.nodes or Nodes()
-    record, mark = _marked(placed(execution.record, nodes, execution.censor), backends, execution.censor, earlier)
+    record, mark = _marked(
+        placed(execution.record, told_nodes(nodes, execution.censor)), backends, execution.censor, earlier
+    )
     window = window_text(plan, execution.max_parallel, kept=bool(mark.folder))
     change = RunChange(status=RunStatus.RUNNING, ended_ms=None, window=window, options=record.options)
     with _ended_unless_recorded(mark, backends):
