@@ -18,9 +18,12 @@ class RunStarted(Struct, frozen=True):
 
 
 class StepStarted(Struct, frozen=True):
+    """`stays`: why it runs on this machine, in a run that has others; else empty."""
+
     step: str
     counts: Counts
     batch: bool
+    stays: str = ""
 
 
 class Progressed(Struct, frozen=True):

@@ -121,17 +121,22 @@ def watching_options(command: F) -> F:
     return command
 
 
+def executor_option(command: F) -> F:
+    """`--executor`."""
+    return click.option(
+        "--executor",
+        metavar="WHERE",
+        envvar="BATCHWORK_EXECUTOR",
+        help="Where items run: local, command:COMMAND (with {agent} in it), dask://HOST:PORT or ray://HOST:PORT. "
+        "Default: $BATCHWORK_EXECUTOR, else as before, else local.",
+    )(command)
+
+
 def nodes_options(command: F) -> F:
     """`--executor`, `--node-wait`, `--node-lease`, given as one value: `nodes`."""
     decorators: list[Callable[[F], F]] = [
         _as_nodes,
-        click.option(
-            "--executor",
-            metavar="WHERE",
-            envvar="BATCHWORK_EXECUTOR",
-            help="Where items run: local, command:COMMAND (with {agent} in it), dask://HOST:PORT or ray://HOST:PORT. "
-            "Default: $BATCHWORK_EXECUTOR, else as before, else local.",
-        ),
+        executor_option,
         click.option(
             "--node-wait",
             type=Seconds(),

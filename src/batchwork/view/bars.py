@@ -57,6 +57,8 @@ class Bars:
                 case StepStarted():
                     now = self._clock.now()
                     self._tracks[event.step] = _Track(event.batch, event.counts, Pace(now, event.counts.finished), now)
+                    if stays := phrases.step_stays(event):
+                        canvas.print(stays)
                 case Progressed():
                     self._progressed(event)
                 case StepFinished():

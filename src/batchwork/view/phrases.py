@@ -18,7 +18,16 @@ def step_started(event: StepStarted) -> str:
         return f"{name}: started"
     total = only_if(counts.total is not None, f", {plural(counts.total or 0, 'item')}")
     before = only_if(counts.finished, f", {number(counts.finished)} done before")
-    return f"{name}: started{total}{before}"
+    return f"{name}: started{total}{before}{_here(event)}"
+
+
+def step_stays(event: StepStarted) -> str:
+    """That a step runs on this machine, where others might have run elsewhere; empty where it does not, or has one unit."""
+    return f"{visible(event.step)}: started{_here(event)}" if event.batch and event.stays else ""
+
+
+def _here(event: StepStarted) -> str:
+    return only_if(event.stays, f"; on this machine, because {event.stays}")
 
 
 def tallies(counts: Counts) -> str:

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import click
 
 from batchwork.censor import Censor
-from batchwork.cli.options import HelpfulCommand
+from batchwork.cli.options import HelpfulCommand, executor_option
 from batchwork.cli.preview import Preview, preview
 from batchwork.cli.workflow import remarks, workflow_arguments
-from batchwork.compose import read_plan
+from batchwork.compose import check_executor, read_plan
 from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan, TaskPlan
+from batchwork.plan.staying import why_it_stays
 from batchwork.spec.fields.retry import RetryPolicy
 from batchwork.spec.written import Threshold
 from batchwork.template import Template, Value
@@ -29,29 +30,33 @@ ROWS = frozenset({"csv", "parquet", "arrow", "sql"})
 @click.command("plan", cls=HelpfulCommand)
 @workflow_arguments
 @click.option("--max-parallel", type=click.IntRange(1), metavar="N", help="As in `run`. Default: what the steps say.")
-def plan_command(workflow: str, given: tuple[str, ...], params_file: str | None, max_parallel: int | None) -> None:
+@executor_option
+def plan_command(
+    workflow: str, given: tuple[str, ...], params_file: str | None, max_parallel: int | None, executor: str | None
+) -> None:
     """Show what a run of WORKFLOW would do: steps, items, batches, decisions taken, first rendered items.
 
     Runs nothing. Files of items are looked at, commands are not run.
     """
-    show_plan(read_plan(workflow, given, params_file, max_parallel))
+    show_plan(read_plan(workflow, given, params_file, max_parallel), executor)
 
 
-def show_plan(plan: Plan) -> None:
-    """Print a plan."""
+def show_plan(plan: Plan, executor: str | None = None) -> None:
+    """Print a plan. `executor`: where its items are to run. Raises UsageError."""
     remarks(plan)
     out = Stdout()
-    for line in plan_lines(plan):
+    elsewhere = executor is not None and check_executor(executor) != "local"
+    for line in plan_lines(plan, elsewhere=elsewhere):
         out.line(line)
     out.flush()
 
 
-def plan_lines(plan: Plan) -> Iterator[str]:
-    """A plan in words, without its secrets, whatever they came in by."""
-    return map(Censor(plan.secrets, os.environ, plan.credentials).text, _all_lines(plan))
+def plan_lines(plan: Plan, *, elsewhere: bool = False) -> Iterator[str]:
+    """A plan in words, without its secrets, whatever they came in by. `elsewhere`: there are other machines for its items."""
+    return map(Censor(plan.secrets, os.environ, plan.credentials).text, _all_lines(plan, elsewhere))
 
 
-def _all_lines(plan: Plan) -> Iterator[str]:
+def _all_lines(plan: Plan, elsewhere: bool) -> Iterator[str]:
     yield f"{visible(plan.name)}  ({visible(plan.file)})"
     if plan.description:
         yield f"  {short(visible(plan.description), WIDE)}"
@@ -61,21 +66,25 @@ def _all_lines(plan: Plan) -> Iterator[str]:
         yield f"  secrets     {', '.join(plan.secrets)}"
     for place, step in enumerate(plan.steps, 1):
         yield ""
-        yield from _step_lines(place, step, preview(plan, step))
+        yield from _step_lines(place, step, preview(plan, step), elsewhere)
     if plan.notify:
         yield ""
         for entry in plan.notify:
             yield f"notify  on {', '.join(entry.on)}: {'a command' if entry.command is not None else 'a URL'}"
 
 
-def _step_lines(place: int, step: StepPlan, seen: Preview | None) -> Iterator[str]:
+def _step_lines(place: int, step: StepPlan, seen: Preview | None, elsewhere: bool) -> Iterator[str]:
     kind = step.task.type
     if step.batch is not None:
         kind += f" for each {step.batch.each}"
     if step.finalizer:
         kind += " (always runs, at the end)"
     yield f"{place}. {visible(step.name)}: {kind}"
-    for name, text in _step_facts(step, seen):
+    facts = [*_step_facts(step, seen)]
+    if elsewhere:
+        stays = why_it_stays(step)
+        facts.append(("runs", f"on this machine, because {stays}" if stays else "on nodes"))
+    for name, text in facts:
         yield f"   {name.ljust(13)} {text}"
     if seen is not None:
         yield from seen.lines

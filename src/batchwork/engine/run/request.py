@@ -34,9 +34,14 @@ class Nodes(Struct, frozen=True):
     lease_s: float = 10.0
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether there are other machines."""
+        return self.executor != "local"
+
+    @property
     def given_up_s(self) -> float:
         """Seconds from when a machine was last heard of to when nothing that it did can be going on any more."""
-        return self.lease_s + 2.0 if self.executor != "local" else 0.0
+        return self.lease_s + 2.0 if self.elsewhere else 0.0
 
 
 class Workplaces(Struct, frozen=True):
@@ -50,7 +55,7 @@ class Workplaces(Struct, frozen=True):
 
     def of(self, nodes: Nodes) -> ExecutorFactory:
         """What starts workers where a run wants them. Raises UsageError."""
-        if nodes.executor == "local":
+        if not nodes.elsewhere:
             return self.here
         if nodes.executor == WITHHELD:
             message = "the executor of this run was recorded without its secret"

@@ -165,6 +165,7 @@ class Runner:
             censor=execution.censor,
             created_ms=execution.record.created_ms,
             declared=tuple(dict.fromkeys((*execution.plan.env, *execution.plan.secrets))),
+            on_nodes=execution.request.nodes is not None and execution.request.nodes.elsewhere,
         )
 
     def _start(self, brief: StepBrief, record: StepRecord, control: Control) -> None:

@@ -108,7 +108,9 @@ class Coordinator:
         self._hook.failed(len(opening.unhandled))
         self._hook.add(opening.unhandled)
         batch = self._brief.plan.batch is not None
-        self._equipment.sink.emit(StepStarted(self._brief.plan.name, self._committer.counts, batch))
+        self._equipment.sink.emit(
+            StepStarted(self._brief.plan.name, self._committer.counts, batch, self._brief.stays_here)
+        )
         if opening.failed:
             self._judge(Settled(self._committer.counts, opening.failed))
 

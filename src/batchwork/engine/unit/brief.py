@@ -10,6 +10,7 @@ from msgspec import Struct
 from batchwork.censor import Censor
 from batchwork.clock import Clock
 from batchwork.plan.model import StepPlan
+from batchwork.plan.staying import why_it_stays
 from batchwork.ports import Elsewhere, EventSink, ExecutorFactory, Setting, Staffing, Store
 from batchwork.ports.journals import NO_JOURNALS, StepJournals
 
@@ -41,7 +42,7 @@ class StepBrief(Struct, frozen=True):
     """Everything that a coordinator needs for one step.
 
     `scope` holds the names that are the same for every unit; `created_ms` tells the run from those that have its id elsewhere.
-    `declared`: which of the environment the workflow asks for.
+    `declared`: which of the environment the workflow asks for; `on_nodes`: the run has other machines.
     """
 
     plan: StepPlan
@@ -54,6 +55,7 @@ class StepBrief(Struct, frozen=True):
     censor: Censor
     created_ms: int = 0
     declared: tuple[str, ...] = ()
+    on_nodes: bool = False
 
     @property
     def origin(self) -> str:
@@ -98,9 +100,12 @@ class StepBrief(Struct, frozen=True):
     @property
     def stays(self) -> str:
         """Why the units of the step run on this machine, whatever else there is; empty where they need not."""
-        if self.plan.batch is None:
-            return "it has no items"
-        return "it keeps order (`parallel: false`)" if self.in_order else ""
+        return why_it_stays(self.plan)
+
+    @property
+    def stays_here(self) -> str:
+        """The same, in a run that has other machines; else empty."""
+        return self.stays if self.on_nodes else ""
 
     @property
     def _room(self) -> int:

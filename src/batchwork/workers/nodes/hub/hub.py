@@ -140,8 +140,7 @@ class Hub:
     # ------------------------------------------------------------ the thread
 
     def _work(self) -> None:
-        while self._stage < _OVER:
-            self._carry()
+        while self._carry():
             for peer, events in self._company.wait(self._register.next_overdue()):
                 self._attend(peer, events)
             now = since_boot()
@@ -153,8 +152,8 @@ class Hub:
         self._door.close()
         self._mail.close()
 
-    def _carry(self) -> None:
-        """Do what other threads want."""
+    def _carry(self) -> bool:
+        """Do what other threads want. False once all is over."""
         written: dict[int, Peer] = {}
         for letter in self._mail.take():
             if not isinstance(letter, _Post):
@@ -164,6 +163,7 @@ class Hub:
                 written[letter.node] = peer
         for peer in written.values():
             self._flush(peer)
+        return self._stage < _OVER
 
     def _attend(self, peer: Peer | None, events: int) -> None:
         if peer is None:
