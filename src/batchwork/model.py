@@ -164,12 +164,8 @@ class Report(Struct, frozen=True):
 
     @property
     def count(self) -> int:
-        return len(self.done) + len(self.failures) + len(self.cancelled) + len(self.returned) + self.missed
-
-    @property
-    def missed(self) -> int:
-        """Units that may have run or not."""
-        return len(self.lost) + len(self.adrift)
+        missed = len(self.lost) + len(self.adrift)
+        return len(self.done) + len(self.failures) + len(self.cancelled) + len(self.returned) + missed
 
 
 class Claim(Struct, frozen=True):

@@ -37,7 +37,7 @@ class CallEnds(Struct, frozen=True):
 
         Where failures may end the step, how many more may fail is known only when this report is settled.
         """
-        if self.stops or report.returned or report.cancelled or report.missed:
+        if self.stops or report.returned or report.cancelled or report.lost or report.adrift:
             return False
         return not report.failures or not (self.handled or self.attempts > 1)
 
