@@ -79,7 +79,7 @@ def test_status(batchwork: Command, ran: Path, golden: Golden) -> None:
 def test_items_as_json(batchwork: Command, ran: Path) -> None:
     units = lines(batchwork("items", "--json", cwd=ran).stdout)
     assert len(units) == 12
-    assert units[0] | {"duration": 0} == {
+    assert units[0] | {"duration": 0, "worker": "w"} == {
         "step": "words",
         "index": 0,
         "key": '"abc"',
@@ -89,7 +89,9 @@ def test_items_as_json(batchwork: Command, ran: Path) -> None:
         "result": "abc",
         "error": None,
         "duration": 0,
+        "worker": "w",
     }
+    assert units[0]["worker"].startswith("python/")
     assert [unit["item"] for unit in units[1:5]] == ["007", "\x1b[31mred", {"a": 1}, "日本"]
     assert (units[5]["status"], units[5]["attempts"], units[5]["result"]) == ("failed", 2, None)
     assert units[5]["error"]["type"] == "ValueError" and "Traceback" in units[5]["error"]["traceback"]

@@ -206,7 +206,7 @@ def _check_summaries(batchwork: Command, summary: dict[str, Any], counts: dict[s
 def _check_rows(batchwork: Command) -> None:
     rows = [json.loads(line) for line in batchwork("items", "--step", "got", "--json", expect=0).stdout.splitlines()]
     assert {frozenset(row) for row in rows} == {
-        frozenset(("step", "index", "key", "status", "attempts", "item", "result", "error", "duration"))
+        frozenset(("step", "index", "key", "status", "attempts", "item", "result", "error", "duration", "worker"))
     }
     assert {name: rows[1]["error"][name] for name in ("type", "message")} == {"type": "ValueError", "message": "no 2"}
     assert [row["key"] for row in rows] == ['"1"', '"2"', '"3"', '"1"#1']

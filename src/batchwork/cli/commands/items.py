@@ -94,5 +94,6 @@ def _json_line(unit: UnitView) -> str:
     return (
         f'{{"step":{encode(unit.step)},"index":{encode(record.index)},"key":{encode(record.key)},'
         f'"status":"{unit.status}","attempts":{record.attempts},"item":{item_text(unit)},'
-        f'"result":{record.result or "null"},"error":{error},"duration":{seconds:.6f}}}'
+        f'"result":{record.result or "null"},"error":{error},"duration":{seconds:.6f},'
+        f'"worker":{encode(record.worker)}}}'
     )
