@@ -143,9 +143,8 @@ class Report(Struct, frozen=True):
     """What a worker did with (a part of) one call; offsets are positions in the call, each reported exactly once.
 
     `results` are JSON texts and `durations_us` microseconds, one for each of `done`. `failures` have theirs. `cancelled`
-    used no attempt; `returned` never started; `lost` may have run or not; `adrift` too, but it is not what its worker was at
-    when it was lost, so that it is no sign against the unit. `recorded` is called once all is on disk.
-    `setup` is what was printed while the worker was prepared, with its first report, or by nobody knows which unit.
+    used no attempt; `returned` never started; `lost` may have run or not; `adrift` too, but was not what its lost worker was at.
+    `recorded` is called once all is on disk. `setup` is what was printed while the worker was prepared, with its first report, or by nobody knows which unit.
     """
 
     call: int
@@ -164,8 +163,7 @@ class Report(Struct, frozen=True):
 
     @property
     def count(self) -> int:
-        missed = len(self.lost) + len(self.adrift)
-        return len(self.done) + len(self.failures) + len(self.cancelled) + len(self.returned) + missed
+        return sum(map(len, (self.done, self.failures, self.cancelled, self.returned, self.lost, self.adrift)))
 
 
 class Claim(Struct, frozen=True):

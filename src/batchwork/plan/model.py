@@ -115,6 +115,15 @@ class StepPlan(StepSettings, frozen=True, kw_only=True):
     finalizer: bool  # stands under `finally:`
     place: Place
 
+    @property
+    def stays(self) -> str:
+        """Why its units run on this machine, whatever others there are, in words after "because"; empty where they need not."""
+        if self.batch is None:
+            return "it has no items"
+        if not self.batch.parallel:
+            return "one item runs after another (`parallel: true` or `max_parallel` says otherwise)"
+        return "`echo` starts no process" if self.task.type == "echo" else ""
+
 
 class NotifyPlan(NotifySettings, frozen=True, kw_only=True):
     """One entry of `notify:`: a command, or a URL that gets the summary as JSON."""

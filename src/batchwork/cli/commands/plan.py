@@ -13,7 +13,6 @@ from batchwork.cli.preview import Preview, preview
 from batchwork.cli.workflow import remarks, workflow_arguments
 from batchwork.compose import check_executor, read_plan
 from batchwork.plan.model import BatchPlan, ItemsPlan, Plan, StepPlan, TaskPlan
-from batchwork.plan.staying import why_it_stays
 from batchwork.spec.fields.retry import RetryPolicy
 from batchwork.spec.written import Threshold
 from batchwork.template import Template, Value
@@ -82,8 +81,7 @@ def _step_lines(place: int, step: StepPlan, seen: Preview | None, elsewhere: boo
     yield f"{place}. {visible(step.name)}: {kind}"
     facts = [*_step_facts(step, seen)]
     if elsewhere:
-        stays = why_it_stays(step)
-        facts.append(("runs", f"on this machine, because {stays}" if stays else "on nodes"))
+        facts.append(("runs", f"on this machine, because {step.stays}" if step.stays else "on nodes"))
     for name, text in facts:
         yield f"   {name.ljust(13)} {text}"
     if seen is not None:

@@ -10,7 +10,6 @@ from msgspec import Struct
 from batchwork.censor import Censor
 from batchwork.clock import Clock
 from batchwork.plan.model import StepPlan
-from batchwork.plan.staying import why_it_stays
 from batchwork.ports import Elsewhere, EventSink, ExecutorFactory, Setting, Staffing, Store
 from batchwork.ports.journals import NO_JOURNALS, StepJournals
 
@@ -98,14 +97,9 @@ class StepBrief(Struct, frozen=True):
         return self.plan.batch is not None and self.plan.batch.key is not None
 
     @property
-    def stays(self) -> str:
-        """Why the units of the step run on this machine, whatever else there is; empty where they need not."""
-        return why_it_stays(self.plan)
-
-    @property
     def stays_here(self) -> str:
-        """The same, in a run that has other machines; else empty."""
-        return self.stays if self.on_nodes else ""
+        """Why the units of the step run on this machine, in a run that has others; else empty."""
+        return self.plan.stays if self.on_nodes else ""
 
     @property
     def _room(self) -> int:
@@ -120,7 +114,7 @@ class StepBrief(Struct, frozen=True):
             environ=self.setting.environ,
             cwd=self.setting.cwd,
             asked=tuple(name for name in self.plan.retry.on if isinstance(name, str)),
-            elsewhere=Elsewhere(stays or self.stays, self._room, self.declared),
+            elsewhere=Elsewhere(stays or self.plan.stays, self._room, self.declared),
         )
 
 
