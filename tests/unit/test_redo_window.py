@@ -31,3 +31,9 @@ def items(name: str, slots: int, *after: str, **changes: object) -> StepPlan:
 def test_units_of_steps_that_run_together_are_added(steps: list[StepPlan], lowered: int | None, units: int) -> None:
     assert most_at_once(steps, lowered) == units
     assert f"at most {units:,} item" in window_text(workflow(*steps), lowered)
+
+
+def test_of_nodes_is_said_what_they_had_not_told() -> None:
+    text = window_text(workflow(step_plan("a")), elsewhere=True)
+    assert "of steps on nodes" in text and "100 ms of work, or five round trips" in text
+    assert "nodes" not in window_text(workflow(step_plan("a")))

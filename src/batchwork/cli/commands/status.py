@@ -14,6 +14,7 @@ from batchwork.cli.look import looking, seconds_taken, the_steps
 from batchwork.cli.options import HelpfulCommand, json_option, run_argument, store_option
 from batchwork.clock import SystemClock
 from batchwork.engine.run.find_run import find_run
+from batchwork.engine.run.kept_options import kept_from
 from batchwork.model import RunRecord, RunStatus
 from batchwork.ports.store import Sample, Store, UnitView
 from batchwork.report import CRASHED, Summary, summarize, summary_json, summary_text
@@ -60,6 +61,8 @@ def _lines(store: Store, record: RunRecord, summary: Summary, where: str | None)
     yield f"  started   {when(record.created_ms)}" + (f", ended {when(record.ended_ms)}" if record.ended_ms else "")
     yield f"  workflow  {visible(record.file)}"
     yield f"  store     {visible(store.describe())}, durability {record.durability}"
+    if (nodes := kept_from(record).nodes).elsewhere:
+        yield f"  nodes     {visible(nodes.executor)}, lease {duration(nodes.lease_s)}"
     yield from wrap(visible(record.window), 78, initial_indent="  redo      ", subsequent_indent=" " * 12)
     yield from _speed_lines(store.samples(record.id))
     if record.living:

@@ -61,7 +61,9 @@ def start_run(plan: Plan, backends: Backends, request: RunRequest, control: Cont
     record = _new_record(plan, backends, request, censor)
     with _held(backends.store, record.id):
         record, mark = _marked(record, backends, censor)
-        record = replace(record, window=window_text(plan, request.max_parallel, kept=bool(mark.folder)))
+        elsewhere = request.nodes is not None and request.nodes.elsewhere
+        window = window_text(plan, request.max_parallel, kept=bool(mark.folder), elsewhere=elsewhere)
+        record = replace(record, window=window)
         with _ended_unless_recorded(mark, backends):
             backends.store.create_run(record, _outline(plan))
         execution = replace(_execution(plan, record, request, censor), mark=mark, earlier=())
@@ -226,7 +228,7 @@ def _begin_again(execution: Execution, backends: Backends) -> Execution:
     record, mark = _marked(
         placed(execution.record, told_nodes(nodes, execution.censor)), backends, execution.censor, earlier
     )
-    window = window_text(plan, execution.max_parallel, kept=bool(mark.folder))
+    window = window_text(plan, execution.max_parallel, kept=bool(mark.folder), elsewhere=nodes.elsewhere)
     change = RunChange(status=RunStatus.RUNNING, ended_ms=None, window=window, options=record.options)
     with _ended_unless_recorded(mark, backends):
         store.update_run(run, change)

@@ -6,17 +6,24 @@ from collections.abc import Mapping, Sequence
 
 from batchwork.engine.run.scheduling import downstream
 from batchwork.plan.model import Plan, StepPlan
+from batchwork.text.wording import only_if
 
 WITHOUT_JOURNALS = (
     " (of items shorter than 50 ms: about 100 ms of work for each worker, as there is no memory for journals)"
 )
 
 
-def window_text(plan: Plan, max_parallel: int | None = None, *, kept: bool = True) -> str:
-    """How much a `kill -9` can make run twice, as `status` prints it. `kept`: workers leave journals."""
+ON_NODES = (
+    "; of steps on nodes what they had done and not told yet runs again, too: at most 100 ms of work, or five round trips, "
+    "of each of their workers"
+)
+
+
+def window_text(plan: Plan, max_parallel: int | None = None, *, kept: bool = True, elsewhere: bool = False) -> str:
+    """How much a `kill -9` can make run twice, as `status` prints it. `kept`: workers leave journals; `elsewhere`: there are nodes."""
     units = most_at_once(plan.steps, max_parallel)
     items = "item" if units == 1 else "items"
-    return f"a kill -9 makes at most {units:,} {items} run twice{'' if kept else WITHOUT_JOURNALS}"
+    return f"a kill -9 makes at most {units:,} {items} run twice{only_if(not kept, WITHOUT_JOURNALS)}{only_if(elsewhere, ON_NODES)}"
 
 
 def most_at_once(steps: Sequence[StepPlan], max_parallel: int | None = None) -> int:
