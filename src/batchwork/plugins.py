@@ -157,6 +157,8 @@ LAUNCHERS = Group(
     parts=("__call__",),
     built_in={
         "command": "batchwork.workers.nodes.launch.command:CommandLauncher",
+        "dask": "batchwork.workers.nodes.launch.dask:dask_launcher",
+        "ray": "batchwork.workers.nodes.launch.ray:ray_launcher",
     },
 )
 
@@ -208,12 +210,14 @@ def find_store(scheme: str) -> Callable[[str | None], StorePlace]:
 EXTRAS: Final = {
     "aiohttp": "cloud",
     "cryptography": "nodes",
+    "distributed": "dask",
     "duckdb": "sql",
     "duckdb_engine": "sql",
     "fsspec": "cloud",
     "pandas": "tables",
     "psycopg": "postgres",
     "pyarrow": "tables",
+    "ray": "ray",
     "s3fs": "cloud",
     "sqlalchemy": "sql",
     "zstandard": "tables",

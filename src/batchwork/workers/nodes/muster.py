@@ -32,6 +32,10 @@ class Launcher(Protocol):
         """Once no agent can come any more: why, in its own words. None while one may."""
         ...
 
+    def known(self) -> str:
+        """While an agent may come: what is known of why there is none, for people. Empty where nothing is."""
+        ...
+
     def describe(self) -> str:
         """What it is, for people: without passwords."""
         ...
@@ -102,7 +106,8 @@ class Muster:
             raise NodesGone(self._words(why, alone_s), f"{_RESUME}; `--node-wait` says how long is waited")
         if alone_s >= WARN_S:
             self._remarks.say(
-                f"there is no node of {self._launcher.describe()}; after {self._node_wait_s:g} s without any, the run stops"
+                f"there is no node of {self._launcher.describe()}{self._so_far()}; "
+                f"after {self._node_wait_s:g} s without any, the run stops"
             )
 
     def _words(self, why: str | None, alone_s: float) -> str:
@@ -110,10 +115,14 @@ class Muster:
         if why is not None:
             text += f", and none will come: {why}"
         else:
-            text += f" for {alone_s:.0f} s"
+            text += f" for {alone_s:.0f} s{self._so_far()}"
         if refused := self.hub.refusals:
             text += "; refused: " + "; ".join(f"{host}: {reason}" for host, reason in refused.items())
         return text
+
+    def _so_far(self) -> str:
+        known = self._launcher.known()
+        return f" ({known})" if known else ""
 
     # ------------------------------------------------------------ what is said
 

@@ -70,7 +70,7 @@ class Register:
 
     def _is_launched(self, token: str) -> bool:
         """Whether it is the token of a launch whose nodes are not in yet; one more is now."""
-        for known, left in self._launches.items():
+        for known, left in list(self._launches.items()):  # another launch may be written down meanwhile
             if _same(known, token):
                 if left is not None:
                     self._launches[known] = left - 1

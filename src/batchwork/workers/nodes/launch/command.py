@@ -44,6 +44,9 @@ class CommandLauncher:
     def describe(self) -> str:
         return f"`command:{self._text}`"
 
+    def known(self) -> str:
+        return ""
+
     def launch(self, letter: Callable[[int | None], Letter]) -> None:
         for command in self._commands:
             self._start(command, letter(None).written())
