@@ -83,6 +83,17 @@ class Drive:
                 self.tally.add(self._calls[report.call], report)
         return self.tally
 
+    def collect_again(self, payload: Callable[[int], Json]) -> Tally:
+        """Poll until everything is reported, handing out again what was handed back unstarted."""
+        tally = self.collect()
+        while tally.returned:
+            number = tally.returned.pop()
+            tally.reported.remove(number)
+            self._out -= 1
+            self.hand(0, [payload(number)], number)
+            self.collect()
+        return tally
+
 
 class ExecutorContract(ABC):
     """Inherit it, and say how an executor is started and what its payloads are."""
@@ -132,13 +143,7 @@ class ExecutorContract(ABC):
             for call in range(6):
                 numbers = range(call * 7, call * 7 + 7)
                 drive.hand(call % drive.executor.lanes, [self.payload("give", f"n{n}.") for n in numbers], numbers[0])
-            tally = drive.collect()
-            while tally.returned:  # handed back unstarted: hand it out again
-                number = tally.returned.pop()
-                tally.reported.remove(number)
-                drive.hand(0, [self.payload("give", f"n{number}.")], number)
-                drive._out -= 1
-                drive.collect()
+            tally = drive.collect_again(lambda number: self.payload("give", f"n{number}."))
         assert sorted(tally.reported) == list(range(42))
         assert all(f"n{number}." in json.dumps(json.loads(text)) for number, text in tally.done.items())
         assert len(tally.done) == 42
@@ -157,7 +162,7 @@ class ExecutorContract(ABC):
             file = os.path.join(folder, "marks")
             for number in range(12):
                 drive.hand(number % drive.executor.lanes, [self.payload("overlap", file)], number)
-            tally = drive.collect()
+            tally = drive.collect_again(lambda _: self.payload("overlap", file))
             assert len(tally.done) == 12
             assert 2 <= most_at_once(Path(file).read_text(encoding="utf-8")) <= 3
 

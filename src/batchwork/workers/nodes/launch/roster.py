@@ -57,7 +57,9 @@ class Roster:
 
     def see(self, places: Sequence[Place]) -> None:
         """Who can be asked now. Of several on one machine the first one is, so long as it is there."""
-        self._present = {place.host: place for place in reversed(places)}
+        self._present = {}
+        for place in places:
+            self._present.setdefault(place.host, place)
 
     def due(self, now: float) -> list[Place]:
         """Where an agent is to be started now."""

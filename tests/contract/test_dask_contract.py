@@ -1,0 +1,41 @@
+"""Workers on a Dask cluster keep the contract of executors: two workers, on two hosts as far as Dask can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from test_executor_contract import DEEDS, program
+
+from batchwork.clock import SystemClock
+from batchwork.ports import Executor, Staffing
+from batchwork.testing.executor_contract import Deed, ExecutorContract
+from batchwork.text.jsontext import Json
+from batchwork.workers.nodes.factory import node_executors
+from batchwork.workers.nodes.hub.hub import Hub
+from batchwork.workers.nodes.launch.dask import dask_launcher
+from batchwork.workers.nodes.muster import Muster, Remarks
+from dask_cluster import dask_cluster
+
+
+@pytest.fixture(scope="module")
+def muster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Muster]:
+    """Two nodes that offer two slots each."""
+    with dask_cluster(tmp_path_factory.mktemp("dask"), 2) as cluster:
+        warnings: list[str] = []
+        mustered = Muster(Hub(), dask_launcher(f"{cluster.url}?slots=2"), Remarks(warnings.append))
+        yield mustered
+        mustered.close()
+
+
+class TestPythonOnDask(ExecutorContract):
+    @pytest.fixture(autouse=True)
+    def _mustered(self, muster: Muster) -> None:
+        self.muster = muster
+
+    def start(self, staffing: Staffing) -> Executor:
+        return node_executors(self.muster, SystemClock())(program(DEEDS), staffing)
+
+    def payload(self, deed: Deed, argument: Any = None) -> Json:
+        return [deed, argument]
