@@ -23,9 +23,21 @@ def ip(*words: str) -> str:
 class Hosts:
     """So many machines, numbered from 1, in a network of their own with this one."""
 
-    def __init__(self, name: str, count: int) -> None:
-        self._name = name
+    def __init__(self, name: str, count: int, network: str) -> None:
+        self._name, self._network = name, network
         self.numbers = range(1, count + 1)
+
+    @property
+    def here(self) -> str:
+        """The address of this machine in their network."""
+        return f"{self._network}.1"
+
+    def address(self, number: int) -> str:
+        return f"{self._network}.{number + 1}"
+
+    def words(self, number: int) -> list[str]:
+        """What stands before a command that runs on a machine."""
+        return ["ip", "netns", "exec", self.namespace(number)]
 
     def namespace(self, number: int) -> str:
         return f"{self._name}-{number}"
@@ -71,11 +83,11 @@ def hosts(count: int) -> Iterator[Hosts]:
     """The machines, and at the end no trace of them."""
     name = f"bw{uuid.uuid4().hex[:5]}"
     network = f"10.{77 + os.getpid() % 100}.{int(name[2:4], 16)}"
-    made = Hosts(name, count)
+    made = Hosts(name, count, network)
     with ExitStack() as undo:
         ip("link", "add", name, "type", "bridge")
         undo.callback(ip, "link", "del", name)
-        ip("addr", "add", f"{network}.1/24", "dev", name)
+        ip("addr", "add", f"{made.here}/24", "dev", name)
         ip("link", "set", name, "up")
         for number in made.numbers:
             space, link = made.namespace(number), f"{name}v{number}"
@@ -83,7 +95,7 @@ def hosts(count: int) -> Iterator[Hosts]:
             undo.callback(_remove, space)
             ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", space)
             ip("link", "set", link, "master", name, "up")
-            ip("-n", space, "addr", "add", f"{network}.{number + 1}/24", "dev", "eth0")
+            ip("-n", space, "addr", "add", f"{made.address(number)}/24", "dev", "eth0")
             ip("-n", space, "link", "set", "eth0", "up")
             ip("-n", space, "link", "set", "lo", "up")
         yield made
