@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from test_executor_contract import DEEDS, program
 
 from batchwork.clock import SystemClock
 from batchwork.ports import Executor, Staffing
@@ -17,6 +16,7 @@ from batchwork.workers.nodes.hub.hub import Hub
 from batchwork.workers.nodes.launch.dask import dask_launcher
 from batchwork.workers.nodes.muster import Muster, Remarks
 from dask_cluster import dask_cluster
+from executor_deeds import DEEDS, program
 
 
 @pytest.fixture(scope="module")

@@ -2,55 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from batchwork.ports import Executor, Staffing
-from batchwork.tasks.python.program import PythonProgram
 from batchwork.testing.executor_contract import Deed, ExecutorContract, running
 from batchwork.text.jsontext import Json
 from batchwork.workers.inline import InlineExecutor
 from batchwork.workers.python.executor import PythonExecutor
-
-DEEDS = """
-import os, signal, subprocess, time
-deed, argument = item
-if deed == "give":
-    return argument
-if deed == "fail":
-    raise ValueError("as told")
-if deed == "sleep":
-    time.sleep(argument)
-if deed == "print":
-    print(argument)
-if deed == "overlap":
-    for mark in "+-":
-        fd = os.open(argument, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600)
-        os.write(fd, mark.encode() + b"\\n")
-        os.close(fd)
-        time.sleep(0.05 if mark == "+" else 0)
-if deed == "child":
-    child = subprocess.Popen(["sleep", "300"], start_new_session=True)
-    with open(argument, "w") as file:
-        file.write(str(child.pid))
-    time.sleep(300)
-if deed == "die":
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def program(code: str, **told: Any) -> PythonProgram:
-    """Inline code that gets the payload as `item`, as the task type makes it."""
-    prepare = {
-        "kind": "code",
-        "code": code,
-        "file": "flow.yaml",
-        "line": 1,
-        "names": ["item"],
-        "takes_item": True,
-        "interpreter": sys.executable,
-    }
-    return PythonProgram({**prepare, **told}, frozenset({"item"}), takes_item=True)
+from executor_deeds import DEEDS, program
 
 
 class TestPythonExecutor(ExecutorContract):

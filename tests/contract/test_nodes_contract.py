@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from test_executor_contract import DEEDS, program
 
 from batchwork.clock import SystemClock
 from batchwork.ports import Executor, Staffing
@@ -16,6 +15,7 @@ from batchwork.workers.nodes.factory import node_executors
 from batchwork.workers.nodes.hub.hub import Hub
 from batchwork.workers.nodes.launch.command import CommandLauncher
 from batchwork.workers.nodes.muster import Muster, Remarks
+from executor_deeds import DEEDS, program
 
 
 @pytest.fixture(scope="module")

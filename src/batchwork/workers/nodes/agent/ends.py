@@ -18,13 +18,19 @@ LOST: Final = 5
 """The lease is over, or the connection is gone: a new agent may go on as a new node."""
 ORPHANED: Final = 6
 """The supervisor is gone, and whoever started it with it."""
+OVER: Final = 7
+"""The hub has ended, and with it the run: it was killed."""
 
 
 class Membership(Struct):
-    """What a supervisor knows of its agent: the node that it is, and until when (`clock.since_boot`) its lease lasts."""
+    """What a supervisor knows of its agent: the node that it is, and until when (`clock.since_boot`) its lease lasts.
+
+    `hub` is the address at which it found the hub.
+    """
 
     node: int = 0
     token: str = ""
+    hub: str = ""
     until: float = float("inf")
 
     def hear(self, line: bytes) -> None:
@@ -32,6 +38,8 @@ class Membership(Struct):
         word, *rest = line.decode("ascii", "replace").split()
         if word == "node":
             self.node, self.token = int(rest[0]), rest[1]
+        elif word == "hub":
+            self.hub = rest[0]
         elif word == "until":
             self.until = float(rest[0])
 

@@ -18,11 +18,11 @@ from msgspec import Struct
 from batchwork import __version__, proctree
 from batchwork.clock import Clock, SystemClock, since_boot
 from batchwork.workers.local import local_executors
-from batchwork.workers.nodes.agent.ends import LEFT, LOST, NO_WAY, ORPHANED, REFUSED, told
+from batchwork.workers.nodes.agent.ends import LEFT, LOST, NO_WAY, ORPHANED, OVER, REFUSED, told
 from batchwork.workers.nodes.agent.lease import Lease
 from batchwork.workers.nodes.agent.session import Session
 from batchwork.workers.nodes.net.connection import Closed, Connection, Mailbox
-from batchwork.workers.nodes.net.letter import Letter, call_hub, read_letter, say_ended
+from batchwork.workers.nodes.net.letter import HubEnded, Letter, call_hub, read_letter, say_ended
 from batchwork.workers.nodes.net.wire import (
     FRAME_MOST,
     PROTOCOL,
@@ -77,6 +77,8 @@ class Agent:
         """Until the end. Raises End."""
         try:
             self._connection = connection = call_hub(self._letter)
+        except HubEnded as error:
+            raise End(OVER, str(error)) from error
         except Closed as error:
             raise End(NO_WAY, str(error)) from error
         self._selector.register(connection, selectors.EVENT_READ)
@@ -159,6 +161,7 @@ class Agent:
         self.node = welcome
         self._connection.trust(FRAME_MOST)
         self._lease = Lease(welcome.lease_s, self._said_hello)
+        told(self._settings.report, "hub", self._connection.far_end)
         told(self._settings.report, "node", welcome.node, welcome.token)
         told(self._settings.report, "until", self._lease.until)
 

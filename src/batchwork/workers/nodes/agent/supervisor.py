@@ -1,7 +1,7 @@
 """The supervisor of a node's agent: keeps the lease too, ends all that a dead agent leaves, says so to the hub, starts a new one.
 
 So a stopped agent's workers end in time, and what a killed one did is known to have ended long before its lease is over. It
-goes when the agent was sent away, when whoever started it is gone, or when there has been no way to the hub for long.
+goes when the agent was sent away, when whoever started it is gone, when the hub has ended, or when there has been no way to the hub for long.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from batchwork import proctree
 from batchwork.clock import since_boot
-from batchwork.workers.nodes.agent.ends import LEFT, LOST, NO_WAY, REFUSED, Membership
+from batchwork.workers.nodes.agent.ends import LEFT, LOST, NO_WAY, OVER, REFUSED, Membership
 from batchwork.workers.nodes.net.letter import LONGEST, Letter, read_letter, say_ended
 
 _LOOK_S = 0.5
@@ -97,14 +97,20 @@ def _supervise(letter: Letter, slots: int) -> int:
             _bury(child)
             if child.known.node:
                 say_ended(letter, child.known.node, child.known.token)
-        if code in (LEFT, REFUSED):
+        if code in (LEFT, REFUSED, OVER):
             return code
         if child.known.node:
             last_node = since_boot()
-            letter = replace(letter, token=child.known.token, former=child.known.node)
+            letter = _again(letter, child.known)
         if since_boot() > last_node + PATIENCE_S:
             return NO_WAY
         select.select([], [], [], _AGAIN_S)
+
+
+def _again(letter: Letter, known: Membership) -> Letter:
+    """The letter of who was a node: it begins with where the hub was found."""
+    addresses = dict.fromkeys((known.hub, *letter.addresses))
+    return replace(letter, addresses=[*addresses], token=known.token, former=known.node)
 
 
 def _start(letter: Letter, slots: int) -> _Child:

@@ -76,6 +76,15 @@ class Connection:
     def fileno(self) -> int:
         return self._socket.fileno()
 
+    @property
+    def far_end(self) -> str:
+        """The address of the other side. Raises Closed."""
+        try:
+            address: str = self._socket.getpeername()[0]
+        except OSError as error:
+            raise Closed(str(error)) from error
+        return address
+
     def trust(self, most: int) -> None:
         """From now on frames may be so long."""
         self._frames.most = most

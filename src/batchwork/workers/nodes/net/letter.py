@@ -45,17 +45,26 @@ def read_letter(line: bytes) -> Letter:
         raise ValueError("on standard input a letter of batchwork is expected, which starts an agent") from error
 
 
+class HubEnded(Closed):
+    """Where the hub was, nobody listens any more. A hub never comes back: each run, and each resume of one, has its own."""
+
+
 def call_hub(letter: Letter) -> Connection:
-    """A connection to the hub, and to no one else. Raises Closed where there is none at any of its addresses."""
+    """A connection to the hub, and to no one else. Raises Closed where there is none at any of its addresses.
+
+    For who was a node before the first address is where the hub was found. Raises HubEnded where it is refused there.
+    """
     trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trust.minimum_version = ssl.TLSVersion.TLSv1_3
     trust.check_hostname = False  # it is known by its certificate, which was made for this run
     trust.load_verify_locations(cadata=letter.certificate)
-    failures = []
+    failures: list[str] = []
     for address in letter.addresses:
         try:
             plain = socket.create_connection((address, letter.port), timeout=_CONNECT_S)
         except OSError as error:
+            if letter.former and not failures and isinstance(error, ConnectionRefusedError):
+                raise HubEnded(f"the hub at {address} has ended") from error
             failures.append(f"{address}: {error.strerror or error}")
             continue
         try:

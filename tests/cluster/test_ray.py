@@ -1,0 +1,142 @@
+"""A Ray cluster of several machines keeps the contract of executors, and what happens when workers, nodes or its head are killed."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from executor_deeds import DEEDS, program
+from hosts import Hosts, hosts, needs_namespaces
+from ray_cluster import RayCluster, needs_ray
+from rig import Rig, eventually, finish, send
+
+from batchwork.clock import SystemClock
+from batchwork.ports import Executor, Staffing
+from batchwork.testing.executor_contract import Deed, ExecutorContract
+from batchwork.text.jsontext import Json
+from batchwork.workers.nodes.factory import node_executors
+from batchwork.workers.nodes.hub.hub import Hub
+from batchwork.workers.nodes.launch.ray import ray_launcher
+from batchwork.workers.nodes.muster import Muster, Remarks
+
+pytestmark = [needs_ray, needs_namespaces]
+LEASE = ("--node-lease", "2s", "--node-wait", "60s")
+
+
+@pytest.fixture(scope="module")
+def machines() -> Iterator[Hosts]:
+    with hosts(2) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared(machines: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
+    """A head on this machine that runs nothing itself, and two nodes of two processors; it is not harmed."""
+    cluster = _cluster(machines, tmp_path_factory.mktemp("ray"))
+    try:
+        yield _with_nodes(cluster, machines)
+    finally:
+        cluster.close()
+
+
+@pytest.fixture
+def own(machines: Hosts, tmp_path: Path) -> Iterator[RayCluster]:
+    """The same, to be harmed."""
+    cluster = _cluster(machines, tmp_path)
+    try:
+        yield _with_nodes(cluster, machines)
+    finally:
+        cluster.close()
+
+
+def _cluster(machines: Hosts, folder: Path) -> RayCluster:
+    return RayCluster(folder, machines.here, {number: machines.words(number) for number in machines.numbers})
+
+
+def _with_nodes(cluster: RayCluster, machines: Hosts) -> RayCluster:
+    cluster.start_head(0)
+    for number in machines.numbers:
+        cluster.start_worker(number, machines.address(number), 2)
+    return cluster
+
+
+def whole(rig: Rig, count: int, twice: int) -> None:
+    """All are done, at most so many of them twice, and no item ran in two places at once."""
+    assert [item["status"] for item in rig.items()] == ["succeeded"] * count
+    assert sum(len(times) - 1 for times in rig.executions().values()) <= twice
+    assert rig.never_two_at_once()
+
+
+class TestPythonOnRay(ExecutorContract):
+    @pytest.fixture(scope="class")
+    def muster(self, shared: RayCluster) -> Iterator[Muster]:
+        warnings: list[str] = []
+        mustered = Muster(Hub(), ray_launcher(shared.url), Remarks(warnings.append))
+        yield mustered
+        mustered.close()
+
+    @pytest.fixture(autouse=True)
+    def _mustered(self, muster: Muster) -> None:
+        self.muster = muster
+
+    def start(self, staffing: Staffing) -> Executor:
+        return node_executors(self.muster, SystemClock())(program(DEEDS), staffing)
+
+    def payload(self, deed: Deed, argument: Any = None) -> Json:
+        return [deed, argument]
+
+
+def test_each_node_has_an_agent_and_one_whose_worker_is_killed_gets_another(
+    machines: Hosts, own: RayCluster, tmp_path: Path
+) -> None:
+    rig = Rig(tmp_path, f"{own.url}?slots=1", 200, 0.1, *LEASE)
+    run = rig.start()
+    eventually(lambda: machines.agents(1) and machines.agents(2) and len(rig.done()) >= 4, "some items")
+    before = machines.supervisors(1)
+    send(machines.processes(1, "ray::run")[:1])
+    eventually(lambda: not set(before) & set(machines.supervisors(1)), "the end of its agent")
+    eventually(lambda: machines.agents(1), "another agent")
+    code, said = finish(run)
+    assert code == 0, said
+    whole(rig, 200, twice=1)
+    assert said.count("\n") < 40, said
+
+
+def test_without_its_head_a_run_goes_on_while_there_are_nodes(machines: Hosts, own: RayCluster, tmp_path: Path) -> None:
+    rig = Rig(tmp_path, f"{own.url}?slots=1", 60, 0.1, *LEASE)
+    run = rig.start()
+    eventually(lambda: machines.agents(1) and machines.agents(2) and len(rig.done()) >= 4, "some items")
+    own.kill_head()
+    code, said = finish(run)
+    assert code == 0, said
+    whole(rig, 60, twice=0)
+
+
+def test_without_head_and_nodes_it_ends(machines: Hosts, own: RayCluster, tmp_path: Path) -> None:
+    rig = Rig(tmp_path, f"{own.url}?slots=1", 300, 0.1, *LEASE)
+    run = rig.start()
+    eventually(lambda: len(rig.done()) >= 4, "some items")
+    own.kill_head()
+    for number in machines.numbers:
+        send(own.below(number))
+    code, said = finish(run)
+    assert code == 4, said
+    assert f"the Ray head at {machines.here}:26001" in said or f"what is at {machines.here}:26001" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("there", ["nobody", "nobody who answers"])
+def test_where_there_is_no_head_one_sentence_says_so(there: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if there == "nobody":
+            server.close()
+        code, said = finish(Rig(tmp_path, f"ray://127.0.0.1:{port}", 3, 0.0, "--node-wait", "55s").start())
+    assert code == 4, said
+    assert f"127.0.0.1:{port}" in said
+    assert "none will come" in said
+    assert "Traceback" not in said
+    assert said.count("\n") < 8, said
