@@ -9,7 +9,7 @@ TESTS_AT_ONCE ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format lint types layers budget unit test kills large restarts simulate faults demo docs bench bench-costs bench-compare pins clean
+.PHONY: help setup check format lint types layers budget unit test cluster kills large restarts simulate faults demo docs bench bench-costs bench-compare pins clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 15
@@ -46,6 +46,16 @@ unit: $(STAMP)   ## unit tests only
 
 test: check      ## everything
 	$(BIN)/pytest -n $(TESTS_AT_ONCE) --ignore=tests/unit tests
+
+cluster: .cluster/.installed ## what runs on several machines, with Ray beside the rest and ITEMS (20000) items; needs root for network namespaces
+	BATCHWORK_CLUSTER_ITEMS=$(or $(ITEMS),20000) .cluster/bin/pytest tests/cluster
+
+# Ray is large, and nothing else needs it: an environment of its own, with the rest of what tests need.
+.cluster/.installed: requirements/cluster.txt requirements/dev.txt requirements/build.txt pyproject.toml
+	@test -x .cluster/bin/python || $(PYTHON) -m venv .cluster
+	@.cluster/bin/python -m pip install --quiet --disable-pip-version-check $(patsubst %,-r requirements/%.txt,build dev cluster)
+	@.cluster/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
 
 kills: $(STAMP)  ## kill -9 real runs of shell and Python items at random moments, KILLS times each (200)
 	BATCHWORK_KILLS=$(or $(KILLS),200) $(BIN)/pytest tests/crash/test_kill_and_resume.py -k again_and_again
@@ -96,4 +106,4 @@ pins: $(STAMP)   ## write requirements/dev.txt from what is installed
 
 clean:           ## everything that can be made again
 	find src tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
-	rm -rf .venv .bench .site site build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .bench .cluster .site site build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

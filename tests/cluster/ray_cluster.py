@@ -19,7 +19,8 @@ import pytest
 
 RAY = str(Path(sys.executable).with_name("ray"))
 READY_S = 90.0
-CLIENT, GCS, AGENT = 26001, 26379, 26380
+BASE_PORT = 26001
+"""Outside of the range that Ray takes for its workers."""
 HEAD_PARTS = ("gcs_server", "ray.util.client.server", "raylet/raylet", "ray start")
 
 needs_ray = pytest.mark.skipif(
@@ -30,27 +31,37 @@ needs_ray = pytest.mark.skipif(
 class RayCluster:
     """`where` gives the words before a command that runs on a host, by its number: 0 is the head's."""
 
-    def __init__(self, folder: Path, head: str, where: dict[int, Sequence[str]] | None = None) -> None:
+    def __init__(
+        self, folder: Path, head: str, where: dict[int, Sequence[str]] | None = None, base_port: int = BASE_PORT
+    ) -> None:
         self._folder, self._where = folder, where or {}
-        self.head = head
+        self.head, self.port = head, base_port
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
         self._sockets = f"/tmp/bwray-{uuid.uuid4().hex[:6]}"  # paths of sockets have to be short
 
     @property
     def url(self) -> str:
-        return f"ray://{self.head}:{CLIENT}"
+        return f"ray://{self.head}:{self.port}"
 
     def start_head(self, processors: int) -> None:
         """Without processors nothing runs there."""
-        words = ["--head", "--port", str(GCS), "--ray-client-server-port", str(CLIENT), "--temp-dir", self._sockets]
+        words = [
+            "--head",
+            "--port",
+            str(self.port + 1),
+            "--ray-client-server-port",
+            str(self.port),
+            "--temp-dir",
+            self._sockets,
+        ]
         self._start(0, self.head, [*words, "--include-dashboard=false", "--num-cpus", str(processors)])
 
     def start_worker(self, number: int, address: str, processors: int) -> None:
-        self._start(number, address, ["--address", f"{self.head}:{GCS}", "--num-cpus", str(processors)])
+        self._start(number, address, ["--address", f"{self.head}:{self.port + 1}", "--num-cpus", str(processors)])
 
     def _start(self, number: int, address: str, words: Sequence[str]) -> None:
         command = [*self._where.get(number, ()), RAY, "start", "--block", "--node-ip-address", address, *words]
-        command += ["--runtime-env-agent-port", str(AGENT + number), "--object-store-memory", "80000000"]
+        command += ["--runtime-env-agent-port", str(self.port + 2 + number), "--object-store-memory", "80000000"]
         log = self._folder / f"ray-{number}.log"
         environ = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_MEMORY_MONITOR": "1"}
         with open(log, "wb") as file:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from executor_deeds import DEEDS, program
 from hosts import Hosts, hosts, needs_namespaces
-from ray_cluster import RayCluster, needs_ray
+from ray_cluster import BASE_PORT, RayCluster, needs_ray
 from rig import Rig, eventually, finish, send
 
 from batchwork.clock import SystemClock
@@ -21,46 +21,43 @@ from batchwork.workers.nodes.factory import node_executors
 from batchwork.workers.nodes.hub.hub import Hub
 from batchwork.workers.nodes.launch.ray import ray_launcher
 from batchwork.workers.nodes.muster import Muster, Remarks
+from executor_deeds import DEEDS, program
 
 pytestmark = [needs_ray, needs_namespaces]
 LEASE = ("--node-lease", "2s", "--node-wait", "60s")
 
 
 @pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
+    """A head on this machine that runs nothing itself, and two nodes of two processors; it is not harmed."""
+    with hosts(2) as machines, nodes_on(machines, tmp_path_factory.mktemp("ray"), BASE_PORT + 10) as cluster:
+        yield cluster
+
+
+@pytest.fixture
 def machines() -> Iterator[Hosts]:
     with hosts(2) as made:
         yield made
 
 
-@pytest.fixture(scope="module")
-def shared(machines: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
-    """A head on this machine that runs nothing itself, and two nodes of two processors; it is not harmed."""
-    cluster = _cluster(machines, tmp_path_factory.mktemp("ray"))
-    try:
-        yield _with_nodes(cluster, machines)
-    finally:
-        cluster.close()
-
-
 @pytest.fixture
 def own(machines: Hosts, tmp_path: Path) -> Iterator[RayCluster]:
     """The same, to be harmed."""
-    cluster = _cluster(machines, tmp_path)
+    with nodes_on(machines, tmp_path, BASE_PORT) as cluster:
+        yield cluster
+
+
+@contextmanager
+def nodes_on(machines: Hosts, folder: Path, port: int) -> Iterator[RayCluster]:
+    words = {number: machines.words(number) for number in machines.numbers}
+    cluster = RayCluster(folder, machines.here, words, port)
     try:
-        yield _with_nodes(cluster, machines)
+        cluster.start_head(0)
+        for number in machines.numbers:
+            cluster.start_worker(number, machines.address(number), 2)
+        yield cluster
     finally:
         cluster.close()
-
-
-def _cluster(machines: Hosts, folder: Path) -> RayCluster:
-    return RayCluster(folder, machines.here, {number: machines.words(number) for number in machines.numbers})
-
-
-def _with_nodes(cluster: RayCluster, machines: Hosts) -> RayCluster:
-    cluster.start_head(0)
-    for number in machines.numbers:
-        cluster.start_worker(number, machines.address(number), 2)
-    return cluster
 
 
 def whole(rig: Rig, count: int, twice: int) -> None:
@@ -70,14 +67,15 @@ def whole(rig: Rig, count: int, twice: int) -> None:
     assert rig.never_two_at_once()
 
 
-class TestPythonOnRay(ExecutorContract):
-    @pytest.fixture(scope="class")
-    def muster(self, shared: RayCluster) -> Iterator[Muster]:
-        warnings: list[str] = []
-        mustered = Muster(Hub(), ray_launcher(shared.url), Remarks(warnings.append))
-        yield mustered
-        mustered.close()
+@pytest.fixture(scope="module")
+def muster(shared: RayCluster) -> Iterator[Muster]:
+    warnings: list[str] = []
+    mustered = Muster(Hub(), ray_launcher(shared.url), Remarks(warnings.append))
+    yield mustered
+    mustered.close()
 
+
+class TestPythonOnRay(ExecutorContract):
     @pytest.fixture(autouse=True)
     def _mustered(self, muster: Muster) -> None:
         self.muster = muster
@@ -124,7 +122,7 @@ def test_without_head_and_nodes_it_ends(machines: Hosts, own: RayCluster, tmp_pa
         send(own.below(number))
     code, said = finish(run)
     assert code == 4, said
-    assert f"the Ray head at {machines.here}:26001" in said or f"what is at {machines.here}:26001" in said
+    assert f"the Ray head at {machines.here}:{BASE_PORT}" in said or f"what is at {machines.here}:{BASE_PORT}" in said
     assert "Traceback" not in said
 
 
