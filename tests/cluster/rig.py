@@ -132,6 +132,12 @@ def eventually(fact: Callable[[], object], what: str) -> None:
         time.sleep(0.01)
 
 
+def while_running(run: subprocess.Popen[str], fact: Callable[[], object], what: str) -> None:
+    """Wait until it is so; a run that ends before says what it has said."""
+    eventually(lambda: fact() or run.poll() is not None, what)
+    assert fact(), finish(run)[1]
+
+
 def finish(run: subprocess.Popen[str]) -> tuple[int, str]:
     """The exit code and all that was printed."""
     said, _ = run.communicate(timeout=DEADLINE_S)

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from hosts import Hosts, hosts, needs_namespaces
-from rig import Rig, eventually, finish, send
+from rig import Rig, eventually, finish, send, while_running
 
 from dask_cluster import DaskCluster
 
@@ -64,7 +64,7 @@ def test_each_host_has_one_agent_and_one_that_joins_later_gets_one(
     dask.start_worker(1, two.address(1))
     rig = rig_on(dask, tmp_path, 400, 0.05)
     run = rig.start()
-    eventually(lambda: len(rig.done()) >= 4, "some items")
+    while_running(run, lambda: len(rig.done()) >= 4, "some items")
     assert len(two.agents(1)) == 1
     dask.start_worker(2, two.address(2))
     eventually(lambda: two.agents(2), "an agent on the machine that joined")
@@ -93,7 +93,7 @@ def test_a_killed_worker_takes_its_agent_along_and_the_next_one_gets_another(
     dask.start_worker(2, two.address(2))
     rig = rig_on(dask, tmp_path, 120, 0.1)
     run = rig.start()
-    eventually(lambda: two.agents(1) and two.agents(2) and len(rig.done()) >= 4, "some items")
+    while_running(run, lambda: two.agents(1) and two.agents(2) and len(rig.done()) >= 4, "some items")
     before = two.supervisors(1)
     send(dask.worker_processes(0)[-1:])
     eventually(lambda: not set(before) & set(two.supervisors(1)), "the end of its agent")
@@ -108,7 +108,7 @@ def test_without_its_scheduler_a_run_goes_on(two: Hosts, dask: DaskCluster, tmp_
     dask.start_worker(2, two.address(2))
     rig = rig_on(dask, tmp_path, 60, 0.1)
     run = rig.start()
-    eventually(lambda: two.agents(1) and two.agents(2) and len(rig.done()) >= 4, "some items")
+    while_running(run, lambda: two.agents(1) and two.agents(2) and len(rig.done()) >= 4, "some items")
     dask.kill_scheduler()
     code, said = finish(run)
     assert code == 0, said
@@ -120,7 +120,7 @@ def test_without_scheduler_and_workers_it_ends_and_goes_on_later(two: Hosts, das
     dask.start_worker(1, two.address(1), "--no-nanny")
     rig = rig_on(dask, tmp_path, 40, 0.1)
     run = rig.start()
-    eventually(lambda: len(rig.done()) >= 4, "some items")
+    while_running(run, lambda: len(rig.done()) >= 4, "some items")
     dask.kill_scheduler()
     send([dask.workers[0].pid])
     code, said = finish(run)
@@ -140,7 +140,7 @@ def test_a_killed_run_goes_on_at_once_on_workers_that_have_one_thread(
     dask.start_worker(1, two.address(1))
     rig = rig_on(dask, tmp_path, 30, 0.1)
     run = rig.start()
-    eventually(lambda: len(rig.done()) >= 4, "some items")
+    while_running(run, lambda: len(rig.done()) >= 4, "some items")
     run.send_signal(signal.SIGKILL)
     run.wait()
     code, said = finish(rig.resume())

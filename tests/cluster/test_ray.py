@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hosts import Hosts, hosts, needs_namespaces
 from ray_cluster import BASE_PORT, RayCluster, needs_ray
-from rig import Rig, eventually, finish, send
+from rig import Rig, eventually, finish, send, while_running
 
 from batchwork.clock import SystemClock
 from batchwork.ports import Executor, Staffing
@@ -92,7 +92,7 @@ def test_each_node_has_an_agent_and_one_whose_worker_is_killed_gets_another(
 ) -> None:
     rig = Rig(tmp_path, f"{own.url}?slots=1", 200, 0.1, *LEASE)
     run = rig.start()
-    eventually(lambda: machines.agents(1) and machines.agents(2) and len(rig.done()) >= 4, "some items")
+    while_running(run, lambda: machines.agents(1) and machines.agents(2) and len(rig.done()) >= 4, "some items")
     before = machines.supervisors(1)
     send(machines.processes(1, "ray::run")[:1])
     eventually(lambda: not set(before) & set(machines.supervisors(1)), "the end of its agent")
@@ -103,10 +103,21 @@ def test_each_node_has_an_agent_and_one_whose_worker_is_killed_gets_another(
     assert said.count("\n") < 40, said
 
 
+def test_a_killed_run_goes_on_at_once(own: RayCluster, tmp_path: Path) -> None:
+    rig = Rig(tmp_path, own.url, 60, 0.1, *LEASE)
+    run = rig.start()
+    while_running(run, lambda: len(rig.done()) >= 8, "some items")
+    run.kill()
+    run.wait()
+    code, said = finish(rig.resume())
+    assert code == 0, said
+    whole(rig, 60, twice=4)
+
+
 def test_without_its_head_a_run_goes_on_while_there_are_nodes(machines: Hosts, own: RayCluster, tmp_path: Path) -> None:
     rig = Rig(tmp_path, f"{own.url}?slots=1", 60, 0.1, *LEASE)
     run = rig.start()
-    eventually(lambda: machines.agents(1) and machines.agents(2) and len(rig.done()) >= 4, "some items")
+    while_running(run, lambda: machines.agents(1) and machines.agents(2) and len(rig.done()) >= 4, "some items")
     own.kill_head()
     code, said = finish(run)
     assert code == 0, said
@@ -116,7 +127,7 @@ def test_without_its_head_a_run_goes_on_while_there_are_nodes(machines: Hosts, o
 def test_without_head_and_nodes_it_ends(machines: Hosts, own: RayCluster, tmp_path: Path) -> None:
     rig = Rig(tmp_path, f"{own.url}?slots=1", 300, 0.1, *LEASE)
     run = rig.start()
-    eventually(lambda: len(rig.done()) >= 4, "some items")
+    while_running(run, lambda: len(rig.done()) >= 4, "some items")
     own.kill_head()
     for number in machines.numbers:
         send(own.below(number))

@@ -13,7 +13,7 @@ from batchwork.errors import UsageError
 from batchwork.workers.nodes.launch import cluster as clusters
 from batchwork.workers.nodes.launch.address import address_of
 from batchwork.workers.nodes.launch.cluster import ClusterGone, ClusterLauncher, how_it_went, in_a_line, told_as
-from batchwork.workers.nodes.launch.dask import DASK, Papers, dask_launcher
+from batchwork.workers.nodes.launch.dask import DASK, Papers, apart, dask_launcher
 from batchwork.workers.nodes.launch.find import launcher_of
 from batchwork.workers.nodes.launch.ray import RAY
 from batchwork.workers.nodes.launch.roster import PAUSE_S, TRIES, Ended, Place, Roster
@@ -149,6 +149,9 @@ def test_alike_failures_of_many_machines_are_told_once() -> None:
 class FakeCluster:
     """Does at each question what the test says; its jobs end as `fate` says."""
 
+    patience_s = 25.0
+    remark = ""
+
     def __init__(self) -> None:
         self.present: list[Place] = [A1]
         self.sent: list[tuple[str, list[str]]] = []
@@ -213,10 +216,8 @@ def test_a_cluster_that_is_gone_is_told_in_a_sentence(fake: FakeCluster, wait_fo
     launcher.close()
 
 
-def test_a_library_that_never_comes_back_holds_nothing_up(
-    fake: FakeCluster, wait_for: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(clusters, "ANSWER_S", 0.05)
+def test_a_library_that_never_comes_back_holds_nothing_up(fake: FakeCluster, wait_for: Callable[..., None]) -> None:
+    fake.patience_s = 0.05
     held = threading.Event()
     fake.on_connect = lambda: held.wait() and None
     launcher = launched(fake)
@@ -233,6 +234,36 @@ def test_agents_that_cannot_work_end_the_waiting(fake: FakeCluster, wait_for: Ca
     assert launcher.ended() == "a: the agent ended with exit code 1: ModuleNotFoundError: No module named 'batchwork'"
     assert len(fake.sent) == TRIES
     launcher.close()
+
+
+def test_what_may_be_the_matter_is_told_beside_what_is(fake: FakeCluster, wait_for: Callable[..., None]) -> None:
+    fake.remark, fake.present = "the versions differ", []
+    launcher = launched(fake)
+    wait_for(lambda: "workers" in launcher.known(), "the first look")
+    assert launcher.known() == "it has no workers; the versions differ"
+    fake.fate, fake.present = Ended("bad"), [A1]
+    wait_for(launcher.ended, "the end")
+    assert launcher.ended() == "a: bad; the versions differ"
+    launcher.close()
+
+
+@pytest.mark.parametrize(
+    ("theirs", "told"),
+    [
+        (("2026.8.0", "3.11.7.final.0"), ""),
+        (("2026.8.0", "3.11.2.final.0"), ""),
+        (
+            ("2024.1.0", "3.11.7.final.0"),
+            "the scheduler has distributed 2024.1.0 and Python 3.11.7, here are distributed",
+        ),
+        (("2026.8.0", "3.10.1.final.0"), "Python 3.10.1, here are distributed 2026.8.0 and Python 3.11.7: they should"),
+    ],
+)
+def test_other_versions_on_a_scheduler_are_told(theirs: tuple[str, str], told: str) -> None:
+    packages = dict(zip(("distributed", "python"), theirs, strict=True))
+    said = apart(packages, {"distributed": "2026.8.0", "python": "3.11.7.final.0"})
+    assert told in said
+    assert bool(told) == bool(said)
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ from batchwork.workers.nodes.launch.roster import Ended, Place, Roster
 from batchwork.workers.nodes.net.letter import Letter
 
 LOOK_S: Final = 1.0
-ANSWER_S: Final = 25.0
-"""A cluster that has not answered a question for so long is taken for gone."""
 _CLOSE_S = 5.0
+_CLOSE_GONE_S = 0.5
+"""Where it may be waiting for what never answers."""
 _LONGEST = 300
 
 
@@ -30,6 +30,16 @@ class ClusterGone(Exception):
 
 class Cluster(Protocol):
     """A cluster that there is already. One thread asks; every question may raise ClusterGone, whatever the library raises."""
+
+    @property
+    def patience_s(self) -> float:
+        """What has not answered a question for so long is no such cluster, or none any more."""
+        ...
+
+    @property
+    def remark(self) -> str:
+        """What may be the matter where no agent comes, known since it was connected; empty where nothing is."""
+        ...
 
     def connect(self) -> None: ...
 
@@ -71,17 +81,19 @@ class ClusterLauncher:
 
     def ended(self) -> str | None:
         asked_at = self._asked_at
-        if self._over is None and asked_at is not None and since_boot() - asked_at > ANSWER_S:
+        if self._over is None and asked_at is not None and since_boot() - asked_at > self._cluster.patience_s:
             return f"what is at {self._address.place} does not answer as a cluster does"
-        return self._over
+        if self._over is None:
+            return None
+        return _joined(self._over, self._cluster.remark)
 
     def known(self) -> str:
-        return self._roster.known()
+        return _joined(self._roster.known(), self._cluster.remark)
 
     def close(self) -> None:
         self._closing.set()
-        if self._thread is not None and self.ended() is None:  # else it may wait for ever
-            self._thread.join(_CLOSE_S)
+        if self._thread is not None:
+            self._thread.join(_CLOSE_S if self.ended() is None else _CLOSE_GONE_S)
 
     # ------------------------------------------------------------ the thread
 
@@ -114,6 +126,10 @@ class ClusterLauncher:
         for place in self._roster.due(now):
             self._started[place.host] = self._cluster.start(place, _command(place), letter(1).written())
             self._roster.started(place)
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(filter(None, parts))
 
 
 def _command(place: Place) -> Sequence[str]:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -69,10 +69,12 @@ class _Job(Struct, frozen=True):
 class DaskCluster:
     """See cluster.Cluster. Each of Dask's workers is asked by a task that is pinned to it; one on each host."""
 
+    patience_s = 25.0
+
     def __init__(self, address: Address, papers: Papers) -> None:
         self._address, self._papers = address, papers
         self._workers: list[str] = []
-        self._remark = ""
+        self.remark = ""
 
     def connect(self) -> None:
         place = self._address.place
@@ -84,6 +86,8 @@ class DaskCluster:
             self._client = distributed.Client(
                 f"{scheme}://{place}", timeout=_ANSWER_S, security=security, set_as_default=False
             )
+            versions = self._client.get_versions()
+            self.remark = apart(versions["scheduler"]["packages"], versions["client"]["packages"])
 
     def _security(self, distributed: Any) -> Any:
         papers = self._papers
@@ -157,6 +161,18 @@ def _place(worker: str, slots: int | None) -> Place:
     """A worker at an address such as tcp://10.0.0.2:41239."""
     host = urlsplit(worker).hostname or worker
     return Place(host, host, worker, slots)
+
+
+def apart(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
+    """What may be the matter with versions of Dask and Python on the scheduler and here; empty where nothing is."""
+    pythons = [packages["python"].split(".") for packages in (theirs, ours)]
+    if theirs["distributed"] == ours["distributed"] and pythons[0][:2] == pythons[1][:2]:
+        return ""
+    there, here = (
+        f"distributed {packages['distributed']} and Python {'.'.join(python[:3])}"
+        for packages, python in zip((theirs, ours), pythons, strict=True)
+    )
+    return f"the scheduler has {there}, here are {here}: they should be the same"
 
 
 def _quiet_dask() -> Any:

@@ -7,8 +7,12 @@ import logging
 import os
 import socket
 import subprocess
+import sys
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
+from traceback import walk_tb
+from types import TracebackType
 from typing import Any, Final
 
 from msgspec import Struct
@@ -40,6 +44,9 @@ class _Job(Struct, frozen=True):
 class RayCluster:
     """See cluster.Cluster. Each node is asked by a task that is pinned to it, and that takes as many of its CPUs as attempts may run."""
 
+    remark = ""  # other versions are refused by Ray itself
+    patience_s = 50.0  # the head starts a process for each client
+
     def __init__(self, address: Address) -> None:
         self._address = address
         self._processors: dict[str, int] = {}
@@ -48,9 +55,7 @@ class RayCluster:
         place = self._address.place
         with told_as(f"there is no way to the Ray head at {place}"):
             socket.create_connection((self._address.host, self._address.port), _ANSWER_S).close()
-            os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-            self._ray = ray = needed("ray", _PURPOSE)
-            warnings.filterwarnings("ignore", module=r"ray(\.|$)")
+            self._ray = ray = _quiet_ray()
             self._context = ray.init(
                 f"ray://{place}", allow_multiple=True, log_to_driver=False, logging_level=logging.CRITICAL
             )
@@ -103,3 +108,25 @@ def _failed(error: Exception) -> Ended:
     if type(error).__name__ in _LOST:
         return Ended("")
     return Ended(f"the agent cannot be started: {in_a_line(error)}")
+
+
+def _quiet_ray() -> Any:
+    """The package, which says nothing on the terminal; where it was in use already, it is as it was."""
+    fresh = "ray" not in sys.modules
+    if fresh:
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    ray = needed("ray", _PURPOSE)
+    if fresh:
+        warnings.filterwarnings("ignore", module=r"ray(\.|$)")
+        usual = threading.excepthook
+
+        def unless_in_ray(died: threading.ExceptHookArgs) -> None:
+            if not _is_in_ray(died.exc_traceback):  # its threads die with a connection
+                usual(died)
+
+        threading.excepthook = unless_in_ray
+    return ray
+
+
+def _is_in_ray(trace: TracebackType | None) -> bool:
+    return any(frame.f_globals.get("__name__", "").startswith("ray.") for frame, _ in walk_tb(trace))
