@@ -240,6 +240,7 @@ KNOW_SECRETS = {
     "tasks/http_request/task.py": "keeps bodies with secrets from other origins",
     "tasks/shell/task.py": "refuses secrets in argument lists",
     "engine/unit/stored_value.py": "knows a mask in a stored value",
+    "workers/nodes/launch/address.py": "passwords in addresses of clusters, in errors",
 }
 
 

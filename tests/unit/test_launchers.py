@@ -254,9 +254,12 @@ def test_what_may_be_the_matter_is_told_beside_what_is(fake: FakeCluster, wait_f
         (("2026.8.0", "3.11.2.final.0"), ""),
         (
             ("2024.1.0", "3.11.7.final.0"),
-            "the scheduler has distributed 2024.1.0 and Python 3.11.7, here are distributed",
+            "the scheduler has distributed 2024.1.0 and Python 3.11.7, and here it is distributed",
         ),
-        (("2026.8.0", "3.10.1.final.0"), "Python 3.10.1, here are distributed 2026.8.0 and Python 3.11.7: they should"),
+        (
+            ("2026.8.0", "3.10.1.final.0"),
+            "Python 3.10.1, and here it is distributed 2026.8.0 and Python 3.11.7: they should",
+        ),
     ],
 )
 def test_other_versions_on_a_scheduler_are_told(theirs: tuple[str, str], told: str) -> None:

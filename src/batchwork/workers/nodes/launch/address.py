@@ -74,11 +74,16 @@ class Address(Struct, frozen=True):
             raise UsageError(f"`{option}={path}` of the executor {self} cannot be read: {error.strerror}") from error
 
 
+def shown(text: str) -> str:
+    """An executor, or what is said of one, as it may be seen: without passwords in its URLs."""
+    return shown_url(text)
+
+
 def address_of(text: str, kind: Kind) -> Address:
     """The cluster at a URL. Raises UsageError for anything that is not one, in words without its passwords."""
     parts = _parts(text)
     if parts is None or not parts.hostname:
-        raise UsageError(f"`{shown_url(text)}` does not say where the cluster is", f"write {kind.example}")
+        raise UsageError(f"`{shown(text)}` does not say where the cluster is", f"write {kind.example}")
     if parts.username is not None or parts.password is not None or parts.path.strip("/") or parts.fragment:
         raise UsageError(
             f"`{kind.scheme}://` takes a host, a port and options, and nothing else", f"write {kind.example}"

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 from batchwork.clock import since_boot
-from batchwork.secrets import shown_url
-from batchwork.workers.nodes.launch.address import Address
+from batchwork.workers.nodes.launch.address import Address, shown
 from batchwork.workers.nodes.launch.command import AGENT
 from batchwork.workers.nodes.launch.roster import Ended, Place, Roster
 from batchwork.workers.nodes.net.letter import Letter
@@ -155,7 +154,7 @@ def in_a_line(error: BaseException) -> str:
     if not lines:
         return type(error).__name__
     line = lines[-1] if any(line.startswith("Traceback") for line in lines) else lines[0]
-    return shown_url(line)[:_LONGEST]
+    return shown(line)[:_LONGEST]
 
 
 def how_it_went(code: int, words: bytes) -> Ended:

@@ -172,7 +172,7 @@ def apart(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
         f"distributed {packages['distributed']} and Python {'.'.join(python[:3])}"
         for packages, python in zip((theirs, ours), pythons, strict=True)
     )
-    return f"the scheduler has {there}, here are {here}: they should be the same"
+    return f"the scheduler has {there}, and here it is {here}: they should be the same"
 
 
 def _quiet_dask() -> Any:
