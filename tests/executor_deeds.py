@@ -1,11 +1,19 @@
-"""What the units of the contract of executors do, as Python code."""
+"""What the units of the contract of executors do, as Python code, and the contract of Python workers on nodes."""
 
 from __future__ import annotations
 
 import sys
 from typing import Any
 
+import pytest
+
+from batchwork.clock import SystemClock
+from batchwork.ports import Executor, Staffing
 from batchwork.tasks.python.program import PythonProgram
+from batchwork.testing.executor_contract import Deed, ExecutorContract
+from batchwork.text.jsontext import Json
+from batchwork.workers.nodes.factory import node_executors
+from batchwork.workers.nodes.muster import Muster
 
 DEEDS = """
 import os, signal, subprocess, time
@@ -46,3 +54,17 @@ def program(code: str, **told: Any) -> PythonProgram:
         "interpreter": sys.executable,
     }
     return PythonProgram({**prepare, **told}, frozenset({"item"}), takes_item=True)
+
+
+class PythonOnNodes(ExecutorContract):
+    """The tests are those of the module that inherits it and has a fixture `muster`."""
+
+    @pytest.fixture(autouse=True)
+    def _mustered(self, muster: Muster) -> None:
+        self.muster = muster
+
+    def start(self, staffing: Staffing) -> Executor:
+        return node_executors(self.muster, SystemClock())(program(DEEDS), staffing)
+
+    def payload(self, deed: Deed, argument: Any = None) -> Json:
+        return [deed, argument]

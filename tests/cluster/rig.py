@@ -124,6 +124,16 @@ class Rig:
         return {item for item, _, mark in self.lines() if mark == "-"}
 
 
+def whole(rig: Rig, count: int, twice: int) -> None:
+    """All are done, at most so many of them twice, and no item ran in two places at once."""
+    assert [item["status"] for item in rig.items()] == ["succeeded"] * count
+    assert [item["result"] for item in rig.items()] == [3 * number for number in range(count)]
+    executions = rig.executions()
+    assert set(executions) == set(map(str, range(count)))
+    assert sum(len(times) - 1 for times in executions.values()) <= twice
+    assert rig.never_two_at_once()
+
+
 def eventually(fact: Callable[[], object], what: str) -> None:
     """Wait until it is so."""
     deadline = time.monotonic() + DEADLINE_S

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from hosts import Hosts, hosts, needs_namespaces
-from rig import Rig, eventually, finish, send, while_running
+from rig import Rig, eventually, finish, send, while_running, whole
 
 from dask_cluster import DaskCluster
 
@@ -44,14 +44,6 @@ def dask(two: Hosts, tmp_path: Path) -> Iterator[DaskCluster]:
 def rig_on(dask: DaskCluster, folder: Path, count: int, item_s: float, *words: str) -> Rig:
     (folder / "work").mkdir()
     return Rig(folder / "work", f"{dask.url}?slots=1&insecure=1", count, item_s, *(words or LEASE))
-
-
-def whole(rig: Rig, count: int, twice: int) -> None:
-    """All are done, at most so many of them twice, and no item ran in two places at once."""
-    assert [item["status"] for item in rig.items()] == ["succeeded"] * count
-    assert [item["result"] for item in rig.items()] == [3 * number for number in range(count)]
-    assert sum(len(times) - 1 for times in rig.executions().values()) <= twice
-    assert rig.never_two_at_once()
 
 
 # ---------------------------------------------------------------- who gets an agent

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from hosts import Hosts, hosts, needs_namespaces
-from rig import Rig, eventually, finish, send
+from rig import Rig, eventually, finish, send, whole
 
 LEASE = ("--node-lease", "1s", "--node-wait", "20s")
 pytestmark = needs_namespaces
@@ -18,16 +18,6 @@ pytestmark = needs_namespaces
 def two() -> Iterator[Hosts]:
     with hosts(2) as made:
         yield made
-
-
-def whole(rig: Rig, count: int, twice: int) -> None:
-    """All are done, at most so many of them twice, and no item ran in two places at once."""
-    assert [item["status"] for item in rig.items()] == ["succeeded"] * count
-    assert [item["result"] for item in rig.items()] == [3 * number for number in range(count)]
-    executions = rig.executions()
-    assert set(executions) == set(map(str, range(count)))
-    assert sum(len(times) - 1 for times in executions.values()) <= twice
-    assert rig.never_two_at_once()
 
 
 def test_a_killed_agent_costs_what_it_ran(two: Hosts, tmp_path: Path) -> None:

@@ -6,22 +6,16 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hosts import Hosts, hosts, needs_namespaces
 from ray_cluster import BASE_PORT, RayCluster, needs_ray
-from rig import Rig, eventually, finish, send, while_running
+from rig import Rig, eventually, finish, send, while_running, whole
 
-from batchwork.clock import SystemClock
-from batchwork.ports import Executor, Staffing
-from batchwork.testing.executor_contract import Deed, ExecutorContract
-from batchwork.text.jsontext import Json
-from batchwork.workers.nodes.factory import node_executors
 from batchwork.workers.nodes.hub.hub import Hub
 from batchwork.workers.nodes.launch.ray import ray_launcher
 from batchwork.workers.nodes.muster import Muster, Remarks
-from executor_deeds import DEEDS, program
+from executor_deeds import PythonOnNodes
 
 pytestmark = [needs_ray, needs_namespaces]
 LEASE = ("--node-lease", "2s", "--node-wait", "60s")
@@ -60,13 +54,6 @@ def nodes_on(machines: Hosts, folder: Path, port: int) -> Iterator[RayCluster]:
         cluster.close()
 
 
-def whole(rig: Rig, count: int, twice: int) -> None:
-    """All are done, at most so many of them twice, and no item ran in two places at once."""
-    assert [item["status"] for item in rig.items()] == ["succeeded"] * count
-    assert sum(len(times) - 1 for times in rig.executions().values()) <= twice
-    assert rig.never_two_at_once()
-
-
 @pytest.fixture(scope="module")
 def muster(shared: RayCluster) -> Iterator[Muster]:
     warnings: list[str] = []
@@ -75,16 +62,8 @@ def muster(shared: RayCluster) -> Iterator[Muster]:
     mustered.close()
 
 
-class TestPythonOnRay(ExecutorContract):
-    @pytest.fixture(autouse=True)
-    def _mustered(self, muster: Muster) -> None:
-        self.muster = muster
-
-    def start(self, staffing: Staffing) -> Executor:
-        return node_executors(self.muster, SystemClock())(program(DEEDS), staffing)
-
-    def payload(self, deed: Deed, argument: Any = None) -> Json:
-        return [deed, argument]
+class TestPythonOnRay(PythonOnNodes):
+    """See executor_deeds."""
 
 
 def test_each_node_has_an_agent_and_one_whose_worker_is_killed_gets_another(

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from batchwork.clock import SystemClock
-from batchwork.ports import Executor, Staffing
-from batchwork.testing.executor_contract import Deed, ExecutorContract
-from batchwork.text.jsontext import Json
-from batchwork.workers.nodes.factory import node_executors
 from batchwork.workers.nodes.hub.hub import Hub
 from batchwork.workers.nodes.launch.dask import dask_launcher
 from batchwork.workers.nodes.muster import Muster, Remarks
 from dask_cluster import dask_cluster
-from executor_deeds import DEEDS, program
+from executor_deeds import PythonOnNodes
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +23,5 @@ def muster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Muster]:
         mustered.close()
 
 
-class TestPythonOnDask(ExecutorContract):
-    @pytest.fixture(autouse=True)
-    def _mustered(self, muster: Muster) -> None:
-        self.muster = muster
-
-    def start(self, staffing: Staffing) -> Executor:
-        return node_executors(self.muster, SystemClock())(program(DEEDS), staffing)
-
-    def payload(self, deed: Deed, argument: Any = None) -> Json:
-        return [deed, argument]
+class TestPythonOnDask(PythonOnNodes):
+    """See executor_deeds."""
