@@ -19,8 +19,8 @@ import pytest
 
 RAY = str(Path(sys.executable).with_name("ray"))
 READY_S = 90.0
-BASE_PORT = 26001
-"""Outside of the range that Ray takes for its workers."""
+PORT = 26001
+"""With those that follow it, outside of the range that Ray takes for its workers."""
 HEAD_PARTS = ("gcs_server", "ray.util.client.server", "raylet/raylet", "ray start")
 
 needs_ray = pytest.mark.skipif(
@@ -31,11 +31,9 @@ needs_ray = pytest.mark.skipif(
 class RayCluster:
     """`where` gives the words before a command that runs on a host, by its number: 0 is the head's."""
 
-    def __init__(
-        self, folder: Path, head: str, where: dict[int, Sequence[str]] | None = None, base_port: int = BASE_PORT
-    ) -> None:
+    def __init__(self, folder: Path, head: str, where: dict[int, Sequence[str]] | None = None) -> None:
         self._folder, self._where = folder, where or {}
-        self.head, self.port = head, base_port
+        self.head, self.port = head, PORT
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
         self._sockets = f"/tmp/bwray-{uuid.uuid4().hex[:6]}"  # paths of sockets have to be short
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hosts import Hosts, hosts, needs_namespaces
-from ray_cluster import BASE_PORT, RayCluster, needs_ray
+from ray_cluster import RayCluster, needs_ray
 from rig import Rig, eventually, finish, send, while_running, whole
 
 from batchwork.workers.nodes.hub.hub import Hub
@@ -23,31 +23,32 @@ LEASE = ("--node-lease", "2s", "--node-wait", "60s")
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
-    """A head on this machine that runs nothing itself, and two nodes of two processors; it is not harmed."""
-    with hosts(2) as machines, nodes_on(machines, tmp_path_factory.mktemp("ray"), BASE_PORT + 10) as cluster:
+    """A head that runs nothing itself, and two nodes of two processors; it is not harmed."""
+    with hosts(3) as machines, nodes_on(machines, tmp_path_factory.mktemp("ray")) as cluster:
         yield cluster
 
 
 @pytest.fixture
 def machines() -> Iterator[Hosts]:
-    with hosts(2) as made:
+    with hosts(3) as made:
         yield made
 
 
 @pytest.fixture
 def own(machines: Hosts, tmp_path: Path) -> Iterator[RayCluster]:
     """The same, to be harmed."""
-    with nodes_on(machines, tmp_path, BASE_PORT) as cluster:
+    with nodes_on(machines, tmp_path) as cluster:
         yield cluster
 
 
 @contextmanager
-def nodes_on(machines: Hosts, folder: Path, port: int) -> Iterator[RayCluster]:
-    words = {number: machines.words(number) for number in machines.numbers}
-    cluster = RayCluster(folder, machines.here, words, port)
+def nodes_on(machines: Hosts, folder: Path) -> Iterator[RayCluster]:
+    """The head is on a machine of its own: two on one get in each other's way."""
+    words = {0: machines.words(3), 1: machines.words(1), 2: machines.words(2)}
+    cluster = RayCluster(folder, machines.address(3), words)
     try:
         cluster.start_head(0)
-        for number in machines.numbers:
+        for number in (1, 2):
             cluster.start_worker(number, machines.address(number), 2)
         yield cluster
     finally:
@@ -108,11 +109,11 @@ def test_without_head_and_nodes_it_ends(machines: Hosts, own: RayCluster, tmp_pa
     run = rig.start()
     while_running(run, lambda: len(rig.done()) >= 4, "some items")
     own.kill_head()
-    for number in machines.numbers:
+    for number in (1, 2):
         send(own.below(number))
     code, said = finish(run)
     assert code == 4, said
-    assert f"the Ray head at {machines.here}:{BASE_PORT}" in said or f"what is at {machines.here}:{BASE_PORT}" in said
+    assert f"the Ray head at {own.head}:{own.port}" in said or f"what is at {own.head}:{own.port}" in said
     assert "Traceback" not in said
 
 
