@@ -95,12 +95,14 @@ class Muster:
         """In how many seconds it has to be looked whether there are nodes; None while there are."""
         return None if self.hub.alone_since is None else _LOOK_S
 
-    def look(self) -> None:
-        """Warn where there has been no node for long. Raises NodesGone where that is too long, or none can come."""
+    def look(self, begun: float) -> None:
+        """Warn where there has been no node for long, since a step began. Raises NodesGone where that is too long, or none can come."""
         since = self.hub.alone_since
         if since is None:
             return
-        alone_s = since_boot() - since
+        if self.hub.broken is not None:
+            raise self.hub.broken
+        alone_s = since_boot() - max(since, begun)
         why = self._launcher.ended()
         if alone_s >= self._node_wait_s or (why is not None and alone_s >= _LOOK_S):
             raise NodesGone(self._words(why, alone_s), f"{_RESUME}; `--node-wait` says how long is waited")

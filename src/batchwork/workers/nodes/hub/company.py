@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import selectors
 import socket
 import ssl
@@ -39,15 +42,19 @@ class Door:
         self._socket = socket.create_server((address, 0), backlog=STRANGERS_MOST)
         self._socket.setblocking(False)
         self.port: int = self._socket.getsockname()[1]
+        self._spare: int | None = None
+        self._keep_spare()
 
     def fileno(self) -> int:
         return self._socket.fileno()
 
     def accept(self) -> Connection | None:
-        """Somebody new; None where he is gone already, or there are too many files."""
+        """Somebody new; None where he is gone already, or is sent away because too many files are open."""
         try:
             plain, _ = self._socket.accept()
-        except OSError:
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._send_away()
             return None
         try:
             plain.setblocking(False)
@@ -58,8 +65,23 @@ class Door:
             return None
         return Connection(secured, GREETING_MOST)
 
+    def _send_away(self) -> None:
+        """With a file that was kept for this: whoever stood at the door would be announced again and again."""
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
+        with contextlib.suppress(OSError):
+            self._socket.accept()[0].close()
+        self._keep_spare()
+
+    def _keep_spare(self) -> None:
+        with contextlib.suppress(OSError):
+            self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+
     def close(self) -> None:
         self._socket.close()
+        if self._spare is not None:
+            os.close(self._spare)
 
 
 class Company:

@@ -26,11 +26,13 @@ from batchwork.workers.nodes.net.wire import (
     Down,
     Granted,
     Hello,
+    Introduction,
     Leave,
     Refused,
     Renew,
     Welcome,
     framed,
+    introduced,
     understood_up,
 )
 
@@ -53,6 +55,10 @@ class Presence:
     def __init__(self) -> None:
         self.alone_since: float | None = since_boot()
         self._changed = threading.Condition()
+
+    def begin(self) -> None:
+        """From now on nodes are waited for."""
+        self.alone_since = since_boot()
 
     def see(self, any_there: bool) -> None:
         with self._changed:
@@ -79,12 +85,15 @@ class Hub:
         self._presence = Presence()
         self._thread = threading.Thread(target=self._work, name="hub", daemon=True)
         self._stage = _OPEN
+        self.broken: Exception | None = None
+        """What has ended the thread before its time."""
 
     # ------------------------------------------------------------ from other threads
 
     def open(self, address: str) -> None:
         """Listen at an address of this machine ("": at all). Raises OSError, UsageError."""
         self._door = Door(address)
+        self._presence.begin()
         self._company.watch(self._door)
         self._company.watch(self._mail.ear)
         self._thread.start()
@@ -132,25 +141,41 @@ class Hub:
 
     def close(self) -> None:
         """Send all nodes away, and wait until all that they started has ended; then end the thread."""
+        if not self._thread.is_alive():  # it could not be opened, or is broken
+            return
         self._mail.put(self._send_away)
-        self._presence.wait_for(lambda: self._stage > _OPEN and self._register.next_overdue() is None)
+        self._presence.wait_for(self._all_gone)
         self._mail.put(self._stop)
         self._thread.join()
+
+    def _all_gone(self) -> bool:
+        return self._stage == _OVER or (self._stage == _LEAVING and self._register.next_overdue() is None)
 
     # ------------------------------------------------------------ the thread
 
     def _work(self) -> None:
-        while self._carry():
-            for peer, events in self._company.wait(self._register.next_overdue()):
-                self._attend(peer, events)
-            now = since_boot()
-            for peer in self._company.late(now):
-                self._drop(peer)
-            for node in self._register.overdue(now):
-                self._bury(node)
+        try:
+            while self._carry():
+                self._turn()
+        except Exception as error:  # noqa: BLE001  # a bug: without this thread the run would wait for ever
+            self.broken = error
+            for node in list(self._company.members):
+                self._cut(node)
         self._company.close()
         self._door.close()
         self._mail.close()
+        self._stop()
+        self._presence.see(any_there=False)
+
+    def _turn(self) -> None:
+        """Hear whoever has something to say, and see whose time is over."""
+        for peer, events in self._company.wait(self._register.next_overdue()):
+            self._attend(peer, events)
+        now = since_boot()
+        for peer in self._company.late(now):
+            self._drop(peer)
+        for node in self._register.overdue(now):
+            self._bury(node)
 
     def _carry(self) -> bool:
         """Do what other threads want. False once all is over."""
@@ -197,22 +222,19 @@ class Hub:
         if peer.leaving:
             return
         if peer.node is None:
-            self._stranger_said(peer, understood_up(body))
+            self._stranger_said(peer, introduced(body))
         elif session:
             self._audience.tell(session, Heard(peer.node.number, body))
         else:
             self._member_said(peer, peer.node, understood_up(body))
 
-    def _stranger_said(self, peer: Peer, message: AnyUp) -> None:
-        """Raises BadFrame."""
+    def _stranger_said(self, peer: Peer, message: Introduction) -> None:
         match message:
             case Hello():
                 self._greet(peer, message)
             case AllEnded():
                 self._ended(message)
                 self._part(peer)
-            case _:
-                raise BadFrame("a message of nobody")
 
     def _member_said(self, peer: Peer, node: Node, message: AnyUp) -> None:
         """Raises BadFrame."""

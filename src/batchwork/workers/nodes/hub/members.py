@@ -54,12 +54,17 @@ class Register:
         return token
 
     def admit(self, hello: Hello, now: float) -> Node:
-        """The node that says hello, whose lease begins. Raises Refusal."""
+        """The node that says hello, whose lease begins. Raises Refusal. Of strangers without a token nothing is kept."""
+        launch = self._launch_of(hello.token)
+        if launch is None and not self._is_former(hello):
+            raise Refusal("its token is not one of this run, or was used before")
         if (why := _misfit(hello)) is not None:
             self.refusals[hello.host] = why
             raise Refusal(why)
-        if not (self._is_former(hello) or self._is_launched(hello.token)):
-            raise Refusal("its token is not one of this run, or was used before")
+        if launch is None:
+            self._tokens[hello.former] = ""
+        elif (left := self._launches[launch]) is not None:
+            self._launches[launch] = left - 1
         number = len(self._tokens) + 1
         self._tokens[number] = new_token()
         self._granted[number] = now
@@ -68,22 +73,16 @@ class Register:
     def token(self, node: int) -> str:
         return self._tokens[node]
 
-    def _is_launched(self, token: str) -> bool:
-        """Whether it is the token of a launch whose nodes are not in yet; one more is now."""
+    def _launch_of(self, token: str) -> str | None:
+        """The launch of which this is the token, if its nodes are not in yet."""
         for known, left in list(self._launches.items()):  # another launch may be written down meanwhile
-            if _same(known, token):
-                if left is not None:
-                    self._launches[known] = left - 1
-                return left is None or left > 0
-        return False
+            if _same(known, token) and (left is None or left > 0):
+                return known
+        return None
 
     def _is_former(self, hello: Hello) -> bool:
         """Whether it was a node before, and comes for the first time since."""
-        known = self._tokens.get(hello.former, "")
-        if not known or not _same(known, hello.token):
-            return False
-        self._tokens[hello.former] = ""
-        return True
+        return self.is_own(hello.former, hello.token)
 
     def is_own(self, node: int, token: str) -> bool:
         """Whether the token is that of the node."""
@@ -111,6 +110,8 @@ class Register:
 
 def _misfit(hello: Hello) -> str | None:
     """What of a node does not fit, None where all does."""
+    if hello.slots < 1:
+        return f"it offers {hello.slots} slots"
     if hello.protocol != PROTOCOL or hello.version != __version__:
         return f"it has batchwork {hello.version}, and here is {__version__}: they must be the same"
     if hello.python.split(".")[:2] != platform.python_version().split(".")[:2]:

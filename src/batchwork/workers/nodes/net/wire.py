@@ -202,12 +202,15 @@ class Took(Down, frozen=True, array_like=True, tag=True):
     count: int
 
 
+Introduction = Hello | AllEnded
+"""What somebody may say who is not known yet."""
 AnyUp = Hello | Renew | AllEnded | Ready | Outcomes | NowRunning | Trouble | Question | SessionEnded
 AnyDown = (
     Welcome | Refused | Granted | Leave | Begin | Run | Warm | Recall | Cancel | Kill | Finish | Page | Took
 )  # fmt: skip
 
 _encoder = msgspec.msgpack.Encoder()
+_introduction = msgspec.msgpack.Decoder(Introduction)
 _up = msgspec.msgpack.Decoder(AnyUp)
 _down = msgspec.msgpack.Decoder(AnyDown)
 
@@ -229,22 +232,30 @@ def _washed(value: Any) -> Any:
     return [*map(_washed, value)] if isinstance(value, list | tuple) else value
 
 
+def introduced(body: bytes) -> Introduction:
+    """What somebody said who is not known yet. Raises BadFrame."""
+    message: Introduction = _understood(_introduction, body)
+    return message
+
+
 def understood_up(body: bytes) -> AnyUp:
     """What a node said. Raises BadFrame."""
-    try:
-        message: AnyUp = _up.decode(body)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise BadFrame(f"it is not a message of batchwork: {error}") from error
+    message: AnyUp = _understood(_up, body)
     return message
 
 
 def understood_down(body: bytes) -> AnyDown:
     """What the hub said. Raises BadFrame."""
-    try:
-        message: AnyDown = _down.decode(body)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise BadFrame(f"it is not a message of batchwork: {error}") from error
+    message: AnyDown = _understood(_down, body)
     return message
+
+
+def _understood(decoder: msgspec.msgpack.Decoder[Any], body: bytes) -> Any:
+    """Lists within lists without end are no message either. Raises BadFrame."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise BadFrame(f"it is not a message of batchwork: {error}") from error
 
 
 class Frames:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from batchwork.clock import Clock
+from batchwork.clock import Clock, since_boot
 from batchwork.errors import BatchworkError, WorkerError
 from batchwork.model import Call, Report
 from batchwork.ports import Elsewhere, Pager, Program, Running, Staffing
@@ -86,6 +86,7 @@ class NodesExecutor:
             _needed(program),
             self._muster.window,
         )
+        self._begun = since_boot()
         self._session = self._muster.hub.begin(self._inbox)
 
     def warm(self, lanes: int) -> None:
@@ -281,7 +282,7 @@ class NodesExecutor:
         for member in self._crew.unfit():
             self._muster.unfit(member.node, str(member.trouble))
         if self._stage == _GOING:
-            self._muster.look()
+            self._muster.look(self._begun)
 
 
 def _placing(staffing: Staffing, *, wide: bool) -> Placing:
