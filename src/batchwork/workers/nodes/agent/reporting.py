@@ -33,6 +33,7 @@ def outcomes_of(report: Report) -> Outcomes:
         dict(report.logs),
         report.worker,
         report.setup,
+        [*report.adrift],
     )
 
 
@@ -50,29 +51,37 @@ def ranges_of(offsets: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def parts_of(report: Report) -> Iterator[Report]:
-    """The report in parts that are not too large; together they say what it says."""
-    lengths = [*map(len, report.results)]
-    if sum(lengths) + _extent(report) <= PART_MOST:
+    """The report in parts that are not too large; together they say what it says. What a unit printed goes with the unit."""
+    if _extent(report) <= PART_MOST:
         yield report
         return
-    yield replace(report, done=(), results=(), durations_us=(), failures=(), logs={}, recorded=None)
-    for start, stop in _pieces(lengths):
+    apart = {*report.done, *(offset for offset, _, _ in report.failures)}
+    first = {offset: text for offset, text in report.logs.items() if offset not in apart}
+    yield replace(report, done=(), results=(), durations_us=(), failures=(), logs=first, recorded=None)
+    for start, stop in _pieces(_lengths(report)):
+        done = report.done[start:stop]
         durations, results = report.durations_us[start:stop], report.results[start:stop]
-        yield _part(report, done=report.done[start:stop], results=results, durations_us=durations)
+        yield _part(report, done, done=done, results=results, durations_us=durations)
     for failure in report.failures:
-        yield _part(report, failures=[failure])
-    for offset, text in report.logs.items():
-        yield _part(report, logs={offset: text})
+        yield _part(report, failure[:1], failures=[failure])
 
 
-def _part(report: Report, **told: object) -> Report:
-    """Logs that belong to units that were told before are told on their own."""
-    return Report(report.call, worker=report.worker, **told)  # type: ignore[arg-type]
+def _part(report: Report, offsets: Sequence[int], **told: object) -> Report:
+    logs = {offset: report.logs[offset] for offset in offsets if offset in report.logs}
+    return Report(report.call, worker=report.worker, logs=logs, **told)  # type: ignore[arg-type]
+
+
+def _lengths(report: Report) -> list[int]:
+    """Characters of each result, and of what its unit printed."""
+    logs = report.logs
+    if not logs:
+        return [*map(len, report.results)]
+    return [len(result) + len(logs.get(offset, "")) for offset, result in zip(report.done, report.results, strict=True)]
 
 
 def _extent(report: Report) -> int:
     failures = sum(len(failure.message) + len(failure.result or "") for _, failure, _ in report.failures)
-    return failures + sum(map(len, report.logs.values()))
+    return sum(map(len, report.results)) + failures + sum(map(len, report.logs.values()))
 
 
 def _pieces(lengths: Iterable[int]) -> Iterator[tuple[int, int]]:

@@ -76,7 +76,7 @@ class Ready(Up, frozen=True, array_like=True, tag=True):
 
 
 class Outcomes(Up, frozen=True, array_like=True, tag=True):
-    """A report: `done` in ranges from, to. `taken` is how many bytes of outcomes of this session were sent before it."""
+    """A report: `done` in ranges from, to."""
 
     call: int
     done: list[tuple[int, int]]
@@ -89,6 +89,7 @@ class Outcomes(Up, frozen=True, array_like=True, tag=True):
     logs: dict[int, str]
     worker: str
     setup: str
+    adrift: list[int] = []
 
 
 class NowRunning(Up, frozen=True, array_like=True, tag=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from msgspec.structs import replace
 
@@ -124,7 +125,7 @@ class NodesExecutor:
         for one in news:
             self._learn(one)
         self._give_out()
-        if self._reports or self._placing.ready() > was_ready:
+        if self._reports or _more_ready(was_ready, self._placing.ready()):
             return True
         self._see_trouble()
         return bool(self._reports)
@@ -272,7 +273,7 @@ class NodesExecutor:
     def _troubled(self, member: Member, why: WorkerError) -> None:
         """A node cannot do this step. Others may."""
         member.trouble = member.trouble or why
-        self._placing.leave(member.node.number)
+        self._placing.retire(member.node.number)
 
     def _see_trouble(self) -> None:
         """Raises WorkerError, once, where no node can do this step; NodesGone where there is none and none comes."""
@@ -287,6 +288,11 @@ class NodesExecutor:
 
 def _placing(staffing: Staffing, *, wide: bool) -> Placing:
     return InShares(staffing.slots) if wide else InSeats(staffing.slots, staffing.elsewhere.room)
+
+
+def _more_ready(before: Sequence[bool], now: Sequence[bool]) -> bool:
+    """Whether a lane has become ready."""
+    return any(is_ready and not was for was, is_ready in zip_longest(before, now))
 
 
 def _declared(staffing: Staffing) -> list[tuple[bytes, bytes]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -30,11 +30,14 @@ class Part(Struct, eq=False):
         """Units that are not reported, as offsets in the part."""
         return [offset for offset, told in enumerate(self.told) if not told]
 
-    def tell(self, start: int, stop: int) -> None:
-        """These are reported. Raises BadFrame where they were before, or were not sent."""
-        if not 0 <= start <= stop <= len(self.told) or self.told.find(1, start, stop) >= 0:
-            raise BadFrame("units that were not sent, or were reported before")
-        self.told[start:stop] = b"\1" * (stop - start)
+    def tell(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """The units from, to are reported: all of them or, where that cannot be, none. Raises BadFrame."""
+        told = self.told[:]
+        for start, stop in ranges:
+            if not 0 <= start <= stop <= len(told) or told.find(1, start, stop) >= 0:
+                raise BadFrame("units that were not sent, or were reported before")
+            told[start:stop] = b"\1" * (stop - start)
+        self.told = told
 
 
 class Ledger:
@@ -74,14 +77,15 @@ class Ledger:
         part = self._parts.get(outcomes.call)
         if part is None or part.node != node:
             return None
-        failed = [offset for offset, _, _ in outcomes.failures]
-        for start, stop in outcomes.done:
-            part.tell(start, stop)
-        for offset in (*failed, *outcomes.cancelled, *outcomes.returned, *outcomes.lost):
-            part.tell(offset, offset + 1)
-        report = _whole(part, outcomes, worker)
-        if len(report.results) != len(report.done) or len(report.durations_us) != len(report.done):
+        done = sum(stop - start for start, stop in outcomes.done)
+        if not len(outcomes.results) == len(outcomes.durations_us) == done:
             raise BadFrame("another number of results than of units")
+        if any(not 0 <= offset < len(part.told) for offset in outcomes.logs):
+            raise BadFrame("logs of units that were not sent")
+        failed = [offset for offset, _, _ in outcomes.failures]
+        single = (*failed, *outcomes.cancelled, *outcomes.returned, *outcomes.lost, *outcomes.adrift)
+        part.tell([*outcomes.done, *((offset, offset + 1) for offset in single)])
+        report = _whole(part, outcomes, worker)
         self._count(part, report)
         return report
 
@@ -161,6 +165,7 @@ def _whole(part: Part, outcomes: Outcomes, worker: str) -> Report:
         {start + offset: text for offset, text in outcomes.logs.items()},
         worker,
         setup=outcomes.setup,
+        adrift=moved(outcomes.adrift),
     )
 
 

@@ -51,8 +51,12 @@ class Placing(Protocol):
         """It cannot be told anything any more, but may go on with what it has."""
         ...
 
+    def retire(self, node: int) -> None:
+        """It takes no more calls, and ends those that it has."""
+        ...
+
     def leave(self, node: int) -> None:
-        """It has nothing any more, and takes no more calls."""
+        """It is gone, and has nothing any more."""
         ...
 
     def see(self, node: int, ready: Sequence[bool]) -> None:
@@ -83,22 +87,23 @@ class InSeats:
         self._room = room
         self._seats = Seats(slots)
         self._busy = [False] * slots
-        self._offered = 0
 
     @property
     def lanes(self) -> int:
         return len(self._seats.lanes)
 
     def join(self, node: Node) -> int:
-        self._offered += node.slots
         if self._room > self.lanes:
-            self._seats.grow(min(self._offered, self._room))
+            self._seats.grow(min(self._seats.offered + node.slots, self._room))
             self._busy += [False] * (self.lanes - len(self._busy))
         self._seats.join(node, self._free())
         return min(node.slots, self.lanes)
 
     def silence(self, node: int) -> None:
         self._seats.silence(node)
+
+    def retire(self, node: int) -> None:
+        self._seats.retire(node, self._free())
 
     def leave(self, node: int) -> None:
         self._seats.leave(node, self._free())
@@ -123,7 +128,7 @@ class InSeats:
         for _ in range(len(waiting)):
             one = waiting.popleft()
             seat = self._seats.lanes[one.lane]
-            if seat is None:
+            if seat is None or seat.silent:
                 waiting.append(one)
                 continue
             self._busy[one.lane] = True
@@ -151,6 +156,9 @@ class InShares:
 
     def silence(self, node: int) -> None:
         self._ready.discard(node)
+
+    def retire(self, node: int) -> None:
+        self.leave(node)
 
     def leave(self, node: int) -> None:
         self._offers.pop(node, None)
@@ -182,27 +190,32 @@ class InShares:
 
     def orders(self, waiting: deque[Waiting]) -> Iterator[Order]:
         while waiting and (room := self._room()) is not None:
-            node, most = room
+            node, most, total = room
             one = waiting[0]
-            stop = one.start + self._count(one, most)
-            part = one.start, stop
-            one.start = stop
+            count = min(one.left, most)
+            if self._stays_whole(one):
+                count = one.left
+            if count > total:
+                return
+            part = one.start, one.start + count
+            one.start += count
             if not one.left:
                 waiting.popleft()
-            self._held[node] = self._held.get(node, 0) + part[1] - part[0]
+            self._held[node] = self._held.get(node, 0) + count
             yield Order(node, 0, one, part)
 
-    def _count(self, one: Waiting, most: int) -> int:
-        """How many of its units go: a call that failures may end stays whole, for it is one node that counts them."""
-        if one.call.ends_after is not None and one.left <= self.width:
-            return one.left
-        return min(one.left, most)
+    def _stays_whole(self, one: Waiting) -> bool:
+        """A call that failures may end goes to one node, which counts them, though that is more than its share."""
+        return one.call.ends_after is not None and len(one.call.payloads) <= self.width
 
-    def _room(self) -> tuple[int, int] | None:
-        """The ready node with the most room, and how much that is: nobody has more units at once than there are slots in all."""
+    def _room(self) -> tuple[int, int, int] | None:
+        """The ready node with the most room, how much that is, and how much there is in all.
+
+        Nobody has more units at once than its share, and all together not more than there are slots.
+        """
         total = self.width - sum(self._held.values())
         rooms = {node: self._shares[node] - self._held.get(node, 0) for node in self._ready}
         node = max(rooms, key=lambda node: rooms[node], default=None)
         if node is None or total <= 0 or rooms[node] <= 0:
             return None
-        return node, min(rooms[node], total)
+        return node, min(rooms[node], total), total

@@ -14,12 +14,16 @@ from batchwork.workers.nodes.hub.members import Node
 
 
 class Seat(Struct, eq=False):
-    """A lane of a node that a lane of the step is bound to. `leaving`: it gets no more calls, and is given up once it is free."""
+    """A lane of a node that a lane of the step is bound to. `leaving`: it gets no more calls, and is given up once it is free.
+
+    `silent`: the node cannot be told anything, and may go on with what it has.
+    """
 
     node: int
     lane: int
     ready: bool = False
     leaving: bool = False
+    silent: bool = False
 
 
 class Seats:
@@ -37,7 +41,7 @@ class Seats:
         """The node takes no more calls. Its lanes stay with it, for it may still be at work in them."""
         for seat in self.lanes:
             if seat is not None and seat.node == node:
-                seat.ready = False
+                seat.ready, seat.silent = False, True
 
     def join(self, node: Node, free: Sequence[bool]) -> list[int]:
         """A node is there. `free`: which lanes have no work. Returns the lanes that have a new seat."""
@@ -45,12 +49,21 @@ class Seats:
         return self._deal(free)
 
     def leave(self, node: int, free: Sequence[bool]) -> list[int]:
-        """A node is gone, or takes no more calls. Returns the lanes that have a new seat."""
+        """A node is gone. Returns the lanes that have a new seat."""
         self._offers.pop(node, None)
-        for lane, seat in enumerate(self.lanes):
-            if seat is not None and seat.node == node:
-                self.lanes[lane] = None
+        for lane in self.of_node(node).values():
+            self.lanes[lane] = None
         return self._deal(free)
+
+    def retire(self, node: int, free: Sequence[bool]) -> list[int]:
+        """A node takes no more calls, and ends those that it has. Returns the lanes that have a new seat."""
+        self._offers.pop(node, None)
+        return self._deal(free)
+
+    @property
+    def offered(self) -> int:
+        """Attempts at once that all nodes together offer."""
+        return sum(self._offers.values())
 
     def freed(self, free: Sequence[bool]) -> list[int]:
         """Some lanes may have become free: those that are leaving get other seats."""
@@ -82,8 +95,8 @@ class Seats:
     def _deal(self, free: Sequence[bool]) -> list[int]:
         """Give every node its part, as far as lanes are free."""
         parts = fair_parts(len(self.lanes), self._offers)
-        for node, part in parts.items():
-            self._cut_down(node, part, free)
+        for node in {seat.node for seat in self.lanes if seat is not None}:
+            self._cut_down(node, parts.get(node, 0), free)
         dealt = []
         empty = [lane for lane, seat in enumerate(self.lanes) if seat is None]
         for node, lane in zip(_in_turns(self._missing(parts)), empty, strict=False):
@@ -92,8 +105,9 @@ class Seats:
         return dealt
 
     def _cut_down(self, node: int, part: int, free: Sequence[bool]) -> None:
-        """See that a node has, or soon will have, no more lanes than its part: those that are free first."""
-        held = sorted(self.of_node(node).values(), key=lambda lane: (not free[lane], lane))
+        """See that a node has, or soon will have, no more lanes than its part: it gives up those that are free, its last ones first."""
+        lanes = sorted(self.of_node(node).items(), reverse=True)
+        held = sorted((lane for _, lane in lanes), key=lambda lane: not free[lane])
         for lane in held:
             self._stay(lane)
         for lane in held[: max(0, len(held) - part)]:
