@@ -45,10 +45,10 @@ unit: $(STAMP)   ## unit tests only
 	$(BIN)/pytest -n $(TESTS_AT_ONCE) tests/unit
 
 test: check      ## everything
-	$(BIN)/pytest -n $(TESTS_AT_ONCE) --ignore=tests/unit tests
+	$(BIN)/pytest -n $(TESTS_AT_ONCE) --ignore=tests/unit --ignore=tests/cluster tests
 
-cluster: .cluster/.installed ## what runs on several machines, with Ray beside the rest and ITEMS (20000) items; needs root for network namespaces
-	BATCHWORK_CLUSTER_ITEMS=$(or $(ITEMS),20000) .cluster/bin/pytest tests/cluster
+cluster: .cluster/.installed ## machines that die, stop and are cut off, KILLS times each (1), and Ray with ITEMS (20000); needs root and iproute2
+	BATCHWORK_CLUSTER_ITEMS=$(or $(ITEMS),20000) BATCHWORK_KILLS=$(or $(KILLS),1) .cluster/bin/pytest -rs tests/cluster
 
 # Ray is large, and nothing else needs it: an environment of its own, with the rest of what tests need.
 .cluster/.installed: requirements/cluster.txt requirements/dev.txt requirements/build.txt pyproject.toml

@@ -12,7 +12,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 needs_namespaces = pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("ip") is None, reason="network namespaces need root and iproute2"
+    os.geteuid() != 0 or shutil.which("ip") is None,
+    reason="machines are network namespaces here, and these need root and iproute2",
 )
 
 

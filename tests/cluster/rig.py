@@ -49,7 +49,8 @@ class Rig:
     """A folder with the workflow, runs of it, and the ledger. `executor` and further words go to every run and resume."""
 
     def __init__(self, folder: Path, executor: str, count: int, item_s: float, *words: str) -> None:
-        self._folder, self._count = folder, count
+        self.folder, self._count = folder, count
+        self.environ: dict[str, str] = {}
         self._words = ["--executor", executor, *words]
         self.ledger = folder / "ledger"
         code = CODE.replace("\n        ", "\n          ")
@@ -66,7 +67,8 @@ class Rig:
     def _popen(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [BATCHWORK, *words, "--progress", "lines"],
-            cwd=self._folder,
+            cwd=self.folder,
+            env={**os.environ, **self.environ},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -75,7 +77,7 @@ class Rig:
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Another command in the same folder."""
         return subprocess.run(
-            [BATCHWORK, *words], cwd=self._folder, capture_output=True, text=True, check=False, timeout=DEADLINE_S
+            [BATCHWORK, *words], cwd=self.folder, capture_output=True, text=True, check=False, timeout=DEADLINE_S
         )
 
     def items(self) -> list[dict[str, Any]]:

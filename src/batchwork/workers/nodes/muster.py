@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from batchwork.clock import since_boot
@@ -91,9 +91,9 @@ class Muster:
 
     # ------------------------------------------------------------ being without
 
-    def look_s(self) -> float | None:
-        """In how many seconds it has to be looked whether there are nodes; None while there are."""
-        return None if self.hub.alone_since is None else _LOOK_S
+    def look_s(self, *, alone: bool) -> float | None:
+        """In how many seconds it has to be looked whether there are nodes; None while there are. `alone`: none is of use."""
+        return _LOOK_S if alone or self.hub.alone_since is not None else None
 
     def look(self, begun: float) -> None:
         """Warn where there has been no node for long, since a step began. Raises NodesGone where that is too long, or none can come."""
@@ -113,13 +113,15 @@ class Muster:
             )
 
     def _words(self, why: str | None, alone_s: float) -> str:
+        refused = _by_reason(self.hub.refusals)
         text = f"no node of {self._launcher.describe()} is there"
-        if why is not None:
-            text += f", and none will come: {why}"
-        else:
+        if why is None:
             text += f" for {alone_s:.0f} s{self._so_far()}"
-        if refused := self.hub.refusals:
-            text += "; refused: " + "; ".join(f"{host}: {reason}" for host, reason in refused.items())
+        elif others := "; ".join(part for part in why.split("; ") if not any(reason in part for reason in refused)):
+            text += f", and none will come: {others}"
+        if refused:
+            told = "; ".join(f"{reason} (on {', '.join(machines)})" for reason, machines in refused.items())
+            text += f"; refused: {told}"
         return text
 
     def _so_far(self) -> str:
@@ -132,9 +134,17 @@ class Muster:
         """A node is gone with work that it had begun."""
         self._remarks.say(f"the node {node.name} is gone; what it ran is in doubt")
 
-    def unfit(self, node: Node, why: str) -> None:
-        """A node cannot do a step that others can."""
-        self._remarks.say(f"the node {node.name} is not used: {why}")
+    def unfit(self, why: str) -> None:
+        """Some nodes cannot do a step that others can."""
+        self._remarks.say(f"nodes are not used: {why}")
+
+
+def _by_reason(refusals: Mapping[str, str]) -> dict[str, list[str]]:
+    """Machines that were refused, by why."""
+    found: dict[str, list[str]] = {}
+    for machine, reason in refusals.items():
+        found.setdefault(reason, []).append(machine)
+    return found
 
 
 def own_addresses() -> Sequence[str]:

@@ -14,10 +14,11 @@ from msgspec.structs import replace
 from batchwork.clock import Clock
 from batchwork.errors import BatchworkError, WorkerError
 from batchwork.model import Report
-from batchwork.ports import Executor, ExecutorFactory, PageQuery
+from batchwork.ports import Executor, ExecutorFactory, PageQuery, Staffing
 from batchwork.proctree import COOKIE
 from batchwork.text.jsontext import Json
 from batchwork.workers.frames import RUNNING_FROM_S
+from batchwork.workers.nodes.agent.fitness import Lacking, check
 from batchwork.workers.nodes.agent.orders import Orders, call_of
 from batchwork.workers.nodes.agent.reporting import report_frames
 from batchwork.workers.nodes.net.wire import (
@@ -87,31 +88,31 @@ class Session:
     # ------------------------------------------------------------ work
 
     def _work(self) -> None:
+        """From the start of the executor to its end. Whatever happens, it is said that the session has ended."""
         telling = self._telling
         try:
-            self._executor = executor = self._executors(*self._equipment(), self._ask)
+            self._live()
         except BatchworkError as error:
             telling.trouble(error)
+        except Exception as error:  # noqa: BLE001  # a bug: the other side would wait for ever for what it has sent
+            telling.trouble(WorkerError(f"something is wrong in batchwork itself: {error!r}"))
+        finally:
             telling.say(SessionEnded())
-            return
+
+    def _live(self) -> None:
+        """Raises WorkerError where the executor cannot be started here."""
+        check(self._begin)
+        self._executor = executor = self._executors(*self._equipment(), self._ask)
         try:
             while self._obey(executor):
-                telling.ready(executor)
+                self._telling.ready(executor)
                 if self._orders.may_say_more():
                     self._listen(executor)
         finally:
             executor.close()
-            telling.say(SessionEnded())
 
-    def _equipment(self) -> tuple[Any, Any]:
-        """The program and the staffing. Raises WorkerError where this node lacks something."""
+    def _equipment(self) -> tuple[SentProgram, Staffing]:
         begin = self._begin
-        missing = [path for path in (begin.staffing.cwd, *begin.needed) if not os.path.exists(path)]
-        if missing:
-            raise WorkerError(
-                f"there is no {', '.join(missing)} here",
-                "every node needs the same files at the same absolute paths: a shared file system, or the same image",
-            )
         declared = {os.fsdecode(name): os.fsdecode(value) for name, value in begin.declared}
         environ = {**_own_environ(), **declared}
         staffing = replace(begin.staffing, environ=environ, cookie=os.environ.get(COOKIE, ""), journals="")
@@ -170,7 +171,7 @@ class Telling:
 
     def trouble(self, error: BatchworkError) -> None:
         """Workers cannot be started or prepared here."""
-        self.say(Trouble(error.message, error.hint))
+        self.say(Trouble(error.message, error.hint, isinstance(error, Lacking)))
 
     def report(self, report: Report) -> int:
         """A report; how many bytes it takes."""

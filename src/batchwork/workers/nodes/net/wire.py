@@ -97,10 +97,11 @@ class NowRunning(Up, frozen=True, array_like=True, tag=True):
 
 
 class Trouble(Up, frozen=True, array_like=True, tag=True):
-    """Workers of a session cannot be started or prepared here at all."""
+    """Workers of a session cannot be started or prepared here at all. `lacking`: for the machine lacks what others may have."""
 
     message: str
     hint: str
+    lacking: bool = False
 
 
 class SessionEnded(Up, frozen=True, array_like=True, tag=True):
@@ -144,14 +145,15 @@ class Leave(Down, frozen=True, array_like=True, tag=True):
 class Begin(Down, frozen=True, array_like=True, tag=True):
     """A session begins: the executor for this kind of worker is started. `prepare` is JSON.
 
-    `declared` is the environment that the workflow asks for beside the node's own, `needed` are paths that must be there. `window` is how many bytes of outcomes may be on the way.
+    `declared` is the environment that the workflow asks for beside the node's own. `needed` are paths that must be there,
+    each with the SHA-256 of what the file must hold, or nothing. `window`: bytes of outcomes that may be on the way.
     """
 
     worker: str
     prepare: str
     staffing: Staffing
     declared: list[tuple[bytes, bytes]]
-    needed: list[str]
+    needed: list[tuple[str, str]]
     window: int
 
 

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from batchwork.errors import WorkerError
+from batchwork.errors import BatchworkError, NodesGone, WorkerError
 from batchwork.ports import Running
 from batchwork.workers.nodes.hub.members import Node
 
+GATHER_S: Final = 3.0
+"""How long another node is waited for, once none of those that are there can do the step."""
+
 
 class Member(Struct, eq=False):
-    """A node. `unread`: bytes of its outcomes that were taken and not acknowledged. `ended`: its session is over."""
+    """A node. `unread`: bytes of its outcomes that were taken and not acknowledged. `ended`: its session is over.
+
+    `fit`: its workers can be started. `trouble`: why it cannot do the step; `lacking`: because the machine lacks something.
+    """
 
     node: Node
     unread: int = 0
     running: Sequence[Running] = ()
     running_at: float = 0.0
+    fit: bool = False
     trouble: WorkerError | None = None
+    lacking: bool = False
     ended: bool = False
 
 
@@ -28,7 +37,8 @@ class Crew:
 
     def __init__(self) -> None:
         self.members: dict[int, Member] = {}
-        self._told = False
+        self._told: set[str] = set()
+        self._in_vain_since: float | None = None
 
     def running(self, now: float) -> Iterator[Running]:
         """What has been running for a while, as of now."""
@@ -40,26 +50,42 @@ class Crew:
     def all_ended(self) -> bool:
         return all(member.ended for member in self.members.values())
 
-    def unfit(self) -> list[Member]:
-        """Those that cannot do the step."""
-        return [member for member in self.members.values() if member.trouble is not None]
+    @property
+    def in_vain(self) -> bool:
+        """Whether there are nodes, and none of them can do the step."""
+        return bool(self.members) and all(member.trouble is not None for member in self.members.values())
 
-    def trouble(self) -> WorkerError | None:
-        """What is wrong, where no node can do the step, once."""
-        unfit = self.unfit()
-        if self._told or not unfit or len(unfit) < len(self.members):
+    def trouble(self, now: float) -> BatchworkError | None:
+        """What is wrong where no node can do the step, and none that can has come for a moment."""
+        if not self.in_vain:
+            self._in_vain_since = None
             return None
-        self._told = True
-        return _of_all(unfit)
+        if self._in_vain_since is None:
+            self._in_vain_since = now
+        if now < self._in_vain_since + GATHER_S:
+            return None
+        unfit = list(self.members.values())
+        text, hint = _reasons(unfit), next(member.trouble.hint for member in unfit if member.trouble is not None)
+        if all(member.lacking for member in unfit):
+            return NodesGone(f"no node can do this step: {text}", hint)
+        return WorkerError(text, hint)
+
+    def unfit(self) -> str:
+        """What is wrong with nodes while others are fit: each once, empty where there is nothing to say."""
+        fresh = [
+            member
+            for member in self.members.values()
+            if member.trouble is not None and member.node.name not in self._told
+        ]
+        if not fresh or not any(member.fit for member in self.members.values()):
+            return ""
+        self._told |= {member.node.name for member in fresh}
+        return _reasons(fresh)
 
 
-def _of_all(unfit: Sequence[Member]) -> WorkerError:
-    """What is wrong everywhere, in one message."""
+def _reasons(unfit: Sequence[Member]) -> str:
+    """What is wrong with nodes, each reason once."""
     reasons: dict[str, list[str]] = {}
-    hint = ""
     for member in unfit:
-        assert member.trouble is not None
-        reasons.setdefault(member.trouble.message, []).append(member.node.name)
-        hint = hint or member.trouble.hint
-    told = "; ".join(f"{why} (on {', '.join(nodes)})" for why, nodes in reasons.items())
-    return WorkerError(told, hint)
+        reasons.setdefault(str(member.trouble), []).append(member.node.name)
+    return "; ".join(f"{why} (on {', '.join(nodes)})" for why, nodes in reasons.items())

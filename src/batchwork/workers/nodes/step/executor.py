@@ -38,6 +38,7 @@ from batchwork.workers.nodes.net.wire import (
 )
 from batchwork.workers.nodes.step.crew import Crew, Member
 from batchwork.workers.nodes.step.ledger import Ledger, named
+from batchwork.workers.nodes.step.needed import needed
 from batchwork.workers.nodes.step.placing import InSeats, InShares, Placing, Waiting
 from batchwork.workers.nodes.step.sending import run_order
 from batchwork.workers.payloads import plain
@@ -84,7 +85,7 @@ class NodesExecutor:
             json.dumps(dict(program.prepare), default=plain),
             replace(staffing, environ={}, elsewhere=Elsewhere(), journals="", cookie=""),
             _declared(staffing),
-            _needed(program),
+            needed(program.prepare),
             self._muster.window,
         )
         self._begun = since_boot()
@@ -131,7 +132,7 @@ class NodesExecutor:
         return bool(self._reports)
 
     def _wait_s(self, until: float | None) -> float | None:
-        waits = [self._muster.look_s()]
+        waits = [self._muster.look_s(alone=self._crew.in_vain)]
         if until is not None:
             waits.append(until - self._clock.now())
         return min((wait for wait in waits if wait is not None), default=None)
@@ -211,13 +212,17 @@ class NodesExecutor:
 
     def _gone(self, node: int) -> None:
         member = self._crew.members.pop(node, None)
+        self._abandon(node)
+        if member is not None and self._stage == _GOING:
+            self._muster.missed(member.node)
+            self._warm_up()
+
+    def _abandon(self, node: int) -> None:
+        """No process works for this step on the node any more, and what it has not reported it never will."""
         self._placing.leave(node)
         for report in self._ledger.gone(node, self._placing.at_once, wanted=self._stage == _ENDING):
             self._placing.reported(node, report.count, self._ledger.load(self.lanes))
             self._reports.append(report)
-        if member is not None and self._stage == _GOING:
-            self._muster.missed(member.node)
-            self._warm_up()
 
     def _heard(self, node: int, body: bytes) -> None:
         member = self._crew.members.get(node)
@@ -239,16 +244,19 @@ class NodesExecutor:
                     self._reports.append(report)
                     self._placing.reported(node, report.count, self._ledger.load(self.lanes))
             case Ready(lanes):
+                member.fit = True
                 self._placing.see(node, lanes)
             case NowRunning(units):
                 member.running = self._ledger.running(node, units, member.node.name)
                 member.running_at = self._clock.now()
             case Question():
                 self._answer(node, message)
-            case Trouble(why, hint):
+            case Trouble(why, hint, lacking):
+                member.lacking = lacking
                 self._troubled(member, WorkerError(why, hint))
             case SessionEnded():
                 member.ended = True
+                self._abandon(node)
             case _:
                 raise BadFrame("a message that is not for a session")
 
@@ -276,14 +284,15 @@ class NodesExecutor:
         self._placing.retire(member.node.number)
 
     def _see_trouble(self) -> None:
-        """Raises WorkerError, once, where no node can do this step; NodesGone where there is none and none comes."""
-        if (trouble := self._crew.trouble()) is not None:
+        """Raises WorkerError, NodesGone, once, where no node can do this step; NodesGone where there is none and none comes."""
+        if self._stage > _GOING:
+            return
+        if (trouble := self._crew.trouble(self._clock.now())) is not None:
             self.recall()
             raise trouble
-        for member in self._crew.unfit():
-            self._muster.unfit(member.node, str(member.trouble))
-        if self._stage == _GOING:
-            self._muster.look(self._begun)
+        if why := self._crew.unfit():
+            self._muster.unfit(why)
+        self._muster.look(self._begun)
 
 
 def _placing(staffing: Staffing, *, wide: bool) -> Placing:
@@ -299,10 +308,3 @@ def _declared(staffing: Staffing) -> list[tuple[bytes, bytes]]:
     """What of the environment is the workflow's and not this machine's."""
     environ = staffing.environ
     return [(os.fsencode(name), os.fsencode(environ[name])) for name in staffing.elsewhere.declared if name in environ]
-
-
-def _needed(program: Program) -> list[str]:
-    """Paths that every node must have."""
-    prepare = program.prepare
-    named_paths = [*prepare.get("path", ()), prepare.get("interpreter", "")]
-    return [path for path in dict.fromkeys(named_paths) if isinstance(path, str) and os.path.isabs(path)]

@@ -1,0 +1,49 @@
+"""Nodes that are all on this machine, without a network of their own: what a run has started, and what must hold at its end."""
+
+from __future__ import annotations
+
+import subprocess
+
+import psutil
+
+from batchwork.proctree import environ_value
+from cluster.rig import Rig
+
+LEASE = ("--node-lease", "1s", "--node-wait", "20s")
+TWO = "command:echo {1,2} >&2; exec {agent} --slots 1"
+"""Two nodes of one slot."""
+
+
+def below(run: subprocess.Popen[str], part: str) -> list[int]:
+    """Processes that a run has started in whose command a text stands."""
+    found = []
+    for process in psutil.Process(run.pid).children(recursive=True):
+        try:
+            command = " ".join(process.cmdline())
+        except psutil.Error:
+            continue
+        if part in command and "/bin/sh" not in command:
+            found.append(process.pid)
+    return found
+
+
+def agents(run: subprocess.Popen[str]) -> list[int]:
+    return below(run, "nodes.agent.main")
+
+
+def supervisors(run: subprocess.Popen[str]) -> list[int]:
+    return [pid for pid in below(run, "nodes.agent ") if pid not in agents(run)]
+
+
+def traces(rig: Rig) -> list[int]:
+    """Processes anywhere that have the ledger of this rig in their environment, or are agents that it has started."""
+    return [pid for pid in psutil.pids() if environ_value(pid, "LEDGER") == str(rig.ledger)]
+
+
+def whole(rig: Rig, count: int, twice: int) -> None:
+    """All are done, at most so many of them twice, and no item ran in two places at once."""
+    assert [(item["status"], item["result"]) for item in rig.items()] == [("succeeded", 3 * n) for n in range(count)]
+    executions = rig.executions()
+    assert set(executions) == set(map(str, range(count)))
+    assert sum(len(times) - 1 for times in executions.values()) <= twice
+    assert rig.never_two_at_once()
