@@ -62,7 +62,7 @@ class Muster:
     """All nodes of one run. The first step that wants nodes has them launched."""
 
     latency_s: Final = 0.001
-    window: Final = WINDOW
+    window = WINDOW
 
     def __init__(self, hub: Hub, launcher: Launcher, remarks: Remarks, node_wait_s: float = NODE_WAIT_S) -> None:
         self.hub = hub

@@ -126,7 +126,7 @@ class Session:
             return
         for report in reports:
             self._orders.said(self._telling.report(report))
-        self._telling.running(executor)
+        self._orders.said(self._telling.running(executor))
 
     # ------------------------------------------------------------ orders
 
@@ -194,16 +194,19 @@ class Telling:
         """How long may be waited before something is to be said."""
         return RUNNING_FROM_S if self._had_running or any(executor.load()) else None
 
-    def running(self, executor: Executor) -> None:
-        """What has been running for a while, once a second."""
+    def running(self, executor: Executor) -> int:
+        """What has been running for a while, once a second; how many bytes it takes."""
         now = self._clock.now()
         if now < self._looked + RUNNING_FROM_S:
-            return
+            return 0
         self._looked = now
         units = [*executor.running()]
-        if units or self._had_running:
-            self._had_running = bool(units)
-            self.say(NowRunning(units))
+        if not units and not self._had_running:
+            return 0
+        self._had_running = bool(units)
+        frame = framed(self._number, NowRunning(units))
+        self._send(frame)
+        return len(frame)
 
 
 def _own_environ() -> dict[str, str]:

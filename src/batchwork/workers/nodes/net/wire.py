@@ -32,6 +32,8 @@ RENEWALS: Final = 5
 """A lease is renewed so many times while it lasts."""
 
 _HEAD: Final = struct.Struct(">II")
+HEAD_SIZE: Final = _HEAD.size
+"""Bytes of a frame before its body."""
 
 
 class BadFrame(Exception):

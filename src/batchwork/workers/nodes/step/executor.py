@@ -17,6 +17,7 @@ from batchwork.workers.nodes.hub.members import Node
 from batchwork.workers.nodes.hub.news import Gone, Heard, Inbox, Joined, News, Silent
 from batchwork.workers.nodes.muster import Muster
 from batchwork.workers.nodes.net.wire import (
+    HEAD_SIZE,
     AnyUp,
     BadFrame,
     Begin,
@@ -229,7 +230,7 @@ class NodesExecutor:
         if member is None:
             return
         try:
-            self._understand(member, understood_up(body), len(body))
+            self._understand(member, understood_up(body), HEAD_SIZE + len(body))
         except BadFrame as error:
             self._troubled(member, WorkerError(f"it said what cannot be: {error}"))
             self._muster.hub.expel(node)
@@ -246,7 +247,10 @@ class NodesExecutor:
             case Ready(lanes):
                 member.fit = True
                 self._placing.see(node, lanes)
+                if self._ledger.waiting and not any(lanes):
+                    self._warm_up()  # its worker has died, and what waits may be for it
             case NowRunning(units):
+                self._took(member, size)
                 member.running = self._ledger.running(node, units, member.node.name)
                 member.running_at = self._clock.now()
             case Question():
