@@ -18,8 +18,10 @@ from batchwork.text.numerals import Numerals
 from batchwork.workers.nodes.agent import reporting
 from batchwork.workers.nodes.agent.reporting import outcomes_of, parts_of, ranges_of, report_frames
 from batchwork.workers.nodes.net.wire import FRAME_MOST, BadFrame, Frames, Outcomes, understood_up
+from batchwork.workers.nodes.step import sending
 from batchwork.workers.nodes.step.ledger import Ledger, done_of
 from batchwork.workers.nodes.step.placing import Waiting
+from batchwork.workers.nodes.step.sending import fitting, run_order, unsent
 
 FATES = ("done", "failed", "cancelled", "returned", "lost", "adrift")
 
@@ -228,3 +230,47 @@ def test_what_waits_goes_back():
     assert ledger.load(1) == [5]
     assert [(report.call, list(report.returned)) for report in ledger.returned()] == [(7, [1, 2, 3]), (8, [0, 1])]
     assert ledger.load(1) == [0]
+
+
+def test_a_result_that_no_frame_can_hold_fails_its_unit_alone(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(reporting, "RESULT_MOST", 50)
+    whole = reported(1, {0: "done", 1: "done", 2: "failed", 3: "failed"})
+    failures = [(2, replace(whole.failures[0][1], result="x" * 60), 7), whole.failures[1]]
+    told = reporting.without_giants(replace(whole, results=["1", f'"{"ü" * 30}"'], failures=failures))
+    assert (told.done, told.results, told.durations_us) == ([0], ["1"], [1])
+    assert [(offset, failure.type, failure.result) for offset, failure, _ in told.failures] == [
+        (2, "exit", None),
+        (3, "exit", None),
+        (1, "result", None),
+    ]
+    assert told.count == whole.count
+    assert reporting.without_giants(whole) == whole
+
+
+SIZES: list[tuple[list[int], tuple[int, int]]] = [
+    ([10, 10], (2, 0)),
+    ([60, 60, 5], (1, 0)),
+    ([200, 5], (0, 1)),
+    ([5, 200], (1, 0)),
+]
+
+
+@pytest.mark.parametrize(("sizes", "outcome"), SIZES)
+def test_of_a_call_goes_what_a_frame_can_hold(
+    monkeypatch: pytest.MonkeyPatch, sizes: list[int], outcome: tuple[int, int]
+):
+    monkeypatch.setattr(sending, "FRAME_MOST", 100)
+    monkeypatch.setattr(sending, "_BESIDE", 0)
+    payloads = ["x" * size for size in sizes]
+    units = range(len(sizes))
+    whole = Call(7, 1, Units(units, units, Numerals(units), payloads), payloads)
+    count = fitting(run_order(whole, 0, None, (0, len(sizes))))
+    assert count == outcome[0]
+    if count < len(sizes):
+        report = unsent(7, (0, len(sizes)), count)
+        assert len(report.failures) == outcome[1]
+        assert report.count == len(sizes) - count
+
+
+def test_numbers_always_fit():
+    assert fitting(run_order(call(5000), 0, None, (0, 5000))) == 5000

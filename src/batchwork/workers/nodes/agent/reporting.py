@@ -6,16 +6,18 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from batchwork.model import Report
-from batchwork.workers.nodes.net.wire import Outcomes, framed
+from batchwork.model import Failure, Report
+from batchwork.workers.nodes.net.wire import FRAME_MOST, Outcomes, extent, framed
 
+RESULT_MOST = FRAME_MOST - (32 << 20)
+"""Bytes of one result, at most."""
 PART_MOST = 8 << 20
 """Characters of results in one frame, unless a single one has more."""
 
 
 def report_frames(session: int, report: Report) -> Iterator[bytes]:
     """A report as frames, one unless it is large."""
-    for part in parts_of(report):
+    for part in parts_of(without_giants(report)):
         yield framed(session, outcomes_of(part))
 
 
@@ -48,6 +50,41 @@ def ranges_of(offsets: Sequence[int]) -> list[tuple[int, int]]:
         else:
             ranges.append((offset, offset + 1))
     return ranges
+
+
+def without_giants(report: Report) -> Report:
+    """The report, in which units have failed whose results are too large for any frame."""
+    giants = {at for at, text in enumerate(report.results) if extent(text) > RESULT_MOST}
+    failures = [*map(_cut, report.failures)]
+    if giants:
+        failures += [(report.done[at], _too_large(report.results[at]), report.durations_us[at]) for at in giants]
+        report = _without(report, giants)
+    return replace(report, failures=failures)
+
+
+def _without(report: Report, giants: set[int]) -> Report:
+    """The report without some of its results."""
+    left = [at for at in range(len(report.results)) if at not in giants]
+    durations = [report.durations_us[at] for at in left]
+    return replace(
+        report,
+        done=[report.done[at] for at in left],
+        results=[report.results[at] for at in left],
+        durations_us=durations,
+    )
+
+
+def _cut(told: tuple[int, Failure, int]) -> tuple[int, Failure, int]:
+    """A failure without what there was of a result, where that is too large."""
+    offset, failure, us = told
+    if extent(failure.result or "") <= RESULT_MOST:
+        return told
+    return offset, replace(failure, result=None), us
+
+
+def _too_large(result: str) -> Failure:
+    text = f"the result has {len(result):,} characters of JSON; a node sends {RESULT_MOST >> 20} MiB of them at most"
+    return Failure("result", text, retryable=False)
 
 
 def parts_of(report: Report) -> Iterator[Report]:

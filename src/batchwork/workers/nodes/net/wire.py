@@ -229,6 +229,11 @@ def framed(session: int, message: Up | Down) -> bytes:
     return _HEAD.pack(len(body) + 4, session) + body
 
 
+def extent(text: str) -> int:
+    """Bytes that a text takes in a frame, at most."""
+    return (len(text) if text.isascii() else len(text.encode("utf-8", "replace"))) + 5
+
+
 def _washed(value: Any) -> Any:
     if isinstance(value, str):
         return wash(value)

@@ -41,7 +41,7 @@ from batchwork.workers.nodes.step.crew import Crew, Member
 from batchwork.workers.nodes.step.ledger import Ledger, named
 from batchwork.workers.nodes.step.needed import needed
 from batchwork.workers.nodes.step.placing import InSeats, InShares, Placing, Waiting
-from batchwork.workers.nodes.step.sending import run_order
+from batchwork.workers.nodes.step.sending import fitting, run_order, unsent
 from batchwork.workers.payloads import plain
 
 _CLOSE_S = 10.0
@@ -179,8 +179,19 @@ class NodesExecutor:
 
     def _give_out(self) -> None:
         for node, lane, waiting, part in self._placing.orders(self._ledger.waiting):
-            number = self._ledger.sent(node, waiting.lane, waiting.call, part)
-            self._tell(node, replace(run_order(waiting.call, lane, self._slot, part), call=number))
+            order = run_order(waiting.call, lane, self._slot, part)
+            count = fitting(order)
+            if count < part[1] - part[0]:
+                self._keep_back(node, unsent(waiting.call.id, part, count))
+                order = run_order(waiting.call, lane, self._slot, (part[0], part[0] + count))
+            if count:
+                number = self._ledger.sent(node, waiting.lane, waiting.call, (part[0], part[0] + count))
+                self._tell(node, replace(order, call=number))
+
+    def _keep_back(self, node: int, report: Report) -> None:
+        """Units that were meant for a node, and are not sent."""
+        self._reports.append(report)
+        self._placing.reported(node, report.count, self._ledger.load(self.lanes))
 
     def _warm_up(self) -> None:
         if self._stage > _GOING:
@@ -245,10 +256,7 @@ class NodesExecutor:
                     self._reports.append(report)
                     self._placing.reported(node, report.count, self._ledger.load(self.lanes))
             case Ready(lanes):
-                member.fit = True
-                self._placing.see(node, lanes)
-                if self._ledger.waiting and not any(lanes):
-                    self._warm_up()  # its worker has died, and what waits may be for it
+                self._see_ready(member, lanes)
             case NowRunning(units):
                 self._took(member, size)
                 member.running = self._ledger.running(node, units, member.node.name)
@@ -263,6 +271,12 @@ class NodesExecutor:
                 self._abandon(node)
             case _:
                 raise BadFrame("a message that is not for a session")
+
+    def _see_ready(self, member: Member, lanes: Sequence[bool]) -> None:
+        member.fit = True
+        self._placing.see(member.node.number, lanes)
+        if self._ledger.waiting and not any(lanes):
+            self._warm_up()  # its worker has died, and what waits may be for it
 
     def _took(self, member: Member, size: int) -> None:
         """Acknowledge what was taken, now and then."""
