@@ -162,12 +162,14 @@ def watched_arguments() -> Iterator[list[bytes]]:
 
 @pytest.mark.fault("N01")
 @pytest.mark.promise("10.13")
-def test_a_secret_is_seen_nowhere(batchwork: Command, work: Path) -> None:
+@pytest.mark.parametrize("executor", ["local", "command:echo {1,2} >&2; exec {agent} --slots 2"], ids=["here", "nodes"])
+def test_a_secret_is_seen_nowhere(batchwork: Command, work: Path, executor: str) -> None:
+    there = {**SET, "BATCHWORK_EXECUTOR": executor}
     (work / "w.yaml").write_text(FLOW)
     (work / "given.json").write_text(json.dumps({"given": TOKEN, "url": f"postgres://me:{TOKEN}@host/db"}))
     with watched_arguments() as seen:
         shown = [
-            batchwork(*words, expect=None, env=SET)
+            batchwork(*words, expect=None, env=there)
             for words in (
                 ("validate", "w.yaml"),
                 ("plan", "w.yaml"),
@@ -201,6 +203,95 @@ def test_a_secret_is_seen_nowhere(batchwork: Command, work: Path) -> None:
     assert told["code", "result"]["result"] == ["***", {"a": "***"}]
     assert told["argv", "***"]["error"]["type"] == "refused"
     assert (len(units), sum(unit["step"] == "commands" for unit in units)) == (13 + 6 + 4 + 1 + 2 + 1 + 2, 13)
+
+
+def test_nodes_get_the_environment_of_the_workflow_and_nothing_else_of_this_machine(
+    batchwork: Command, work: Path
+) -> None:
+    """A node that starts with nothing has what the workflow declares, and its secrets; the letter stands nowhere."""
+    (work / "w.yaml").write_text("""
+secrets: [MY_TOKEN]
+env: {DECLARED: "d-{{ run.id }}", COPY: "x{{ env.MY_TOKEN }}"}
+steps:
+  - name: python
+    task: batch
+    inputs:
+      items: [1, 2, 3, 4]
+      max_parallel: 2
+      task: {type: python, code: "import os; return [sorted(os.environ), os.environ['MY_TOKEN'] + os.environ['COPY']]"}
+  - name: shell
+    task: batch
+    inputs:
+      items: [1, 2, 3, 4]
+      max_parallel: 2
+      task: {type: shell, command: "env | cut -d= -f1; sleep 0.2"}
+""")
+    agent = "tee letter | env -i PATH=/usr/bin:/bin {agent} --slots 2"
+    other = "canary-of-this-machine-" + "0123456789" * 3
+    with watched_arguments() as seen:
+        done = batchwork("run", "w.yaml", "--executor", f"command:{agent}", env={**SET, "OTHER_CANARY": other})
+    assert not seen
+    units = [json.loads(line) for line in batchwork("items", "--json", env=SET).stdout.splitlines()]
+    assert len(units) == 8
+    for unit in units:
+        names = unit["result"][0] if unit["step"] == "python" else unit["result"]["stdout"].split()
+        assert {"MY_TOKEN", "DECLARED", "COPY"} <= set(names)
+        assert not {"OTHER_CANARY", "BATCHWORK_STORE", "HOME", "NO_COLOR"} & set(names)
+    letter = json.loads((work / "letter").read_text(encoding="utf-8"))
+    assert not places((work / "letter").read_bytes())
+    written = [path.read_bytes() for path in (work / ".batchwork").rglob("*") if path.is_file()]
+    written += [
+        cell if isinstance(cell, bytes) else str(cell).encode() for cell in cells(work / ".batchwork" / "state.db")
+    ]
+    for text in [*written, done.stdout.encode(), done.stderr.encode()]:
+        assert letter["token"].encode() not in text and not places(text)
+
+
+def test_the_letter_and_the_tokens_of_nodes_stand_in_no_argument_list_and_no_environment(
+    batchwork: Command, work: Path
+) -> None:
+    (work / "w.yaml").write_text("""
+steps:
+  - name: look
+    task: batch
+    inputs:
+      items: [1, 2]
+      max_parallel: 2
+      task:
+        type: python
+        code: |
+          import glob, pathlib
+          token = pathlib.Path("letter").read_text().split('"token":"')[1].split('"')[0]
+          found = []
+          for file in [*glob.glob("/proc/[0-9]*/cmdline"), *glob.glob("/proc/[0-9]*/environ")]:
+              try:
+                  if token.encode() in pathlib.Path(file).read_bytes():
+                      found.append(file)
+              except OSError:
+                  pass
+          return [len(token) > 40, found]
+""")
+    batchwork("run", "w.yaml", "--executor", "command:tee letter | {agent} --slots 1")
+    units = [json.loads(line) for line in batchwork("items", "--json").stdout.splitlines()]
+    assert [unit["result"] for unit in units] == [[True, []]] * 2
+
+
+def test_a_secret_in_what_starts_nodes_is_seen_nowhere(batchwork: Command, work: Path) -> None:
+    """What the user writes into the command stands in the list of that command's arguments, and nowhere else."""
+    (work / "w.yaml").write_text(
+        "secrets: [MY_TOKEN]\n"
+        "steps: [{name: a, task: batch, inputs: {items: [1], max_parallel: 2, task: {type: shell, command: echo}}}]\n"
+    )
+    plain = {"MY_TOKEN": "canary-Zq9xPPp-" + "Long" * 20}
+    for end in ("exec {agent}", "exit 7 # {agent}"):
+        words = ("run", "w.yaml", "--executor", f"command:echo {plain['MY_TOKEN']} >&2; {end}")
+        done = batchwork(*words, expect=None, env=plain)
+        assert done.returncode == (0 if "exec" in end else 4)
+        assert not found(f"{done.stdout}\n{done.stderr}".encode(), plain["MY_TOKEN"])
+    for path in (work / ".batchwork").rglob("*"):
+        if path.is_file():
+            assert not found(path.read_bytes(), plain["MY_TOKEN"]), path
+    assert not any(found(str(cell).encode(), plain["MY_TOKEN"]) for cell in cells(work / ".batchwork" / "state.db"))
 
 
 def test_a_secret_in_the_text_of_the_workflow_is_in_no_column(batchwork: Command, work: Path) -> None:

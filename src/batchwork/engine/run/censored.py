@@ -1,14 +1,16 @@
-"""The gates of a run: what goes to its store and to its sinks passes its censor here, whoever writes or tells it."""
+"""The gates of a run: what goes to its store and to its sinks passes its censor here, whoever writes or tells it; so does an error that ends it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 from msgspec.structs import replace
 
 from batchwork.censor import Censor
 from batchwork.engine.run.request import WITHHELD, Backends, Nodes
+from batchwork.errors import BatchworkError
 from batchwork.events import Event
 from batchwork.model import Checkpoint, RunRecord
 from batchwork.ports import EventSink, RunChange, StepChange, Store
@@ -26,6 +28,17 @@ def censored(backends: Backends, censor: Censor) -> Backends:
 def censored_sink(sink: EventSink, censor: Censor) -> EventSink:
     """The sink behind the censor, if there is anything to hide."""
     return CensoredSink(sink, censor) if censor.hides else sink
+
+
+@contextmanager
+def censored_errors(censor: Censor) -> Iterator[None]:
+    """Errors for people that come out of a run tell no secret: what other programs said may stand in them."""
+    try:
+        yield
+    except BatchworkError as error:
+        error.message, error.hint = censor.text(error.message), censor.text(error.hint)
+        error.args = (error.message,)
+        raise
 
 
 class CensoredSink:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from batchwork.censor import Censor, censor_of
-from batchwork.engine.run.censored import censored, censored_sink, told_nodes
+from batchwork.engine.run.censored import censored, censored_errors, censored_sink, told_nodes
 from batchwork.engine.run.crash.redo_window import window_text
 from batchwork.engine.run.find_run import FINISHED, find_run
 from batchwork.engine.run.kept_options import Kept, kept_from, placed, with_journals
@@ -315,7 +315,8 @@ def _execute(execution: Execution, backends: Backends, control: Control) -> RunE
     if execution.plan.notify:
         own.sinks.insert(0, _notifier(execution, backends))  # closed first: it may still warn
     sink = Fanout([censored_sink(own, execution.censor), backends.sink])
-    with closing(own), Signals(control, backends.clock, execution.cookie):
+    signals = Signals(control, backends.clock, execution.cookie)
+    with closing(own), signals, censored_errors(execution.censor):
         return Runner(execution, replace(backends, sink=sink), control).run()
 
 
