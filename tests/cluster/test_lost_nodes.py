@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,21 @@ def test_a_cut_that_is_shorter_than_the_lease_has_no_effect(two: Hosts, tmp_path
     code, said = finish(run)
     assert code == 0, said
     whole(rig, 30, twice=0)
+    assert "is gone" not in said
+
+
+def test_a_cut_from_which_tcp_takes_long_to_recover_has_no_effect(two: Hosts, tmp_path: Path) -> None:
+    """After a cut of 6.6 s TCP may be silent for six more: the lease of ten is renewed by another way."""
+    rig = Rig(tmp_path, two.executor(), 110, 0.2)
+    run = rig.start()
+    eventually(lambda: len(rig.done()) >= 4, "some items")
+    two.cut(1)
+    until = time.monotonic() + 6.6
+    eventually(lambda: time.monotonic() >= until, "the end of the cut")
+    two.mend(1)
+    code, said = finish(run)
+    assert code == 0, said
+    whole(rig, 110, twice=0)
     assert "is gone" not in said
 
 

@@ -35,6 +35,7 @@ from batchwork.workers.nodes.net.wire import (
     Hello,
     Refused,
     Renew,
+    Vouch,
     Welcome,
     framed,
     understood_down,
@@ -213,6 +214,34 @@ def test_nobody_can_say_that_a_node_has_ended_but_itself(letter: Letter, node: C
     assert stranger.is_closed()
     stranger.close()
     assert len(hub.nodes()) == 1
+
+
+def test_a_lease_is_granted_on_another_connection_to_nodes_that_are_there_only(letter: Letter, hub: Hub) -> None:
+    member, inbox = Caller(letter), Inbox()
+    hub.begin(inbox)
+    member.say(framed(0, hello(letter.token)))
+    welcome = member.hear()
+    assert isinstance(welcome, Welcome)
+    for number in range(3, 60):  # for longer than the lease, its own connection says nothing
+        other = Caller(letter)
+        other.say(framed(0, Vouch(welcome.node, welcome.token, number)))
+        assert other.hear() == Granted(number)
+        other.close()
+        select.select([], [], [], 0.1)
+    assert len(hub.nodes()) == 1
+    for node, token in ((welcome.node, letter.token), (welcome.node, ""), (7, welcome.token), (0, "")):
+        other = Caller(letter)
+        other.say(framed(0, Vouch(node, token, 99)))
+        assert other.is_closed()
+        other.close()
+    member.close()
+    news, _ = inbox.take(1.0)
+    while not any(isinstance(one, Silent) for one in news):
+        news, _ = inbox.take(DEADLINE_S)
+    other = Caller(letter)
+    other.say(framed(0, Vouch(welcome.node, welcome.token, 100)))
+    assert other.is_closed(), "what it says is not heard any more, so that its lease must end"
+    other.close()
 
 
 def test_an_agent_talks_to_no_other_hub(letter: Letter) -> None:

@@ -45,3 +45,34 @@ def test_it_never_lasts_longer_than_the_hub_counts(questions):
     for _, number in sorted(under_way):
         lease.granted(number)
     assert lease.until <= hub_until
+
+
+def test_where_nothing_is_heard_it_is_asked_for_on_another_connection_for_a_while():
+    lease = Lease(10.0, 0.0)
+    asked = []
+    for tenth in range(1, 400):
+        now = tenth / 10
+        if now >= lease.renew_at:
+            lease.ask(now)
+        if (number := lease.vouch(now)) is not None:
+            asked.append(now)
+            lease.granted(number)
+    assert asked == [*range(3, 20)], "a connection that does not go on by then is lost"
+    assert lease.until == 29.0
+
+
+def test_where_something_is_heard_it_is_not_asked_for_elsewhere():
+    lease = Lease(10.0, 0.0)
+    for second in range(1, 40):
+        lease.heard(lease.ask(second), second + 0.5)
+        assert lease.vouch(second + 1.0) is None
+
+
+def test_an_answer_that_comes_by_another_way_does_not_lengthen_it_twice():
+    lease = Lease(10.0, 0.0)
+    lease.ask(2.0)
+    number = lease.vouch(4.0)
+    assert number is not None
+    lease.granted(number)
+    lease.heard(1, 6.0)
+    assert lease.until == 14.0

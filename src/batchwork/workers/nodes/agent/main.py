@@ -21,11 +21,13 @@ from batchwork.workers.local import local_executors
 from batchwork.workers.nodes.agent.ends import LEFT, LOST, NO_WAY, ORPHANED, OVER, REFUSED, told
 from batchwork.workers.nodes.agent.lease import Lease
 from batchwork.workers.nodes.agent.session import Session
+from batchwork.workers.nodes.agent.ways import Ways
 from batchwork.workers.nodes.net.connection import Closed, Connection, Mailbox
-from batchwork.workers.nodes.net.letter import HubEnded, Letter, call_hub, read_letter, say_ended
+from batchwork.workers.nodes.net.letter import HubEnded, Letter, read_letter, say_ended
 from batchwork.workers.nodes.net.wire import (
     FRAME_MOST,
     PROTOCOL,
+    RENEWALS,
     AllEnded,
     AnyDown,
     BadFrame,
@@ -36,6 +38,7 @@ from batchwork.workers.nodes.net.wire import (
     Leave,
     Refused,
     Renew,
+    Vouch,
     Welcome,
     framed,
     understood_down,
@@ -65,7 +68,7 @@ class Agent:
     """One node, from its hello to its end."""
 
     def __init__(self, letter: Letter, settings: Settings) -> None:
-        self._letter, self._settings = letter, settings
+        self._ways, self._settings = Ways(letter), settings
         self._outbox: Mailbox[bytes] = Mailbox()
         self._sessions: dict[int, Session] = {}
         self._lease: Lease | None = None
@@ -76,13 +79,14 @@ class Agent:
     def work(self) -> None:
         """Until the end. Raises End."""
         try:
-            self._connection = connection = call_hub(self._letter)
+            self._connection = connection = self._ways.own()
         except HubEnded as error:
             raise End(OVER, str(error)) from error
         except Closed as error:
             raise End(NO_WAY, str(error)) from error
         self._selector.register(connection, selectors.EVENT_READ)
         self._selector.register(self._outbox.ear, selectors.EVENT_READ)
+        self._selector.register(self._ways.granted.ear, selectors.EVENT_READ)
         self._selector.register(0, selectors.EVENT_READ)
         self._greet()
         try:
@@ -92,7 +96,7 @@ class Agent:
             raise End(LOST, f"the connection to the hub is lost: {error}") from error
 
     def _greet(self) -> None:
-        letter, python = self._letter, platform.python_version()
+        letter, python = self._ways.letter, platform.python_version()
         hello = Hello(
             letter.token,
             PROTOCOL,
@@ -123,17 +127,23 @@ class Agent:
     def _wait_s(self) -> float:
         if self._lease is None:
             return 1.0
-        return max(0.0, min(self._lease.renew_at, self._lease.until) - since_boot())
+        return max(0.0, self._lease.look_at - since_boot())
 
     def _renew(self) -> None:
         """Ask for the lease again, if it is time. Raises End once it is over."""
         lease, now = self._lease, since_boot()
         if lease is None:
             return
+        for granted in self._ways.granted.take():
+            lease.granted(granted)
+            told(self._settings.report, "until", lease.until)
         if lease.is_over(now):
             raise End(LOST, "nothing was heard of the hub for as long as the lease lasts")
         if now >= lease.renew_at:
             self._connection.say(framed(0, Renew(lease.ask(now))))
+        if (number := lease.vouch(now)) is not None and self.node is not None:
+            vouch = Vouch(self.node.node, self.node.token, number)
+            self._ways.ask(vouch, self.node.lease_s / RENEWALS)
 
     # ------------------------------------------------------------ what the hub says
 
@@ -167,7 +177,7 @@ class Agent:
 
     def _granted(self, number: int) -> None:
         assert self._lease is not None
-        self._lease.granted(number)
+        self._lease.heard(number, since_boot())
         told(self._settings.report, "until", self._lease.until)
 
     def _pass_on(self, number: int, message: AnyDown) -> None:

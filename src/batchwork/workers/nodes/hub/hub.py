@@ -30,6 +30,7 @@ from batchwork.workers.nodes.net.wire import (
     Leave,
     Refused,
     Renew,
+    Vouch,
     Welcome,
     framed,
     introduced,
@@ -235,6 +236,15 @@ class Hub:
             case AllEnded():
                 self._ended(message)
                 self._part(peer)
+            case Vouch():
+                self._vouched(peer, message)
+
+    def _vouched(self, peer: Peer, message: Vouch) -> None:
+        """A member whose own connection is slow after a cut. Of one whose connection has ended nothing is heard again."""
+        if self._register.is_own(message.node, message.token) and message.node in self._company.members:
+            self._register.grant(message.node, since_boot())
+            self._say(peer, Granted(message.number))
+        self._part(peer)
 
     def _member_said(self, peer: Peer, node: Node, message: AnyUp) -> None:
         """Raises BadFrame."""

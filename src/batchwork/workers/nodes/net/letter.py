@@ -49,10 +49,10 @@ class HubEnded(Closed):
     """Where the hub was, nobody listens any more. A hub never comes back: each run, and each resume of one, has its own."""
 
 
-def call_hub(letter: Letter) -> Connection:
+def call_hub(letter: Letter, patience_s: float = _CONNECT_S) -> Connection:
     """A connection to the hub, and to no one else. Raises Closed where there is none at any of its addresses.
 
-    For who was a node before the first address is where the hub was found. Raises HubEnded where it is refused there.
+    Each is tried for so long. For who was a node before the first address is where the hub was found. Raises HubEnded where it is refused there.
     """
     trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trust.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -61,7 +61,7 @@ def call_hub(letter: Letter) -> Connection:
     failures: list[str] = []
     for address in letter.addresses:
         try:
-            plain = socket.create_connection((address, letter.port), timeout=_CONNECT_S)
+            plain = socket.create_connection((address, letter.port), timeout=patience_s)
         except OSError as error:
             if letter.former and not failures and isinstance(error, ConnectionRefusedError):
                 raise HubEnded(f"the hub at {address} has ended") from error

@@ -5,6 +5,7 @@ MessagePack, an array whose first element is the message's name. A session is wh
 
 An agent opens the connection and says Hello. It is answered by Welcome or Refused, and renews its lease with Renew, answered by
 Granted. The lease counts from when the agent *asked*: an answer that comes late, kept up by a network, lengthens nothing.
+Where nothing is heard, Vouch does the same on another connection: after a cut, TCP is silent for as long again.
 Whoever sees all processes of a node ended says AllEnded, the supervisor of a dead agent too, on a connection of its own.
 
 Numbers of units are offsets in the call that was sent. Payloads travel as the JSON texts that they are on the next wire.
@@ -69,6 +70,14 @@ class AllEnded(Up, frozen=True, array_like=True, tag=True):
 
     node: int
     token: str
+
+
+class Vouch(Up, frozen=True, array_like=True, tag=True):
+    """A node renews its lease on another connection, because nothing is heard on its own. Answered by Granted, or not at all."""
+
+    node: int
+    token: str
+    number: int
 
 
 class Ready(Up, frozen=True, array_like=True, tag=True):
@@ -207,9 +216,9 @@ class Took(Down, frozen=True, array_like=True, tag=True):
     count: int
 
 
-Introduction = Hello | AllEnded
+Introduction = Hello | AllEnded | Vouch
 """What somebody may say who is not known yet."""
-AnyUp = Hello | Renew | AllEnded | Ready | Outcomes | NowRunning | Trouble | Question | SessionEnded
+AnyUp = Hello | Renew | AllEnded | Vouch | Ready | Outcomes | NowRunning | Trouble | Question | SessionEnded
 AnyDown = (
     Welcome | Refused | Granted | Leave | Begin | Run | Warm | Recall | Cancel | Kill | Finish | Page | Took
 )  # fmt: skip
