@@ -221,7 +221,7 @@ def test_what_was_to_end_anyway_is_cancelled():
     ledger = Ledger()
     ledger.sent(1, 0, call(3, 7), (1, 3))
     (left,) = ledger.gone(1, 1, wanted=True)
-    assert left.cancelled == [1, 2] and not left.missed
+    assert left.cancelled == [1, 2] and not left.lost and not left.adrift
 
 
 def test_what_waits_goes_back():
