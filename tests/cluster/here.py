@@ -38,12 +38,3 @@ def supervisors(run: subprocess.Popen[str]) -> list[int]:
 def traces(rig: Rig) -> list[int]:
     """Processes anywhere that have the ledger of this rig in their environment, or are agents that it has started."""
     return [pid for pid in psutil.pids() if environ_value(pid, "LEDGER") == str(rig.ledger)]
-
-
-def whole(rig: Rig, count: int, twice: int) -> None:
-    """All are done, at most so many of them twice, and no item ran in two places at once."""
-    assert [(item["status"], item["result"]) for item in rig.items()] == [("succeeded", 3 * n) for n in range(count)]
-    executions = rig.executions()
-    assert set(executions) == set(map(str, range(count)))
-    assert sum(len(times) - 1 for times in executions.values()) <= twice
-    assert rig.never_two_at_once()

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.here import LEASE, TWO, agents, below, supervisors, traces, whole
-from cluster.rig import Rig, eventually, finish, send
+from cluster.here import LEASE, TWO, agents, below, supervisors, traces
+from cluster.rig import Rig, eventually, finish, send, whole
 
 
 @pytest.fixture

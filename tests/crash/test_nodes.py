@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.here import LEASE, TWO, agents, supervisors, traces, whole
+from cluster.here import LEASE, TWO, agents, supervisors, traces
 from cluster.hosts import hosts, needs_namespaces
-from cluster.rig import Rig, eventually, finish, send
+from cluster.rig import Rig, eventually, finish, send, whole
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -283,11 +283,11 @@ def test_when_no_more_files_can_be_opened_strangers_are_sent_away(letter: Letter
     knocking = [socket.socket() for _ in range(5)]
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 1, limits[1]))
     try:
-        began = psutil.Process().cpu_times().user
+        began = time.process_time()
         for sock in knocking:
             sock.connect(("127.0.0.1", letter.port))
         assert all(map(ends_in_time, knocking))
-        assert psutil.Process().cpu_times().user - began < 1.0
+        assert time.process_time() - began < 2.0
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         for sock in knocking:

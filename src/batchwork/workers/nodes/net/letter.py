@@ -52,7 +52,8 @@ class HubEnded(Closed):
 def call_hub(letter: Letter, patience_s: float = _CONNECT_S) -> Connection:
     """A connection to the hub, and to no one else. Raises Closed where there is none at any of its addresses.
 
-    Each is tried for so long. For who was a node before the first address is where the hub was found. Raises HubEnded where it is refused there.
+    Each is tried for so long. For who was a node before the first address is where the hub was found: raises HubEnded where
+    it is refused there.
     """
     trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trust.minimum_version = ssl.TLSVersion.TLSv1_3
