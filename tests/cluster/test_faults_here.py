@@ -35,11 +35,11 @@ def test_whatever_of_a_node_is_killed_costs_what_it_ran(rig: Rig, what: str) -> 
     eventually(lambda: len(rig.done()) >= 4, "some items")
     send(KILLED[what](run))
     code, said = finish(run)
-    if what == "worker":  # as here: the item that it ran has failed
-        assert code == 1, said
-        assert [item["error"]["type"] for item in rig.items() if item["status"] == "failed"] == ["worker died"]
-        rig._words += ["--json"]
-        assert finish(rig._popen("retry", *LEASE, "--executor", TWO))[0] == 0
+    if what == "worker":  # as here: the item that it ran has failed, if it ran one
+        failed = [item["error"]["type"] for item in rig.items() if item["status"] == "failed"]
+        assert (code, failed) in [(0, []), (1, ["worker died"])], said
+        if failed:
+            assert finish(rig._popen("retry", *rig._words))[0] == 0
     else:
         assert code == 0, said
         assert "is gone; what it ran is in doubt" in said
