@@ -19,7 +19,7 @@ from batchwork.workers.nodes.net.letter import Letter
 LOOK_S: Final = 1.0
 _CLOSE_S = 5.0
 _CLOSE_GONE_S = 0.5
-"""Where it may be waiting for what never answers."""
+"""Where nothing is to be called back, or it may be waiting for what never answers."""
 _LONGEST = 300
 
 
@@ -92,7 +92,7 @@ class ClusterLauncher:
     def close(self) -> None:
         self._closing.set()
         if self._thread is not None:
-            self._thread.join(_CLOSE_S if self.ended() is None else _CLOSE_GONE_S)
+            self._thread.join(_CLOSE_S if self._started and self.ended() is None else _CLOSE_GONE_S)
 
     # ------------------------------------------------------------ the thread
 
