@@ -75,10 +75,10 @@ def test_results_in_s3_are_whole_or_not_there(
 
 
 def test_passwords_of_urls_are_neither_shown_nor_kept(batchwork: Command, work: Path) -> None:
-    (work / "flow.yaml").write_text(FLOW.replace("TO", "http://me:s3cretpassw0rd@127.0.0.1:9/t.csv"))
+    (work / "flow.yaml").write_text(FLOW.replace("TO", "ftp://me:s3cretpassw0rd@127.0.0.1:9/t.csv"))
     done = batchwork("run", "flow.yaml", expect=1)
     said = [done, *(batchwork(*words) for words in (["errors"], ["status", "--json"]))]
-    assert "cannot write http://me:***@127.0.0.1:9/t.csv" in done.stderr
+    assert "ftp://me:***@127.0.0.1:9/t.csv" in done.stderr
     assert not any("s3cretpassw0rd" in one.stdout + one.stderr for one in said)
     kept = b"".join(path.read_bytes() for path in (work / ".batchwork").rglob("*") if path.is_file())
     assert b"s3cretpassw0rd" not in kept
