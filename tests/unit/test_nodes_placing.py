@@ -49,7 +49,7 @@ class Shares:
             left = self.held.pop(number)
             self.placing.leave(number)
             if left:
-                self.placing.reported(number, len(left), [])
+                self.placing.reported(number, len(left))
             self.lost.update(left)
             self.give()
 
@@ -72,7 +72,7 @@ class Shares:
         if busy:
             number = busy[at % len(busy)]
             self.held[number].pop(at % len(self.held[number]))
-            self.placing.reported(number, 1, [])
+            self.placing.reported(number, 1)
             self.give()
 
     def give(self) -> None:
@@ -121,7 +121,7 @@ def test_a_silent_node_is_given_nothing_and_what_it_has_counts():
         placing.see(number, [True])
     assert sum(stop - start for _, _, _, (start, stop) in placing.orders(waiting)) == 4
     placing.silence(1)
-    placing.reported(2, 2, [])
+    placing.reported(2, 2)
     assert {order.node for order in placing.orders(waiting)} == {2}
     assert list(placing.orders(waiting)) == []
 
@@ -153,3 +153,22 @@ def test_a_call_waits_while_its_lane_is_with_no_node_or_with_a_silent_one():
     placing.join(node(2, 1))
     assert [(order.node, order.part) for order in placing.orders(waiting)] == [(2, (0, 5))]
     assert not waiting
+
+
+def test_a_lane_that_is_to_move_moves_once_it_is_free():
+    placing = InSeats(2, 2)
+    placing.join(node(1, 2))
+    placing.see(1, [True, True])
+    waiting = deque([Waiting(0, call(1, 5)), Waiting(1, call(2, 5))])
+    assert [order.node for order in placing.orders(waiting)] == [1, 1]
+    placing.join(node(2, 2))
+    placing.see(2, [True, True])
+    assert placing.ready().count(True) == 1, "one lane waits for its call to end"
+    moving = placing.ready().index(False)
+    placing.unloaded(1 - moving, 0)
+    placing.unloaded(moving, 3)
+    assert not placing.ready()[moving]
+    placing.unloaded(moving, 0)
+    placing.see(2, [True, True])
+    again = deque([Waiting(moving, call(3, 1))])
+    assert [order.node for order in placing.orders(again)] == [2]

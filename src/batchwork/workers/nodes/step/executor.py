@@ -182,16 +182,18 @@ class NodesExecutor:
             order = run_order(waiting.call, lane, self._slot, part)
             count = fitting(order)
             if count < part[1] - part[0]:
-                self._keep_back(node, unsent(waiting.call.id, part, count))
                 order = run_order(waiting.call, lane, self._slot, (part[0], part[0] + count))
             if count:
                 number = self._ledger.sent(node, waiting.lane, waiting.call, (part[0], part[0] + count))
                 self._tell(node, replace(order, call=number))
+            if count < part[1] - part[0]:
+                self._keep(node, waiting.lane, unsent(waiting.call.id, part, count))
 
-    def _keep_back(self, node: int, report: Report) -> None:
-        """Units that were meant for a node, and are not sent."""
+    def _keep(self, node: int, lane: int, report: Report) -> None:
+        """To be told of units that were meant for a node, or with it, and are no more."""
         self._reports.append(report)
-        self._placing.reported(node, report.count, self._ledger.load(self.lanes))
+        self._placing.reported(node, report.count)
+        self._placing.unloaded(lane, self._ledger.left(lane))
 
     def _warm_up(self) -> None:
         if self._stage > _GOING:
@@ -233,8 +235,10 @@ class NodesExecutor:
         """No process works for this step on the node any more, and what it has not reported it never will."""
         self._placing.leave(node)
         for report in self._ledger.gone(node, self._placing.at_once, wanted=self._stage == _ENDING):
-            self._placing.reported(node, report.count, self._ledger.load(self.lanes))
+            self._placing.reported(node, report.count)
             self._reports.append(report)
+        for lane in range(self.lanes):
+            self._placing.unloaded(lane, self._ledger.left(lane))
 
     def _heard(self, node: int, body: bytes) -> None:
         member = self._crew.members.get(node)
@@ -251,10 +255,10 @@ class NodesExecutor:
         match message:
             case Outcomes():
                 self._took(member, size)
+                lane = self._ledger.lane(message.call)
                 report = self._ledger.report(node, named(member.node.name, message.worker), message)
                 if report is not None:
-                    self._reports.append(report)
-                    self._placing.reported(node, report.count, self._ledger.load(self.lanes))
+                    self._keep(node, lane, report)
             case Ready(lanes):
                 self._see_ready(member, lanes)
             case NowRunning(units):

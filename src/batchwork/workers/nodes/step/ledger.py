@@ -56,6 +56,15 @@ class Ledger:
             load[one.lane] += one.left
         return load
 
+    def left(self, lane: int) -> int:
+        """Units of a lane that are with nodes."""
+        return self._load.get(lane, 0)
+
+    def lane(self, number: int) -> int:
+        """The lane of the step of what was sent under a number; the first one where that is reported in full."""
+        part = self._parts.get(number)
+        return 0 if part is None else part.lane
+
     def returned(self) -> Iterator[Report]:
         """What waits goes back."""
         while self.waiting:

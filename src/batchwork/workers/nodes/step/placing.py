@@ -69,8 +69,12 @@ class Placing(Protocol):
         """How many lanes each node must have ready, so that this many are."""
         ...
 
-    def reported(self, node: int, count: int, load: Sequence[int]) -> None:
-        """So many units are with the node no more. `load`: those that are with nodes, by lane."""
+    def reported(self, node: int, count: int) -> None:
+        """So many units are with the node no more."""
+        ...
+
+    def unloaded(self, lane: int, left: int) -> None:
+        """So many units of a lane are still with nodes."""
         ...
 
     def orders(self, waiting: deque[Waiting]) -> Iterator[Order]:
@@ -117,9 +121,13 @@ class InSeats:
     def wanted(self, lanes: int) -> dict[int, int]:
         return self._seats.wanted(lanes)
 
-    def reported(self, node: int, count: int, load: Sequence[int]) -> None:
-        self._busy = [units > 0 for units in load]
-        self._seats.freed(self._free())
+    def reported(self, node: int, count: int) -> None:
+        """A node's lanes say it."""
+
+    def unloaded(self, lane: int, left: int) -> None:
+        self._busy[lane] = left > 0
+        if not left and self._seats.is_leaving(lane):
+            self._seats.freed(self._free())
 
     def _free(self) -> list[bool]:
         return [not busy for busy in self._busy]
@@ -182,7 +190,10 @@ class InShares:
     def wanted(self, lanes: int) -> dict[int, int]:
         return dict.fromkeys(self._offers, min(lanes, 1))
 
-    def reported(self, node: int, count: int, load: Sequence[int]) -> None:
+    def unloaded(self, lane: int, left: int) -> None:
+        """There is one lane."""
+
+    def reported(self, node: int, count: int) -> None:
         left = self._held.get(node, 0) - count
         self._held[node] = left
         if left <= 0:

@@ -71,6 +71,11 @@ class Seats:
             return []
         return self._deal(free)
 
+    def is_leaving(self, lane: int) -> bool:
+        """Whether the lane gives up its seat once it is free."""
+        seat = self.lanes[lane]
+        return seat is not None and seat.leaving
+
     def of_node(self, node: int) -> dict[int, int]:
         """Lanes of the step by lanes of the node."""
         return {seat.lane: lane for lane, seat in enumerate(self.lanes) if seat is not None and seat.node == node}
