@@ -6,7 +6,7 @@ these become free.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -100,19 +100,31 @@ class Seats:
     def _deal(self, free: Sequence[bool]) -> list[int]:
         """Give every node its part, as far as lanes are free."""
         parts = fair_parts(len(self.lanes), self._offers)
-        for node in {seat.node for seat in self.lanes if seat is not None}:
-            self._cut_down(node, parts.get(node, 0), free)
+        for node, lanes in self._by_node().items():
+            self._cut_down(lanes, parts.get(node, 0), free)
+        held = self._by_node()
+        missing = {node: part - len(held.get(node, {})) for node, part in parts.items()}
         dealt = []
         empty = [lane for lane, seat in enumerate(self.lanes) if seat is None]
-        for node, lane in zip(_in_turns(self._missing(parts)), empty, strict=False):
-            self.lanes[lane] = Seat(node, self._free_lane(node))
+        for node, lane in zip(_in_turns(missing), empty, strict=False):
+            own = held.setdefault(node, {})
+            seat = Seat(node, next(number for number in range(len(own) + 1) if number not in own))
+            own[seat.lane] = lane
+            self.lanes[lane] = seat
             dealt.append(lane)
         return dealt
 
-    def _cut_down(self, node: int, part: int, free: Sequence[bool]) -> None:
+    def _by_node(self) -> dict[int, dict[int, int]]:
+        """For each node, lanes of the step by lanes of the node."""
+        found: dict[int, dict[int, int]] = {}
+        for lane, seat in enumerate(self.lanes):
+            if seat is not None:
+                found.setdefault(seat.node, {})[seat.lane] = lane
+        return found
+
+    def _cut_down(self, lanes: Mapping[int, int], part: int, free: Sequence[bool]) -> None:
         """See that a node has, or soon will have, no more lanes than its part: it gives up those that are free, its last ones first."""
-        lanes = sorted(self.of_node(node).items(), reverse=True)
-        held = sorted((lane for _, lane in lanes), key=lambda lane: not free[lane])
+        held = sorted((lane for _, lane in sorted(lanes.items(), reverse=True)), key=lambda lane: not free[lane])
         for lane in held:
             self._stay(lane)
         for lane in held[: max(0, len(held) - part)]:
@@ -127,14 +139,6 @@ class Seats:
             self.lanes[lane] = None
         elif (seat := self.lanes[lane]) is not None:
             seat.leaving = True
-
-    def _missing(self, parts: dict[int, int]) -> dict[int, int]:
-        return {node: part - len(self.of_node(node)) for node, part in parts.items()}
-
-    def _free_lane(self, node: int) -> int:
-        """The lowest lane of the node that no lane of the step is bound to."""
-        taken = self.of_node(node)
-        return next(lane for lane in range(len(taken) + 1) if lane not in taken)
 
 
 def fair_parts(total: int, offers: dict[int, int]) -> dict[int, int]:
