@@ -4,7 +4,7 @@ usage: python benchmarks/nodes.py [ROUNDS]            all of it
        python benchmarks/nodes.py fake NODES < LETTER   so many nodes in one process that only pretend to work
 
 - No-op items on two nodes of one slot, beside two slots here.
-- Items that sleep 50 ms on 2 and 4 nodes of four slots, as a part of what that many slots could do.
+- Items that sleep 50 ms on 2 and 4 nodes of four slots, as a part of what that many slots could do, beside as many slots here.
 - 64 nodes of 16 lanes that pretend to work 50 ms, each message 10 ms under way in each direction: what comes of the 20,480 items a
   second that the lanes could do, and what an item costs the coordinator's process.
 """
@@ -183,16 +183,20 @@ def fakes() -> str:
 def figures(rounds: int) -> Iterator[str]:
     """A line for each comparison."""
     turns = [
-        (run(200_000, nodes(2, 1), "return item * 2", None), run(200_000, "local", "return item * 2", 2))
+        (run(1_000_000, nodes(2, 1), "return item * 2", None), run(1_000_000, "local", "return item * 2", 2))
         for _ in range(rounds)
     ]
     ratio = median(there.rate / here.rate for there, here in turns)
     there, here = (median(pair[at].rate for pair in turns) for at in (0, 1))
     yield f"no-op items, 2 nodes of 1 slot: {there:,.0f}/s, {ratio:.2f} of 2 slots here ({here:,.0f}/s); asked: 0.5"
     for count in (2, 4):
-        found = [run(count * 4 * 150, nodes(count, 4), "import time; time.sleep(0.05)", None) for _ in range(rounds)]
-        part = median(figure.rate for figure in found) / (count * 4 / WORK_S)
-        yield f"items of 50 ms, {count} nodes of 4 slots: {part:.2f} of linear; asked: 0.9"
+        slots, sleep = count * 4, "import time; time.sleep(0.05)"
+        turns = [
+            (run(slots * 200, nodes(count, 4), sleep, None), run(slots * 200, "local", sleep, slots))
+            for _ in range(rounds)
+        ]
+        there, here = (median(pair[at].rate for pair in turns) * WORK_S / slots for at in (0, 1))
+        yield f"items of 50 ms, {count} nodes of 4 slots: {there:.2f} of linear ({here:.2f} with as many slots here); asked: 0.9"
     found = [run(100_000, fakes(), "return 1", None) for _ in range(rounds)]
     part = median(figure.rate for figure in found) / (NODES * LANES / WORK_S)
     cpu_us = median(figure.cpu_us for figure in found)
