@@ -73,3 +73,14 @@ def test_one_node_that_differs_is_not_used(tmp_path: Path) -> None:
     assert code == 0, said
     assert [item["result"] for item in rig.items()] == [0, 3, 6, 9, 12, 15]
     assert said.count("nodes are not used") <= 1
+
+
+def test_nodes_whose_clocks_say_something_else_are_fit(tmp_path: Path) -> None:
+    """No two clocks are compared: these machines have been up for a day longer, and for ten."""
+    clocks = "unshare -T --fork --boottime {86400,864000} --monotonic 86400"
+    rig = Rig(tmp_path, f"command:{clocks} {{agent}} --slots 1", 20, 0.2, "--node-lease", "1s")
+    code, said = finish(rig.start())
+    assert code == 0, said
+    assert "is gone" not in said
+    assert [item["result"] for item in rig.items()] == [3 * number for number in range(20)]
+    assert rig.never_two_at_once()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import platform
 import resource
@@ -15,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -24,6 +26,7 @@ from batchwork import __version__
 from batchwork.workers.nodes.hub.company import GREETING_S
 from batchwork.workers.nodes.hub.hub import Hub
 from batchwork.workers.nodes.hub.news import Gone, Inbox, Silent
+from batchwork.workers.nodes.net import credentials
 from batchwork.workers.nodes.net.connection import Closed, Connection
 from batchwork.workers.nodes.net.credentials import own_certificate
 from batchwork.workers.nodes.net.letter import Letter, call_hub
@@ -249,6 +252,24 @@ def test_an_agent_talks_to_no_other_hub(letter: Letter) -> None:
     _, other = own_certificate()
     with pytest.raises(Closed, match="certificate verify failed"):
         call_hub(replace(letter, certificate=other))
+
+
+@pytest.mark.parametrize("years", [-40, 40])
+def test_a_node_with_a_wrong_date_is_let_in(monkeypatch: pytest.MonkeyPatch, years: int) -> None:
+    class Elsewhen(dt.datetime):
+        @classmethod
+        def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:
+            return dt.datetime.now(tz) + dt.timedelta(days=366 * years)
+
+    shifted = SimpleNamespace(datetime=Elsewhen, UTC=dt.UTC, timedelta=dt.timedelta)
+    monkeypatch.setattr(credentials, "dt", shifted)
+    hub = Hub(3.0, 0.5)
+    hub.open("127.0.0.1")
+    caller = Caller(hub.letter(["127.0.0.1"], None))
+    caller.say(framed(0, hello("x")))
+    assert isinstance(caller.hear(), Refused), "it came through"
+    caller.close()
+    hub.close()
 
 
 def test_three_hundred_who_say_nothing_change_nothing(letter: Letter, node: Caller, hub: Hub) -> None:
