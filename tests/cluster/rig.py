@@ -136,6 +136,15 @@ def whole(rig: Rig, count: int, twice: int) -> None:
     assert rig.never_two_at_once()
 
 
+OURS = ("run ", "resuming run ", "work: ", "warning: ", "error: ", "traced (", " ")
+"""How lines begin that batchwork prints."""
+
+
+def foreign(said: str) -> list[str]:
+    """Lines that somebody else has printed."""
+    return [line for line in said.splitlines() if line and not line.startswith(OURS)]
+
+
 def eventually(fact: Callable[[], object], what: str) -> None:
     """Wait until it is so."""
     deadline = time.monotonic() + DEADLINE_S

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from batchwork.errors import UsageError
 from batchwork.workers.nodes.launch import cluster as clusters
 from batchwork.workers.nodes.launch.address import address_of
-from batchwork.workers.nodes.launch.cluster import ClusterGone, ClusterLauncher, how_it_went, in_a_line, told_as
+from batchwork.workers.nodes.launch.cluster import ClusterGone, ClusterLauncher, how_it_went, hush, in_a_line, told_as
 from batchwork.workers.nodes.launch.dask import DASK, Papers, apart, dask_launcher
 from batchwork.workers.nodes.launch.find import launcher_of
 from batchwork.workers.nodes.launch.ray import RAY
@@ -287,6 +289,16 @@ def test_other_versions_on_a_scheduler_are_told(theirs: tuple[str, str], told: s
 )
 def test_what_an_error_says_is_one_line(error: Exception, line: str) -> None:
     assert in_a_line(error) == line
+
+
+def test_what_a_package_logs_does_not_come_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    chatty = logging.getLogger("chatty_cluster.worker")
+    chatty.addHandler(logging.StreamHandler(sys.stderr))
+    hush("chatty_cluster")
+    for name in ("chatty_cluster", "chatty_cluster.worker", "chatty_cluster.later"):
+        logging.getLogger(name).error("reconnecting")
+    said = capsys.readouterr()
+    assert said.err + said.out == ""
 
 
 def test_a_sentence_that_is_one_already_stays() -> None:

@@ -5,6 +5,7 @@ Nothing that the cluster's own library does, or fails to do, holds the run up: i
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -144,6 +145,14 @@ def told_as(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise ClusterGone(f"{what}: {in_a_line(error)}") from error
+
+
+def hush(*packages: str) -> None:
+    """Nothing that these packages log comes to the terminal."""
+    for name in (*packages, *logging.root.manager.loggerDict):
+        if name.partition(".")[0] in packages:
+            logger = logging.getLogger(name)
+            logger.handlers, logger.propagate = [logging.NullHandler()], False
 
 
 def in_a_line(error: BaseException) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from msgspec import Struct
 from batchwork.errors import UsageError
 from batchwork.plugins import needed, package_problem
 from batchwork.workers.nodes.launch.address import Address, Kind, address_of
-from batchwork.workers.nodes.launch.cluster import ClusterGone, ClusterLauncher, how_it_went, in_a_line, told_as
+from batchwork.workers.nodes.launch.cluster import ClusterGone, ClusterLauncher, how_it_went, hush, in_a_line, told_as
 from batchwork.workers.nodes.launch.roster import Ended, Place
 
 DASK: Final = Kind("dask", 8786, ("slots", "tls", "cert", "key", "insecure"))
@@ -181,8 +180,5 @@ def _quiet_dask() -> Any:
     distributed = needed("distributed", _PURPOSE)
     if fresh:
         warnings.filterwarnings("ignore", module=r"distributed(\.|$)")
-        for name in ("distributed", *logging.root.manager.loggerDict):
-            if name.partition(".")[0] in {"distributed", "tornado"}:
-                logger = logging.getLogger(name)
-                logger.handlers, logger.propagate = [logging.NullHandler()], False
+        hush("distributed", "tornado")
     return distributed

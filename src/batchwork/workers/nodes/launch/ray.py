@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from batchwork.plugins import needed, package_problem
 from batchwork.workers.nodes.launch.address import Address, Kind, address_of
-from batchwork.workers.nodes.launch.cluster import ClusterLauncher, how_it_went, in_a_line, told_as
+from batchwork.workers.nodes.launch.cluster import ClusterLauncher, how_it_went, hush, in_a_line, told_as
 from batchwork.workers.nodes.launch.roster import Ended, Place
 
 RAY: Final = Kind("ray", 10001, ("slots",))
@@ -55,10 +55,15 @@ class RayCluster:
         place = self._address.place
         with told_as(f"there is no way to the Ray head at {place}"):
             socket.create_connection((self._address.host, self._address.port), _ANSWER_S).close()
-            self._ray = ray = _quiet_ray()
+            fresh = "ray" not in sys.modules
+            self._ray = ray = needed("ray", _PURPOSE)
+            if fresh:  # where it was in use already, it goes on saying what it says
+                _quieten()
             self._context = ray.init(
                 f"ray://{place}", allow_multiple=True, log_to_driver=False, logging_level=logging.CRITICAL
             )
+            if fresh:
+                hush("ray", "grpc")  # once more: this has made further loggers
             self._context.__enter__()  # from here on this thread speaks to that cluster
 
     def places(self) -> Sequence[Place]:
@@ -110,22 +115,18 @@ def _failed(error: Exception) -> Ended:
     return Ended(f"the agent cannot be started: {in_a_line(error)}")
 
 
-def _quiet_ray() -> Any:
-    """The package, which says nothing on the terminal; where it was in use already, it is as it was."""
-    fresh = "ray" not in sys.modules
-    if fresh:
-        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    ray = needed("ray", _PURPOSE)
-    if fresh:
-        warnings.filterwarnings("ignore", module=r"ray(\.|$)")
-        usual = threading.excepthook
+def _quieten() -> None:
+    """Ray says nothing on the terminal, also where threads of its own die with a connection."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    hush("ray", "grpc")
+    warnings.filterwarnings("ignore", module=r"ray(\.|$)")
+    usual = threading.excepthook
 
-        def unless_in_ray(died: threading.ExceptHookArgs) -> None:
-            if not _is_in_ray(died.exc_traceback):  # its threads die with a connection
-                usual(died)
+    def unless_in_ray(died: threading.ExceptHookArgs) -> None:
+        if not _is_in_ray(died.exc_traceback):
+            usual(died)
 
-        threading.excepthook = unless_in_ray
-    return ray
+    threading.excepthook = unless_in_ray
 
 
 def _is_in_ray(trace: TracebackType | None) -> bool:
