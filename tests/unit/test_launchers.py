@@ -183,6 +183,7 @@ class FakeCluster:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     monkeypatch.setattr(clusters, "LOOK_S", 0.01)
+    monkeypatch.setattr("batchwork.workers.nodes.launch.roster.PAUSE_S", 0.01)
     return FakeCluster()
 
 

@@ -54,7 +54,6 @@ def test_who_was_a_node_looks_first_where_it_found_the_hub(letter: Letter) -> No
 def test_a_port_that_is_open_and_no_hub_is_a_way_that_is_closed(letter: Letter) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         other.settimeout(10)
-        with pytest.raises(Closed) as caught, pytest.MonkeyPatch.context() as patch:
-            patch.setattr("batchwork.workers.nodes.net.letter._CONNECT_S", 0.1)
-            call_hub(Letter(["127.0.0.1"], other.getsockname()[1], letter.certificate, letter.token, 1))
+        with pytest.raises(Closed) as caught:
+            call_hub(Letter(["127.0.0.1"], other.getsockname()[1], letter.certificate, letter.token, 1), 0.1)
     assert not isinstance(caught.value, HubEnded)
