@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.here import LEASE, TWO, agents, below, supervisors, traces
+from cluster.here import LEASE, TWO, agents, below, check_stop, supervisors, traces
 from cluster.rig import Rig, eventually, finish, send, whole
 
 
@@ -79,21 +79,7 @@ def test_a_coordinator_that_is_busy_for_longer_than_a_lease_gives_nothing_away(r
     ("signals", "code"), [([signal.SIGINT], 130), ([signal.SIGINT] * 3, 130)], ids=["Ctrl-C", "Ctrl-C three times"]
 )
 def test_a_stop_leaves_nothing_of_nodes(tmp_path: Path, signals: list[signal.Signals], code: int) -> None:
-    rig = Rig(tmp_path, TWO, 8, 0.8, *LEASE)
-    run = rig.start()
-    eventually(lambda: len(rig.running()) == 2, "an item on each node")
-    nodes = [*agents(run), *supervisors(run)]
-    assert len(nodes) == 4
-    for number in signals:
-        told = len(rig.lines())
-        run.send_signal(number)
-        eventually(lambda told=told: len(rig.lines()) > told or run.poll() is not None, "it to go on")
-    ended, said = finish(run)
-    assert ended == code, said
-    assert not [pid for pid in nodes if psutil.pid_exists(pid)]
-    assert not traces(rig)
-    assert finish(rig.resume())[0] == 0
-    whole(rig, 8, twice=2 if len(signals) > 1 else 0)
+    check_stop(Rig(tmp_path, TWO, 8, 0.8, *LEASE), signals, code)
 
 
 def test_when_no_node_comes_there_is_a_warning_and_then_an_error(rig: Rig) -> None:

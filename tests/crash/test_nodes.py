@@ -8,10 +8,9 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
-from cluster.here import LEASE, TWO, agents, supervisors, traces
+from cluster.here import LEASE, TWO, agents, check_stop, traces
 from cluster.hosts import hosts, needs_namespaces
 from cluster.rig import Rig, eventually, finish, send, whole
 
@@ -39,21 +38,7 @@ def test_a_killed_agent_costs_what_it_ran(rig: Rig) -> None:
     ("signals", "code"), [([signal.SIGTERM], 143), ([signal.SIGINT] * 2, 130)], ids=["SIGTERM", "Ctrl-C twice"]
 )
 def test_a_stop_leaves_nothing_of_nodes(tmp_path: Path, signals: list[signal.Signals], code: int) -> None:
-    rig = Rig(tmp_path, TWO, 8, 0.8, *LEASE)
-    run = rig.start()
-    eventually(lambda: len(rig.running()) == 2, "an item on each node")
-    nodes = [*agents(run), *supervisors(run)]
-    assert len(nodes) == 4
-    for number in signals:
-        told = len(rig.lines())
-        run.send_signal(number)
-        eventually(lambda told=told: len(rig.lines()) > told or run.poll() is not None, "it to go on")
-    ended, said = finish(run)
-    assert ended == code, said
-    assert not [pid for pid in nodes if psutil.pid_exists(pid)]
-    assert not traces(rig)
-    assert finish(rig.resume())[0] == 0
-    whole(rig, 8, twice=2 if len(signals) > 1 else 0)
+    check_stop(Rig(tmp_path, TWO, 8, 0.8, *LEASE), signals, code)
 
 
 def test_when_no_node_can_come_the_run_stops_at_once_and_can_be_resumed(rig: Rig) -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from batchwork.model import Call, Report
 from batchwork.ports.tasks import Program
+
+NODE_WAIT_S: Final = 60.0
+"""How long a run goes on without any other machine, where it is to have some and nothing else is said."""
+NODE_LEASE_S: Final = 10.0
+"""After how long another machine that is cut off ends all that it does, where nothing else is said."""
+NODE_MARGIN_S: Final = 2.0
+"""How long its processes may take to be gone then. Whoever gives its work to others waits for both: a run, and a resume of it."""
 
 
 class PageQuery(Struct, frozen=True):

@@ -13,6 +13,7 @@ from batchwork.errors import UsageError
 from batchwork.model import RunRecord, RunStatus
 from batchwork.plan.model import Plan
 from batchwork.ports import EventSink, Executor, ExecutorFactory, Pager, Program, Staffing, Store
+from batchwork.ports.executors import NODE_LEASE_S, NODE_MARGIN_S, NODE_WAIT_S
 from batchwork.ports.journals import NO_JOURNALS, ExecutionMark, Journals
 from batchwork.text.patterns import pattern
 
@@ -30,8 +31,8 @@ class Nodes(Struct, frozen=True):
     """
 
     executor: str = "local"
-    wait_s: float = 60.0
-    lease_s: float = 10.0
+    wait_s: float = NODE_WAIT_S
+    lease_s: float = NODE_LEASE_S
 
     @property
     def elsewhere(self) -> bool:
@@ -41,7 +42,7 @@ class Nodes(Struct, frozen=True):
     @property
     def given_up_s(self) -> float:
         """Seconds from when a machine was last heard of to when nothing that it did can be going on any more."""
-        return self.lease_s + 2.0 if self.elsewhere else 0.0
+        return self.lease_s + NODE_MARGIN_S if self.elsewhere else 0.0
 
 
 class Workplaces(Struct, frozen=True):

@@ -9,11 +9,11 @@ from typing import Final, Protocol
 
 from batchwork.clock import since_boot
 from batchwork.errors import NodesGone
+from batchwork.ports.executors import NODE_WAIT_S
 from batchwork.workers.nodes.hub.hub import Hub
 from batchwork.workers.nodes.hub.members import Node
 from batchwork.workers.nodes.net.letter import Letter
 
-NODE_WAIT_S: Final = 60.0
 WARN_S: Final = 10.0
 WINDOW: Final = 32 << 20
 """Bytes of outcomes of one step that may be on the way from one node."""

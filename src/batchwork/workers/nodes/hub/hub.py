@@ -9,11 +9,11 @@ from __future__ import annotations
 import selectors
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from msgspec import Struct
 
 from batchwork.clock import since_boot
+from batchwork.ports.executors import NODE_LEASE_S, NODE_MARGIN_S
 from batchwork.workers.nodes.hub.company import Company, Door, Peer
 from batchwork.workers.nodes.hub.members import Node, Refusal, Register
 from batchwork.workers.nodes.hub.news import Audience, Gone, Heard, Inbox, Joined, Silent
@@ -37,9 +37,6 @@ from batchwork.workers.nodes.net.wire import (
     understood_up,
 )
 
-LEASE_S: Final = 10.0
-MARGIN_S: Final = 2.0
-"""How long the processes of a node may take to be gone once its lease is over."""
 _OPEN, _LEAVING, _OVER = range(3)
 
 
@@ -78,7 +75,7 @@ class Presence:
 class Hub:
     """Made by the run's thread; `open` starts the thread. What is told to sessions lies in their inboxes."""
 
-    def __init__(self, lease_s: float = LEASE_S, margin_s: float = MARGIN_S) -> None:
+    def __init__(self, lease_s: float = NODE_LEASE_S, margin_s: float = NODE_MARGIN_S) -> None:
         self._register = Register(lease_s, lease_s + margin_s)
         self._mail: Mailbox[_Post | Callable[[], None]] = Mailbox()
         self._company = Company()
